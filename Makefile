@@ -1,0 +1,32 @@
+# make demo   set up and run the whole chain on the embedded corpus
+# make test   set up and run the tests
+# make lint   set up and check style
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: demo test lint setup clean
+.DELETE_ON_ERROR:
+
+setup: $(READY)
+
+# Made again only when the list of dependencies changes.
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("pse-bench needs Python 3.11 or newer; found " + sys.version.split()[0] + ": run make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,dev]'
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/pse-bench demo --out demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info

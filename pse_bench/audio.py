@@ -1,0 +1,153 @@
+"""Reading and writing sound: strict, mono, and exact to the sample.
+
+Signals are float64 arrays of shape (num_samples,) with full scale at ±1; stored sound is 16-bit. Nothing is
+repaired in silence: a wrong rate, channel count, length or a value that is not a number is an error that
+names the file.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from pse_bench.errors import InputError
+
+FULL_SCALE = 32768.0
+FORMATS = {".flac": "FLAC", ".wav": "WAV"}
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a sound file's header says."""
+
+    sample_rate: int
+    num_samples: int
+    channels: int
+    subtype: str
+
+
+def seconds_to_samples(seconds: float, sample_rate: int) -> int:
+    """The one rounding from seconds to whole samples (half away from zero)."""
+    return int(seconds * sample_rate + 0.5)
+
+
+def info(path: Path) -> Info:
+    """The header of a sound file. Raises InputError when it cannot be opened."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the path and the --root it is relative to")
+    try:
+        header = soundfile.info(str(path))
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise InputError(
+            f"{path}: not a sound file that can be opened ({_reason(error)}); restore or remove it"
+        ) from error
+    return Info(header.samplerate, header.frames, header.channels, header.subtype)
+
+
+def read(
+    path: Path,
+    *,
+    sample_rate: int | None = None,
+    num_samples: int | None = None,
+    start: int = 0,
+    stop: int | None = None,
+) -> tuple[np.ndarray, int]:
+    """One channel of sound as float64 of shape (num_samples,), and its sample rate.
+
+    Args:
+        path: a mono file of any format libsndfile reads.
+        sample_rate: the rate that is expected, in Hz; None accepts any.
+        num_samples: the length that the whole file is expected to have; None accepts any.
+        start, stop: the stretch to read, in samples of the file.
+
+    Raises:
+        InputError: the file is missing, unreadable, truncated, not mono, empty, of another rate or length,
+            or holds NaN or infinity.
+    """
+    header = info(path)
+    if header.channels != 1:
+        raise InputError(f"{path}: has {header.channels} channels, expected 1; mix down to mono first")
+    if sample_rate is not None and header.sample_rate != sample_rate:
+        raise InputError(
+            f"{path}: sampled at {header.sample_rate} Hz, expected {sample_rate} Hz; resample it"
+        )
+    if header.num_samples == 0:
+        raise InputError(f"{path}: holds no samples; restore or remove it")
+    if num_samples is not None and header.num_samples != num_samples:
+        raise InputError(
+            f"{path}: {header.num_samples} samples long, expected {num_samples}; "
+            "keep the length and the alignment of the original"
+        )
+    stop = header.num_samples if stop is None else stop
+    try:
+        samples, _ = soundfile.read(str(path), start=start, stop=stop, dtype="float64")
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise InputError(f"{path}: damaged ({_reason(error)}); restore or remove it") from error
+    if len(samples) != stop - start:
+        raise InputError(
+            f"{path}: ends after {start + len(samples)} samples, its header says {header.num_samples}; "
+            "the file is truncated, restore or remove it"
+        )
+    if not np.isfinite(samples).all():
+        raise InputError(f"{path}: holds NaN or infinite samples; write finite numbers")
+    return samples, header.sample_rate
+
+
+def read_pcm16(path: Path) -> np.ndarray:
+    """The samples of a 16-bit mono file exactly as stored: int16, shape (num_samples,)."""
+    header = info(path)
+    if header.channels != 1 or header.subtype != "PCM_16":
+        raise InputError(f"{path}: {header.channels} channels of {header.subtype}, expected mono PCM_16")
+    try:
+        samples, _ = soundfile.read(str(path), dtype="int16")
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise InputError(f"{path}: damaged ({_reason(error)}); restore it") from error
+    return samples
+
+
+def write(path: Path, samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
+    """Write a mono file; the format follows from the name's ending (.flac or .wav).
+
+    The caller writes to a temporary name first (see ``files.replacing``).
+    """
+    name = path.with_suffix("") if path.suffix == ".part" else path
+    soundfile.write(str(path), samples, sample_rate, format=FORMATS[name.suffix], subtype=subtype)
+
+
+def to_pcm16(samples: np.ndarray) -> np.ndarray:
+    """Round full scale ±1 to int16. The caller makes sure that nothing clips."""
+    return np.round(samples * FULL_SCALE).astype(np.int16)
+
+
+def sha256_of_samples(pcm: np.ndarray) -> str:
+    """SHA-256 of int16 samples in little-endian order: the sound itself, whatever file holds it."""
+    return hashlib.sha256(np.ascontiguousarray(pcm, dtype="<i2").tobytes()).hexdigest()
+
+
+def resample(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
+    """Band-limited resampling by a rational factor (polyphase); the length becomes ceil(n · to / from)."""
+    if from_hz == to_hz:
+        return samples
+    from scipy.signal import resample_poly
+
+    common = np.gcd(from_hz, to_hz)
+    return resample_poly(samples, to_hz // common, from_hz // common)
+
+
+def resampled_length(num_samples: int, from_hz: int, to_hz: int) -> int:
+    """The length that ``resample`` gives."""
+    common = int(np.gcd(from_hz, to_hz))
+    return -(-num_samples * (to_hz // common) // (from_hz // common))
+
+
+def find(folder: Path, stem: str, endings: Iterable[str] = FORMATS) -> list[Path]:
+    """The sound files in a folder that are called ``stem``, whatever their format."""
+    return [path for ending in endings if (path := folder / f"{stem}{ending}").is_file()]
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().rstrip(".")
+    return text.rsplit(": ", 1)[-1] if text else type(error).__name__

@@ -1,0 +1,1 @@
+"""What clips exist: one reader a corpus, each giving rows of a manifest."""

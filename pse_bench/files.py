@@ -1,0 +1,210 @@
+"""Files that are whole or absent: atomic writes, hashes, tables and locks.
+
+A table is a CSV whose header is its schema: exactly the fields of one record. A journal or a plan is JSON
+lines. Both are read into records, and anything unexpected is refused with file, line, found and expected.
+"""
+
+import contextlib
+import csv
+import difflib
+import fcntl
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pse_bench.errors import InputError
+
+
+class Record(BaseModel):
+    """A checked, frozen row or document. Unknown keys are refused; numbers are never guessed from text
+    except in a CSV, where all cells are text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+R = TypeVar("R", bound=Record)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary name to write to; on success it takes the place of ``path``, on failure it goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole text file, or nothing."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="")
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document that a person can read."""
+    write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_text(text: str) -> str:
+    """SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def locked(folder: Path, purpose: str) -> Iterator[None]:
+    """Hold a folder for one process. Raises InputError when another one is at work in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # The folder itself is the lock, so nothing is left behind by a process that was killed.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise InputError(
+            f"{folder}: another process is at work here ({purpose}); wait for it or stop it"
+        ) from error
+    else:
+        yield
+    finally:
+        os.close(handle)
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text file as it is. Raises InputError when it is missing, unreadable or not UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the path") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
+
+
+def parse_json(text: str, where: str) -> Any:
+    """A JSON document; ``where`` names it in the error."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({error}); restore it or make it again") from error
+
+
+def parse(record: type[R], content: Any, where: str, *, strict: bool = True) -> R:
+    """One record from a decoded document. Raises InputError with the first thing that is wrong."""
+    try:
+        return record.model_validate(content, strict=strict)
+    except ValidationError as error:
+        raise InputError(f"{where}: {explain(error, record)}") from error
+
+
+def explain(error: ValidationError, record: type[BaseModel]) -> str:
+    """The first fault that pydantic found, in one line, with the nearest known key."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    place = ".".join(str(part) for part in first["loc"])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _keys_beside(record, first["loc"])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+        return f"unknown key {place!r}; {hint}{more}"
+    if first["type"] == "missing":
+        return f"key {place!r} is missing; add it{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    found = first["input"]
+    shown = "" if first["type"] == "value_error" or isinstance(found, dict) else f", found {found!r:.80}"
+    return f"{place or 'content'}: {message}{shown}{more}"
+
+
+def _keys_beside(record: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys that are known where an unknown one stood, as far as nested records can be followed."""
+    model: Any = record
+    for part in location[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        inner = field.annotation if field else None
+        options = [inner, *getattr(inner, "__args__", ())]
+        model = next((option for option in options if hasattr(option, "model_fields")), model)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> list[R]:
+    """The rows of a CSV whose columns are the fields of ``record``, in any order.
+
+    Columns in ``optional`` may be absent. Empty cells are None where the field allows it.
+    Raises InputError naming the line.
+    """
+    rows = csv.reader(io.StringIO(read_text(path)))
+    try:
+        header = next(rows, [])
+        fields = record.model_fields
+        _check_header(path, header, list(fields), set(optional))
+        nullable = {name for name, field in fields.items() if _allows_none(field.annotation)}
+        return [
+            _row(path, rows.line_num, header, cells, record, nullable) for cells in rows if cells
+        ]
+    except csv.Error as error:
+        raise InputError(f"{path}:{rows.line_num}: not CSV ({error}); repair the line") from error
+
+
+def _check_header(path: Path, header: list[str], fields: list[str], optional: set[str]) -> None:
+    if not header:
+        raise InputError(f"{path}: empty, expected a CSV with the columns {', '.join(fields)}")
+    for name in header:
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known columns: {', '.join(fields)}"
+            raise InputError(f"{path}: unknown column {name!r}; {hint}")
+    if len(set(header)) != len(header):
+        raise InputError(f"{path}: a column is named twice; keep one")
+    missing = [name for name in fields if name not in header and name not in optional]
+    if missing:
+        raise InputError(f"{path}: column {missing[0]!r} is missing; expected {', '.join(fields)}")
+
+
+def _row(
+    path: Path, line: int, header: list[str], cells: list[str], record: type[R], nullable: set[str]
+) -> R:
+    if len(cells) != len(header):
+        raise InputError(f"{path}:{line}: {len(cells)} cells, expected {len(header)}; repair the line")
+    content = {
+        name: None if cell == "" and name in nullable else cell
+        for name, cell in zip(header, cells, strict=True)
+    }
+    return parse(record, content, f"{path}:{line}", strict=False)
+
+
+def _allows_none(annotation: Any) -> bool:
+    return type(None) in getattr(annotation, "__args__", ())
+
+
+def write_table(path: Path, record: type[Record], rows: Iterable[Record]) -> None:
+    """Write records as a CSV with one column a field. None becomes an empty cell."""
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(record.model_fields)
+        for row in rows:
+            writer.writerow([_cell(getattr(row, name)) for name in record.model_fields])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    # repr is the shortest text that reads back as the same number
+    return repr(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,240 @@
+"""The records that stand in files between two stages. Every field is a column or key of design and docs.
+
+Unit suffixes: ``_s`` seconds, ``_m`` metres, ``_db`` decibels, ``_dbfs`` decibels relative to full scale;
+without a suffix, samples or no unit.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pse_bench.files import Record
+
+SCHEMA = 1
+"""Version of the plan, dataset and result documents. Another version is refused."""
+
+ScenarioLabel = Literal["TS1", "TS2", "TS3"]
+Gender = Literal["F", "M", ""]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=1)]
+Position = tuple[float, float, float]
+
+DESCRIPTIONS = {
+    "TS1": "target + noise",
+    "TS2": "target + interferer + noise",
+    "TS3": "inactive target: interferer + noise",
+}
+
+
+# ---- manifests: what clips exist
+
+
+class Utterance(Record):
+    """A clip of one talker. ``text`` is empty when it is not known, ``gender`` likewise."""
+
+    corpus: str
+    utterance_id: str
+    speaker_id: str
+    gender: Gender
+    path: str
+    num_samples: Count
+    sample_rate: Count
+    text: str
+    sha256: Sha256
+
+    @property
+    def session(self) -> str:
+        """The folder that holds the clip below its talker's (a LibriSpeech chapter); '' where there is none."""
+        parts = self.path.split("/")
+        return parts[-2] if len(parts) > 2 and parts[-3] == self.speaker_id else ""
+
+
+class NoiseClip(Record):
+    """A clip of noise of one category."""
+
+    corpus: str
+    noise_id: str
+    category: str
+    path: str
+    num_samples: Count
+    sample_rate: Count
+    sha256: Sha256
+
+
+class MeasuredResponse(Record):
+    """A measured room impulse response. ``rt60_s`` is fitted from -5 to -35 dB where the decay allows."""
+
+    corpus: str
+    rir_id: str
+    room_id: str
+    path: str
+    num_samples: Count
+    sample_rate: Count
+    rt60_s: float
+    sha256: Sha256
+
+
+# ---- plan: a fully drawn recipe a scene
+
+
+class Segment(Record):
+    """A stretch of a clip laid into a track. Samples are counted at the scene's rate."""
+
+    clip_id: str
+    path: str
+    sha256: Sha256
+    start: Annotated[int, Field(ge=0)]
+    num_samples: Count
+    onset: Annotated[int, Field(ge=0)]
+
+
+class Talker(Record):
+    """One person in a scene. ``source`` is the index of the room's source; ``text`` is what is said in full,
+    empty where an utterance was cut or its words are not known."""
+
+    corpus: str
+    speaker_id: str
+    gender: Gender
+    segments: list[Segment]
+    text: str
+    source: Annotated[int, Field(ge=0)]
+    distance_m: float | None
+    overlap: float | None
+
+
+class Noise(Record):
+    corpus: str
+    category: str
+    segment: Segment
+
+
+class SimulatedRoom(Record):
+    """A shoebox. All its sources are calibrated together, so that their mean RT60 is the asked one."""
+
+    engine: Literal["pyroomacoustics"]
+    room_id: str
+    size_m: Position
+    rt60_s: float
+    microphone_m: Position
+    sources_m: list[Position]
+
+
+class MeasuredSource(Record):
+    rir_id: str
+    path: str
+    sha256: Sha256
+
+
+class MeasuredRoom(Record):
+    """A room known by its measured responses, one a source."""
+
+    engine: Literal["measured"]
+    room_id: str
+    corpus: str
+    rt60_s: float
+    sources: list[MeasuredSource]
+
+
+class Enrollment(Record):
+    """What the system knows of the target: other utterances of the same person."""
+
+    condition: Literal["clean", "reverberant", "noisy"]
+    segments: list[Segment]
+    num_samples: Count
+    noise: Noise | None
+    snr_db: float | None
+
+
+class Recipe(Record):
+    """One scene, with nothing left to chance."""
+
+    scene_id: str
+    sample_rate: Count
+    num_samples: Count
+    scenarios: list[ScenarioLabel]
+    target: Talker
+    level_dbfs: float
+    interferers: list[Talker]
+    sir_db: float | None
+    noise: Noise
+    snr_db: float
+    room: Annotated[SimulatedRoom | MeasuredRoom, Field(discriminator="engine")]
+    enrollment: Enrollment
+
+
+# ---- dataset
+
+
+class Mixture(Record):
+    """A row of ``mixtures.csv``. In TS3 levels are those of the scene, whose target is left out."""
+
+    mixture_id: str
+    scene_id: str
+    scenario: ScenarioLabel
+    mixture_path: str
+    reference_path: str
+    enrollment_path: str
+    target_speaker: str
+    interferer_speaker: str
+    noise_id: str
+    sir_db: float | None
+    snr_db: float
+    sir_achieved_db: float | None
+    snr_achieved_db: float
+    rt60_s: float
+    rt60_achieved_s: float
+    target_distance_m: float | None
+    interferer_distance_m: float | None
+    num_samples: Count
+    sample_rate: Count
+    text: str
+    interferer_text: str
+    mixture_sha256: Sha256
+    target_gender: Gender
+    interferer_gender: str
+    noise_category: str
+    room_id: str
+    overlap: float | None
+    num_interferers: int
+    enrollment_s: float
+    enrollment_condition: str
+    scene_gain_db: float
+
+
+class StoredFile(Record):
+    """A row of ``files.csv``: bytes as stored, and the sound (or labels) whatever the container."""
+
+    path: str
+    num_bytes: int
+    sha256: Sha256
+    content_sha256: Sha256
+
+
+# ---- result
+
+
+class Score(Record):
+    """A row of ``scores.csv``. ``value`` is empty exactly when ``status`` is ``undefined``; ``detail`` is
+    ``numerator/denominator`` of a ratio, or the reason where the status is not ``ok``."""
+
+    mixture_id: str
+    scenario: ScenarioLabel
+    metric: str
+    value: float | None
+    status: Literal["ok", "undefined", "failed"]
+    detail: str
+
+
+class Summary(Record):
+    """A row of ``summary.csv``: one metric over one scenario."""
+
+    scenario: ScenarioLabel
+    metric: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    unit: str
+    higher_is_better: bool
+    aggregation: str
+    scored: int
+    expected: int
