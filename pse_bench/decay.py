@@ -34,7 +34,6 @@ def rt60_s(response: np.ndarray, sample_rate: int, *, range_db: float = 30.0) ->
     decay_db = energy_decay_db(response)
     first = int(np.argmax(decay_db <= START_DB))
     last = int(np.argmax(decay_db <= START_DB - range_db))
-    # A response that was cut off ends in a cliff: its last 5 dB of decay say nothing about the room.
     if last == 0 or last - first < 8:
         raise UndefinedScore(f"the response does not decay by {range_db - START_DB:g} dB")
     time_s = np.arange(first, last) / sample_rate

@@ -95,7 +95,9 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its rights"
+        ) from error
 
 
 def parse_json(text: str, where: str) -> Any:
@@ -156,9 +158,7 @@ def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> 
         fields = record.model_fields
         _check_header(path, header, list(fields), set(optional))
         nullable = {name for name, field in fields.items() if _allows_none(field.annotation)}
-        return [
-            _row(path, rows.line_num, header, cells, record, nullable) for cells in rows if cells
-        ]
+        return [_row(path, rows.line_num, header, cells, record, nullable) for cells in rows if cells]
     except csv.Error as error:
         raise InputError(f"{path}:{rows.line_num}: not CSV ({error}); repair the line") from error
 

@@ -1,0 +1,236 @@
+"""plan, render, generate, verify: from manifests to a dataset that can be trusted."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pse_bench.cli import options
+
+planning = options.together(
+    click.argument("scenario"),
+    click.option(
+        "--speech", type=options.FILE, multiple=True, required=True, help="Manifest of speech; repeatable."
+    ),
+    click.option(
+        "--interferer-speech",
+        type=options.FILE,
+        multiple=True,
+        help="Manifest of people who only interfere; repeatable. Without it, everybody may be either.",
+    ),
+    click.option(
+        "--noise", type=options.FILE, multiple=True, required=True, help="Manifest of noise; repeatable."
+    ),
+    click.option(
+        "--rir", type=options.FILE, multiple=True, help="Manifest of measured responses; repeatable."
+    ),
+    click.option("-n", "--scenes", type=click.IntRange(1), required=True, help="Number of scenes."),
+    click.option("--seed", type=int, required=True, help="Any whole number; the same seed, the same plan."),
+)
+rendering = options.together(
+    options.roots,
+    options.jobs,
+    options.bank,
+    click.option("--format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True),
+    options.force,
+    click.option("--dry-run", is_flag=True, help="Render a few scenes to nowhere; print bytes and minutes."),
+    options.as_json,
+)
+
+
+@click.command()
+@planning
+@options.out_file
+@options.force
+def plan(out: Path, force: bool, **asked: Any) -> None:
+    """Draw the recipes of a dataset.
+
+    SCENARIO is a YAML file or the name of a shipped scenario. Nothing is left to chance afterwards: the same
+    plan renders to the same bytes.
+    """
+    _plan(out, force, **asked)
+    click.echo(out)
+
+
+@click.command()
+@click.argument("plan", type=options.FILE)
+@options.out_folder
+@rendering
+def render(plan: Path, **asked: Any) -> None:
+    """Render a plan into a dataset. Interrupted, the same command continues."""
+    _render(plan, **asked)
+
+
+@click.command()
+@planning
+@options.out_folder
+@rendering
+def generate(out: Path, dry_run: bool, force: bool, **asked: Any) -> None:
+    """Plan and render in one go. The plan is kept in the dataset as plan.jsonl."""
+    import tempfile
+
+    names = ("scenario", "speech", "interferer_speech", "noise", "rir", "scenes", "seed")
+    planned = {name: asked.pop(name) for name in names}
+    with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
+        path = Path(folder) / "plan.jsonl"
+        _plan(path, True, **planned)
+        _render(path, out=out, dry_run=dry_run, force=force, **asked)
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+@click.option(
+    "--rerender", type=click.IntRange(0), default=0, metavar="K", help="Render K scenes again and compare."
+)
+@options.roots
+@options.jobs
+@options.as_json
+def verify(dataset: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_json: bool) -> None:
+    """Check a dataset: hashes, sums of stems, levels, lengths; name whatever differs."""
+    from pse_bench.corpora.roots import Roots
+    from pse_bench.progress import progress
+    from pse_bench.verify import verify as check
+
+    with progress("verifying", "scenes") as update:
+        report = check(
+            dataset,
+            rerender=rerender,
+            roots=Roots.parse(roots),
+            executor=options.executor(jobs),
+            progress=update,
+        )
+    if as_json:
+        click.echo(
+            json.dumps({"dataset": str(dataset), "checked": report.checked, "problems": report.problems})
+        )
+    else:
+        for problem in report.problems:
+            click.echo(problem)
+        checked = ", ".join(f"{count} {what}" for what, count in report.checked.items())
+        click.echo(f"{dataset}: checked {checked}; {len(report.problems) or 'no'} problems")
+    if report.problems:
+        sys.exit(1)
+
+
+def _plan(
+    out: Path,
+    force: bool,
+    *,
+    scenario: str,
+    speech: tuple[Path, ...],
+    interferer_speech: tuple[Path, ...],
+    noise: tuple[Path, ...],
+    rir: tuple[Path, ...],
+    scenes: int,
+    seed: int,
+) -> None:
+    from pse_bench import plan as planning_room
+    from pse_bench import scenario as scenario_room
+    from pse_bench.errors import InputError
+    from pse_bench.files import read_table
+    from pse_bench.progress import progress
+    from pse_bench.records import MeasuredResponse, NoiseClip, Utterance
+
+    if out.exists() and not force:
+        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
+    drawn, content = scenario_room.load(scenario)
+    manifests = {
+        "speech": [read_table(path, Utterance) for path in speech],
+        "interferer_speech": [read_table(path, Utterance) for path in interferer_speech],
+        "noise": [read_table(path, NoiseClip) for path in noise],
+        "rir": [read_table(path, MeasuredResponse) for path in rir],
+    }
+    rows = {role: [row for file in files for row in file] for role, files in manifests.items()}
+    planner = planning_room.Planner(
+        drawn,
+        speech=rows["speech"],
+        interferer_speech=rows["interferer_speech"] or None,
+        noise=rows["noise"],
+        rirs=rows["rir"],
+        seed=seed,
+    )
+    for note in planner.notes:
+        click.echo(f"note: {note}", err=True)
+    head = planning_room.header(content, manifests=manifests, seed=seed)
+    with progress("planning", "scenes") as update:
+
+        def recipes() -> Any:
+            for index in range(scenes):
+                yield planner.recipe(index)
+                update(index + 1, scenes)
+
+        planning_room.write(out, head, recipes())
+
+
+def _render(
+    plan: Path,
+    *,
+    out: Path,
+    roots: tuple[str, ...],
+    jobs: int,
+    bank: Path,
+    format: str,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from pse_bench import render as rendering_room
+    from pse_bench.corpora.roots import Roots
+    from pse_bench.progress import progress
+
+    where = Roots.parse(roots)
+    if dry_run:
+        guess = rendering_room.estimate(plan, roots=where, jobs=jobs, format=format)
+        for problem in guess.problems:
+            click.echo(f"problem: {problem}", err=True)
+        if as_json:
+            click.echo(json.dumps(guess.__dict__))
+        else:
+            click.echo(
+                f"{guess.scenes} scenes, {guess.mixtures} mixtures: about {guess.num_bytes / 1e6:.0f} MB and "
+                f"{guess.seconds / 60:.1f} minutes with {jobs} jobs (measured on {guess.probed} scenes); "
+                "nothing was written"
+            )
+        return
+    with progress("simulating", "rooms") as rooms_update, progress("rendering", "scenes") as update:
+        report = rendering_room.render(
+            plan,
+            out,
+            roots=where,
+            executor=options.executor(jobs),
+            bank=bank,
+            format=format,
+            force=force,
+            progress=update,
+            rooms_progress=rooms_update,
+        )
+    if as_json:
+        summary = {
+            "dataset": str(out),
+            "scenes": report.scenes,
+            "mixtures": report.mixtures,
+            "fingerprint": report.fingerprint,
+            "problems": [problem.model_dump() for problem in report.problems],
+        }
+        click.echo(json.dumps(summary))
+    else:
+        kept = f" ({report.reused} kept from an earlier run)" if report.reused else ""
+        click.echo(
+            f"{out}: {report.scenes} scenes{kept}, {report.mixtures} mixtures, "
+            f"fingerprint {report.fingerprint[:12]}"
+        )
+    if report.problems:
+        for problem in report.problems[:5]:
+            click.echo(f"{problem.scene_id}: {problem.reason}", err=True)
+        total = len(report.problems)
+        click.echo(
+            f"{total} of {report.scenes + total} scenes could not be rendered, see {out / 'quarantine.csv'}; "
+            "put the sources right and run the same command again, it continues",
+            err=True,
+        )
+        sys.exit(1)
+
+
+COMMANDS = (plan, render, generate, verify)

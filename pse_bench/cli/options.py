@@ -1,0 +1,61 @@
+"""Options that several commands share, and what is made of them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+out_file = click.option("-o", "--out", type=FILE, required=True, help="File to write.")
+out_folder = click.option("-o", "--out", type=FOLDER, required=True, help="Folder to write.")
+force = click.option("--force", is_flag=True, help="Replace what an earlier run wrote.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+roots = click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    metavar="NAME=DIR",
+    help="Folder of a corpus; repeatable. Or set PSE_BENCH_ROOT_<NAME>.",
+)
+jobs = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    show_default="all cores",
+    help="Worker processes.",
+)
+bank = click.option(
+    "--room-bank",
+    "bank",
+    type=FOLDER,
+    default=lambda: cache() / "rooms",
+    show_default="~/.cache/pse-bench/rooms",
+    help="Where responses of shared rooms are kept.",
+)
+
+
+def cache() -> Path:
+    """The folder for what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options as one decorator, in the order of the help text."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def executor(jobs: int, *, isolated: bool = False) -> Any:
+    """Where the work of ``--jobs`` runs. ``isolated`` work may crash its process, so it never runs in ours."""
+    from pse_bench.executor import Processes, Serial
+
+    return Processes(jobs) if jobs > 1 or isolated else Serial()

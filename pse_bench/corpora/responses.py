@@ -1,0 +1,104 @@
+"""Measured room impulse responses: one mono file a response.
+
+A rir_id is the path below the root without its ending. Responses of one room share a room_id: the room's
+name from a table where one is given, else the folder the file lies in, else (directly in the root) its stem.
+"""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench import decay
+from pse_bench.corpora import clips, index
+from pse_bench.errors import UndefinedScore
+from pse_bench.records import MeasuredResponse
+
+LAYOUT = "<file>.wav or <room>/<file>.wav"
+RANGES_DB = (30.0, 20.0)
+"""How far below -5 dB the decay is fitted: T30 where the response allows, else T20 (ISO 3382-1)."""
+NOISE_MARGIN_DB = 6.0
+"""How far the energy of the tail's noise lies below what is left of the response where a fit ends. Nearer
+than that, noise bends the decay; a response that was cut off there counts as noise too."""
+
+
+def read(
+    root: Path,
+    *,
+    name: str,
+    table: Path | None = None,
+    executor: Any,
+    progress: clips.Progress | None = None,
+    notice: clips.Notice | None = None,
+) -> tuple[list[MeasuredResponse], list[str]]:
+    """Measured responses with their RT60, and problems (see ``clips``).
+
+    ``rt60_s`` is fitted from -5 to -35 dB (T30), or to -25 dB (T20) where the response ends or sinks into
+    noise too soon, and rounded to a millisecond. One that does not even allow T20 is a problem.
+
+    Args:
+        root: the folder of responses.
+        name: the corpus name in the rows.
+        table: a CSV with the columns ``path`` (below the root, or beginning with the root's own name) and
+            ``room``. A file without a line in it is a problem; lines without a file are counted in a notice.
+        executor: an executor of pse_bench.executor.
+        progress: called with files done and files in all.
+        notice: called with lines worth saying.
+
+    Raises:
+        InputError: no such folder, no sound in it, or the table cannot be read.
+    """
+    root = Path(root)
+    rooms = index.read(table, key=("path",), value=("room",)) if table else None
+    paths, problems = clips.find(root)
+    if not paths and not problems:
+        raise clips.none_found(root, LAYOUT)
+    own = root.resolve().name
+    entries: dict[str, dict[str, Any]] = {}
+    used: set[str] = set()
+    for path in paths:
+        room = path.rpartition("/")[0] or clips.stem(path)
+        if rooms is not None:
+            key = path if path in rooms else f"{own}/{path}"
+            room = rooms.get(key, "").strip()
+            used.add(key)
+        if not room:
+            problems.append(f"{root / path}: no room for it in {table}; add a line with path and room")
+            continue
+        entries[path] = {"rir_id": clips.stem(path), "room_id": room}
+    idle = sorted(set(rooms or ()) - used)
+    if idle and notice:
+        notice(f"{table}: {len(idle)} of {len(rooms or ())} lines have no file in {root}, as {idle[0]}")
+    rows, more = clips.rows_of(
+        MeasuredResponse,
+        name,
+        root,
+        entries,
+        id_field="rir_id",
+        executor=executor,
+        progress=progress,
+        measure=reverberation,
+    )
+    return rows, sorted(problems + more)
+
+
+def reverberation(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
+    """The field ``rt60_s``, in seconds. Raises UndefinedScore when the response does not decay far enough."""
+    for range_db in RANGES_DB:
+        with contextlib.suppress(UndefinedScore):
+            rt60_s = decay.rt60_s(samples, sample_rate, range_db=range_db)
+            if _clear_of_noise(samples, decay.START_DB - range_db):
+                return {"rt60_s": round(rt60_s, 3)}
+    raise UndefinedScore(
+        f"does not decay by {RANGES_DB[-1] - decay.START_DB:g} dB well before it ends or sinks into noise, "
+        "so it has no RT60; use a longer or cleaner response, or remove it"
+    )
+
+
+def _clear_of_noise(samples: np.ndarray, limit_db: float) -> bool:
+    """Whether the decay at ``limit_db`` is the room's, taking the last tenth of the response for noise."""
+    energy = np.trim_zeros(samples, "b") ** 2
+    end = int(np.argmax(decay.energy_decay_db(samples) <= limit_db))
+    noise = energy[-max(1, len(energy) // 10) :].mean() * (len(energy) - end)
+    return bool(noise <= 10 ** (-NOISE_MARGIN_DB / 10) * energy[end:].sum())

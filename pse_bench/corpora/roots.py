@@ -1,0 +1,49 @@
+"""Where a corpus lies on this machine: manifests hold relative paths, the root is given at run time."""
+
+import os
+import re
+from pathlib import Path
+
+from pse_bench.errors import InputError
+
+
+class Roots:
+    """Folders of corpora by name, from ``--root NAME=DIR`` or the variable ``PSE_BENCH_ROOT_<NAME>``."""
+
+    def __init__(self, folders: dict[str, Path]) -> None:
+        self._folders = folders
+
+    @classmethod
+    def parse(cls, options: tuple[str, ...]) -> "Roots":
+        """Roots from the values of ``--root``. Raises InputError on a value without '=' or a missing folder."""
+        folders = {}
+        for option in options:
+            name, separator, folder = option.partition("=")
+            if not separator or not name or not folder:
+                raise InputError(
+                    f"--root {option}: expected NAME=DIR, for example librispeech=/data/LibriSpeech"
+                )
+            if not Path(folder).is_dir():
+                raise InputError(
+                    f"--root {option}: {folder} is not a folder; give the folder of corpus {name}"
+                )
+            folders[name] = Path(folder).resolve()
+        return cls(folders)
+
+    def locate(self, corpus: str, path: str) -> Path:
+        """The path of a corpus's file. Raises InputError when the corpus has no root."""
+        root = self._folders.get(corpus) or self._from_environment(corpus)
+        return root / path
+
+    @staticmethod
+    def variable(corpus: str) -> str:
+        """The environment variable that holds a corpus's root."""
+        return "PSE_BENCH_ROOT_" + re.sub(r"[^A-Z0-9]", "_", corpus.upper())
+
+    def _from_environment(self, corpus: str) -> Path:
+        folder = os.environ.get(self.variable(corpus))
+        if not folder:
+            raise InputError(
+                f"corpus {corpus}: no folder given; add --root {corpus}=DIR or set {self.variable(corpus)}"
+            )
+        return Path(folder)

@@ -1,0 +1,479 @@
+"""From recipes to a dataset: every scene rendered once, whole files, continued where a run was stopped."""
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench import audio, dataset, files, journal, plan, rooms
+from pse_bench.corpora.roots import Roots
+from pse_bench.errors import InputError, PseBenchError
+from pse_bench.executor import Executor
+from pse_bench.mixing import Scene, mix
+from pse_bench.progress import Update
+from pse_bench.records import (
+    SCHEMA,
+    MeasuredRoom,
+    Mixture,
+    Recipe,
+    Segment,
+    SimulatedRoom,
+    StoredFile,
+)
+from pse_bench.scenario import Scenario
+
+JOURNAL = "render.journal"
+QUARANTINE = "quarantine.csv"
+BATCH = 4
+PROBE_SCENES = 5
+FOLDERS = ("TS1", "TS2", "TS3", "stems", "enrollment", "activity")
+FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE)
+
+
+class Problem(files.Record):
+    """A row of ``quarantine.csv``: a scene that could not be rendered, and why."""
+
+    scene_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a worker needs beside the recipe; the same for all scenes of a dataset."""
+
+    out: Path
+    roots: Roots
+    bank: Path
+    format: str
+    reference: str
+    shared_rooms: bool
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What became of a scene: its rows and files, or the reason why there are none."""
+
+    scene_id: str
+    rows: list[Mixture] = field(default_factory=list)
+    files: list[StoredFile] = field(default_factory=list)
+    problem: str = ""
+
+
+# ---- one scene, in a worker
+
+
+def render_batch(work: tuple[Setting, list[str]]) -> list[Rendered]:
+    """Render some scenes; a scene whose sources are damaged is reported, the others go on."""
+    setting, lines = work
+    return [render_scene(setting, Recipe.model_validate_json(line)) for line in lines]
+
+
+def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
+    """Render one scene and write its files."""
+    try:
+        responses = _responses(setting, recipe)
+
+        def load(corpus: str, segment: Segment) -> np.ndarray:
+            path = setting.roots.locate(corpus, segment.path)
+            clip = _clip(path, segment.sha256, recipe.sample_rate)
+            stretch = clip[segment.start : segment.start + segment.num_samples]
+            if len(stretch) != segment.num_samples:
+                raise InputError(f"{path}: shorter than its manifest says; make the manifest and plan again")
+            return stretch
+
+        scene = mix(recipe, responses, load)
+        used = [talker.source for talker in (recipe.target, *recipe.interferers)]
+        achieved = float(
+            np.mean([rooms.response_rt60_s(responses.sources[k].samples, recipe.sample_rate) for k in used])
+        )
+    except PseBenchError as error:
+        return Rendered(recipe.scene_id, problem=str(error))
+    return _write(setting, recipe, scene, round(achieved, 4))
+
+
+@lru_cache(maxsize=64)
+def _clip(path: Path, sha256: str, rate: int) -> np.ndarray:
+    """A whole clip at the scene's rate, after a check that it is the one that was planned with."""
+    samples, own_rate = audio.read(path)
+    if files.sha256(path) != sha256:
+        raise InputError(
+            f"{path}: not the file its manifest describes (sha256 differs); restore it or make "
+            "the manifest and the plan again"
+        )
+    return audio.resample(samples, own_rate, rate)
+
+
+def _responses(setting: Setting, recipe: Recipe) -> rooms.Responses:
+    if isinstance(recipe.room, MeasuredRoom):
+        return rooms.measured(recipe.room, recipe.sample_rate, setting.roots.locate)
+    if setting.shared_rooms:
+        return _shared_room(recipe.room.model_dump_json(), recipe.sample_rate, setting.bank)
+    return rooms.simulate(recipe.room, recipe.sample_rate)
+
+
+@lru_cache(maxsize=16)
+def _shared_room(room: str, rate: int, bank: Path) -> rooms.Responses:
+    return rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
+
+
+def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: float) -> Rendered:
+    stored: list[StoredFile] = []
+
+    def save(path: str, pcm: np.ndarray) -> str:
+        with files.replacing(setting.out / path) as part:
+            audio.write(part, pcm, recipe.sample_rate)
+            row = StoredFile(
+                path=path,
+                num_bytes=part.stat().st_size,
+                sha256=files.sha256(part),
+                content_sha256=audio.sha256_of_samples(pcm),
+            )
+        stored.append(row)
+        return row.sha256
+
+    name, ending = recipe.scene_id, setting.format
+    for stem, pcm in scene.stems.items():
+        save(f"stems/{stem}/{name}.{ending}", pcm)
+    enrollment_path = f"enrollment/{name}.{ending}"
+    save(enrollment_path, scene.enrollment)
+    text = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
+    path = f"activity/{name}.json"
+    files.write_text(setting.out / path, text)
+    digest = files.sha256_of_text(text)
+    stored.append(StoredFile(path=path, num_bytes=len(text), sha256=digest, content_sha256=digest))
+
+    stem = "target_early" if setting.reference == "early" else "target"
+    rows = []
+    for label in recipe.scenarios:
+        mixture_path = f"{label}/{name}.{ending}"
+        sha = save(mixture_path, scene.mixture(label))
+        rows.append(
+            _row(
+                recipe,
+                scene,
+                label,
+                mixture_path=mixture_path,
+                mixture_sha256=sha,
+                reference_path="" if label == "TS3" else f"stems/{stem}/{name}.{ending}",
+                enrollment_path=enrollment_path,
+                rt60_achieved_s=rt60_achieved_s,
+            )
+        )
+    return Rendered(name, rows, stored)
+
+
+def _row(recipe: Recipe, scene: Scene, label: str, **known: Any) -> Mixture:
+    """A row of mixtures.csv. Where nobody interferes, what describes the interferer is empty."""
+    others = recipe.interferers if label != "TS1" else []
+    single = len(others) == 1
+    return Mixture(
+        mixture_id=f"{recipe.scene_id}_{label}",
+        scene_id=recipe.scene_id,
+        scenario=label,
+        target_speaker=recipe.target.speaker_id,
+        interferer_speaker=";".join(talker.speaker_id for talker in others),
+        noise_id=recipe.noise.segment.clip_id,
+        sir_db=recipe.sir_db if others else None,
+        snr_db=recipe.snr_db,
+        sir_achieved_db=scene.sir_achieved_db if others else None,
+        snr_achieved_db=scene.snr_achieved_db,
+        rt60_s=recipe.room.rt60_s,
+        target_distance_m=recipe.target.distance_m,
+        # of several, the nearest
+        interferer_distance_m=min((t.distance_m for t in others if t.distance_m is not None), default=None),
+        num_samples=recipe.num_samples,
+        sample_rate=recipe.sample_rate,
+        text="" if label == "TS3" else recipe.target.text,
+        interferer_text=others[0].text if single else "",
+        target_gender=recipe.target.gender,
+        interferer_gender=";".join(talker.gender for talker in others),
+        noise_category=recipe.noise.category,
+        room_id=recipe.room.room_id,
+        overlap=others[0].overlap if single else None,
+        num_interferers=len(others),
+        enrollment_s=round(recipe.enrollment.num_samples / recipe.sample_rate, 4),
+        enrollment_condition=recipe.enrollment.condition,
+        scene_gain_db=scene.gain_db,
+        **known,
+    )
+
+
+# ---- the whole dataset
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a render ended."""
+
+    dataset: Path
+    scenes: int
+    mixtures: int
+    problems: list[Problem]
+    fingerprint: str
+    reused: int
+
+
+def render(
+    plan_path: Path,
+    out: Path,
+    *,
+    roots: Roots,
+    executor: Executor,
+    bank: Path,
+    format: str = "flac",
+    force: bool = False,
+    progress: Update = lambda done, total: None,
+    rooms_progress: Update = lambda done, total: None,
+) -> Report:
+    """Render a plan into a dataset folder.
+
+    Run again after an interruption, it continues: scenes whose files still have the recorded hashes are kept.
+
+    Args:
+        plan_path: the plan.
+        out: the dataset's folder, new or of an interrupted run of the same plan.
+        roots: where the corpora lie.
+        executor: where scenes are rendered.
+        bank: folder of shared rooms' responses.
+        format: ``flac`` or ``wav``.
+        force: start again even where another dataset lies.
+
+    Raises:
+        InputError: the folder holds something else, or a run of another plan or other package versions.
+    """
+    begin = time.monotonic()
+    scenario, _, recipes = plan.read(plan_path)
+    lines = {recipe.scene_id: recipe.model_dump_json() for recipe in recipes}
+    identity = {
+        "schema": SCHEMA,
+        "plan_sha256": files.sha256(plan_path),
+        "format": format,
+        "versions": dataset.sound_versions(),
+    }
+    setting = Setting(
+        out.resolve(), roots, bank.resolve(), format, scenario.reference, scenario.room.rooms is not None
+    )
+    with files.locked(out, "render"):
+        finished = _prepare(out, plan_path, identity, force)
+        done = {scene.scene_id: scene for scene in finished if _intact(out, scene)}
+        reused = len(done)
+        todo = [scene_id for scene_id in lines if scene_id not in done]
+        problems = []
+        with journal.record(out / JOURNAL, identity, map(_entry, done.values())) as add:
+            rooms_begin = time.monotonic()
+            if setting.shared_rooms:
+                _build_bank(setting, [lines[scene_id] for scene_id in todo], executor, rooms_progress)
+            scenes_begin = time.monotonic()
+            progress(reused, len(lines))
+            for rendered in _scenes(setting, {scene_id: lines[scene_id] for scene_id in todo}, executor):
+                if rendered.problem:
+                    problems.append(Problem(scene_id=rendered.scene_id, reason=rendered.problem))
+                else:
+                    done[rendered.scene_id] = rendered
+                    add(_entry(rendered))
+                progress(len(done) + len(problems), len(lines))
+        timings = {
+            "rooms": round(scenes_begin - rooms_begin, 3),
+            "scenes": round(time.monotonic() - scenes_begin, 3),
+            "total": round(time.monotonic() - begin, 3),
+        }
+        ordered = [done[scene_id] for scene_id in lines if scene_id in done]
+        problems.sort(key=lambda problem: problem.scene_id)
+        mark = _finish(out, scenario, identity, ordered, problems, len(lines), timings)
+    return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark, reused)
+
+
+def _scenes(setting: Setting, lines: dict[str, str], executor: Executor) -> Iterator[Rendered]:
+    scene_ids = list(lines)
+    batches = [scene_ids[first : first + BATCH] for first in range(0, len(scene_ids), BATCH)]
+    work = [(setting, [lines[scene_id] for scene_id in batch]) for batch in batches]
+    for outcome in executor.run(render_batch, work):
+        if outcome.lost:
+            yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in batches[outcome.index])
+        else:
+            yield from outcome.value
+
+
+def _build_bank(setting: Setting, lines: list[str], executor: Executor, progress: Update) -> None:
+    """Simulate the shared rooms once each, before the scenes that use them."""
+    wanted = {}
+    for line in lines:
+        recipe = Recipe.model_validate_json(line)
+        if isinstance(recipe.room, SimulatedRoom):
+            name = rooms.bank_name(recipe.room, recipe.sample_rate)
+            wanted[name] = (recipe.room.model_dump_json(), recipe.sample_rate, setting.bank)
+    missing = [work for name, work in wanted.items() if not (setting.bank / name).exists()]
+    for count, _ in enumerate(executor.run(build_room, missing), 1):
+        progress(count, len(missing))
+
+
+def build_room(work: tuple[str, int, Path]) -> None:
+    """Put one room into the bank. Of a room that cannot be simulated, the scenes that need it tell."""
+    room, rate, bank = work
+    with contextlib.suppress(PseBenchError):
+        rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
+
+
+# ---- continuing
+
+
+def _prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -> list[Rendered]:
+    """Make the folder ready; what an earlier run of the same plan has already rendered there."""
+    if force:
+        _clear(out, plan_path)
+    finished: list[Rendered] = []
+    if (out / JOURNAL).exists():
+        known, entries = journal.read(out / JOURNAL)
+        if known:
+            journal.check(out, known, identity)
+        finished = [_from_entry(entry) for entry in entries]
+    elif (out / "dataset.json").exists():
+        there = dataset.Dataset.open(out)
+        known = there.description.model_dump(by_alias=True)
+        journal.check(out, known, identity)
+        finished = _from_tables(there)
+    elif strangers := sorted(path.name for path in out.iterdir() if path.resolve() != plan_path.resolve()):
+        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
+    if (out / "plan.jsonl").resolve() != plan_path.resolve():
+        with files.replacing(out / "plan.jsonl") as part:
+            shutil.copyfile(plan_path, part)
+    for name in FOLDERS:
+        for left in (out / name).rglob("*.part"):
+            left.unlink()
+    return finished
+
+
+def _clear(out: Path, plan_path: Path) -> None:
+    """Remove a dataset, and nothing else, from a folder. Refuses a folder that holds none."""
+    if not any((out / name).exists() for name in (JOURNAL, "dataset.json")):
+        return
+    for name in FOLDERS:
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in FILES:
+        if (out / name).resolve() != plan_path.resolve():
+            (out / name).unlink(missing_ok=True)
+
+
+def _entry(rendered: Rendered) -> dict[str, Any]:
+    return {
+        "scene_id": rendered.scene_id,
+        "rows": [row.model_dump(mode="json") for row in rendered.rows],
+        "files": [row.model_dump(mode="json") for row in rendered.files],
+    }
+
+
+def _from_entry(entry: dict[str, Any]) -> Rendered:
+    return Rendered(
+        entry["scene_id"],
+        [Mixture.model_validate(row) for row in entry["rows"]],
+        [StoredFile.model_validate(row) for row in entry["files"]],
+    )
+
+
+def _from_tables(there: dataset.Dataset) -> list[Rendered]:
+    scenes: dict[str, Rendered] = {}
+    for row in there.mixtures:
+        scenes.setdefault(row.scene_id, Rendered(row.scene_id)).rows.append(row)
+    for file in there.files:
+        scenes[Path(file.path).stem].files.append(file)
+    return list(scenes.values())
+
+
+def _intact(out: Path, rendered: Rendered) -> bool:
+    return all(
+        (path := out / row.path).is_file()
+        and path.stat().st_size == row.num_bytes
+        and files.sha256(path) == row.sha256
+        for row in rendered.files
+    )
+
+
+def _finish(
+    out: Path,
+    scenario: Scenario,
+    identity: dict[str, Any],
+    done: list[Rendered],
+    problems: list[Problem],
+    planned: int,
+    timings: dict[str, float],
+) -> str:
+    """Write the tables and the description; the dataset's fingerprint."""
+    rows = [row for rendered in done for row in rendered.rows]
+    stored = sorted((row for rendered in done for row in rendered.files), key=lambda row: row.path)
+    files.write_table(out / "mixtures.csv", Mixture, rows)
+    files.write_table(out / "files.csv", StoredFile, stored)
+    if problems:
+        files.write_table(out / QUARANTINE, Problem, problems)
+    else:
+        (out / QUARANTINE).unlink(missing_ok=True)
+    mark = dataset.fingerprint(identity["plan_sha256"], stored)
+    description = {
+        "schema": SCHEMA,
+        "kind": "pse-bench dataset",
+        "name": scenario.name,
+        "version": scenario.version,
+        "reference": scenario.reference,
+        "sample_rate": scenario.sample_rate,
+        "format": identity["format"],
+        "plan_sha256": identity["plan_sha256"],
+        "fingerprint": mark,
+        "planned_scenes": planned,
+        "scenes": len(done),
+        "mixtures": len(rows),
+        "complete": not problems,
+        "tables": {name: files.sha256(out / name) for name in ("mixtures.csv", "files.csv")},
+        "versions": identity["versions"],
+        "timings_s": timings,
+    }
+    files.write_json(out / "dataset.json", description)
+    # From here on the tables tell what is there.
+    (out / JOURNAL).unlink()
+    return mark
+
+
+# ---- what it will cost
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a render will take, measured on a few of its scenes."""
+
+    scenes: int
+    mixtures: int
+    num_bytes: int
+    seconds: float
+    probed: int
+    problems: list[str]
+
+
+def estimate(plan_path: Path, *, roots: Roots, jobs: int, format: str = "flac") -> Estimate:
+    """Render a few scenes, spread over the plan, into a temporary folder and extrapolate.
+
+    Shared rooms are simulated for the probe only, so their cost counts for every scene: an upper bound.
+    """
+    scenario, _, recipes = plan.read(plan_path)
+    whole = list(recipes)
+    probe = whole[:: max(1, len(whole) // PROBE_SCENES)][:PROBE_SCENES]
+    with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
+        out = Path(folder)
+        setting = Setting(out, roots, out / "rooms", format, scenario.reference, shared_rooms=False)
+        render_scene(setting, probe[0])  # what is loaded and transformed once does not count
+        begin = time.monotonic()
+        rendered = [render_scene(setting, recipe) for recipe in probe]
+        seconds = time.monotonic() - begin
+        num_bytes = sum(row.num_bytes for scene in rendered for row in scene.files)
+    return Estimate(
+        scenes=len(whole),
+        mixtures=sum(len(recipe.scenarios) for recipe in whole),
+        num_bytes=round(num_bytes / len(probe) * len(whole)),
+        seconds=seconds / len(probe) * len(whole) / jobs,
+        probed=len(probe),
+        problems=[scene.problem for scene in rendered if scene.problem],
+    )

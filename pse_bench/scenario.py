@@ -1,0 +1,249 @@
+"""What kinds of scenes a dataset holds: the distributions, read from strict YAML.
+
+Every quantity is a constant, ``{uniform: [low, high]}`` or ``{choice: [a, b, …]}``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, PlainValidator, model_validator
+
+from pse_bench import draws
+from pse_bench.errors import InputError
+from pse_bench.files import Record, parse, read_text
+from pse_bench.records import SCHEMA, ScenarioLabel
+
+DECIMALS = 3
+"""Drawn numbers are rounded to this many decimals before anything is made of them."""
+
+SHIPPED = Path(__file__).parent.parent / "scenarios"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A distribution: one of ``options``, or uniform from ``low`` to ``high`` when there are none."""
+
+    options: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+    def draw(self, seed: int, *name: draws.Name) -> Any:
+        """One value, a pure function of seed and name; uniform values are rounded to 3 decimals."""
+        if self.options:
+            return draws.choice(self.options, seed, *name)
+        return round(draws.uniform(self.low, self.high, seed, *name), DECIMALS)
+
+    def draw_at_least(self, bound: float, seed: int, *name: draws.Name) -> float:
+        """A value of the same distribution on condition that it is not below ``bound``.
+
+        The bound must not be above ``largest``.
+        """
+        if self.options:
+            return draws.choice([option for option in self.options if option >= bound], seed, *name)
+        return max(round(draws.uniform(max(self.low, bound), self.high, seed, *name), DECIMALS), bound)
+
+    @property
+    def smallest(self) -> float:
+        """The least value that can be drawn."""
+        return min(self.options) if self.options else self.low
+
+    @property
+    def largest(self) -> float:
+        """The greatest value that can be drawn."""
+        return max(self.options) if self.options else self.high
+
+
+def _quantity(value: Any, check: Callable[[Any], Any]) -> Quantity:
+    if isinstance(value, dict):
+        if set(value) == {"choice"} and isinstance(value["choice"], list) and value["choice"]:
+            return Quantity(options=tuple(check(option) for option in value["choice"]))
+        if set(value) == {"uniform"} and isinstance(value["uniform"], list) and len(value["uniform"]) == 2:
+            low, high = (check(end) for end in value["uniform"])
+            if isinstance(low, str) or low > high:
+                raise ValueError(f"expected uniform: [low, high] with low <= high, found {value['uniform']}")
+            return Quantity(low=low, high=high)
+        raise ValueError(
+            f"expected a constant, {{uniform: [low, high]}} or {{choice: [a, b]}}, found {value}"
+        )
+    return Quantity(options=(check(value),))
+
+
+def _number(low: float, high: float = float("inf"), *, whole: bool = False) -> PlainValidator:
+    def check(value: Any) -> float | int:
+        kind = int if whole else int | float
+        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+            expected = f"a {'whole ' if whole else ''}number"
+            limits = f" from {low:g} to {high:g}" if high < float("inf") else f" of at least {low:g}"
+            raise ValueError(f"expected {expected}{limits}, found {value!r}")
+        return value if whole else float(value)
+
+    def validate(value: Any) -> Quantity:
+        quantity = _quantity(value, check)
+        if whole and not quantity.options:
+            raise ValueError("expected a whole number or {choice: [1, 2]}, found a uniform range")
+        return quantity
+
+    return PlainValidator(validate)
+
+
+def _word(*allowed: str) -> PlainValidator:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError(f"expected one of {', '.join(allowed)}, found {value!r}")
+        return value
+
+    return PlainValidator(lambda value: _quantity(value, check))
+
+
+NonNegative = Annotated[Quantity, _number(0)]
+Positive = Annotated[Quantity, _number(0.001)]
+Decibels = Annotated[Quantity, _number(-100, 100)]
+Share = Annotated[Quantity, _number(0, 1)]
+Whole = Annotated[Quantity, _number(1, whole=True)]
+
+
+class Target(Record):
+    """The enrolled speaker. ``clip``: ``whole`` utterances only, so that the words are known exactly, or a
+    ``segment`` cut to the scene. ``pause_s`` lies between consecutive utterances."""
+
+    clip: Literal["whole", "segment"] = "whole"
+    utterances: Whole = Quantity(options=(1,))
+    pause_s: NonNegative = Quantity(options=(0.5,))
+    distance_m: Positive
+    level_dbfs: Annotated[Quantity, _number(-70, 0)]
+
+
+class Interferer(Record):
+    """Everybody else. ``overlap``: share of the target's time during which an interferer may talk; the rest of
+    an interferer's time lies before or after. ``gender`` is the relation to the target's."""
+
+    count: Whole = Quantity(options=(1,))
+    gender: Annotated[Quantity, _word("any", "same", "different")] = Quantity(options=("any",))
+    pause_s: NonNegative = Quantity(options=(0.3,))
+    overlap: Share = Quantity(options=(1.0,))
+    distance_m: Positive
+    sir_db: Decibels
+
+
+class NoiseField(Record):
+    """Noise at the microphone. ``categories``: those of the manifest that may be used; none means all."""
+
+    snr_db: Decibels
+    categories: list[str] = []
+
+
+class Room(Record):
+    """The room. ``rooms`` draws that many rooms once and shares them between scenes, each with ``places``
+    places for the target and as many for interferers; without it every scene has a room of its own.
+    ``measured_rt60_max_s`` leaves out measured rooms that ring longer."""
+
+    engine: Annotated[Quantity, _word("pyroomacoustics", "measured")] = Quantity(options=("pyroomacoustics",))
+    length_m: Positive = Quantity(low=3.0, high=8.0)
+    width_m: Positive = Quantity(low=3.0, high=8.0)
+    height_m: Positive = Quantity(low=2.5, high=3.5)
+    rt60_s: Annotated[Quantity, _number(0.1, 2)] = Quantity(low=0.2, high=0.6)
+    talker_height_m: Positive = Quantity(low=1.1, high=1.8)
+    microphone_height_m: Positive = Quantity(low=0.7, high=1.6)
+    wall_distance_m: Annotated[float, Field(gt=0)] = 0.3
+    rooms: Annotated[int, Field(ge=1)] | None = None
+    places: Annotated[int, Field(ge=1)] = 4
+    measured_rt60_max_s: Annotated[float, Field(gt=0)] | None = None
+
+
+class EnrollmentChoice(Record):
+    """What a system is given of the target: other utterances, dry, in the scene's room, or with noise."""
+
+    duration_s: Positive
+    condition: Annotated[Quantity, _word("clean", "reverberant", "noisy")] = Quantity(options=("clean",))
+    snr_db: Decibels = Quantity(options=(15.0,))
+
+
+class Scenario(Record):
+    """A whole scenario file. ``shares`` renders each scene as only one of the scenarios, drawn with these
+    probabilities (a training set with a target-inactive share); without it every scene becomes all of them."""
+
+    schema_: Annotated[int, Field(alias="schema")] = SCHEMA
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    version: Annotated[int, Field(ge=1)]
+    description: str = ""
+    sample_rate: Literal[8000, 16000, 24000, 32000, 44100, 48000]
+    duration_s: Positive
+    scenarios: Annotated[list[ScenarioLabel], Field(min_length=1)]
+    shares: dict[ScenarioLabel, float] | None = None
+    target: Target
+    interferer: Interferer
+    noise: NoiseField
+    room: Room
+    enrollment: EnrollmentChoice
+    reference: Literal["early", "reverberant"] = "early"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Scenario":
+        if self.schema_ != SCHEMA:
+            raise ValueError(
+                f"schema {self.schema_} is not known, expected {SCHEMA}; use a matching pse-bench"
+            )
+        if len(set(self.scenarios)) != len(self.scenarios):
+            raise ValueError("scenarios: one is named twice")
+        if self.shares is not None:
+            if set(self.shares) != set(self.scenarios):
+                raise ValueError("shares: needs exactly the labels of scenarios")
+            if min(self.shares.values()) < 0 or abs(sum(self.shares.values()) - 1) > 1e-9:
+                raise ValueError("shares: needs probabilities that add up to 1")
+        return self
+
+
+def load(scenario: str) -> tuple[Scenario, dict[str, Any]]:
+    """A scenario from a file, or a shipped one by its name; and its content as written.
+
+    Raises:
+        InputError: no such scenario, not YAML, an unknown key, or a value that is not allowed.
+    """
+    path = Path(scenario)
+    if not path.suffix and not path.exists():
+        path = SHIPPED / f"{scenario}.yaml"
+        if not path.is_file():
+            raise InputError(
+                f"{scenario}: neither a scenario file nor a shipped scenario; shipped: {', '.join(shipped())}"
+            )
+    text = read_text(path)
+    try:
+        content = yaml.load(text, Loader=_UniqueKeys)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); repair it") from error
+    return parse_scenario(content, str(path)), content
+
+
+def parse_scenario(content: Any, where: str) -> Scenario:
+    """A scenario from its content as written; ``where`` names it in errors."""
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: expected a mapping with name, version, sample_rate …; see scenarios/")
+    return parse(Scenario, content, where)
+
+
+def shipped() -> list[str]:
+    """Names of the scenarios that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Plain YAML without tags, anchors that expand, or a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} given twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(
+                None, None, "aliases are not used here", self.peek_event().start_mark
+            )
+        return super().compose_node(parent, index)

@@ -1,0 +1,21 @@
+"""What the tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+DEV_CORPUS = "PSE_BENCH_DEV_CORPUS"
+
+
+@pytest.fixture(scope="session")
+def dev_corpus() -> Path:
+    """The folder of the development corpus of real speech, noise and rooms; without it the test is skipped.
+
+    Mark such tests with ``@pytest.mark.dev_corpus``.
+    """
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "dev-corpus"
+    folder = Path(os.environ.get(DEV_CORPUS) or beside)
+    if not (folder / "SOURCES.md").is_file():
+        pytest.skip(f"no development corpus in {folder}; set {DEV_CORPUS} to its folder")
+    return folder
