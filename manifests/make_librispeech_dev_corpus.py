@@ -8,7 +8,7 @@ out, because its four files were made from WAV copies: the sound is the same, th
 
 What can be told from a file is checked here: LibriSpeech was encoded by libFLAC 1.2.1 of 2007 (the four
 dev-clean files name libFLAC 1.4.3), and a FLAC file holds the MD5 of the sound that was encoded, which must
-match what it decodes to. That rules out a conversion or an edit with other tools, and damage. It does not prove that the
+match what it decodes to. That rules out damage and a conversion by newer tools. It does not prove that the
 bytes are those of openslr.org/12; only a comparison with that download can.
 """
 

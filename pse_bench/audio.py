@@ -71,9 +71,7 @@ def read(
     if header.channels != 1:
         raise InputError(f"{path}: has {header.channels} channels, expected 1; mix down to mono first")
     if sample_rate is not None and header.sample_rate != sample_rate:
-        raise InputError(
-            f"{path}: sampled at {header.sample_rate} Hz, expected {sample_rate} Hz; resample it"
-        )
+        raise InputError(f"{path}: sampled at {header.sample_rate} Hz, expected {sample_rate} Hz; resample it")
     if header.num_samples == 0:
         raise InputError(f"{path}: holds no samples; restore or remove it")
     if num_samples is not None and header.num_samples != num_samples:

@@ -56,3 +56,8 @@ def white(num_samples: int, seed: int, *name: Name) -> np.ndarray:
     for _ in range(12):
         total += bits.random_raw(num_samples) >> np.uint64(11)
     return total / 2.0**53 - 6.0
+
+
+def generator(seed: int, *name: Name) -> np.random.Generator:
+    """A generator for statistics (bootstrap), fixed by ``seed`` and ``name``. Nothing that sounds uses it."""
+    return np.random.Generator(np.random.PCG64(int.from_bytes(_digest(seed, name)[:16], "big")))

@@ -95,9 +95,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); check the path and its rights"
-        ) from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
 
 
 def parse_json(text: str, where: str) -> Any:
@@ -178,14 +176,11 @@ def _check_header(path: Path, header: list[str], fields: list[str], optional: se
         raise InputError(f"{path}: column {missing[0]!r} is missing; expected {', '.join(fields)}")
 
 
-def _row(
-    path: Path, line: int, header: list[str], cells: list[str], record: type[R], nullable: set[str]
-) -> R:
+def _row(path: Path, line: int, header: list[str], cells: list[str], record: type[R], nullable: set[str]) -> R:
     if len(cells) != len(header):
         raise InputError(f"{path}:{line}: {len(cells)} cells, expected {len(header)}; repair the line")
     content = {
-        name: None if cell == "" and name in nullable else cell
-        for name, cell in zip(header, cells, strict=True)
+        name: None if cell == "" and name in nullable else cell for name, cell in zip(header, cells, strict=True)
     }
     return parse(record, content, f"{path}:{line}", strict=False)
 

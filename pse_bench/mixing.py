@@ -132,9 +132,7 @@ def _track(talker: Talker, length: int, rate: int, load: Load) -> np.ndarray:
     """A talker's clips laid into silence, float64, shape (length,)."""
     track = np.zeros(length)
     for segment in talker.segments:
-        track[segment.onset : segment.onset + segment.num_samples] = _faded(
-            load(talker.corpus, segment), rate
-        )
+        track[segment.onset : segment.onset + segment.num_samples] = _faded(load(talker.corpus, segment), rate)
     return track
 
 
@@ -195,9 +193,7 @@ def _headroom_db(stems: dict[str, np.ndarray], labels: list[str]) -> float:
     return min(0.0, float(np.floor(2000 * np.log10(PEAK / peak)) / 100))
 
 
-def _enrollment(
-    enrollment: Enrollment, target: Talker, response: Response, rate: int, load: Load
-) -> np.ndarray:
+def _enrollment(enrollment: Enrollment, target: Talker, response: Response, rate: int, load: Load) -> np.ndarray:
     """The enrollment at -26 dBFS over its active samples, int16."""
     talker = target.model_copy(update={"segments": enrollment.segments})
     length = enrollment.num_samples

@@ -58,8 +58,7 @@ class Places:
             target = draws.integer(0, room.places - 1, self._seed, *name, "place", "target")
             places = [target, *others[:num_interferers]]
         return drawn, [
-            (place, round(math.dist(drawn.sources_m[place], drawn.microphone_m), DECIMALS))
-            for place in places
+            (place, round(math.dist(drawn.sources_m[place], drawn.microphone_m), DECIMALS)) for place in places
         ]
 
     # ---- simulated

@@ -65,9 +65,7 @@ def _quantity(value: Any, check: Callable[[Any], Any]) -> Quantity:
             if isinstance(low, str) or low > high:
                 raise ValueError(f"expected uniform: [low, high] with low <= high, found {value['uniform']}")
             return Quantity(low=low, high=high)
-        raise ValueError(
-            f"expected a constant, {{uniform: [low, high]}} or {{choice: [a, b]}}, found {value}"
-        )
+        raise ValueError(f"expected a constant, {{uniform: [low, high]}} or {{choice: [a, b]}}, found {value}")
     return Quantity(options=(check(value),))
 
 
@@ -183,9 +181,7 @@ class Scenario(Record):
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":
         if self.schema_ != SCHEMA:
-            raise ValueError(
-                f"schema {self.schema_} is not known, expected {SCHEMA}; use a matching pse-bench"
-            )
+            raise ValueError(f"schema {self.schema_} is not known, expected {SCHEMA}; use a matching pse-bench")
         if len(set(self.scenarios)) != len(self.scenarios):
             raise ValueError("scenarios: one is named twice")
         if self.shares is not None:
@@ -236,9 +232,7 @@ class _UniqueKeys(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} given twice", node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} given twice", node.start_mark)
         return super().construct_mapping(node, deep)
 
     def compose_node(self, parent: Any, index: Any) -> Any:

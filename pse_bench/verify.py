@@ -111,9 +111,7 @@ def check_batch(work: tuple[Dataset, list[tuple[Recipe, list[Mixture], list[Stor
     return [problem for scene in scenes for problem in _check_scene(dataset, *scene)]
 
 
-def _check_scene(
-    dataset: Dataset, recipe: Recipe, rows: list[Mixture], stored: list[StoredFile]
-) -> list[str]:
+def _check_scene(dataset: Dataset, recipe: Recipe, rows: list[Mixture], stored: list[StoredFile]) -> list[str]:
     problems = [problem for file in stored if (problem := _check_file(dataset.folder, file))]
     if problems:
         return problems  # what follows would only say the same again

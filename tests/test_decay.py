@@ -10,10 +10,8 @@ from pse_bench.errors import UndefinedScore
 RATE = 16000
 
 
-def decaying_noise(
-    rt60_s: float, *, length_db: float = 75.0, direct: float = 0.0, seed: int = 0
-) -> np.ndarray:
-    """White noise whose level falls by 60 dB in ``rt60_s``, cut after ``length_db``; a spike may come first."""
+def decaying_noise(rt60_s: float, *, length_db: float = 75.0, direct: float = 0.0, seed: int = 0) -> np.ndarray:
+    """White noise that falls by 60 dB in ``rt60_s``, cut after ``length_db``, its first sample raised."""
     count = int(RATE * rt60_s * length_db / 60)
     envelope = 10 ** (-3 * np.arange(count) / (RATE * rt60_s))
     response = np.random.default_rng(seed).standard_normal(count) * envelope
@@ -25,9 +23,7 @@ def decaying_noise(
 @pytest.mark.parametrize("range_db", [20.0, 30.0])
 def test_known_decay(rt60_s, range_db):
     # the fit of one draw of noise scatters by about 1 / sqrt(bandwidth · time)
-    measured = np.mean(
-        [decay.rt60_s(decaying_noise(rt60_s, seed=s), RATE, range_db=range_db) for s in range(8)]
-    )
+    measured = np.mean([decay.rt60_s(decaying_noise(rt60_s, seed=s), RATE, range_db=range_db) for s in range(8)])
     assert measured == pytest.approx(rt60_s, rel=0.02)
 
 

@@ -23,9 +23,7 @@ planning = options.together(
     click.option(
         "--noise", type=options.FILE, multiple=True, required=True, help="Manifest of noise; repeatable."
     ),
-    click.option(
-        "--rir", type=options.FILE, multiple=True, help="Manifest of measured responses; repeatable."
-    ),
+    click.option("--rir", type=options.FILE, multiple=True, help="Manifest of measured responses; repeatable."),
     click.option("-n", "--scenes", type=click.IntRange(1), required=True, help="Number of scenes."),
     click.option("--seed", type=int, required=True, help="Any whole number; the same seed, the same plan."),
 )
@@ -102,9 +100,7 @@ def verify(dataset: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_j
             progress=update,
         )
     if as_json:
-        click.echo(
-            json.dumps({"dataset": str(dataset), "checked": report.checked, "problems": report.problems})
-        )
+        click.echo(json.dumps({"dataset": str(dataset), "checked": report.checked, "problems": report.problems}))
     else:
         for problem in report.problems:
             click.echo(problem)

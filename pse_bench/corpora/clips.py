@@ -52,7 +52,7 @@ R = TypeVar("R", bound=files.Record)
 
 # libsndfile quietly shortens a file whose header promises more sound than there is, but keeps a note of it.
 _PROMISED = re.compile(r"(?m)^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)")
-_CUT_SHORT = ("without an End-Of-Stream flag", "does not match value from 'ds64' chunk")
+_CUT_SHORT = ("Junk after the last page", "lacks an end-of-stream bit", "not match value from 'ds64' chunk")
 # Sizes that programs write when they do not know the length yet (pipes); such a file is whole.
 _UNKNOWN_SIZE = 0x7FFF_0000
 
@@ -108,9 +108,7 @@ def find(
                     else:
                         pending.append(path)
         except OSError as error:
-            problems.append(
-                f"{root / folder}: cannot be listed ({error.strerror}); check the folder's rights"
-            )
+            problems.append(f"{root / folder}: cannot be listed ({error.strerror}); check the folder's rights")
     return sorted(found), sorted(problems)
 
 

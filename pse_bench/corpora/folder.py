@@ -62,9 +62,7 @@ def read(
             continue
         key = _key_of(path, texts, stems)
         if texts is not None and key is None:
-            problems.append(
-                f"{root / path}: no line for it in {transcripts}; add one (an empty text: not known)"
-            )
+            problems.append(f"{root / path}: no line for it in {transcripts}; add one (an empty text: not known)")
             continue
         if known is not None and speaker not in known:
             problems.append(f"{root / path}: speaker {speaker!r} is not in {genders}; add the speaker's line")

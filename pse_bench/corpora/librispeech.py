@@ -55,7 +55,7 @@ def read(
             hint = f"did you mean {near[0]!r}?" if near else f"present: {', '.join(folders) or 'none'}"
             raise InputError(f"{root / subset}: no such subset; {hint}")
     paths, problems = clips.find(root, list(subsets or folders), endings=[".flac"])
-    if not paths:
+    if not paths and not problems:
         raise clips.none_found(root, LAYOUT)
 
     entries: dict[str, dict[str, Any]] = {}
@@ -77,8 +77,7 @@ def read(
             unlisted.setdefault(match[1], []).append(path)
         elif utterance not in known:
             problems.append(
-                f"{root / path}: no line in {match[1]}-{match[2]}.trans.txt; "
-                "restore the line or remove the file"
+                f"{root / path}: no line in {match[1]}-{match[2]}.trans.txt; restore the line or remove the file"
             )
         else:
             entries[path] = {

@@ -106,9 +106,7 @@ def _sound_folder(root: Path) -> str:
         if (place / "speaker-info.txt").is_file():
             hint = f"give {place}, which has speaker-info.txt"
             break
-    raise InputError(
-        f"{root}: neither {TWO_MICROPHONES} (release 0.92) nor {ONE_MICROPHONE} (0.80) here; {hint}"
-    )
+    raise InputError(f"{root}: neither {TWO_MICROPHONES} (release 0.92) nor {ONE_MICROPHONE} (0.80) here; {hint}")
 
 
 def _text_of(path: Path) -> str:

@@ -1,0 +1,160 @@
+"""Run a system over a dataset and write a submission."""
+
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from pse_bench import audio, draws, files, journal, submission, systems
+from pse_bench.dataset import Dataset
+from pse_bench.errors import InputError, PseBenchError, RequestError
+from pse_bench.executor import Executor
+from pse_bench.progress import Update
+from pse_bench.records import Mixture
+
+JOURNAL = "enhance.journal"
+BATCH = 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to enhance a mixture."""
+
+    dataset: Dataset
+    system: str
+    out: Path
+
+
+def enhance(
+    dataset: Dataset,
+    system: str,
+    out: Path,
+    *,
+    executor: Executor,
+    enrollment: str = "right",
+    force: bool = False,
+    progress: Update = lambda done, total: None,
+) -> int:
+    """Enhance every mixture; the number of files written now.
+
+    Run again after an interruption, it continues, unless the system's code has changed meanwhile.
+
+    Args:
+        dataset: what to enhance.
+        system: see ``systems.load``.
+        out: the submission's folder.
+        executor: where the system runs.
+        enrollment: ``right``, or ``wrong`` for another person's, as a control.
+        force: replace what lies in ``out``.
+
+    Raises:
+        InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
+    """
+    loaded = systems.load(system)
+    identity = {
+        "dataset": dataset.description.fingerprint,
+        "system": system,
+        "code": loaded.code,
+        "enrollment": enrollment,
+    }
+    paths = _enrollments(dataset.mixtures, enrollment)
+    with files.locked(out, "enhance"):
+        if force:
+            _clear(out)
+        elif (out / submission.DESCRIPTION).exists():
+            raise InputError(f"{out}: holds a submission already; give a new folder, or --force to replace it")
+        known, entries = journal.read(out / JOURNAL)
+        if known:
+            journal.check(out, known, identity)
+        kept = [entry for entry in entries if _intact(out, entry)]
+        done = {entry["mixture_id"] for entry in kept}
+        todo = [row for row in dataset.mixtures if row.mixture_id not in done]
+        count, total = len(done), len(dataset.mixtures)
+        job = Job(dataset, system, out.resolve())
+        batches = [todo[first : first + BATCH] for first in range(0, len(todo), BATCH)]
+        with journal.record(out / JOURNAL, identity, kept) as add:
+            for outcome in executor.run(
+                enhance_batch, [(job, [(row, paths[row.mixture_id]) for row in batch]) for batch in batches]
+            ):
+                if outcome.lost:
+                    raise InputError(f"system {system}: {batches[outcome.index][0].mixture_id}: {outcome.lost}")
+                entries, problem = outcome.value
+                for entry in entries:
+                    add(entry)
+                if problem:
+                    raise InputError(problem)
+                count += len(entries)
+                progress(count, total)
+        name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
+        submission.write_system(out, loaded.system.model_copy(update={"name": name}))
+        (out / JOURNAL).unlink()
+    return len(todo)
+
+
+def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[journal.Entry], str]:
+    """Enhance some mixtures; entries of what was written, and the problem that ended it, if any."""
+    job, mixtures = work
+    entries: list[journal.Entry] = []
+    loaded = _loaded(job.system)
+    for row, enrollment_path in mixtures:
+        try:
+            estimate = systems.run(loaded, _work(job.dataset, row, enrollment_path), row.mixture_id)
+            path = submission.write_estimate(job.out, row, estimate)
+        except PseBenchError as error:
+            return entries, str(error)
+        name = path.relative_to(job.out).as_posix()
+        entries.append({"mixture_id": row.mixture_id, "path": name, "sha256": files.sha256(path)})
+    return entries, ""
+
+
+@lru_cache(maxsize=2)
+def _loaded(system: str) -> systems.Loaded:
+    return systems.load(system)
+
+
+def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> systems.Work:
+    def read(path: Path) -> np.ndarray:
+        return (audio.read_pcm16(path) / audio.FULL_SCALE).astype(np.float32)
+
+    mixture = read(dataset.folder / row.mixture_path)
+    # in TS3 the target is silent, so all of the mixture is the rest
+    target = (
+        np.zeros_like(mixture) if row.scenario == "TS3" else read(dataset.stem_path(row.scene_id, "target_early"))
+    )
+    enrollment = read(dataset.folder / enrollment_path)
+    return systems.Work(mixture, enrollment, row.sample_rate, target, mixture - target)
+
+
+def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
+    """Each mixture's enrollment: its own, or one of somebody who is not in the scene at all."""
+    if which == "right":
+        return {row.mixture_id: row.enrollment_path for row in mixtures}
+    voices = {row.scene_id: {row.target_speaker, *row.interferer_speaker.split(";")} for row in mixtures}
+    for row in mixtures:
+        voices[row.scene_id] |= {row.target_speaker, *row.interferer_speaker.split(";")}
+    owners = {row.enrollment_path: row.target_speaker for row in mixtures}
+    chosen = {}
+    for row in mixtures:
+        others = [path for path, owner in owners.items() if owner not in voices[row.scene_id]]
+        if not others:
+            raise RequestError(
+                f"{row.mixture_id}: everybody enrolled is in this scene, so there is no wrong enrollment; "
+                "use a dataset with more target speakers"
+            )
+        chosen[row.mixture_id] = min(others, key=lambda path: draws.order(0, "wrong", row.scene_id, path))
+    return chosen
+
+
+def _intact(out: Path, entry: journal.Entry) -> bool:
+    path = out / entry["path"]
+    return path.is_file() and files.sha256(path) == entry["sha256"]
+
+
+def _clear(out: Path) -> None:
+    """Remove a submission, and nothing else, from a folder."""
+    for name in ("TS1", "TS2", "TS3"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in (submission.DESCRIPTION, JOURNAL):
+        (out / name).unlink(missing_ok=True)

@@ -1,0 +1,92 @@
+"""What every metric asks of its signals, and the one frame grid they share.
+
+Frames are 32 ms long with a hop of 16 ms and no padding, so frame t covers the samples [t · hop, t · hop + frame)
+and a signal shorter than one frame has none. All signals are float64 of shape (num_samples,), full scale ±1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pse_bench.audio import seconds_to_samples
+
+FRAME_S = 0.032
+HOP_S = 0.016
+
+LOUDEST = 1e6
+"""An absolute sample value (120 dB above full scale) beyond which an output is garbage, not sound."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Counts or energies of one clip. They add up over clips before they are divided, so that nobody
+    averages rates by mistake."""
+
+    numerator: float
+    denominator: float
+
+    def __add__(self, other: "Ratio") -> "Ratio":
+        return Ratio(self.numerator + other.numerator, self.denominator + other.denominator)
+
+    def __str__(self) -> str:
+        return f"{self.numerator!r}/{self.denominator!r}"
+
+
+def ratio_of(detail: str) -> Ratio:
+    """The ratio in a score's ``detail``, which is ``numerator/denominator`` or
+    ``numerator/denominator; reason``.
+
+    Raises:
+        ValueError: there is no ratio in it.
+    """
+    numerator, slash, denominator = detail.partition(";")[0].partition("/")
+    try:
+        if not slash:
+            raise ValueError
+        return Ratio(_number(numerator), _number(denominator))
+    except ValueError:
+        raise ValueError(f"no 'numerator/denominator' in the detail {detail!r}") from None
+
+
+def _number(text: str) -> float:
+    return int(text) if text.strip().isdigit() else float(text)
+
+
+def check_lengths(**signals: np.ndarray) -> None:
+    """Refuse signals that are not one-dimensional or differ in length; nothing is ever trimmed to fit.
+
+    Raises:
+        ValueError: with the shape of each signal.
+    """
+    shapes = {name: np.shape(signal) for name, signal in signals.items()}
+    if len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
+        found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"signals have to share one shape (num_samples,), found {found}")
+
+
+def is_silent(samples: np.ndarray) -> bool:
+    """Whether there is no energy at all."""
+    return energy(samples) == 0.0
+
+
+def energy(samples: np.ndarray) -> float:
+    """Σx², in samples of full scale ±1."""
+    return float(np.dot(samples, samples))
+
+
+def frame_samples(sample_rate: int) -> int:
+    """Length of an analysis frame, in samples."""
+    return seconds_to_samples(FRAME_S, sample_rate)
+
+
+def hop_samples(sample_rate: int) -> int:
+    """Distance between the starts of two frames, in samples."""
+    return seconds_to_samples(HOP_S, sample_rate)
+
+
+def frames_of(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """A read-only view of shape (num_frames, frame); num_frames is 0 when the signal is shorter than a frame."""
+    frame = frame_samples(sample_rate)
+    if len(samples) < frame:
+        return np.zeros((0, frame))
+    return np.lib.stride_tricks.sliding_window_view(samples, frame)[:: hop_samples(sample_rate)]

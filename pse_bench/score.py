@@ -1,0 +1,252 @@
+"""From a submission to scores: every metric on every mixture of the dataset, none left out.
+
+A mixture whose estimate is missing or unusable takes each metric's worst value, so failing never pays.
+"""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench import __version__, audio, files, journal, metrics, submission
+from pse_bench.dataset import Dataset
+from pse_bench.errors import InputError
+from pse_bench.executor import Executor
+from pse_bench.progress import Update
+from pse_bench.records import SCHEMA, Mixture, Score
+
+JOURNAL = "score.journal"
+RESULT_FILES = ("scores.csv", "summary.csv", "result.json", "mixtures.csv", JOURNAL)
+REFERENCES = {"early": "target_early", "reverberant": "target"}
+NATIVE = ("pesq_wb",)
+"""Metrics whose library can take its process down."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to score a mixture."""
+
+    dataset: Dataset
+    folder: Path
+    reference: str
+    names: tuple[str, ...]
+    crashed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One mixture's scores, the hash of its estimate ('' without one), and what was wrong with it."""
+
+    mixture_id: str
+    scores: list[Score]
+    sha256: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a scoring ended: rows by mixture, and a line for each estimate that could not be used."""
+
+    scores: list[Score]
+    problems: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+
+
+def score(
+    dataset: Dataset,
+    folder: Path,
+    out: Path,
+    *,
+    executor: Executor,
+    names: list[str] | None = None,
+    reference: str | None = None,
+    force: bool = False,
+    progress: Update = lambda done, total: None,
+) -> Report:
+    """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``.
+
+    Args:
+        dataset: what was enhanced.
+        folder: the submission.
+        out: the result's folder.
+        executor: where metrics run; never this process, since a metric's library may crash.
+        names: metrics to compute; all by default.
+        reference: ``early`` or ``reverberant``; the dataset's own by default.
+        force: replace the result that lies in ``out``.
+
+    Raises:
+        InputError: no such metric, no such folder, or ``out`` holds something else.
+    """
+    chosen = _metrics(names)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give the folder that holds TS1, TS2 and TS3")
+    system = submission.read_system(folder)
+    reference = reference or dataset.description.reference
+    identity = {
+        "dataset": dataset.description.fingerprint,
+        "reference": reference,
+        "metrics": {name: metrics.METRICS[name].version for name in chosen},
+    }
+    order = {row.mixture_id: number for number, row in enumerate(dataset.mixtures)}
+    with files.locked(out, "score"):
+        _prepare(out, force)
+        known, entries = journal.read(out / JOURNAL)
+        if known:
+            journal.check(out, known, identity)
+        kept = [scored for scored in map(_from_entry, entries) if _current(folder, scored, dataset.mixtures)]
+        done = {scored.mixture_id: scored for scored in kept}
+        todo = [row for row in dataset.mixtures if row.mixture_id not in done]
+        job = Job(dataset, folder.resolve(), reference, tuple(chosen))
+        with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
+            for scored in _all(job, todo, executor):
+                done[scored.mixture_id] = scored
+                add(_entry(scored))
+                progress(len(done), len(dataset.mixtures))
+        ordered = sorted(done.values(), key=lambda scored: order[scored.mixture_id])
+        scores = [row for scored in ordered for row in scored.scores]
+        files.write_table(out / "scores.csv", Score, scores)
+        shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
+        problems = [scored.problem for scored in ordered if scored.problem]
+        content = {scored.mixture_id: scored.sha256 for scored in ordered}
+        files.write_json(
+            out / "result.json",
+            {
+                "schema": SCHEMA,
+                "kind": "pse-bench result",
+                "dataset": f"{dataset.description.name}-v{dataset.description.version}",
+                "dataset_fingerprint": dataset.description.fingerprint,
+                "submission_sha256": files.sha256_of_text(repr(sorted(content.items()))),
+                "reference": reference,
+                "complete": not problems,
+                "mixtures": len(ordered),
+                "metrics": {name: {"version": metrics.METRICS[name].version} for name in chosen},
+                "scores_sha256": files.sha256(out / "scores.csv"),
+                "pse_bench": __version__,
+                "system": system.model_dump(),
+            },
+        )
+        (out / JOURNAL).unlink()
+    silent = [scored.mixture_id for scored in ordered if not scored.problem and _is_silent(scored)]
+    return Report(scores, problems, silent)
+
+
+def _metrics(names: list[str] | None) -> list[str]:
+    for name in names or ():
+        if name not in metrics.METRICS:
+            import difflib
+
+            near = difflib.get_close_matches(name, metrics.METRICS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(metrics.METRICS)}"
+            raise InputError(f"metric {name!r} is not known; {hint}")
+    return [name for name in metrics.METRICS if not names or name in names]
+
+
+# ---- one mixture, in a worker
+
+
+def score_mixture(work: tuple[Job, Mixture]) -> Scored:
+    """All scores of one mixture."""
+    job, row = work
+    chosen = [metrics.METRICS[name] for name in job.names if row.scenario in metrics.METRICS[name].scenarios]
+    try:
+        estimate = submission.read_estimate(job.folder, row)
+    except InputError as error:
+        problem = str(error)
+        clip = _clip(job, row, np.zeros(row.num_samples))
+        results = [(metric, metrics.failed(metric, clip, problem)) for metric in chosen]
+        return Scored(row.mixture_id, _rows(row, results), "", problem)
+    clip = _clip(job, row, estimate.samples)
+    results = [
+        (
+            metric,
+            metrics.failed(metric, clip, "the metric's library crashed on it")
+            if metric.name in job.crashed
+            else metrics.evaluate(metric, clip),
+        )
+        for metric in chosen
+    ]
+    return Scored(row.mixture_id, _rows(row, results), estimate.sha256)
+
+
+def _clip(job: Job, row: Mixture, estimate: np.ndarray) -> Any:
+    dataset = job.dataset
+    active = dataset.read_activity(row.scene_id)
+    silent = row.scenario == "TS3"
+    stem = REFERENCES[job.reference]
+    return metrics.Clip(
+        estimate=estimate,
+        mixture=audio.read_pcm16(dataset.folder / row.mixture_path) / audio.FULL_SCALE,
+        reference=None if silent else dataset.read_stem(row.scene_id, stem) / audio.FULL_SCALE,
+        target_active=np.zeros_like(active["target"]) if silent else active["target"],
+        interferer_active=np.zeros_like(active["target"]) if row.scenario == "TS1" else active["interferer"],
+        sample_rate=row.sample_rate,
+    )
+
+
+def _rows(row: Mixture, results: list[tuple[Any, Any]]) -> list[Score]:
+    return [
+        Score(
+            mixture_id=row.mixture_id,
+            scenario=row.scenario,
+            metric=metric.name,
+            value=result.value,
+            status=result.status,
+            detail=result.detail,
+        )
+        for metric, result in results
+    ]
+
+
+# ---- all of them
+
+
+def _all(job: Job, rows: list[Mixture], executor: Executor) -> Any:
+    """Scores of all mixtures. One that takes its worker down is scored again without what may have crashed."""
+    lost = []
+    for outcome in executor.run(score_mixture, [(job, row) for row in rows]):
+        if outcome.lost:
+            lost.append(rows[outcome.index])
+        else:
+            yield outcome.value
+    careful = Job(job.dataset, job.folder, job.reference, job.names, crashed=NATIVE)
+    for outcome in executor.run(score_mixture, [(careful, row) for row in lost]):
+        if outcome.lost:
+            raise InputError(f"{lost[outcome.index].mixture_id}: cannot be scored, {outcome.lost}")
+        yield outcome.value
+
+
+def _prepare(out: Path, force: bool) -> None:
+    if force:
+        for name in RESULT_FILES:
+            (out / name).unlink(missing_ok=True)
+    elif (out / "result.json").exists():
+        raise InputError(f"{out}: holds a result already; give a new folder, or --force to replace it")
+    strangers = sorted(path.name for path in out.iterdir() if path.name not in RESULT_FILES)
+    if strangers:
+        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
+
+
+def _entry(scored: Scored) -> journal.Entry:
+    return {
+        "mixture_id": scored.mixture_id,
+        "sha256": scored.sha256,
+        "scores": [row.model_dump(mode="json") for row in scored.scores],
+    }
+
+
+def _from_entry(entry: journal.Entry) -> Scored:
+    scores = [Score.model_validate(row) for row in entry["scores"]]
+    return Scored(entry["mixture_id"], scores, entry["sha256"])
+
+
+def _current(folder: Path, scored: Scored, mixtures: list[Mixture]) -> bool:
+    """Whether an earlier run's scores still stand: the estimate is the one that was scored."""
+    label = scored.mixture_id.rsplit("_", 1)[1]
+    found = audio.find(folder / label, scored.mixture_id.rsplit("_", 1)[0])
+    return bool(scored.sha256) and len(found) == 1 and files.sha256(found[0]) == scored.sha256
+
+
+def _is_silent(scored: Scored) -> bool:
+    return any(row.status == "failed" for row in scored.scores)

@@ -1,0 +1,101 @@
+"""A folder of enhanced audio: ``TS1/<scene_id>.flac|wav``, ``TS2/…``, ``TS3/…`` and ``system.yaml``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pse_bench import audio, files
+from pse_bench.errors import InputError
+from pse_bench.records import Mixture
+
+SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+DESCRIPTION = "system.yaml"
+
+
+class System(files.Record):
+    """``system.yaml``: what made the audio. What is not known is left out."""
+
+    name: str
+    version: str = ""
+    description: str = ""
+    causal: bool | None = None
+    algorithmic_latency_ms: float | None = None
+    parameters: int | None = None
+    training_data: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One file of a submission: float64 samples of shape (num_samples,), and the SHA-256 of its bytes."""
+
+    samples: np.ndarray
+    sha256: str
+
+
+def read_system(folder: Path) -> System:
+    """The submission's ``system.yaml``. Raises InputError when it is missing or not as it should be."""
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise InputError(
+            f"{path}: missing; write one with at least name: and version:, keys: {', '.join(System.model_fields)}"
+        )
+    try:
+        content = yaml.safe_load(files.read_text(path))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); repair it") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping with name, version, …")
+    if isinstance(content.get("version"), int | float):
+        content = {**content, "version": str(content["version"])}  # 1.0 without quotes is what people write
+    return files.parse(System, content, str(path))
+
+
+def write_system(folder: Path, system: System) -> None:
+    """Write ``system.yaml``."""
+    content: dict[str, Any] = system.model_dump(exclude_none=True)
+    files.write_text(folder / DESCRIPTION, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def estimate_name(mixture: Mixture) -> str:
+    """Where a mixture's estimate lies in a submission, without the ending."""
+    return f"{mixture.scenario}/{mixture.scene_id}"
+
+
+def read_estimate(folder: Path, mixture: Mixture) -> Estimate:
+    """The estimate of a mixture.
+
+    Raises:
+        InputError: it is missing, there twice, unreadable, or of another rate, length, channel count or
+            sample type than asked for, or holds NaN; the message names the file and the remedy.
+    """
+    name = estimate_name(mixture)
+    found = audio.find(folder / mixture.scenario, mixture.scene_id)
+    if not found:
+        raise InputError(f"{folder / name}.flac: missing (nor .wav); enhance {mixture.mixture_id} and add it")
+    if len(found) > 1:
+        raise InputError(f"{folder / name}: there as .flac and as .wav; keep one")
+    path = found[0]
+    subtype = audio.info(path).subtype
+    if subtype not in SUBTYPES:
+        raise InputError(f"{path}: stored as {subtype}, expected 16 or 24 bit PCM or float; store it again")
+    samples, _ = audio.read(path, sample_rate=mixture.sample_rate, num_samples=mixture.num_samples)
+    return Estimate(samples, files.sha256(path))
+
+
+def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray) -> Path:
+    """Write an estimate without losing anything: 16 bit where that is exact, else 24 bit, and float where full
+    scale is exceeded; the file's path."""
+    name = estimate_name(mixture)
+    scaled = samples * audio.FULL_SCALE
+    if np.abs(samples).max() > 1 - 1 / audio.FULL_SCALE:
+        ending, subtype = "wav", "FLOAT"
+    else:
+        ending, subtype = "flac", "PCM_16" if np.array_equal(scaled, np.round(scaled)) else "PCM_24"
+    path = folder / f"{name}.{ending}"
+    with files.replacing(path) as part:
+        audio.write(part, samples, mixture.sample_rate, subtype)
+    return path

@@ -1,0 +1,163 @@
+"""Systems that need no training: the reference systems, and anybody's Python callable.
+
+A system maps (mixture, enrollment, sample_rate) to an estimate as long as the mixture.
+"""
+
+import importlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench import __version__, files
+from pse_bench.errors import InputError
+from pse_bench.submission import System
+
+FRAME_S, HOP_S = 0.032, 0.008
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a system is given. Arrays are float32 with full scale ±1, time last. ``target`` and ``rest`` are
+    the parts of the mixture, which only an oracle looks at."""
+
+    mixture: np.ndarray
+    enrollment: np.ndarray
+    sample_rate: int
+    target: np.ndarray
+    rest: np.ndarray
+
+
+def silence(work: Work) -> np.ndarray:
+    """Nothing at all: perfect in TS3, useless elsewhere. It must lead no ranking."""
+    return np.zeros_like(work.mixture)
+
+
+def mixture(work: Work) -> np.ndarray:
+    """The mixture as it is: never over-suppresses, leaks everything."""
+    return work.mixture
+
+
+def oracle_mask(work: Work) -> np.ndarray:
+    """The ideal ratio mask of the early target over everything else: what a magnitude mask can reach.
+
+    Source: D. Wang, J. Chen, "Supervised speech separation based on deep learning", TASLP 2018, eq. 5 (β = 1).
+    """
+    from scipy.signal import istft, stft
+
+    frame = round(FRAME_S * work.sample_rate)
+    overlap = frame - round(HOP_S * work.sample_rate)
+
+    def spectrum(samples: np.ndarray) -> np.ndarray:
+        return stft(samples, nperseg=frame, noverlap=overlap)[2]
+
+    target, rest = np.abs(spectrum(work.target)) ** 2, np.abs(spectrum(work.rest)) ** 2
+    mask = target / np.maximum(target + rest, 1e-20)
+    estimate = istft(mask * spectrum(work.mixture), nperseg=frame, noverlap=overlap)[1]
+    return estimate[: len(work.mixture)]
+
+
+REFERENCES: dict[str, tuple[Callable[[Work], np.ndarray], System]] = {
+    "mixture": (
+        mixture,
+        System(
+            name="mixture",
+            version=__version__,
+            description="The unprocessed mixture.",
+            causal=True,
+            algorithmic_latency_ms=0.0,
+            parameters=0,
+        ),
+    ),
+    "silence": (
+        silence,
+        System(
+            name="silence",
+            version=__version__,
+            description="Digital silence.",
+            causal=True,
+            algorithmic_latency_ms=0.0,
+            parameters=0,
+        ),
+    ),
+    "oracle-mask": (
+        oracle_mask,
+        System(
+            name="oracle-mask",
+            version=__version__,
+            description="Ideal ratio mask of the early target, made from the stems.",
+            causal=False,
+            parameters=0,
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A system ready to run, its description, and a digest that changes when its code does."""
+
+    run: Callable[[Work], Any]
+    system: System
+    code: str
+
+
+def load(name: str) -> Loaded:
+    """A system by its name on the command line: a reference system, or ``module:callable``.
+
+    Raises:
+        InputError: no such system, or the module or the callable cannot be had.
+    """
+    if name in REFERENCES:
+        run, system = REFERENCES[name]
+        return Loaded(run, system, __version__)
+    module_name, separator, attribute = name.partition(":")
+    if not separator or not module_name or not attribute:
+        raise InputError(f"system {name!r}: expected {', '.join(REFERENCES)} or module:callable")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # a console script does not look where it was called
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # whatever a stranger's module raises is for its author to read
+        raise InputError(f"system {name}: cannot import {module_name} ({_reason(error)})") from error
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        raise InputError(f"system {name}: {module_name} has no callable {attribute!r}")
+    code = files.sha256(Path(module.__file__)) if getattr(module, "__file__", None) else ""
+    description = (inspect.getdoc(function) or "").split("\n")[0]
+    system = System(name=name, version=code[:12], description=description)
+    return Loaded(lambda work: function(work.mixture, work.enrollment, work.sample_rate), system, code)
+
+
+def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
+    """The estimate of one mixture: float64, shape of the mixture.
+
+    Raises:
+        InputError: the system failed, or gave another shape or numbers that are not finite.
+    """
+    name = loaded.system.name
+    try:
+        estimate = np.asarray(loaded.run(work), dtype=np.float64)
+    except Exception as error:  # a stranger's code
+        raise InputError(f"system {name}: failed on {mixture_id} ({_reason(error)})") from error
+    if estimate.shape != work.mixture.shape:
+        raise InputError(
+            f"system {name}: gave shape {estimate.shape} for {mixture_id}, expected {work.mixture.shape}; "
+            "keep the length and the alignment of the mixture"
+        )
+    if not np.isfinite(estimate).all():
+        raise InputError(f"system {name}: gave NaN or infinity for {mixture_id}; give finite samples")
+    return estimate
+
+
+def _reason(error: Exception) -> str:
+    """An exception in one line, with the place in the code that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{': ' if text else ''}{text}{place}"
