@@ -1,10 +1,19 @@
 """Reverberation time of a room impulse response."""
 
+import contextlib
+
 import numpy as np
 
 from pse_bench.errors import UndefinedScore
 
 START_DB = -5.0
+
+RANGES_DB = (30.0, 20.0)
+"""How far below -5 dB a measured decay is fitted: T30 where it allows, else T20 (ISO 3382-1)."""
+
+NOISE_MARGIN_DB = 6.0
+"""How far the energy of the tail's noise lies below what is left of a measured response where a fit ends.
+Nearer than that, noise bends the decay; a response that was cut off there counts as noise too."""
 
 
 def energy_decay_db(response: np.ndarray) -> np.ndarray:
@@ -39,3 +48,28 @@ def rt60_s(response: np.ndarray, sample_rate: int, *, range_db: float = 30.0) ->
     time_s = np.arange(first, last) / sample_rate
     slope_db_per_s = np.polyfit(time_s, decay_db[first:last], 1)[0]
     return float(-60.0 / slope_db_per_s)
+
+
+def measured_rt60_s(response: np.ndarray, sample_rate: int) -> float:
+    """Reverberation time of a measured response in seconds, rounded to a millisecond.
+
+    T30, or T20 where the response ends or sinks into noise too soon.
+    Raises UndefinedScore when it does not even allow T20.
+    """
+    for range_db in RANGES_DB:
+        with contextlib.suppress(UndefinedScore):
+            time_s = rt60_s(response, sample_rate, range_db=range_db)
+            if _clear_of_noise(response, START_DB - range_db):
+                return round(time_s, 3)
+    raise UndefinedScore(
+        f"does not decay by {RANGES_DB[-1] - START_DB:g} dB well before it ends or sinks into noise, "
+        "so it has no RT60; use a longer or cleaner response, or remove it"
+    )
+
+
+def _clear_of_noise(response: np.ndarray, limit_db: float) -> bool:
+    """Whether the decay at ``limit_db`` is the room's, taking the last tenth of the response for noise."""
+    energy = np.trim_zeros(response, "b") ** 2
+    end = int(np.argmax(energy_decay_db(response) <= limit_db))
+    noise = energy[-max(1, len(energy) // 10) :].mean() * (len(energy) - end)
+    return bool(noise <= 10 ** (-NOISE_MARGIN_DB / 10) * energy[end:].sum())

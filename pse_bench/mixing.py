@@ -198,7 +198,7 @@ def _enrollment(enrollment: Enrollment, target: Talker, response: Response, rate
     talker = target.model_copy(update={"segments": enrollment.segments})
     length = enrollment.num_samples
     samples = _track(talker, length, rate, load)
-    active = _activity(talker, Response(np.ones(1), 0, 0), length, rate, load)
+    active = _activity(talker, Response(np.ones(1), 0, 0, 0.0), length, rate, load)
     mask = activity.to_samples(active, length, rate)
     if enrollment.condition == "reverberant":
         (samples,) = _images(samples, [(response.samples, response)])

@@ -90,9 +90,7 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
 
         scene = mix(recipe, responses, load)
         used = [talker.source for talker in (recipe.target, *recipe.interferers)]
-        achieved = float(
-            np.mean([rooms.response_rt60_s(responses.sources[k].samples, recipe.sample_rate) for k in used])
-        )
+        achieved = float(np.mean([responses.sources[source].rt60_s for source in used]))
     except PseBenchError as error:
         return Rendered(recipe.scene_id, problem=str(error))
     return _write(setting, recipe, scene, round(achieved, 4))

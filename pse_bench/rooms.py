@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pse_bench import audio
-from pse_bench.decay import rt60_s
+from pse_bench.decay import measured_rt60_s, rt60_s
 from pse_bench.errors import RequestError, UndefinedScore
 from pse_bench.files import replacing, sha256_of_text
 from pse_bench.records import MeasuredRoom, SimulatedRoom
@@ -39,12 +39,13 @@ class Response:
     """One source's response at the microphone.
 
     ``samples`` starts ``lead`` samples before time zero, because the band-limited direct sound begins before
-    its own peak; the direct sound arrives ``direct`` samples after time zero.
+    its own peak; the direct sound arrives ``direct`` samples after time zero. ``rt60_s`` is measured on it.
     """
 
     samples: np.ndarray
     lead: int
     direct: int
+    rt60_s: float
 
     def early(self, sample_rate: int) -> np.ndarray:
         """The response up to 50 ms after the direct sound, with the same lead."""
@@ -53,10 +54,14 @@ class Response:
 
 @dataclass(frozen=True)
 class Responses:
-    """All sources of a room, and the mean reverberation time measured on their responses, in seconds."""
+    """All sources of a room."""
 
     sources: list[Response]
-    rt60_achieved_s: float
+
+    @property
+    def rt60_s(self) -> float:
+        """The reverberation time measured on the responses, mean over sources, in seconds."""
+        return float(np.mean([response.rt60_s for response in self.sources]))
 
 
 # ---- image sources
@@ -77,13 +82,12 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
     aim, best = asked, None
     for _ in range(PASSES):
         reflection = _solve_reflection(images, aim, room)
-        built = _build(shoebox, images, reflection, sample_rate)
-        measured = float(np.mean([rt60_s(response.samples, sample_rate) for response in built]))
-        if best is None or abs(measured - asked) < abs(best.rt60_achieved_s - asked):
-            best = Responses(built, measured)
-        if abs(measured - asked) <= TOLERANCE * asked:
+        built = Responses(_build(shoebox, images, reflection, sample_rate))
+        if best is None or abs(built.rt60_s - asked) < abs(best.rt60_s - asked):
+            best = built
+        if abs(built.rt60_s - asked) <= TOLERANCE * asked:
             break
-        aim *= asked / measured
+        aim *= asked / built.rt60_s
     return best
 
 
@@ -171,6 +175,7 @@ def _build(shoebox: Any, images: list[_Images], reflection: float, sample_rate: 
             samples.astype(np.float32),
             lead,
             audio.seconds_to_samples(float(image.distance.min()) / SPEED_OF_SOUND, sample_rate),
+            rt60_s(samples, sample_rate),
         )
         for samples, image in zip(shoebox.rir[0], images, strict=True)
     ]
@@ -191,22 +196,13 @@ def measured(room: MeasuredRoom, sample_rate: int, locate: Callable[[str, str], 
     Args:
         locate: gives the path of a corpus's file (see ``corpora.roots``).
     """
-    sources, times = [], []
+    sources = []
     for source in room.sources:
         samples, rate = audio.read(locate(room.corpus, source.path))
         samples = audio.resample(samples, rate, sample_rate).astype(np.float32)
         direct = int(np.argmax(np.abs(samples) > 0.2 * np.abs(samples).max()))
-        sources.append(Response(samples, 0, direct))
-        times.append(response_rt60_s(samples, sample_rate))
-    return Responses(sources, float(np.mean(times)))
-
-
-def response_rt60_s(samples: np.ndarray, sample_rate: int) -> float:
-    """T30 where the response decays that far, else T20."""
-    try:
-        return rt60_s(samples, sample_rate)
-    except UndefinedScore:
-        return rt60_s(samples, sample_rate, range_db=20)
+        sources.append(Response(samples, 0, direct, measured_rt60_s(samples, sample_rate)))
+    return Responses(sources)
 
 
 # ---- bank
@@ -225,10 +221,10 @@ def from_bank(room: SimulatedRoom, sample_rate: int, folder: Path) -> Responses:
     try:
         with np.load(path, allow_pickle=False) as stored:
             sources = [
-                Response(stored[f"source{index}"], int(lead), int(direct))
-                for index, (lead, direct) in enumerate(stored["delays"])
+                Response(stored[f"source{index}"], int(lead), int(direct), float(time_s))
+                for index, (lead, direct, time_s) in enumerate(stored["about"])
             ]
-            return Responses(sources, float(stored["rt60_achieved_s"]))
+            return Responses(sources)
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
@@ -237,8 +233,7 @@ def from_bank(room: SimulatedRoom, sample_rate: int, folder: Path) -> Responses:
     with replacing(path) as part, part.open("wb") as stream:
         np.savez(
             stream,
-            delays=np.array([(response.lead, response.direct) for response in built.sources]),
-            rt60_achieved_s=built.rt60_achieved_s,
+            about=np.array([(response.lead, response.direct, response.rt60_s) for response in built.sources]),
             **{f"source{index}": response.samples for index, response in enumerate(built.sources)},
         )
     return built

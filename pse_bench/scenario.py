@@ -130,7 +130,7 @@ class NoiseField(Record):
     """Noise at the microphone. ``categories``: those of the manifest that may be used; none means all."""
 
     snr_db: Decibels
-    categories: list[str] = []
+    categories: Annotated[list[str], Field(default_factory=list)]
 
 
 class Room(Record):

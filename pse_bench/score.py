@@ -47,11 +47,11 @@ class Scored:
 
 @dataclass(frozen=True)
 class Report:
-    """How a scoring ended: rows by mixture, and a line for each estimate that could not be used."""
+    """How a scoring ended: a line for each estimate that could not be used, and for what else is notable."""
 
-    scores: list[Score]
+    mixtures: int
     problems: list[str] = field(default_factory=list)
-    silent: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def score(
@@ -128,8 +128,22 @@ def score(
             },
         )
         (out / JOURNAL).unlink()
-    silent = [scored.mixture_id for scored in ordered if not scored.problem and _is_silent(scored)]
-    return Report(scores, problems, silent)
+    return Report(len(ordered), problems, _warnings(scores, problems))
+
+
+def _warnings(scores: list[Score], problems: list[str]) -> list[str]:
+    """A line for each reason why usable estimates failed a metric, with the first mixture as an example."""
+    said = set(problems)
+    failed: dict[str, list[str]] = {}
+    for row in scores:
+        reason = row.detail.rsplit("; ", 1)[-1]
+        if row.status == "failed" and not any(reason in problem for problem in said):
+            failed.setdefault(reason, []).append(row.mixture_id)
+    return [
+        f"{ids[0]}{f' and {count - 1} more' if (count := len(set(ids))) > 1 else ''}: {reason}; "
+        "given the worst value"
+        for reason, ids in failed.items()
+    ]
 
 
 def _metrics(names: list[str] | None) -> list[str]:
@@ -154,7 +168,7 @@ def score_mixture(work: tuple[Job, Mixture]) -> Scored:
         estimate = submission.read_estimate(job.folder, row)
     except InputError as error:
         problem = str(error)
-        clip = _clip(job, row, np.zeros(row.num_samples))
+        clip = _clip(job, row, None)
         results = [(metric, metrics.failed(metric, clip, problem)) for metric in chosen]
         return Scored(row.mixture_id, _rows(row, results), "", problem)
     clip = _clip(job, row, estimate.samples)
@@ -170,7 +184,7 @@ def score_mixture(work: tuple[Job, Mixture]) -> Scored:
     return Scored(row.mixture_id, _rows(row, results), estimate.sha256)
 
 
-def _clip(job: Job, row: Mixture, estimate: np.ndarray) -> Any:
+def _clip(job: Job, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
     dataset = job.dataset
     active = dataset.read_activity(row.scene_id)
     silent = row.scenario == "TS3"
@@ -246,7 +260,3 @@ def _current(folder: Path, scored: Scored, mixtures: list[Mixture]) -> bool:
     label = scored.mixture_id.rsplit("_", 1)[1]
     found = audio.find(folder / label, scored.mixture_id.rsplit("_", 1)[0])
     return bool(scored.sha256) and len(found) == 1 and files.sha256(found[0]) == scored.sha256
-
-
-def _is_silent(scored: Scored) -> bool:
-    return any(row.status == "failed" for row in scored.scores)

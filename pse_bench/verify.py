@@ -48,7 +48,7 @@ def verify(
     """
     dataset = Dataset.open(folder)
     problems = _check_tables(dataset)
-    scenario, _, planned = plan.read(folder / "plan.jsonl")
+    _, _, planned = plan.read(folder / "plan.jsonl")
     recipes = {recipe.scene_id: recipe for recipe in planned}
     rows: dict[str, list[Mixture]] = defaultdict(list)
     for row in dataset.mixtures:

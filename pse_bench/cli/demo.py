@@ -1,1 +1,91 @@
-COMMANDS = ()
+"""demo: the whole chain on the embedded corpus, each step also shown as the command that does it."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pse_bench.cli import options
+
+SCENES, SEED = 24, 1
+SYSTEMS = ("mixture", "oracle-mask", "silence")
+
+
+@click.command()
+@click.option("--out", type=options.FOLDER, default=Path("demo"), show_default=True, help="Folder to write.")
+@click.option(
+    "-n", "--scenes", type=click.IntRange(1), default=SCENES, show_default=True, help="Number of scenes."
+)
+@options.jobs
+@click.pass_context
+def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
+    """Run the whole chain on the embedded corpus.
+
+    Corpus, plan, dataset, three reference systems, scores, table: minutes on a laptop, seconds of it the
+    second time. Needs pse-bench[embedded].
+    """
+    from pse_bench.cli import corpora, generate, scoring
+
+    def step(command: click.Command, *words: str, **values: Any) -> None:
+        """Say a command as it would be typed, and run it."""
+        click.secho(f"\n$ pse-bench {' '.join(words)}", err=True, bold=True)
+        ctx.invoke(command, **values)
+
+    corpus, dataset = out / "corpus", out / "dataset"
+    speech = corpus / "manifests" / "embedded.test.csv"
+    noise = corpus / "manifests" / "embedded.noise-test.csv"
+    bank = out / "rooms"
+    step(corpora.synth, "corpus synth", str(corpus), out=corpus, jobs=jobs)
+    step(
+        generate.generate,
+        f"generate embedded --speech {speech} --noise {noise} -n {scenes} --seed {SEED}",
+        f"--root embedded={corpus} --room-bank {bank} -o {dataset}",
+        scenario="embedded",
+        speech=(speech,),
+        noise=(noise,),
+        scenes=scenes,
+        seed=SEED,
+        roots=(f"embedded={corpus}",),
+        bank=bank,
+        out=dataset,
+        jobs=jobs,
+    )
+    step(generate.verify, f"verify {dataset}", dataset=dataset, jobs=jobs)
+    results = []
+    for system in SYSTEMS:
+        submission, result = out / "submissions" / system, out / "results" / system
+        step(
+            scoring.enhance,
+            f"enhance {dataset} --system {system} -o {submission} --force",
+            dataset=dataset,
+            system=system,
+            out=submission,
+            jobs=jobs,
+            force=True,
+        )
+        step(
+            scoring.score,
+            f"score {dataset} {submission} -o {result} --force --quiet",
+            dataset=dataset,
+            submission=submission,
+            out=result,
+            jobs=jobs,
+            force=True,
+            quiet=True,
+        )
+        results.append(result)
+    step(scoring.table, f"table {' '.join(map(str, results))}", results=tuple(results))
+    click.echo(
+        f"""
+Where to look
+  {dataset / "mixtures.csv"}      every mixture: who, where, how loud
+  {dataset / "TS2"}               mixtures to listen to; {dataset / "stems"} their parts
+  {dataset / "activity"}          when target and interferer speak
+  {out / "results"}               scores.csv (every clip), summary.csv (the tables), result.json
+
+Next: enhance {dataset} with your own model and score it beside these, for example
+  pse-bench enhance {dataset} --system my_model:enhance -o {out / "submissions" / "mine"}"""
+    )
+
+
+COMMANDS = (demo,)

@@ -1,1 +1,132 @@
-COMMANDS = ()
+"""enhance, score, table: from a dataset to figures."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from pse_bench.cli import options
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+@click.option("--system", required=True, help="mixture, silence, oracle-mask, or module:callable.")
+@click.option(
+    "--enrollment",
+    type=click.Choice(["right", "wrong"]),
+    default="right",
+    show_default=True,
+    help="wrong: another speaker's enrollment, as a control.",
+)
+@options.out_folder
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+@options.force
+def enhance(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, force: bool) -> None:
+    """Run a system over a dataset and write a submission.
+
+    A callable is called as enhance(mixture, enrollment, sample_rate) with float32 arrays, and returns the
+    estimate, as long as the mixture.
+    """
+    from pse_bench import enhance as room
+    from pse_bench.dataset import Dataset
+    from pse_bench.progress import progress
+
+    with progress("enhancing", "mixtures") as update:
+        count = room.enhance(
+            Dataset.open(dataset),
+            system,
+            out,
+            executor=options.executor(jobs),
+            enrollment=enrollment,
+            force=force,
+            progress=update,
+        )
+    click.echo(f"{out}: {count} mixtures enhanced by {system}")
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+@click.argument("submission", type=options.FOLDER)
+@options.out_folder
+@click.option("--metrics", help="Names separated by commas; all by default.")
+@click.option(
+    "--reference",
+    type=click.Choice(["early", "reverberant"]),
+    help="What the target is compared with; the dataset's own choice by default.",
+)
+@options.jobs
+@options.force
+@click.option("--quiet", is_flag=True, help="Print no table.")
+@options.as_json
+def score(
+    dataset: Path,
+    submission: Path,
+    out: Path,
+    metrics: str | None,
+    reference: str | None,
+    jobs: int,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Score a submission: every metric on every mixture, none left out.
+
+    A missing or unusable estimate takes each metric's worst value and is named; the exit status is then 1.
+    """
+    from pse_bench import score as room
+    from pse_bench import tables
+    from pse_bench.dataset import Dataset
+    from pse_bench.progress import progress
+
+    with progress("scoring", "mixtures") as update:
+        report = room.score(
+            Dataset.open(dataset),
+            submission,
+            out,
+            executor=options.executor(jobs, isolated=True),
+            names=[name.strip() for name in metrics.split(",")] if metrics else None,
+            reference=reference,
+            force=force,
+            progress=update,
+        )
+    summaries = tables.summarise(out)
+    for problem in report.problems:
+        click.echo(problem, err=True)
+    for warning in report.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if as_json:
+        click.echo(json.dumps([row.model_dump() for row in summaries]))
+    elif quiet:
+        click.echo(f"{out}: {report.mixtures} mixtures scored")
+    else:
+        click.echo(tables.terminal([tables.Result.open(out)]))
+    if report.problems:
+        click.echo(
+            f"{len(report.problems)} of {report.mixtures} estimates are missing or unusable and were given the "
+            "worst values; mend them and score again with --force",
+            err=True,
+        )
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("results", nargs=-1, required=True, type=options.FOLDER)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "markdown", "csv"]),
+    default="terminal",
+    show_default=True,
+    help="How to print.",
+)
+def table(results: tuple[Path, ...], form: str) -> None:
+    """Print results side by side: a table a scenario, a column a system."""
+    from pse_bench import tables
+
+    opened = [tables.Result.open(folder) for folder in results]
+    tables.check_comparable(opened)
+    click.echo(tables.FORMATS[form](opened))
+
+
+COMMANDS = (enhance, score, table)

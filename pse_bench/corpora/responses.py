@@ -4,7 +4,6 @@ A rir_id is the path below the root without its ending. Responses of one room sh
 name from a table where one is given, else the folder the file lies in, else (directly in the root) its stem.
 """
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,9 @@ import numpy as np
 
 from pse_bench import decay
 from pse_bench.corpora import clips, index
-from pse_bench.errors import UndefinedScore
 from pse_bench.records import MeasuredResponse
 
 LAYOUT = "<file>.wav or <room>/<file>.wav"
-RANGES_DB = (30.0, 20.0)
-"""How far below -5 dB the decay is fitted: T30 where the response allows, else T20 (ISO 3382-1)."""
-NOISE_MARGIN_DB = 6.0
-"""How far the energy of the tail's noise lies below what is left of the response where a fit ends. Nearer
-than that, noise bends the decay; a response that was cut off there counts as noise too."""
 
 
 def read(
@@ -85,20 +78,4 @@ def read(
 
 def reverberation(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
     """The field ``rt60_s``, in seconds. Raises UndefinedScore when the response does not decay far enough."""
-    for range_db in RANGES_DB:
-        with contextlib.suppress(UndefinedScore):
-            rt60_s = decay.rt60_s(samples, sample_rate, range_db=range_db)
-            if _clear_of_noise(samples, decay.START_DB - range_db):
-                return {"rt60_s": round(rt60_s, 3)}
-    raise UndefinedScore(
-        f"does not decay by {RANGES_DB[-1] - decay.START_DB:g} dB well before it ends or sinks into noise, "
-        "so it has no RT60; use a longer or cleaner response, or remove it"
-    )
-
-
-def _clear_of_noise(samples: np.ndarray, limit_db: float) -> bool:
-    """Whether the decay at ``limit_db`` is the room's, taking the last tenth of the response for noise."""
-    energy = np.trim_zeros(samples, "b") ** 2
-    end = int(np.argmax(decay.energy_decay_db(samples) <= limit_db))
-    noise = energy[-max(1, len(energy) // 10) :].mean() * (len(energy) - end)
-    return bool(noise <= 10 ** (-NOISE_MARGIN_DB / 10) * energy[end:].sum())
+    return {"rt60_s": decay.measured_rt60_s(samples, sample_rate)}

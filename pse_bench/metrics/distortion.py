@@ -1,8 +1,8 @@
 """Waveform distortion: SI-SDR and its improvement over the mixture.
 
-Conventions: values are held within [−50, 100] dB. The mean is *not* removed: the definition has no such step, and
-an offset that a system adds is an error of that system. (Speech has no offset: on the six VoiceFilter demo cases
-removing it moves the means by less than 0.01 dB.) No delay is searched for; the estimate is aligned or it is wrong.
+Conventions: values are held within [−50, 100] dB. The mean is *not* removed: the definition has no such step,
+and an offset that a system adds is an error of that system. (Speech has none to speak of: on the six VoiceFilter
+demo cases removing it moves the means by less than 0.01 dB.) No delay is searched for either.
 
 Source: Le Roux, Wisdom, Erdogan and Hershey, "SDR: half-baked or well done?", ICASSP 2019 (arXiv 1811.02508),
 section 3, the form with the scaled reference.

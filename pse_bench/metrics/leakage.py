@@ -4,8 +4,8 @@ Conventions: attenuation is 10 log10(mixture energy / estimate energy). It is ca
 zero, because beyond that a figure only tells how small a system's zeros are; below, it is held at −40 dB, the
 value of a missing output. In TS3 the whole clip counts. In TS2 only the target's pauses do.
 
-Source: Taherian, Eskimez and Yoshioka, arXiv 2211.02944 report a leakage energy ΔN in TS3, larger being better; its
-formula was not available and ours is stated here.
+Source: Taherian, Eskimez and Yoshioka, arXiv 2211.02944 report a leakage energy ΔN in TS3, larger being better;
+its formula was not available and ours is stated here.
 """
 
 from collections.abc import Sequence
@@ -154,9 +154,7 @@ def pause_leakage_db(
     return reduction_db(Ratio(before, energy(estimate[pause])))
 
 
-def pause_samples(
-    *, target_active: np.ndarray, interferer_active: np.ndarray, sample_rate: int
-) -> np.ndarray:
+def pause_samples(*, target_active: np.ndarray, interferer_active: np.ndarray, sample_rate: int) -> np.ndarray:
     """The samples that ``pause_leakage_db`` looks at: bool, shape (num_samples,)."""
     frame, hop = frame_samples(sample_rate), hop_samples(sample_rate)
     chosen = frames_with(interferer_active, frame, hop) & ~frames_with(target_active, frame, hop, 0.0)

@@ -70,9 +70,7 @@ def over_suppressed_frames(
     return OverSuppression(flagged, active, hop_samples(sample_rate) / sample_rate)
 
 
-def tsos(
-    *, estimate: np.ndarray, reference: np.ndarray, target_active: np.ndarray, sample_rate: int
-) -> Ratio:
+def tsos(*, estimate: np.ndarray, reference: np.ndarray, target_active: np.ndarray, sample_rate: int) -> Ratio:
     """Over-suppressed frames over target-active frames of a clip (pooled over clips and times 100: %).
 
     A silent estimate is valid and flags every frame that holds anything.
