@@ -122,7 +122,8 @@ class Targets:
             clips.append(clip)
             segments.append(pool.segment(clip, onset=length + pause))
             length += pause + pool.length(clip)
-        least_s = math.ceil(length / pool.rate * 1000) / 1000
+        # whole milliseconds, unless the longest scene itself ends between two of them
+        least_s = min(math.ceil(length / pool.rate * 1000) / 1000, self._scenario.duration_s.largest)
         duration_s = self._scenario.duration_s.draw_at_least(least_s, self._seed, *name, "duration_s")
         text = " ".join(clip.text for clip in clips) if all(clip.text for clip in clips) else ""
         return Part(clips, segments, text, self._samples(duration_s))

@@ -130,6 +130,7 @@ def explain(error: ValidationError, record: type[BaseModel]) -> str:
     message = first["msg"].removeprefix("Value error, ")
     found = first["input"]
     shown = "" if first["type"] == "value_error" or isinstance(found, dict) else f", found {found!r:.80}"
+    place = place if place.isprintable() else ascii(place)
     return f"{place or 'content'}: {message}{shown}{more}"
 
 

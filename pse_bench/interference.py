@@ -166,9 +166,10 @@ class Noises:
 
         key = self._deck.deal(accept)
         if key is None:
+            other = "other noise clip than the scene's own" if besides else "noise clip"
             raise RequestError(
-                f"{scene_id}: no noise clip is {num_samples / pool.rate:.2f} s long; give longer noise or a "
-                "shorter duration_s (noise is never repeated)"
+                f"{scene_id}: no {other} is {num_samples / pool.rate:.2f} s long; give {'more' if besides else 'longer'} "
+                f"noise or a shorter {'enrollment.' if besides else ''}duration_s (noise is never repeated)"
             )
         clip = pool[key]
         start = draws.integer(0, pool.length(clip) - num_samples, self._seed, *name, "start")

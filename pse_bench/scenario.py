@@ -19,7 +19,9 @@ from pse_bench.records import SCHEMA, ScenarioLabel
 DECIMALS = 3
 """Drawn numbers are rounded to this many decimals before anything is made of them."""
 
-SHIPPED = Path(__file__).parent.parent / "scenarios"
+_HERE = Path(__file__).parent
+SHIPPED = next(path for path in (_HERE / "scenarios", _HERE.parent / "scenarios") if path.is_dir())
+"""The scenarios that come with the package: inside it when installed, beside it in a checkout."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Quantity:
         """One value, a pure function of seed and name; uniform values are rounded to 3 decimals."""
         if self.options:
             return draws.choice(self.options, seed, *name)
-        return round(draws.uniform(self.low, self.high, seed, *name), DECIMALS)
+        return self._rounded(draws.uniform(self.low, self.high, seed, *name), self.low)
 
     def draw_at_least(self, bound: float, seed: int, *name: draws.Name) -> float:
         """A value of the same distribution on condition that it is not below ``bound``.
@@ -43,7 +45,12 @@ class Quantity:
         """
         if self.options:
             return draws.choice([option for option in self.options if option >= bound], seed, *name)
-        return max(round(draws.uniform(max(self.low, bound), self.high, seed, *name), DECIMALS), bound)
+        low = max(self.low, bound)
+        return self._rounded(draws.uniform(low, self.high, seed, *name), low)
+
+    def _rounded(self, value: float, low: float) -> float:
+        # bounds may have more decimals than a draw: rounding never leaves them
+        return min(max(round(value, DECIMALS), low), self.high)
 
     @property
     def smallest(self) -> float:
@@ -69,13 +76,12 @@ def _quantity(value: Any, check: Callable[[Any], Any]) -> Quantity:
     return Quantity(options=(check(value),))
 
 
-def _number(low: float, high: float = float("inf"), *, whole: bool = False) -> PlainValidator:
+def _number(low: float, high: float = 100_000, *, whole: bool = False) -> PlainValidator:
     def check(value: Any) -> float | int:
         kind = int if whole else int | float
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
             expected = f"a {'whole ' if whole else ''}number"
-            limits = f" from {low:g} to {high:g}" if high < float("inf") else f" of at least {low:g}"
-            raise ValueError(f"expected {expected}{limits}, found {value!r}")
+            raise ValueError(f"expected {expected} from {low:g} to {high:g}, found {value!r:.80}")
         return value if whole else float(value)
 
     def validate(value: Any) -> Quantity:
@@ -208,7 +214,7 @@ def load(scenario: str) -> tuple[Scenario, dict[str, Any]]:
     text = read_text(path)
     try:
         content = yaml.load(text, Loader=_UniqueKeys)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); repair it") from error
     return parse_scenario(content, str(path)), content
 
@@ -239,5 +245,9 @@ class _UniqueKeys(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise yaml.composer.ComposerError(
                 None, None, "aliases are not used here", self.peek_event().start_mark
+            )
+        if getattr(self.peek_event(), "tag", None) is not None:
+            raise yaml.composer.ComposerError(
+                None, None, "tags are not used here", self.peek_event().start_mark
             )
         return super().compose_node(parent, index)

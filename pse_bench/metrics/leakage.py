@@ -112,8 +112,9 @@ def leaky_frames(
     return Ratio(int(np.sum(leaky & active)), int(np.sum(active)))
 
 
-def leaky_frames_of_failure(*, interferer_active: np.ndarray, sample_rate: int) -> Ratio:
+def leaky_frames_of_failure(*, mixture: np.ndarray, interferer_active: np.ndarray, sample_rate: int) -> Ratio:
     """All interferer-active frames over themselves. Raises UndefinedScore as ``leaky_frames`` does."""
+    check_lengths(mixture=mixture, interferer_active=interferer_active)
     count = int(np.sum(_interferer_frames(interferer_active, sample_rate)))
     return Ratio(count, count)
 

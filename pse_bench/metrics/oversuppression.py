@@ -167,7 +167,7 @@ def tsos_s_of_failure(*, reference: np.ndarray, target_active: np.ndarray, sampl
 def tsos_longest_of_failure(*, reference: np.ndarray, target_active: np.ndarray, sample_rate: int) -> float:
     """The longest run of target-active frames, in seconds. Raises UndefinedScore as ``tsos`` does."""
     active = _active_frames(reference, target_active, sample_rate)
-    return longest_run(active) * hop_samples(sample_rate) / sample_rate
+    return longest_run(active) * (hop_samples(sample_rate) / sample_rate)
 
 
 # ---- shared steps
