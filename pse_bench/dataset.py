@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -28,9 +28,9 @@ class Description(Record):
     kind: str
     name: str
     version: int
-    reference: str
+    reference: Literal["early", "reverberant"]
     sample_rate: Count
-    format: str
+    format: Literal["flac", "wav"]
     plan_sha256: Sha256
     fingerprint: Sha256
     planned_scenes: int

@@ -16,6 +16,7 @@ from pse_bench.records import Mixture
 
 JOURNAL = "enhance.journal"
 BATCH = 4
+FOLDERS = ("TS1", "TS2", "TS3")
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,7 @@ def enhance(
     }
     paths = _enrollments(dataset.mixtures, enrollment)
     with files.locked(out, "enhance"):
-        if force:
-            _clear(out)
-        elif (out / submission.DESCRIPTION).exists():
-            raise InputError(f"{out}: holds a submission already; give a new folder, or --force to replace it")
+        _prepare(out, force)
         known, entries = journal.read(out / JOURNAL)
         if known:
             journal.check(out, known, identity)
@@ -148,13 +146,25 @@ def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
 
 
 def _intact(out: Path, entry: journal.Entry) -> bool:
+    if not {"mixture_id", "path", "sha256"} <= entry.keys():
+        raise InputError(f"{out / JOURNAL}: damaged; use --force to start again")
     path = out / entry["path"]
     return path.is_file() and files.sha256(path) == entry["sha256"]
 
 
-def _clear(out: Path) -> None:
-    """Remove a submission, and nothing else, from a folder."""
-    for name in ("TS1", "TS2", "TS3"):
-        shutil.rmtree(out / name, ignore_errors=True)
-    for name in (submission.DESCRIPTION, JOURNAL):
-        (out / name).unlink(missing_ok=True)
+def _prepare(out: Path, force: bool) -> None:
+    """Make sure that the folder is new, or ours to continue or (``force``) to replace: a dataset has folders of
+    the same names."""
+    known = {*FOLDERS, submission.DESCRIPTION, JOURNAL}
+    strangers = sorted(path.name for path in out.iterdir() if path.name.removesuffix(".part") not in known)
+    if strangers:
+        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
+    if force:
+        for name in FOLDERS:
+            shutil.rmtree(out / name, ignore_errors=True)
+        for name in (submission.DESCRIPTION, JOURNAL):
+            (out / name).unlink(missing_ok=True)
+    elif (out / submission.DESCRIPTION).exists():
+        raise InputError(f"{out}: holds a submission already; give a new folder, or --force to replace it")
+    elif not (out / JOURNAL).exists() and any((out / name).exists() for name in FOLDERS):
+        raise InputError(f"{out}: holds audio of another origin; give a new folder, or --force to replace it")

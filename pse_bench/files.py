@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,14 +33,21 @@ R = TypeVar("R", bound=Record)
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name to write to; on success it takes the place of ``path``, on failure it goes."""
+def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """Give a temporary name to write to; on success it takes the place of ``path``, on failure it goes.
+
+    The disk is not made to catch up: after a power cut, what continues a run tells by the hashes which files
+    are whole (see ``journal``).
+
+    Args:
+        path: the file to make or replace.
+        shared: other processes may be making the same file; each writes under a name of its own.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
+    own = f".{uuid.uuid4().hex}" if shared else ""
+    part = path.with_name(f"{path.name}{own}.part")
     try:
         yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -115,9 +123,12 @@ def parse(record: type[R], content: Any, where: str, *, strict: bool = True) -> 
 
 
 def explain(error: ValidationError, record: type[BaseModel]) -> str:
-    """The first fault that pydantic found, in one line, with the nearest known key."""
+    """The first fault that pydantic found, in one line, with the nearest known key.
+
+    An unknown key comes before all else: a key that is misspelt is also missing under its right name.
+    """
     problems = error.errors(include_url=False)
-    first = problems[0]
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     place = ".".join(str(part) for part in first["loc"])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":

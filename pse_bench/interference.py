@@ -166,10 +166,11 @@ class Noises:
 
         key = self._deck.deal(accept)
         if key is None:
-            other = "other noise clip than the scene's own" if besides else "noise clip"
+            which = "noise clip beside the scene's own" if besides else "noise clip"
+            what = "enrollment.duration_s" if besides else "duration_s"
             raise RequestError(
-                f"{scene_id}: no {other} is {num_samples / pool.rate:.2f} s long; give {'more' if besides else 'longer'} "
-                f"noise or a shorter {'enrollment.' if besides else ''}duration_s (noise is never repeated)"
+                f"{scene_id}: no {which} is {num_samples / pool.rate:.2f} s long; give longer or more noise or a "
+                f"shorter {what} (noise is never repeated)"
             )
         clip = pool[key]
         start = draws.integer(0, pool.length(clip) - num_samples, self._seed, *name, "start")

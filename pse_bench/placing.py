@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pse_bench import draws
 from pse_bench.decks import Deck
-from pse_bench.errors import RequestError
+from pse_bench.errors import InputError, RequestError
 from pse_bench.records import MeasuredResponse, MeasuredRoom, MeasuredSource, Position, SimulatedRoom
 from pse_bench.scenario import DECIMALS, Quantity, Scenario
 
@@ -142,7 +142,14 @@ class Places:
             return {}
         limit = room.measured_rt60_max_s or math.inf
         rooms: dict[str, list[MeasuredResponse]] = defaultdict(list)
-        for rir in sorted(rirs, key=lambda rir: (rir.corpus, rir.rir_id)):
+        known: dict[tuple[str, str], MeasuredResponse] = {}
+        for rir in rirs:
+            if known.setdefault((rir.corpus, rir.rir_id), rir) != rir:
+                raise InputError(
+                    f"corpus {rir.corpus}: response {rir.rir_id} stands twice with different contents; remove "
+                    "one from the manifests"
+                )
+        for _, rir in sorted(known.items()):
             if rir.rt60_s <= limit:
                 rooms[f"{rir.corpus}/{rir.room_id}"].append(rir)
         if not rooms:

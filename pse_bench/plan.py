@@ -171,8 +171,13 @@ def read(path: Path) -> tuple[Scenario, dict[str, Any], Iterator[Recipe]]:
     scenario = parse_scenario(head.get("scenario"), f"{path}:1: scenario")
 
     def recipes() -> Iterator[Recipe]:
+        seen: set[str] = set()
         for number, line in enumerate(lines[1:-1], 2):
             where = f"{path}:{number}"
-            yield parse(Recipe, parse_json(line, where), where, strict=False)
+            recipe = parse(Recipe, parse_json(line, where), where, strict=False)
+            if recipe.scene_id in seen:
+                raise InputError(f"{where}: scene {recipe.scene_id} stands twice; plan it again")
+            seen.add(recipe.scene_id)
+            yield recipe
 
     return scenario, head, recipes()

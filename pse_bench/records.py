@@ -161,6 +161,14 @@ class Recipe(Record):
     room: Annotated[SimulatedRoom | MeasuredRoom, Field(discriminator="engine")]
     enrollment: Enrollment
 
+    @property
+    def corpora(self) -> set[str]:
+        """The corpora that the scene's sound comes from."""
+        noises = [noise for noise in (self.noise, self.enrollment.noise) if noise]
+        people = [self.target, *self.interferers]
+        rooms = [self.room] if isinstance(self.room, MeasuredRoom) else []
+        return {source.corpus for source in (*noises, *people, *rooms)}
+
 
 # ---- dataset
 

@@ -248,7 +248,12 @@ def render(
     """
     begin = time.monotonic()
     scenario, _, recipes = plan.read(plan_path)
-    lines = {recipe.scene_id: recipe.model_dump_json() for recipe in recipes}
+    lines: dict[str, str] = {}
+    corpora: set[str] = set()
+    for recipe in recipes:
+        lines[recipe.scene_id] = recipe.model_dump_json()
+        corpora |= recipe.corpora
+    roots.check(corpora)
     identity = {
         "schema": SCHEMA,
         "plan_sha256": files.sha256(plan_path),
@@ -337,7 +342,7 @@ def _prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) 
         known = there.description.model_dump(by_alias=True)
         journal.check(out, known, identity)
         finished = _from_tables(there)
-    elif strangers := sorted(path.name for path in out.iterdir() if path.resolve() != plan_path.resolve()):
+    elif strangers := _strangers(out, plan_path):
         raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
     if (out / "plan.jsonl").resolve() != plan_path.resolve():
         with files.replacing(out / "plan.jsonl") as part:
@@ -346,6 +351,17 @@ def _prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) 
         for left in (out / name).rglob("*.part"):
             left.unlink()
     return finished
+
+
+def _strangers(out: Path, plan_path: Path) -> list[str]:
+    """What lies in a folder, except the plan and what a run leaves that was stopped before its journal began."""
+    ours = {"plan.jsonl.part", f"{JOURNAL}.part"}
+    copy = out / "plan.jsonl"
+    if copy.is_file() and files.sha256(copy) == files.sha256(plan_path):
+        ours.add(copy.name)
+    return sorted(
+        path.name for path in out.iterdir() if path.name not in ours and path.resolve() != plan_path.resolve()
+    )
 
 
 def _clear(out: Path, plan_path: Path) -> None:
@@ -458,6 +474,7 @@ def estimate(plan_path: Path, *, roots: Roots, jobs: int, format: str = "flac") 
     """
     scenario, _, recipes = plan.read(plan_path)
     whole = list(recipes)
+    roots.check(corpus for recipe in whole for corpus in recipe.corpora)
     probe = whole[:: max(1, len(whole) // PROBE_SCENES)][:PROBE_SCENES]
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
         out = Path(folder)

@@ -6,7 +6,6 @@ in a folder under a name made from those, so scenes that share a room share the 
 
 import json
 import math
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,8 +16,8 @@ import numpy as np
 
 from pse_bench import audio
 from pse_bench.decay import measured_rt60_s, rt60_s
-from pse_bench.errors import RequestError, UndefinedScore
-from pse_bench.files import replacing, sha256_of_text
+from pse_bench.errors import InputError, RequestError, UndefinedScore
+from pse_bench.files import replacing, sha256, sha256_of_text
 from pse_bench.records import MeasuredRoom, SimulatedRoom
 
 SPEED_OF_SOUND = 343.0
@@ -31,6 +30,8 @@ ENGINE_VERSION = 1
 BIN_S = 0.001
 PASSES = 5
 TOLERANCE = 0.01
+WORST = 0.10
+"""A room whose reverberation time stays farther from the asked one than this share of it is refused."""
 MOST_IMAGES = 4_000_000
 
 
@@ -88,6 +89,8 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
         if abs(built.rt60_s - asked) <= TOLERANCE * asked:
             break
         aim *= asked / built.rt60_s
+    if abs(best.rt60_s - asked) > WORST * asked:
+        raise _impossible(room)
     return best
 
 
@@ -139,14 +142,18 @@ def _solve_reflection(images: list[_Images], aim_s: float, room: SimulatedRoom) 
     """The pressure reflection factor for which the images' energy decays with a mean T30 of ``aim_s``."""
     low, high = 0.02, 0.9999
     if not _decay_s(images, low) < aim_s < _decay_s(images, high):
-        raise RequestError(
-            f"room {room.room_id}: no absorption gives an RT60 of {room.rt60_s} s in {_size(room)} m; "
-            "change room.size_m or room.rt60_s"
-        )
+        raise _impossible(room)
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if _decay_s(images, middle) < aim_s else (low, middle)
     return (low + high) / 2
+
+
+def _impossible(room: SimulatedRoom) -> RequestError:
+    return RequestError(
+        f"room {room.room_id}: no absorption gives an RT60 of {room.rt60_s} s in {_size(room)} m; "
+        "change room.size_m or room.rt60_s"
+    )
 
 
 def _decay_s(images: list[_Images], reflection: float) -> float:
@@ -195,10 +202,19 @@ def measured(room: MeasuredRoom, sample_rate: int, locate: Callable[[str, str], 
 
     Args:
         locate: gives the path of a corpus's file (see ``corpora.roots``).
+
+    Raises:
+        InputError: a response is missing, damaged, or not the one that was planned with.
     """
     sources = []
     for source in room.sources:
-        samples, rate = audio.read(locate(room.corpus, source.path))
+        path = locate(room.corpus, source.path)
+        samples, rate = audio.read(path)
+        if sha256(path) != source.sha256:
+            raise InputError(
+                f"{path}: not the file its manifest describes (sha256 differs); restore it or make "
+                "the manifest and the plan again"
+            )
         samples = audio.resample(samples, rate, sample_rate).astype(np.float32)
         direct = int(np.argmax(np.abs(samples) > 0.2 * np.abs(samples).max()))
         sources.append(Response(samples, 0, direct, measured_rt60_s(samples, sample_rate)))
@@ -227,10 +243,10 @@ def from_bank(room: SimulatedRoom, sample_rate: int, folder: Path) -> Responses:
             return Responses(sources)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        path.unlink(missing_ok=True)  # damaged: make it again
+    except Exception:  # damaged, in whatever way the archive's reader meets it: make it again
+        path.unlink(missing_ok=True)
     built = simulate(room, sample_rate)
-    with replacing(path) as part, part.open("wb") as stream:
+    with replacing(path, shared=True) as part, part.open("wb") as stream:
         np.savez(
             stream,
             about=np.array([(response.lead, response.direct, response.rt60_s) for response in built.sources]),

@@ -190,6 +190,8 @@ class Scenario(Record):
             raise ValueError(f"schema {self.schema_} is not known, expected {SCHEMA}; use a matching pse-bench")
         if len(set(self.scenarios)) != len(self.scenarios):
             raise ValueError("scenarios: one is named twice")
+        if self.target.clip == "segment" and self.target.utterances.largest > 1:
+            raise ValueError("target.utterances: several need clip: whole; a segment is cut from one utterance")
         if self.shares is not None:
             if set(self.shares) != set(self.scenarios):
                 raise ValueError("shares: needs exactly the labels of scenarios")
@@ -247,7 +249,5 @@ class _UniqueKeys(yaml.SafeLoader):
                 None, None, "aliases are not used here", self.peek_event().start_mark
             )
         if getattr(self.peek_event(), "tag", None) is not None:
-            raise yaml.composer.ComposerError(
-                None, None, "tags are not used here", self.peek_event().start_mark
-            )
+            raise yaml.composer.ComposerError(None, None, "tags are not used here", self.peek_event().start_mark)
         return super().compose_node(parent, index)

@@ -95,7 +95,11 @@ def score(
         known, entries = journal.read(out / JOURNAL)
         if known:
             journal.check(out, known, identity)
-        kept = [scored for scored in map(_from_entry, entries) if _current(folder, scored, dataset.mixtures)]
+        try:
+            earlier = [_from_entry(entry) for entry in entries]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
+        kept = [scored for scored in earlier if _current(folder, scored)]
         done = {scored.mixture_id: scored for scored in kept}
         todo = [row for row in dataset.mixtures if row.mixture_id not in done]
         job = Job(dataset, folder.resolve(), reference, tuple(chosen))
@@ -175,7 +179,8 @@ def score_mixture(work: tuple[Job, Mixture]) -> Scored:
     results = [
         (
             metric,
-            metrics.failed(metric, clip, "the metric's library crashed on it")
+            # not evaluated in any form, which could crash again
+            metrics.Evaluation(metric.worst, "failed", "the metric's library crashed on it")
             if metric.name in job.crashed
             else metrics.evaluate(metric, clip),
         )
@@ -232,14 +237,16 @@ def _all(job: Job, rows: list[Mixture], executor: Executor) -> Any:
 
 
 def _prepare(out: Path, force: bool) -> None:
+    """Make sure that the folder is new, or ours to continue or (``force``) to replace. Looked at before anything
+    is removed: a dataset has a mixtures.csv too."""
+    strangers = sorted(path.name for path in out.iterdir() if path.name.removesuffix(".part") not in RESULT_FILES)
+    if strangers:
+        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
     if force:
         for name in RESULT_FILES:
             (out / name).unlink(missing_ok=True)
     elif (out / "result.json").exists():
         raise InputError(f"{out}: holds a result already; give a new folder, or --force to replace it")
-    strangers = sorted(path.name for path in out.iterdir() if path.name not in RESULT_FILES)
-    if strangers:
-        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
 
 
 def _entry(scored: Scored) -> journal.Entry:
@@ -255,8 +262,8 @@ def _from_entry(entry: journal.Entry) -> Scored:
     return Scored(entry["mixture_id"], scores, entry["sha256"])
 
 
-def _current(folder: Path, scored: Scored, mixtures: list[Mixture]) -> bool:
+def _current(folder: Path, scored: Scored) -> bool:
     """Whether an earlier run's scores still stand: the estimate is the one that was scored."""
-    label = scored.mixture_id.rsplit("_", 1)[1]
-    found = audio.find(folder / label, scored.mixture_id.rsplit("_", 1)[0])
+    scene_id, _, label = scored.mixture_id.rpartition("_")
+    found = audio.find(folder / label, scene_id)
     return bool(scored.sha256) and len(found) == 1 and files.sha256(found[0]) == scored.sha256

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import yaml
+from pydantic import StringConstraints
 
 from pse_bench import audio, files
 from pse_bench.errors import InputError
@@ -18,7 +19,7 @@ DESCRIPTION = "system.yaml"
 class System(files.Record):
     """``system.yaml``: what made the audio. What is not known is left out."""
 
-    name: str
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     version: str = ""
     description: str = ""
     causal: bool | None = None
@@ -98,4 +99,7 @@ def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray) -> Path:
     path = folder / f"{name}.{ending}"
     with files.replacing(path) as part:
         audio.write(part, samples, mixture.sample_rate, subtype)
+    for other in audio.find(path.parent, mixture.scene_id):
+        if other != path:
+            other.unlink()  # of an earlier run, which would make the estimate ambiguous
     return path

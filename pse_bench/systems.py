@@ -123,7 +123,7 @@ def load(name: str) -> Loaded:
         sys.path.insert(0, str(Path.cwd()))  # a console script does not look where it was called
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a stranger's module raises is for its author to read
+    except (Exception, SystemExit) as error:  # whatever a stranger's module raises is for its author to read
         raise InputError(f"system {name}: cannot import {module_name} ({_reason(error)})") from error
     function = getattr(module, attribute, None)
     if not callable(function):
@@ -138,26 +138,36 @@ def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
     """The estimate of one mixture: float64, shape of the mixture.
 
     Raises:
-        InputError: the system failed, or gave another shape or numbers that are not finite.
+        InputError: the system failed, or gave another shape or numbers that are not finite floats.
     """
     name = loaded.system.name
     try:
-        estimate = np.asarray(loaded.run(work), dtype=np.float64)
-    except Exception as error:  # a stranger's code
+        estimate = np.asarray(loaded.run(work))
+    except (Exception, SystemExit) as error:  # a stranger's code
         raise InputError(f"system {name}: failed on {mixture_id} ({_reason(error)})") from error
     if estimate.shape != work.mixture.shape:
         raise InputError(
             f"system {name}: gave shape {estimate.shape} for {mixture_id}, expected {work.mixture.shape}; "
             "keep the length and the alignment of the mixture"
         )
+    if estimate.dtype.kind != "f":
+        raise InputError(
+            f"system {name}: gave {estimate.dtype} for {mixture_id}, expected floats with full scale ±1; "
+            "convert the samples"
+        )
     if not np.isfinite(estimate).all():
         raise InputError(f"system {name}: gave NaN or infinity for {mixture_id}; give finite samples")
-    return estimate
+    return estimate.astype(np.float64)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """An exception in one line, with the place in the code that raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
+    ours = (__file__, importlib.__file__)
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in ours and not frame.filename.startswith("<")
+    ]
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}{': ' if text else ''}{text}{place}"

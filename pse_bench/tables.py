@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from pse_bench.records import DESCRIPTIONS, SCHEMA, Mixture, Score, Summary
 RESAMPLES = 2000
 DERIVED_RESAMPLES = 500
 LEVEL = 0.95
+SAME = ("dataset_fingerprint", "reference")
+"""What results that stand side by side have in common."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,9 @@ class Result:
 
     @property
     def system(self) -> str:
-        """The system's name."""
-        return self.about["system"]["name"]
+        """The system's name, as one printable line whatever its author wrote."""
+        name = "".join(c if c.isprintable() else " " for c in self.about["system"]["name"])
+        return " ".join(name.split())
 
     @classmethod
     def open(cls, folder: Path) -> "Result":
@@ -44,6 +48,13 @@ class Result:
             raise InputError(f"{path}: not a result of pse-bench; score again")
         if about.get("schema") != SCHEMA:
             raise InputError(f"{path}: schema {about.get('schema')!r}, expected {SCHEMA}; score again")
+        system = about.get("system")
+        named = isinstance(system, dict) and isinstance(system.get("name"), str)
+        if not named or not isinstance(about.get("metrics"), dict):
+            raise InputError(f"{path}: damaged (no system name or no metrics); score again")
+        for key in SAME:
+            if not isinstance(about.get(key), str):
+                raise InputError(f"{path}: damaged (no {key}); score again")
         if not (folder / "summary.csv").is_file():
             summarise(folder)
         return cls(folder, about, read_table(folder / "summary.csv", Summary))
@@ -58,28 +69,54 @@ def summarise(folder: Path) -> list[Summary]:
     Failed scores count with their worst value, undefined ones not at all; ``scored`` counts those that are ok,
     ``expected`` the scenario's mixtures. Intervals: percentile bootstrap over target speakers, 95 %; empty
     where there is only one.
+
+    Raises:
+        InputError: ``scores.csv`` is damaged, or does not have one row a mixture of every metric it holds.
     """
-    speakers = {row.mixture_id: row.target_speaker for row in read_table(folder / "mixtures.csv", Mixture)}
-    cells: dict[tuple[str, str], list[Score]] = defaultdict(list)
-    for score in read_table(folder / "scores.csv", Score):
-        if score.mixture_id not in speakers:
-            raise InputError(f"{folder / 'scores.csv'}: {score.mixture_id} is not in mixtures.csv; score again")
-        if score.metric not in metrics.METRICS:
-            raise InputError(f"{folder / 'scores.csv'}: metric {score.metric!r} is not known; score again")
-        cells[score.scenario, score.metric].append(score)
+    mixtures = read_table(folder / "mixtures.csv", Mixture)
+    speakers = {row.mixture_id: row.target_speaker for row in mixtures}
+    cells = _cells(folder / "scores.csv", {row.mixture_id: row.scenario for row in mixtures})
     rows = []
     for label in DESCRIPTIONS:
         for metric in metrics.METRICS.values():
             scores = cells.get((label, metric.name))
             if scores:
-                rows.append(_summary(label, metric, scores, speakers))
-                rows += [
-                    _derived(label, derived, scores, speakers)
-                    for derived in metrics.DERIVED
-                    if derived.metric == metric.name and label in derived.scenarios
-                ]
+                try:
+                    rows.append(_summary(label, metric, scores, speakers))
+                    rows += [
+                        _derived(label, derived, scores, speakers)
+                        for derived in metrics.DERIVED
+                        if derived.metric == metric.name and label in derived.scenarios
+                    ]
+                except ValueError as error:  # a detail that holds no ratio
+                    raise InputError(f"{folder / 'scores.csv'}: {metric.name}: {error}; score again") from error
     write_table(folder / "summary.csv", Summary, rows)
     return rows
+
+
+def _cells(path: Path, scenarios: dict[str, str]) -> dict[tuple[str, str], list[Score]]:
+    """Scores by scenario and metric, checked to be those of all mixtures and of nothing else."""
+    cells: dict[tuple[str, str], list[Score]] = defaultdict(list)
+    for score in read_table(path, Score):
+        if scenarios.get(score.mixture_id) != score.scenario:
+            raise InputError(f"{path}: {score.mixture_id} of {score.scenario} is not in mixtures.csv; score again")
+        if score.metric not in metrics.METRICS:
+            raise InputError(f"{path}: metric {score.metric!r} is not known; score again")
+        if (score.value is None) != (score.status == "undefined"):
+            raise InputError(
+                f"{path}: {score.metric} of {score.mixture_id} is {score.status} with the value {score.value}; "
+                "score again"
+            )
+        cells[score.scenario, score.metric].append(score)
+    expected = Counter(scenarios.values())
+    for (label, metric), scores in cells.items():
+        names = {score.mixture_id for score in scores}
+        if not len(names) == len(scores) == expected[label]:
+            raise InputError(
+                f"{path}: {len(scores)} rows of {metric} over {len(names)} mixtures of {label}, expected "
+                f"{expected[label]}; score again"
+            )
+    return cells
 
 
 def _summary(label: str, metric: metrics.Metric, scores: list[Score], speakers: dict[str, str]) -> Summary:
@@ -181,13 +218,22 @@ def _percentiles(values: np.ndarray) -> tuple[float, float]:
 
 
 def check_comparable(results: Sequence[Result]) -> None:
-    """Refuse to put results of different datasets or references side by side. Raises InputError."""
-    for key in ("dataset_fingerprint", "reference"):
+    """Refuse to put results of different datasets, references or metric versions side by side.
+    Raises InputError."""
+    for key in SAME:
         for result in results[1:]:
             if result.about[key] != results[0].about[key]:
                 raise InputError(
                     f"{result.folder}: {key.replace('_', ' ')} {result.about[key][:12]}, but {results[0].folder} "
                     f"has {results[0].about[key][:12]}; only results of one dataset and reference compare"
+                )
+    versions: dict[str, tuple[Any, Path]] = {}
+    for result in results:
+        for metric, version in result.about["metrics"].items():
+            known, first = versions.setdefault(metric, (version, result.folder))
+            if version != known:
+                raise InputError(
+                    f"{result.folder}: {metric} of another version than in {first}; score both with one pse-bench"
                 )
 
 
@@ -231,10 +277,19 @@ def markdown(results: Sequence[Result]) -> str:
     """The tables in Markdown."""
     out = []
     for title, head, lines in grids(results):
-        out += [f"### {title}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-        out += ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+        out += [f"### {title}", "", _markdown_row(map(_literal, head)), "|" + "---|" * len(head)]
+        out += [_markdown_row(line) for line in lines]
         out.append("")
     return "\n".join([*out, FOOT])
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _literal(name: str) -> str:
+    """A system's name as Markdown that shows it as it is."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", name)
 
 
 def to_csv(results: Sequence[Result]) -> str:

@@ -21,6 +21,7 @@ REMEDIES = {
     errno.EPERM: "no right to do that; check the rights or give another folder",
     errno.ENOTDIR: "a file is where a folder is needed; give another path",
     errno.EISDIR: "a folder is where a file is needed; give another path",
+    errno.ENAMETOOLONG: "the name is too long for this file system; give a shorter one",
     errno.EMFILE: "too many open files; use fewer --jobs",
 }
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from pse_bench.errors import InputError
@@ -34,6 +35,13 @@ class Roots:
         """The path of a corpus's file. Raises InputError when the corpus has no root."""
         root = self._folders.get(corpus) or self._from_environment(corpus)
         return root / path
+
+    def check(self, corpora: Iterable[str]) -> None:
+        """Raise InputError for the first corpus without a folder, before any work is done."""
+        for corpus in sorted(set(corpora)):
+            folder = self.locate(corpus, "")
+            if not folder.is_dir():
+                raise InputError(f"corpus {corpus}: {folder} is not a folder; correct --root {corpus}=DIR")
 
     @staticmethod
     def variable(corpus: str) -> str:

@@ -86,7 +86,9 @@ def speech_shaped(num_samples: int, sample_rate: int, seed: int, *name: draws.Na
 
     def magnitude(hz: np.ndarray) -> np.ndarray:
         octaves = np.log2(hz / 1000)
-        return 10 ** ((np.interp(octaves, np.log2(np.array(SPEECH_HZ) / 1000), density_db) + tilt_db * octaves) / 20)
+        return 10 ** (
+            (np.interp(octaves, np.log2(np.array(SPEECH_HZ) / 1000), density_db) + tilt_db * octaves) / 20
+        )
 
     return _shaped(num_samples, sample_rate, magnitude, seed, *name)
 
@@ -116,9 +118,7 @@ def fan(num_samples: int, sample_rate: int, seed: int, *name: draws.Name) -> np.
     blades = draws.integer(3, 7, seed, *name, "blades")
     corner_hz = draws.uniform(250, 700, seed, *name, "corner")
     speed_hz = turns_hz * (1 + 0.01 * _slow(num_samples, sample_rate, seed, *name, "wander"))
-    air = _shaped(
-        num_samples, sample_rate, lambda hz: 1 / (1 + (hz / corner_hz) ** 2) ** 0.45, seed, *name, "air"
-    )
+    air = _shaped(num_samples, sample_rate, lambda hz: 1 / (1 + (hz / corner_hz) ** 2) ** 0.45, seed, *name, "air")
     air *= 1 + 0.15 * np.sin(2 * np.pi * np.cumsum(speed_hz) / sample_rate)
     levels_db = [draws.uniform(-6, 0, seed, *name, "blade", order) - 4 * order for order in range(1, 7)]
     tones = _tones(blades * speed_hz, levels_db, sample_rate, seed, *name, "tone")

@@ -1,6 +1,7 @@
 """Signals for the metric tests: made here, the same every time."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ def spans(num_samples: int, *seconds: tuple[float, float]) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def make_clip() -> Callable[..., Clip]:
+    @cache  # a clip takes 30 ms to make and nothing may change it
     def make(scenario: str, seed: int = 0, duration_s: float = 3.0) -> Clip:
         """A clip whose estimate is a slightly noisy copy of the reference (TS3: of a faint mixture)."""
         rng = np.random.default_rng(1000 + seed)

@@ -1,5 +1,7 @@
 """Exact laws of TSOS, and a slow twin of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -157,6 +159,22 @@ def test_a_frame_is_active_when_more_than_half_of_it_is(signals) -> None:
     assert tsos(estimate=reference, reference=reference, target_active=more, sample_rate=RATE) == Ratio(0, 1)
 
 
+def test_an_empty_frame_of_the_reference_cannot_be_over_suppressed(signals) -> None:
+    """0 > γ · 0 is false: a frame without anything to lose stays unflagged, though it counts as active."""
+    everywhere = {**signals, "target_active": np.ones(len(signals["reference"]), dtype=bool)}
+    frames = over_suppressed_frames(estimate=0 * signals["reference"], **everywhere)
+    assert frames.active.all()
+    assert not frames.flagged[:10].any()  # the voice sets in at 0.2 s
+    assert frames.flagged[15:60].all()
+
+
+def test_the_window_is_a_periodic_hann() -> None:
+    """Of a constant it leaves exactly three lines: half the frame at 0 Hz and half of that beside it."""
+    spectrum = oversuppression._compressed_spectrum(np.ones(512), RATE)[0] ** (1 / 0.3)
+    assert spectrum[:2] == pytest.approx([256.0, 128.0])
+    assert spectrum[2:] == pytest.approx(np.zeros(255), abs=1e-9)
+
+
 def test_frame_labels_have_the_grid_of_32_and_16_ms(signals) -> None:
     for rate, expected in ((16_000, 186), (8_000, 374)):
         frames = over_suppressed_frames(estimate=signals["reference"], **{**signals, "sample_rate": rate})
@@ -168,7 +186,5 @@ def test_frame_labels_have_the_grid_of_32_and_16_ms(signals) -> None:
 def test_seconds_per_half_hour_of_a_fully_muted_clip(make_clip) -> None:
     clip = make_clip("TS1")
     active = int(evaluate(METRICS["tsos"], clip).detail.split("/")[1])
-    from dataclasses import replace
-
     score = evaluate(METRICS["tsos_s_per_30min"], replace(clip, estimate=0 * clip.mixture))
     assert score.value == pytest.approx(active * 0.016 / 3.0 * 1800)

@@ -1,0 +1,329 @@
+"""Files are whole or absent, and what is read from them is what was written, or one clear line."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pse_bench import files
+from pse_bench.errors import InputError
+
+
+class Inner(files.Record):
+    """A nested record."""
+
+    distance_m: float
+    level_dbfs: float = 0.0
+
+
+class Row(files.Record):
+    """One field of every kind that a table may have."""
+
+    name: str
+    count: int
+    value: float
+    maybe: float | None
+    flag: bool
+    label: Literal["TS1", "TS2"]
+
+
+class Document(files.Record):
+    """A document with a nested record."""
+
+    title: str
+    inner: Inner
+    other: Inner | None = None
+
+
+HEADER = "name,count,value,maybe,flag,label"
+
+
+def fault(call, *arguments, **options) -> str:
+    """The one-line message that a call is refused with."""
+    with pytest.raises(InputError) as refused:
+        call(*arguments, **options)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert message
+    return message
+
+
+def table(folder: Path, *lines: str, header: str = HEADER) -> Path:
+    path = folder / "table.csv"
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+# ---- whole or absent
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "sub" / "result.csv"
+    with files.replacing(path) as part:
+        part.write_text("half")
+        assert not path.exists()
+        assert part.parent == path.parent, "a rename is atomic only within one folder"
+    assert path.read_text() == "half"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("no"), KeyboardInterrupt()])
+def test_a_failure_leaves_what_was_there_and_no_litter(tmp_path, problem):
+    path = tmp_path / "result.csv"
+    path.write_text("earlier")
+
+    def fail():
+        with files.replacing(path) as part:
+            part.write_text("half")
+            raise problem
+
+    with pytest.raises(type(problem)):
+        fail()
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_table_whose_rows_fail_on_the_way_leaves_what_was_there(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("earlier")
+
+    def rows():
+        yield Row(name="a", count=1, value=1.0, maybe=None, flag=True, label="TS1")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        files.write_table(path, Row, rows())
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_text_is_written_byte_for_byte(tmp_path):
+    text = "één\r\nzwei\n\u2028drei"
+    files.write_text(tmp_path / "a.txt", text)
+    assert (tmp_path / "a.txt").read_bytes() == text.encode()
+    assert files.read_text(tmp_path / "a.txt") == text
+
+
+def test_json_is_written_for_people(tmp_path):
+    files.write_json(tmp_path / "a.json", {"café": [1, 2]})
+    assert "café" in (tmp_path / "a.json").read_text("utf-8")
+    assert files.parse_json(files.read_text(tmp_path / "a.json"), "a.json") == {"café": [1, 2]}
+
+
+def test_hashes_are_those_of_the_bytes(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert files.sha256(tmp_path / "a") == abc
+    assert files.sha256_of_text("abc") == abc
+
+
+# ---- reading text and documents
+
+
+def test_a_mark_at_the_beginning_is_not_part_of_the_text(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfname")
+    assert files.read_text(tmp_path / "a.csv") == "name"
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "latin").write_bytes("caf\xe9".encode("latin-1"))
+    assert f"{tmp_path / 'none'}: no such file" in fault(files.read_text, tmp_path / "none")
+    assert "not UTF-8 text (byte 3)" in fault(files.read_text, tmp_path / "latin")
+    assert "cannot be read" in fault(files.read_text, tmp_path)
+    assert "cannot be read" in fault(files.read_text, tmp_path / "latin" / "below a file")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,]", "[" * 100_000, '{"a": 1}}', "1" * 5000])
+def test_what_is_not_json_is_refused_in_one_line(text):
+    assert fault(files.parse_json, text, "plan.jsonl:7").startswith("plan.jsonl:7: not JSON")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"titel": "a", "inner": {"distance_m": 1.0}}, "unknown key 'titel'; did you mean 'title'? (and 1 more)"),
+        ({"title": "a", "inner": {"distanc_m": 1.0}}, "did you mean 'distance_m'?"),
+        ({"title": "a", "inner": {"distance_m": 1.0, "level_db": 1.0}}, "did you mean 'level_dbfs'?"),
+        (
+            {"title": "a", "inner": {"distance_m": 1.0}, "other": {"distance_m": 1.0, "distance_mm": 1}},
+            "unknown key 'other.distance_mm'; did you mean 'distance_m'?",
+        ),
+        ({"title": "a", "inner": {"distance_m": 1.0, "zzz": 1}}, "known keys: distance_m, level_dbfs"),
+        ({"title": "a"}, "key 'inner' is missing; add it"),
+        ({"title": "a", "inner": {}}, "key 'inner.distance_m' is missing"),
+        ({"title": 3, "inner": {"distance_m": 1.0}}, "title: Input should be a valid string, found 3"),
+        ({"title": "a", "inner": {"distance_m": "1"}}, "inner.distance_m: Input should be a valid number"),
+        ({"title": "a", "inner": {"distance_m": True}}, "inner.distance_m: Input should be a valid number"),
+        ({"title": "a", "inner": {"distance_m": float("nan")}}, "finite number"),
+        ({"title": "a", "inner": {"distance_m": float("inf")}}, "finite number"),
+        (["title"], "content: Input should be a valid dictionary"),
+        ({"title": "a", "inner": {"distance_m": 1.0}, "new\nline": 1}, "unknown key 'new\\nline'"),
+        ({1: "a"}, "key 'title' is missing; add it (and 2 more)"),
+    ],
+)
+def test_the_first_fault_of_a_document_is_explained(content, expected):
+    message = fault(files.parse, Document, content, "doc.json")
+    assert message.startswith("doc.json: ")
+    assert expected in message
+
+
+def test_a_long_wrong_value_is_not_printed_in_full():
+    message = fault(files.parse, Document, {"title": ["x" * 10_000], "inner": {"distance_m": 1.0}}, "doc.json")
+    assert len(message) < 300
+
+
+def test_records_do_not_change():
+    row = Inner(distance_m=1.0)
+    with pytest.raises(ValueError, match="frozen"):
+        row.distance_m = 2.0
+
+
+# ---- tables
+
+rows = st.builds(
+    Row,
+    name=st.text(st.characters(codec="utf-8", exclude_characters="\x00")),
+    count=st.integers(-(10**15), 10**15),
+    value=st.floats(allow_nan=False, allow_infinity=False),
+    maybe=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    flag=st.booleans(),
+    label=st.sampled_from(["TS1", "TS2"]),
+)
+
+
+@given(st.lists(rows, max_size=4))
+def test_a_table_reads_back_as_it_was_written(tmp_path, content):
+    """Quotes, commas, line ends and every float to its last bit."""
+    files.write_table(tmp_path / "t.csv", Row, content)
+    assert files.read_table(tmp_path / "t.csv", Row) == content
+
+
+def test_a_table_is_plain_csv_in_the_order_of_the_fields(tmp_path):
+    row = Row(name='a "b", c', count=2, value=0.1, maybe=None, flag=False, label="TS2")
+    files.write_table(tmp_path / "t.csv", Row, [row])
+    text = (tmp_path / "t.csv").read_bytes().decode()
+    assert text == f'{HEADER}\n"a ""b"", c",2,0.1,,False,TS2\n'
+    assert list(csv.DictReader(io.StringIO(text)))[0]["name"] == 'a "b", c'
+
+
+def test_columns_stand_in_any_order_and_spreadsheets_may_end_lines_their_way(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\xef\xbb\xbflabel,flag,maybe,value,count,name\r\nTS1,True,,1,2,a\r\n\r\n")
+    assert files.read_table(path, Row) == [
+        Row(name="a", count=2, value=1.0, maybe=None, flag=True, label="TS1")
+    ]
+
+
+def test_a_column_may_be_left_out_only_where_it_is_optional(tmp_path):
+    class WithDefault(files.Record):
+        name: str
+        text: str = ""
+
+    path = table(tmp_path, "a", header="name")
+    assert files.read_table(path, WithDefault, optional=["text"]) == [WithDefault(name="a")]
+    assert "column 'text' is missing" in fault(files.read_table, path, WithDefault)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "empty, expected a CSV with the columns name, count"),
+        ("nam,count,value,maybe,flag,label\n", "unknown column 'nam'; did you mean 'name'?"),
+        (f"{HEADER},zzz\n", "unknown column 'zzz'; known columns: name, count"),
+        (f"{HEADER},name\n", "a column is named twice"),
+        ("name,count,value,maybe,flag\n", "column 'label' is missing"),
+        (f"{HEADER}\na,1,1,1,True,TS1\na,1,1,1,True\n", ":3: 5 cells, expected 6"),
+        (f"{HEADER}\na,1,1,1,True,TS1,x\n", ":2: 7 cells, expected 6"),
+        (f"{HEADER}\na,one,1,1,True,TS1\n", ":2: count: Input should be a valid integer"),
+        (f"{HEADER}\na,1.5,1,1,True,TS1\n", ":2: count: Input should be a valid integer"),
+        (f"{HEADER}\na,,1,1,True,TS1\n", ":2: count: "),
+        (f"{HEADER}\na,1,nan,1,True,TS1\n", ":2: value: Input should be a finite number"),
+        (f"{HEADER}\na,1,1,inf,True,TS1\n", ":2: maybe: Input should be a finite number"),
+        (f"{HEADER}\na,1,1,1,perhaps,TS1\n", ":2: flag: "),
+        (f"{HEADER}\na,1,1,1,True,TS4\n", ":2: label: Input should be 'TS1' or 'TS2', found 'TS4'"),
+        (f'{HEADER}\n"{"x" * 200_000}",1,1,1,True,TS1\n', "not CSV (field larger than field limit"),
+    ],
+)
+def test_a_damaged_table_is_refused_with_its_line(tmp_path, text, expected):
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    message = fault(files.read_table, path, Row)
+    assert message.startswith(str(path))
+    assert expected in message
+
+
+def test_the_line_of_a_fault_counts_lines_inside_quotes(tmp_path):
+    path = table(tmp_path, '"two\nlines",1,1,1,True,TS1', "a,x,1,1,True,TS1")
+    assert fault(files.read_table, path, Row).startswith(f"{path}:4: count")
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_table_or_one_line(tmp_path, text):
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    try:
+        files.read_table(path, Row)
+    except InputError as error:
+        assert str(error).startswith(str(path))
+
+
+# ---- locks
+
+HOLD = """
+import sys
+from pathlib import Path
+from pse_bench.errors import InputError
+from pse_bench.files import locked
+try:
+    with locked(Path(sys.argv[1]), "rendering"):
+        print("held", flush=True)
+        sys.stdin.readline()
+except InputError as error:
+    print(error)
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen:
+    """Another process that tries to hold a folder until its input ends."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdin=pipe, stdout=pipe, text=True)
+
+
+def test_two_processes_cannot_work_in_one_folder(tmp_path):
+    folder = tmp_path / "dataset"
+    with holder(folder) as other:
+        assert other.stdout.readline() == "held\n"
+
+        def work():
+            with files.locked(folder, "scoring"):
+                raise AssertionError("two at work")
+
+        assert f"{folder}: another process is at work here (scoring)" in fault(work)
+        other.kill()
+        other.wait()
+    with files.locked(folder, "scoring"):
+        pass
+    assert list(folder.iterdir()) == [], "a killed process leaves no lock behind"
+
+
+def test_a_lock_is_given_back_after_a_failure(tmp_path):
+    def fail():
+        with files.locked(tmp_path, "scoring"):
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with files.locked(tmp_path, "scoring"):
+        pass
+
+
+def test_a_table_is_no_json_and_a_document_no_table(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"name": "a"}))
+    assert "unknown column" in fault(files.read_table, tmp_path / "a.json", Row)

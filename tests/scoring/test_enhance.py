@@ -1,0 +1,276 @@
+"""Running a system over a dataset: every mixture, continued after an interruption, nothing foreign touched."""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scoring import tiny
+
+from pse_bench import audio, enhance, files, submission
+from pse_bench.dataset import Dataset
+from pse_bench.errors import InputError, RequestError
+from pse_bench.executor import Outcome, Processes, Serial
+from pse_bench.metrics.distortion import si_sdr
+
+Write = Callable[[str], str]
+
+# Gives up when a file called "fail" lies in the current folder and four mixtures have been worked on.
+FRAGILE = """\
+from pathlib import Path
+
+seen = Path("seen")
+
+
+def enhance(mixture, enrollment, sample_rate):
+    count = len(seen.read_text()) if seen.exists() else 0
+    if Path("fail").exists() and count >= 5:
+        raise {error}
+    seen.write_text("x" * (count + 1))
+    return 0.5 * mixture
+"""
+
+
+def run(dataset: Dataset, system: str, out: Path, **options: object) -> int:
+    return enhance.enhance(dataset, system, out, executor=Serial(), **options)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Hash of every file below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_mixture_system_gives_exactly_the_mixtures(dataset: Dataset, submitted: Callable[[str], Path]) -> None:
+    folder = submitted("mixture")
+    for row in dataset.mixtures:
+        estimate = submission.read_estimate(folder, row).samples
+        assert np.array_equal(estimate * audio.FULL_SCALE, audio.read_pcm16(dataset.folder / row.mixture_path))
+    expected = {f"{row.scenario}/{row.scene_id}.flac" for row in dataset.mixtures} | {"system.yaml"}
+    assert set(contents(folder)) == expected, "and nothing else, no journal either"
+    assert submission.read_system(folder).name == "mixture"
+
+
+def test_the_oracle_mask_improves_every_mixture(dataset: Dataset, submitted: Callable[[str], Path]) -> None:
+    folder = submitted("oracle-mask")
+    for row in dataset.mixtures:
+        if row.scenario == "TS3":
+            assert not submission.read_estimate(folder, row).samples.any()
+            continue
+        reference = dataset.read_stem(row.scene_id, "target_early") / audio.FULL_SCALE
+        mixture = audio.read_pcm16(dataset.folder / row.mixture_path) / audio.FULL_SCALE
+        before = si_sdr(estimate=mixture, reference=reference)
+        after = si_sdr(estimate=submission.read_estimate(folder, row).samples, reference=reference)
+        assert after > before + 5, row.mixture_id
+
+
+def test_progress_counts_every_mixture(dataset: Dataset, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    count = run(dataset, "silence", tmp_path / "out", progress=lambda *step: seen.append(step))
+    assert count == len(dataset.mixtures)
+    assert seen[-1] == (count, count)
+    assert seen == sorted(seen)
+
+
+def test_processes_give_the_same_files(dataset: Dataset, submitted: Callable[[str], Path], tmp_path: Path) -> None:
+    enhance.enhance(dataset, "oracle-mask", tmp_path / "out", executor=Processes(2))
+    assert contents(tmp_path / "out") == contents(submitted("oracle-mask"))
+
+
+# ---- interruptions
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('no more')", "KeyboardInterrupt"])
+def test_it_continues_where_it_stopped(dataset: Dataset, tmp_path: Path, module: Write, error: str) -> None:
+    system = f"{module(FRAGILE.format(error=error))}:enhance"
+    Path("fail").touch()
+    out = tmp_path / "out"
+    with pytest.raises((InputError, KeyboardInterrupt)) as caught:
+        run(dataset, system, out)
+    if caught.type is InputError:
+        assert f"system {system}: failed on {dataset.mixtures[5].mixture_id} (RuntimeError: no more" in str(
+            caught.value
+        )
+    assert not (out / "system.yaml").exists(), "an unfinished submission has no system.yaml"
+    finished = contents(out)
+    Path("fail").unlink()
+    kept = 5 if caught.type is InputError else 4  # a batch that is interrupted is not in the journal
+    seen: list[tuple[int, int]] = []
+    assert run(dataset, system, out, progress=lambda *step: seen.append(step)) == len(dataset.mixtures) - kept
+    assert seen[-1] == (len(dataset.mixtures), len(dataset.mixtures))
+    whole = contents(out)
+    assert {name: whole[name] for name in finished if name != enhance.JOURNAL} == {
+        name: digest for name, digest in finished.items() if name != enhance.JOURNAL
+    }
+    assert not (out / enhance.JOURNAL).exists()
+    run(dataset, system, tmp_path / "straight")
+    assert contents(tmp_path / "straight") == whole
+
+
+def test_what_was_damaged_meanwhile_is_made_again(dataset: Dataset, tmp_path: Path, module: Write) -> None:
+    system = f"{module(FRAGILE.format(error='RuntimeError'))}:enhance"
+    Path("fail").touch()
+    out = tmp_path / "out"
+    with pytest.raises(InputError):
+        run(dataset, system, out)
+    first, second = (next(out.glob(f"{row.scenario}/{row.scene_id}.*")) for row in dataset.mixtures[:2])
+    good = files.sha256(first)
+    first.write_bytes(b"not sound")
+    second.unlink()
+    Path("fail").unlink()
+    assert run(dataset, system, out) == len(dataset.mixtures) - 3
+    assert files.sha256(first) == good
+    assert second.is_file()
+
+
+@pytest.mark.parametrize("what", ["code", "enrollment", "system", "dataset"])
+def test_it_refuses_to_continue_something_else(
+    dataset: Dataset, tmp_path: Path, module: Write, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = module(FRAGILE.format(error="RuntimeError"))
+    Path("fail").touch()
+    out = tmp_path / "out"
+    with pytest.raises(InputError):
+        run(dataset, f"{name}:enhance", out)
+    Path("fail").unlink()
+    before = contents(out)
+    system, options, used = f"{name}:enhance", {}, dataset
+    if what == "code":
+        path = Path(f"{name}.py")
+        path.write_text(path.read_text().replace("0.5", "0.6"))
+    elif what == "enrollment":
+        options = {"enrollment": "wrong"}
+    elif what == "system":
+        system = "silence"
+    else:
+        other = dataset.description.model_copy(update={"fingerprint": "0" * 64})
+        used = Dataset(dataset.folder, other, dataset.mixtures)
+    with pytest.raises(InputError, match=rf"begun with {what} .*, now it is .*; give a new folder, or --force"):
+        run(used, system, out, **options)
+    assert contents(out) == before, "what was written stays"
+    assert run(used, system, out, force=True, **options) == len(dataset.mixtures)
+
+
+def test_a_last_line_that_was_cut_off_is_done_again(dataset: Dataset, tmp_path: Path, module: Write) -> None:
+    system = f"{module(FRAGILE.format(error='RuntimeError'))}:enhance"
+    Path("fail").touch()
+    out = tmp_path / "out"
+    with pytest.raises(InputError):
+        run(dataset, system, out)
+    path = out / enhance.JOURNAL
+    path.write_bytes(path.read_bytes()[:-7])
+    Path("fail").unlink()
+    assert run(dataset, system, out) == len(dataset.mixtures) - 4
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "7", "{", '{"mixture_id": "s000000_TS1"}'])
+def test_a_damaged_journal_is_one_line(dataset: Dataset, tmp_path: Path, module: Write, line: str) -> None:
+    system = f"{module(FRAGILE.format(error='RuntimeError'))}:enhance"
+    Path("fail").touch()
+    out = tmp_path / "out"
+    with pytest.raises(InputError):
+        run(dataset, system, out)
+    with (out / enhance.JOURNAL).open("a") as stream:
+        stream.write(f"{line}\n")
+    with pytest.raises(InputError, match=r"enhance\.journal.*; "):
+        run(dataset, system, out)
+
+
+def test_a_worker_that_dies_is_reported_with_its_mixture(dataset: Dataset, tmp_path: Path) -> None:
+    class Dying:
+        jobs = 1
+
+        def run(self, function: object, items: list) -> object:
+            yield Outcome(1, lost="its worker process died twice")
+
+    with pytest.raises(InputError, match=rf"system silence: {dataset.mixtures[4].mixture_id}: its worker .* died"):
+        enhance.enhance(dataset, "silence", tmp_path / "out", executor=Dying())
+
+
+# ---- what lies there already
+
+
+def test_a_finished_submission_is_not_replaced_unasked(
+    dataset: Dataset, tmp_path: Path, submitted: Callable[[str], Path]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(submitted("silence"), out)
+    with pytest.raises(InputError, match="holds a submission already; give a new folder, or --force"):
+        run(dataset, "mixture", out)
+    assert contents(out) == contents(submitted("silence"))
+    (out / "TS1" / "of-an-older-dataset.wav").touch()
+    run(dataset, "mixture", out, force=True)
+    assert contents(out) == contents(submitted("mixture"))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_dataset_is_never_written_over(dataset: Dataset, tmp_path: Path, force: bool) -> None:
+    copy = tmp_path / "dataset"
+    shutil.copytree(dataset.folder, copy)
+    before = contents(copy)
+    with pytest.raises(InputError, match="holds other files .*; give a new or empty folder"):
+        run(Dataset.open(copy), "silence", copy, force=force)
+    assert contents(copy) == before
+
+
+def test_audio_of_another_origin_is_not_replaced_unasked(dataset: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    tiny.write_float(out / "TS1" / "s000000.wav", np.zeros(10))
+    before = contents(out)
+    with pytest.raises(InputError, match="holds audio of another origin"):
+        run(dataset, "silence", out)
+    assert contents(out) == before
+
+
+def test_two_at_once_are_refused(dataset: Dataset, tmp_path: Path) -> None:
+    with (
+        files.locked(tmp_path / "out", "test"),
+        pytest.raises(InputError, match="another process is at work here"),
+    ):
+        run(dataset, "silence", tmp_path / "out")
+
+
+# ---- the control with a wrong enrollment
+
+ECHO = """\
+import numpy as np
+
+
+def enhance(mixture, enrollment, sample_rate):
+    return np.resize(enrollment, len(mixture))
+"""
+
+
+@pytest.mark.parametrize("which", ["right", "wrong"])
+def test_whose_enrollment_a_system_gets(dataset: Dataset, tmp_path: Path, module: Write, which: str) -> None:
+    system = f"{module(ECHO)}:enhance"
+    run(dataset, system, tmp_path / "out", enrollment=which)
+    owners = {
+        audio.read_pcm16(dataset.folder / row.enrollment_path)[:8000].tobytes(): row.target_speaker
+        for row in dataset.mixtures
+    }
+    voices: dict[str, set[str]] = {}
+    for row in dataset.mixtures:
+        voices.setdefault(row.scene_id, set()).update({row.target_speaker, row.interferer_speaker})
+    for row in dataset.mixtures:
+        estimate = submission.read_estimate(tmp_path / "out", row).samples[:8000] * audio.FULL_SCALE
+        owner = owners[estimate.astype(np.int16).tobytes()]
+        if which == "right":
+            assert owner == row.target_speaker
+        else:
+            assert owner not in voices[row.scene_id]
+    name = submission.read_system(tmp_path / "out").name
+    assert name == (system if which == "right" else f"{system} (wrong enrollment)")
+
+
+def test_no_wrong_enrollment_where_everybody_is_in_the_scene(dataset: Dataset, tmp_path: Path) -> None:
+    pair = tiny.some_scenes(dataset, 0, 1)
+    people = {name for row in pair.mixtures for name in (row.target_speaker, row.interferer_speaker) if name}
+    assert len(people) == 2, "the two scenes are of the same two people"
+    with pytest.raises(RequestError, match=r"s000000_TS1: everybody enrolled is in this scene"):
+        run(pair, "silence", tmp_path / "out", enrollment="wrong")

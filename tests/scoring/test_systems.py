@@ -1,0 +1,176 @@
+"""Systems: the reference systems, and what a stranger's callable is given and may give back."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pse_bench import files, systems
+from pse_bench.errors import InputError
+
+Write = Callable[[str], str]
+
+HEAD = "import numpy as np\n\n\ndef enhance(mixture, enrollment, sample_rate):\n"
+
+
+@pytest.fixture
+def work() -> systems.Work:
+    chance = np.random.default_rng(2)
+    target, rest = (0.1 * chance.standard_normal((2, 8000))).astype(np.float32)
+    enrollment = chance.standard_normal(5000).astype(np.float32)
+    return systems.Work(target + rest, enrollment, 16_000, target, rest)
+
+
+def run(name: str, work: systems.Work) -> np.ndarray:
+    return systems.run(systems.load(name), work, "s000007_TS2")
+
+
+# ---- reference systems
+
+
+def test_mixture_and_silence(work: systems.Work) -> None:
+    assert np.array_equal(run("mixture", work), work.mixture)
+    silent = run("silence", work)
+    assert silent.shape == work.mixture.shape
+    assert not silent.any()
+
+
+def test_the_oracle_mask_keeps_the_target_where_it_is_alone(work: systems.Work) -> None:
+    target, rest = work.target.copy(), work.rest.copy()
+    target[4000:], rest[:4000] = 0, 0
+    estimate = run("oracle-mask", systems.Work(target + rest, work.enrollment, 16_000, target, rest))
+    assert np.allclose(estimate[:3000], target[:3000], atol=1e-5)
+    assert np.abs(estimate[5000:]).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", systems.REFERENCES)
+def test_reference_systems_describe_themselves(name: str) -> None:
+    loaded = systems.load(name)
+    assert loaded.system.name == name
+    assert loaded.system.version
+    assert loaded.system.description
+    assert loaded.system.causal is (name != "oracle-mask")
+
+
+# ---- a stranger's callable
+
+
+def test_what_a_callable_is_given(work: systems.Work, module: Write) -> None:
+    name = module(HEAD + "    return np.float32([mixture.ndim, enrollment.ndim, len(enrollment), sample_rate])\n")
+    loaded = systems.load(f"{name}:enhance")
+    assert list(loaded.run(work)) == [1, 1, 5000, 16_000]
+    seen = []
+    given = systems.Loaded(
+        lambda work: seen.append((work.mixture.dtype, work.enrollment.dtype)) or work.mixture,
+        loaded.system,
+        "",
+    )
+    systems.run(given, work, "s")
+    assert seen == [(np.float32, np.float32)]
+
+
+def test_a_callable_from_the_current_folder(work: systems.Work, module: Write) -> None:
+    name = module(HEAD + '    """Halve it.\n\n    More."""\n    return mixture / 2\n')
+    loaded = systems.load(f"{name}:enhance")
+    assert np.array_equal(systems.run(loaded, work, "s"), (work.mixture / 2).astype(np.float64))
+    assert loaded.system.name == f"{name}:enhance"
+    assert loaded.system.description == "Halve it."
+    assert loaded.code == files.sha256(Path(f"{name}.py"))
+    assert loaded.system.version == loaded.code[:12]
+
+
+def test_a_callable_may_be_an_object(work: systems.Work, module: Write) -> None:
+    name = module(
+        "class Model:\n    def __call__(self, mixture, enrollment, sample_rate):\n        return mixture\n\n\n"
+        "model = Model()\n"
+    )
+    assert np.array_equal(run(f"{name}:model", work), work.mixture)
+
+
+@pytest.mark.parametrize("name", ["nothing", "", "a:", ":b", "mixture:", "Mixture", "oracle mask"])
+def test_a_name_that_is_none(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        systems.load(name)
+    assert f"system {name!r}: expected mixture, silence, oracle-mask or module:callable" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "attribute", "words"),
+    [
+        (None, "enhance", r"cannot import .* No module named 'no_such_module_anywhere'\)$"),
+        ("x = 1\n", "enhance", "has no callable 'enhance'"),
+        ("enhance = 3\n", "enhance", "has no callable 'enhance'"),
+        ("import no_such_package_at_all\n", "enhance", "No module named 'no_such_package_at_all' at .*:1"),
+        ("x = 1\n1 / 0\n", "enhance", r"ZeroDivisionError: division by zero at .*\.py:2"),
+        ("def enhance(:\n", "enhance", r"cannot import .* \(SyntaxError: invalid syntax \(.*\.py, line 1\)\)$"),
+        ("raise ValueError('two\\nlines')\n", "enhance", "ValueError: two lines at"),
+        ("import sys\nsys.exit('usage: me')\n", "enhance", "SystemExit: usage: me at"),
+    ],
+)
+def test_a_module_that_cannot_be_used(module: Write, text: str | None, attribute: str, words: str) -> None:
+    name = "no_such_module_anywhere" if text is None else module(text)
+    with pytest.raises(InputError, match=words) as caught:
+        systems.load(f"{name}:{attribute}")
+    assert f"system {name}:{attribute}: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("return mixture[:-1]", r"gave shape \(7999,\) for s000007_TS2, expected \(8000,\); keep the length"),
+        ("return mixture[None]", r"gave shape \(1, 8000\)"),
+        ("return None", r"gave shape \(\)"),
+        ("return mixture * np.nan", "gave NaN or infinity for s000007_TS2"),
+        ("mixture[4] = np.inf; return mixture", "gave NaN or infinity"),
+        ("return np.int16(mixture * 32767)", "gave int16 for s000007_TS2, expected floats with full scale"),
+        ("return mixture.astype(complex)", "gave complex128"),
+        ("return mixture > 0", "gave bool"),
+        ("return {'estimate': mixture}", r"gave shape \(\)"),
+        ("return 'done'", r"gave shape \(\)"),
+        (
+            "raise RuntimeError('CUDA out of\\n memory')",
+            r"failed on s000007_TS2 \(RuntimeError: CUDA out of memory at",
+        ),
+        ("return mixture + enrollment", r"failed on s000007_TS2 \(ValueError: operands could not be broadcast"),
+        ("raise AssertionError", r"failed on s000007_TS2 \(AssertionError at .*\.py:5\)"),
+        ("import sys; sys.exit(3)", r"failed on s000007_TS2 \(SystemExit: 3 at"),
+    ],
+)
+def test_a_callable_that_fails_is_named_with_the_mixture(
+    work: systems.Work, module: Write, body: str, words: str
+) -> None:
+    name = module(f"{HEAD}    {body}\n")
+    with pytest.raises(InputError, match=words) as caught:
+        run(f"{name}:enhance", work)
+    assert str(caught.value).startswith(f"system {name}:enhance: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_number_of_arguments(work: systems.Work, module: Write) -> None:
+    name = module("def enhance(mixture):\n    return mixture\n")
+    with pytest.raises(InputError, match=r"TypeError: enhance\(\) takes 1 positional argument but 3 were given"):
+        run(f"{name}:enhance", work)
+
+
+def test_an_interruption_is_not_a_failure(work: systems.Work, module: Write) -> None:
+    name = module(HEAD + "    raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        run(f"{name}:enhance", work)
+
+
+def test_float64_and_lists_are_welcome(work: systems.Work, module: Write) -> None:
+    name = module(HEAD + "    return list(mixture.astype(float) / 3)\n")
+    assert np.array_equal(run(f"{name}:enhance", work), work.mixture.astype(float) / 3)
+
+
+def test_loading_adds_only_the_current_folder_to_the_path(module: Write) -> None:
+    name = module("def enhance(*_):\n    return 0\n")
+    before = list(sys.path)
+    systems.load(f"{name}:enhance")
+    systems.load(f"{name}:enhance")
+    added = [entry for entry in sys.path if entry not in before]
+    assert added in ([], [str(Path.cwd())])
+    assert len(sys.path) - len(before) == len(added)

@@ -1,0 +1,149 @@
+"""The smallest corpus and dataset that the scoring tests need, made with the real library.
+
+Voices are bursts of harmonics with pauses between them: they have a pitch, syllables and silence, which is all
+that activity, levels and metrics look at.
+"""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from pse_bench import audio, files, plan, render, scenario, score, tables
+from pse_bench.corpora import folder, noise
+from pse_bench.corpora.roots import Roots
+from pse_bench.dataset import Dataset
+from pse_bench.executor import Serial
+from pse_bench.records import NoiseClip, Summary, Utterance
+
+RATE = 16_000
+PITCH_HZ = {"anna": 210.0, "bert": 110.0, "carl": 135.0, "dora": 240.0}
+UTTERANCES = 3
+SCENES = 4
+SEED = 3
+
+SCENARIO = """\
+schema: 1
+name: tiny
+version: 1
+sample_rate: 16000
+duration_s: {uniform: [3.0, 3.4]}
+scenarios: [TS1, TS2, TS3]
+target: {distance_m: {uniform: [0.5, 1.0]}, level_dbfs: {uniform: [-28, -24]}}
+interferer: {distance_m: {uniform: [1.5, 2.5]}, sir_db: {uniform: [2, 6]}}
+noise: {snr_db: {uniform: [10, 20]}}
+room:
+  length_m: {uniform: [4.5, 5.5]}
+  width_m: {uniform: [4.5, 5.5]}
+  rt60_s: {uniform: [0.2, 0.25]}
+  rooms: 2
+  places: 2
+enrollment: {duration_s: 1.5, condition: clean}
+reference: early
+"""
+
+
+def voice(pitch_hz: float, seed: int) -> np.ndarray:
+    """About two seconds of one synthetic talker: float64, shape (num_samples,)."""
+    chance = np.random.default_rng(seed)
+    pieces = []
+    for _ in range(5):
+        length = int(RATE * chance.uniform(0.22, 0.3))
+        time = np.arange(length) / RATE
+        glide = 2 * np.pi * pitch_hz * (time + chance.uniform(-0.2, 0.2) * time**2)
+        tilt = chance.uniform(0.6, 1.4)
+        tone = sum(np.sin(k * glide + k) / k**tilt for k in range(1, int(5000 / pitch_hz)))
+        pieces += [tone * np.hanning(length), np.zeros(int(RATE * chance.uniform(0.1, 0.2)))]
+    samples = np.concatenate(pieces)
+    return 0.5 * samples / np.abs(samples).max() + 1e-4 * chance.standard_normal(len(samples))
+
+
+def write_corpus(root: Path) -> None:
+    """Speech in ``speech/<speaker>/<n>.wav``, noise in ``noise/<category>/<n>.wav``."""
+    for number, (speaker, pitch_hz) in enumerate(PITCH_HZ.items()):
+        for take in range(UTTERANCES):
+            path = root / "speech" / speaker / f"{take}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            audio.write(path, voice(pitch_hz, 10 * number + take), RATE)
+    for number, category in enumerate(("hiss", "hum")):
+        chance = np.random.default_rng(100 + number)
+        path = root / "noise" / category / "a.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        samples = chance.standard_normal(5 * RATE)
+        if category == "hum":
+            samples = np.convolve(samples, np.ones(40) / 6, mode="same")
+        audio.write(path, 0.05 * samples, RATE)
+
+
+def build(root: Path) -> Dataset:
+    """Corpus, manifests, plan and dataset below ``root``; the dataset is ``root/dataset``."""
+    write_corpus(root)
+    speech, problems = folder.read(root / "speech", name="voices", executor=Serial())
+    noises, more = noise.read(root / "noise", name="noises", executor=Serial())
+    assert not problems
+    assert not more
+    (root / "tiny.yaml").write_text(SCENARIO)
+    files.write_table(root / "speech.csv", Utterance, speech)
+    files.write_table(root / "noise.csv", NoiseClip, noises)
+    drawn, content = scenario.load(str(root / "tiny.yaml"))
+    planner = plan.Planner(drawn, speech=speech, noise=noises, seed=SEED)
+    head = plan.header(content, manifests={"speech": [speech], "noise": [noises]}, seed=SEED)
+    plan.write(root / "plan.jsonl", head, [planner.recipe(index) for index in range(SCENES)])
+    report = render.render(
+        root / "plan.jsonl",
+        root / "dataset",
+        roots=Roots({"voices": root / "speech", "noises": root / "noise"}),
+        executor=Serial(),
+        bank=root / "rooms",
+    )
+    assert not report.problems
+    return Dataset.open(root / "dataset")
+
+
+# ---- what several tests do with it
+
+QUICK = [
+    "tsos",
+    "tsos_paper",
+    "tsos_s_per_30min",
+    "tsos_longest_s",
+    "leakage_reduction_db",
+    "residual_dbfs",
+    "leaky_frames",
+    "pause_leakage_db",
+    "si_sdr",
+    "si_sdri",
+]
+"""Every metric that takes no time."""
+
+Table = dict[tuple[str, str], Summary]
+
+
+def scored(
+    dataset: Dataset, submission: Path, out: Path, names: list[str] | None = None, reference: str | None = None
+) -> Table:
+    """The summary of a submission by scenario and metric; quick metrics unless named."""
+    score.score(dataset, submission, out, executor=Serial(), names=names or QUICK, reference=reference)
+    return {(row.scenario, row.metric): row for row in tables.summarise(out)}
+
+
+def some_scenes(dataset: Dataset, *numbers: int) -> Dataset:
+    """The dataset as if it had only these scenes."""
+    names = {f"s{number:06d}" for number in numbers}
+    return replace(dataset, mixtures=[row for row in dataset.mixtures if row.scene_id in names])
+
+
+def write_float(path: Path, samples: np.ndarray, rate: int = RATE, subtype: str = "FLOAT") -> None:
+    """A WAV file as somebody else's program might write it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(str(path), samples, rate, format="WAV", subtype=subtype)
+
+
+def pse_bench(*words: object, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does, in a process of its own."""
+    command = [sys.executable, "-m", "pse_bench", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, **options)
