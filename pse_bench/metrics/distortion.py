@@ -11,7 +11,7 @@ section 3, the form with the scaled reference.
 import numpy as np
 
 from pse_bench.errors import FailedScore, UndefinedScore
-from pse_bench.metrics.signals import check_lengths, energy, is_silent
+from pse_bench.metrics.signals import check_lengths, energy, inner, is_silent
 
 LOW_DB = -50.0
 HIGH_DB = 100.0
@@ -35,7 +35,7 @@ def si_sdr(*, estimate: np.ndarray, reference: np.ndarray) -> float:
         raise UndefinedScore("the reference is silent")
     if is_silent(estimate):
         raise FailedScore("the estimate is silent")
-    projected = (np.dot(estimate, reference) / energy(reference)) * reference
+    projected = (inner(estimate, reference) / energy(reference)) * reference
     target, distortion = energy(projected), energy(projected - estimate)
     if distortion <= target * 10 ** (-HIGH_DB / 10):
         return HIGH_DB
