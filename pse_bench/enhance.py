@@ -73,6 +73,7 @@ def enhance(
         job = Job(dataset, system, out.resolve())
         batches = [todo[first : first + BATCH] for first in range(0, len(todo), BATCH)]
         with journal.record(out / JOURNAL, identity, kept) as add:
+            progress(count, total)
             for outcome in executor.run(
                 enhance_batch, [(job, [(row, paths[row.mixture_id]) for row in batch]) for batch in batches]
             ):

@@ -6,6 +6,7 @@ depend on when it came. Executors: ``Serial`` here and now, ``Processes`` on thi
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -73,9 +74,9 @@ class Processes:
         done: set[int] = set()
         queue = iter(indices)
         running: dict[Future, int] = {}
-        with _one_thread_each():
-            # spawn: a fork would copy locks of threads that do not exist in the child
-            pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+        # spawn: a fork would copy locks of threads that do not exist in the child
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_quietly)
         try:
             exhausted = False
             while True:
@@ -84,7 +85,7 @@ class Processes:
                     if index is None:
                         exhausted = True
                         break
-                    with _one_thread_each():
+                    with _starting():
                         running[pool.submit(function, items[index])] = index
                 if not running:
                     return done, []
@@ -96,18 +97,31 @@ class Processes:
                     yield Outcome(index, value)
         except BrokenProcessPool:
             return done, sorted(running.values())
+        except (KeyboardInterrupt, GeneratorExit):
+            for worker in list((pool._processes or {}).values()):
+                worker.terminate()  # nobody waits for what it was doing
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _end_quietly() -> None:
+    """In a worker: Ctrl-C, which a terminal sends to every process, ends it without a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Children inherit the environment; libraries read these variables when they load."""
+def _starting() -> Iterator[None]:
+    """What workers inherit that are started now: one thread each (libraries read these variables when they
+    load), and no Ctrl-C until ``_end_quietly`` says what it does."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

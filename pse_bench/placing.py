@@ -53,7 +53,7 @@ class Places:
             if num_interferers > len(others):
                 raise RequestError(
                     f"scenario {self._scenario.name}: {num_interferers} interferers need room.places of at "
-                    f"least {num_interferers}, found {room.places}"
+                    f"least {num_interferers}, found {room.places}; ask for more places or fewer interferers"
                 )
             target = draws.integer(0, room.places - 1, self._seed, *name, "place", "target")
             places = [target, *others[:num_interferers]]

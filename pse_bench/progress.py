@@ -25,6 +25,22 @@ def progress(what: str, unit: str) -> Iterator[Update]:
         yield from _lines(what, unit)
 
 
+class _Pace:
+    """How fast it goes, counted from the first update: what an earlier run had done is no speed."""
+
+    def __init__(self) -> None:
+        self._begin: float | None = None
+        self._already = 0
+
+    def at(self, done: int) -> tuple[float, float]:
+        """Items a second and seconds since the first update."""
+        now = time.monotonic()
+        if self._begin is None:
+            self._begin, self._already = now, done
+        elapsed = now - self._begin
+        return (done - self._already) / elapsed if elapsed > 0 else 0.0, elapsed
+
+
 def _bar(what: str, unit: str) -> Iterator[Update]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -37,28 +53,31 @@ def _bar(what: str, unit: str) -> Iterator[Update]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None, rate="")
-        begin = time.monotonic()
+        task = bar.add_task(what, total=None, rate="", visible=False)
+        pace = _Pace()
 
         def update(done: int, total: int) -> None:
-            rate = done / max(time.monotonic() - begin, 1e-9)
-            bar.update(task, completed=done, total=total, rate=f"{rate:.1f}/s")
+            rate, _ = pace.at(done)
+            bar.update(task, completed=done, total=total, rate=f"{rate:.1f}/s", visible=True)
 
         yield update
 
 
 def _lines(what: str, unit: str) -> Iterator[Update]:
-    begin = last = time.monotonic()
+    last = time.monotonic()
+    pace = _Pace()
 
     def update(done: int, total: int) -> None:
         nonlocal last
+        rate, elapsed = pace.at(done)
         now = time.monotonic()
         if done < total and now - last < EVERY_S:
             return
         last = now
-        rate = done / max(now - begin, 1e-9)
-        left = f", {_clock((total - done) / rate)} left" if 0 < done < total else f" in {_clock(now - begin)}"
-        print(f"{what}: {done}/{total} {unit}, {rate:.1f}/s{left}", file=sys.stderr, flush=True)
+        left = f", {_clock((total - done) / rate)} left" if rate > 0 and done < total else ""
+        spent = f" in {_clock(elapsed)}" if done == total else ""
+        speed = f", {rate:.1f}/s" if rate > 0 else ""
+        print(f"{what}: {done}/{total} {unit}{speed}{left}{spent}", file=sys.stderr, flush=True)
 
     yield update
 

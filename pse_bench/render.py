@@ -34,7 +34,7 @@ QUARANTINE = "quarantine.csv"
 BATCH = 4
 PROBE_SCENES = 5
 FOLDERS = ("TS1", "TS2", "TS3", "stems", "enrollment", "activity")
-FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE)
+FILES = ("mixtures.csv", "files.csv", "plan.jsonl", QUARANTINE, JOURNAL, "dataset.json")
 
 
 class Problem(files.Record):
@@ -313,6 +313,8 @@ def _build_bank(setting: Setting, lines: list[str], executor: Executor, progress
             name = rooms.bank_name(recipe.room, recipe.sample_rate)
             wanted[name] = (recipe.room.model_dump_json(), recipe.sample_rate, setting.bank)
     missing = [work for name, work in wanted.items() if not (setting.bank / name).exists()]
+    if missing:
+        progress(0, len(missing))
     for count, _ in enumerate(executor.run(build_room, missing), 1):
         progress(count, len(missing))
 
@@ -329,8 +331,7 @@ def build_room(work: tuple[str, int, Path]) -> None:
 
 def _prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -> list[Rendered]:
     """Make the folder ready; what an earlier run of the same plan has already rendered there."""
-    if force:
-        _clear(out, plan_path)
+    replaced = force and _clear(out, plan_path)
     finished: list[Rendered] = []
     if (out / JOURNAL).exists():
         known, entries = journal.read(out / JOURNAL)
@@ -342,7 +343,7 @@ def _prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) 
         known = there.description.model_dump(by_alias=True)
         journal.check(out, known, identity)
         finished = _from_tables(there)
-    elif strangers := _strangers(out, plan_path):
+    elif not replaced and (strangers := _strangers(out, plan_path)):
         raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
     if (out / "plan.jsonl").resolve() != plan_path.resolve():
         with files.replacing(out / "plan.jsonl") as part:
@@ -364,15 +365,16 @@ def _strangers(out: Path, plan_path: Path) -> list[str]:
     )
 
 
-def _clear(out: Path, plan_path: Path) -> None:
-    """Remove a dataset, and nothing else, from a folder. Refuses a folder that holds none."""
+def _clear(out: Path, plan_path: Path) -> bool:
+    """Remove a dataset, and nothing else, from a folder; whether it held one. What tells so goes last."""
     if not any((out / name).exists() for name in (JOURNAL, "dataset.json")):
-        return
+        return False
     for name in FOLDERS:
         shutil.rmtree(out / name, ignore_errors=True)
     for name in FILES:
         if (out / name).resolve() != plan_path.resolve():
             (out / name).unlink(missing_ok=True)
+    return True
 
 
 def _entry(rendered: Rendered) -> dict[str, Any]:

@@ -104,6 +104,7 @@ def score(
         todo = [row for row in dataset.mixtures if row.mixture_id not in done]
         job = Job(dataset, folder.resolve(), reference, tuple(chosen))
         with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
+            progress(len(done), len(dataset.mixtures))
             for scored in _all(job, todo, executor):
                 done[scored.mixture_id] = scored
                 add(_entry(scored))

@@ -1,5 +1,7 @@
 """A folder of enhanced audio: ``TS1/<scene_id>.flac|wav``, ``TS2/…``, ``TS3/…`` and ``system.yaml``."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +10,14 @@ import numpy as np
 import yaml
 from pydantic import StringConstraints
 
-from pse_bench import audio, files
+from pse_bench import archive, audio, files
 from pse_bench.errors import InputError
 from pse_bench.records import Mixture
 
 SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 DESCRIPTION = "system.yaml"
+DESCRIPTION_LENGTH = 65_536
+"""Longest ``system.yaml`` that is read, in characters."""
 
 
 class System(files.Record):
@@ -37,22 +41,56 @@ class Estimate:
     sha256: str
 
 
+def opened(
+    path: Path, mixtures: list[Mixture], passed_over: Callable[[str], None] = lambda name: None
+) -> AbstractContextManager[Path]:
+    """The folder of a submission that is a folder or a zip; see ``archive.opened``.
+
+    A zip may unpack to eight times the mixtures in 32-bit float and 16 MiB, and hold four files a mixture (macOS
+    puts one of its own beside each) and a thousand.
+    """
+    limit_bytes = 8 * 4 * sum(row.num_samples for row in mixtures) + (16 << 20)
+    return archive.opened(path, limit_bytes, max_members=4 * len(mixtures) + 1000, passed_over=passed_over)
+
+
 def read_system(folder: Path) -> System:
     """The submission's ``system.yaml``. Raises InputError when it is missing or not as it should be."""
+    return files.parse(System, system_content(folder), str(folder / DESCRIPTION))
+
+
+def system_content(folder: Path) -> dict[str, Any]:
+    """What ``system.yaml`` says, before its keys are looked at. Raises InputError when it holds no mapping."""
     path = folder / DESCRIPTION
     if not path.is_file():
         raise InputError(
             f"{path}: missing; write one with at least name: and version:, keys: {', '.join(System.model_fields)}"
         )
+    if path.stat().st_size > 4 * DESCRIPTION_LENGTH or len(text := files.read_text(path)) > DESCRIPTION_LENGTH:
+        raise InputError(f"{path}: over {DESCRIPTION_LENGTH} characters long; keep it to the known keys")
     try:
-        content = yaml.safe_load(files.read_text(path))
+        content = yaml.load(text, Loader=_WithoutReferences)
+    except _Reference as error:
+        raise InputError(f"{path}: refers to another place in it (*name); write the value out") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); repair it") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping with name, version, …")
     if isinstance(content.get("version"), int | float):
         content = {**content, "version": str(content["version"])}  # 1.0 without quotes is what people write
-    return files.parse(System, content, str(path))
+    return content
+
+
+class _Reference(yaml.YAMLError):
+    """An alias."""
+
+
+class _WithoutReferences(yaml.SafeLoader):
+    """Plain YAML without aliases, a few lines of which can stand for gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise _Reference
+        return super().compose_node(parent, index)
 
 
 def write_system(folder: Path, system: System) -> None:

@@ -88,7 +88,7 @@ def summarise(folder: Path) -> list[Summary]:
                         for derived in metrics.DERIVED
                         if derived.metric == metric.name and label in derived.scenarios
                     ]
-                except ValueError as error:  # a detail that holds no ratio
+                except ValueError as error:  # a detail without a ratio
                     raise InputError(f"{folder / 'scores.csv'}: {metric.name}: {error}; score again") from error
     write_table(folder / "summary.csv", Summary, rows)
     return rows
@@ -123,6 +123,9 @@ def _summary(label: str, metric: metrics.Metric, scores: list[Score], speakers: 
     counted = [score for score in scores if score.value is not None]
     if metric.aggregation == "ratio":
         ratios = [metrics.ratio_of(score.detail) for score in counted]
+        for ratio, score in zip(ratios, counted, strict=True):
+            if ratio.denominator <= 0:
+                raise ValueError(f"no ratio in the detail {score.detail!r} of {score.mixture_id}")
         pairs = np.array([(ratio.numerator, ratio.denominator) for ratio in ratios]).reshape(-1, 2)
 
         def value_of(sums: np.ndarray) -> np.ndarray:
@@ -313,7 +316,8 @@ def terminal(results: Sequence[Result], width: int | None = None) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width or 120, color_system=None)
     for title, head, lines in grids(results):
-        table = Table(title=Text(title, style="bold"), title_justify="left")
+        console.print(Text(title))  # as the table's own title it would be broken to the table's width
+        table = Table()
         for number, name in enumerate(head):
             table.add_column(Text(name), justify="left" if number == 0 else "right", overflow="fold")
         for line in lines:

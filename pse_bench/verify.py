@@ -65,6 +65,7 @@ def verify(
     batches = [scenes[first : first + BATCH] for first in range(0, len(scenes), BATCH)]
     work = [(dataset, [(recipes[s], rows[s], stored[s]) for s in batch]) for batch in batches]
     done = 0
+    progress(done, len(scenes))
     found: dict[int, list[str]] = {}
     for outcome in executor.run(check_batch, work):
         found[outcome.index] = [outcome.lost] if outcome.lost else outcome.value
@@ -84,18 +85,19 @@ def verify(
 
 def _check_tables(dataset: Dataset) -> list[str]:
     folder, description = dataset.folder, dataset.description
+    listed = dataset.files
     problems = []
     for name, sha256 in description.tables.items():
         if files.sha256(folder / name) != sha256:
             problems.append(f"{folder / name}: changed since it was rendered (sha256 differs)")
     if files.sha256(folder / "plan.jsonl") != description.plan_sha256:
         problems.append(f"{folder / 'plan.jsonl'}: not the plan that was rendered (sha256 differs)")
-    if fingerprint(description.plan_sha256, dataset.files) != description.fingerprint:
+    if fingerprint(description.plan_sha256, listed) != description.fingerprint:
         problems.append(f"{folder / 'dataset.json'}: the fingerprint is not that of files.csv")
     if not description.complete:
         lost = description.planned_scenes - description.scenes
         problems.append(f"{folder}: {lost} of {description.planned_scenes} scenes could not be rendered")
-    known = {file.path for file in dataset.files}
+    known = {file.path for file in listed}
     for name in render.FOLDERS:
         extra = [str(p.relative_to(folder)) for p in sorted((folder / name).rglob("*")) if p.is_file()]
         problems += [f"{folder / path}: not a file of this dataset" for path in extra if path not in known]
@@ -143,6 +145,8 @@ def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> list[
     if problems:
         return problems
     masks = dataset.read_activity(name)
+    if len(masks["target"]) != recipe.num_samples:
+        return [f"{name}: activity of {len(masks['target'])} samples, planned {recipe.num_samples}"]
     if "interferer" not in stems:
         masks.pop("interferer")
     levels = mixing.achieved(stems, masks)

@@ -33,7 +33,7 @@ class Boundary(click.Group):
         try:
             return super().invoke(ctx)
         except PseBenchError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(" ".join(str(error).splitlines())) from error
         except BrokenPipeError:
             # whoever read our output has closed it: nothing more to say, not even at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

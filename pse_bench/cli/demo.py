@@ -75,16 +75,20 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
         )
         results.append(result)
     step(scoring.table, f"table {' '.join(map(str, results))}", results=tuple(results))
+    places = {
+        dataset / "mixtures.csv": "every mixture: who, where, how loud",
+        dataset / "TS2": "mixtures to listen to",
+        dataset / "stems": "what they are the sum of",
+        dataset / "activity": "when target and interferer speak",
+        out / "results": "scores.csv (every clip), summary.csv (the tables), result.json",
+    }
+    width = max(len(str(path)) for path in places)
+    click.echo("\nWhere to look")
+    for path, what in places.items():
+        click.echo(f"  {path!s:{width}}  {what}")
     click.echo(
-        f"""
-Where to look
-  {dataset / "mixtures.csv"}      every mixture: who, where, how loud
-  {dataset / "TS2"}               mixtures to listen to; {dataset / "stems"} their parts
-  {dataset / "activity"}          when target and interferer speak
-  {out / "results"}               scores.csv (every clip), summary.csv (the tables), result.json
-
-Next: enhance {dataset} with your own model and score it beside these, for example
-  pse-bench enhance {dataset} --system my_model:enhance -o {out / "submissions" / "mine"}"""
+        "\nNext: enhance the dataset with your own model and score it beside these, for example\n"
+        f"  pse-bench enhance {dataset} --system my_model:enhance -o {out / 'submissions' / 'mine'}"
     )
 
 

@@ -1,102 +1,53 @@
 """The embedded corpus: synthetic voices with exact transcripts, and noise, made on the spot.
 
-Two groups of twelve voices (``test`` and ``train``) read sentences of the GRID form ("place blue at F two
-now"); two groups of six more are heard only as babble. No variant of espeak-ng serves two voices and no
-sentence is said twice. It is a corpus for trying, testing and teaching: voices and words are artificial, so
-figures on it compare systems roughly and say nothing about real speech.
+It is a corpus for trying, testing and teaching: voices and words are artificial, so figures on it compare
+systems roughly and say nothing about real speech. Who speaks is in ``embedded_voices``.
 
-Everything is a function of names: the bytes do not depend on the machine, the order or the number of workers.
-The manifests that ship with pse-bench say what the bytes are.
+Everything is a function of names: the bytes depend neither on the order nor on the number of workers. The
+manifests that ship with pse-bench say what the bytes are; ``differing`` tells where espeak-ng or a processor
+gave others.
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from pse_bench import activity, audio, draws, files
-from pse_bench.corpora import espeak, synthetic_noise
+from pse_bench.corpora import embedded_voices, espeak, synthetic_noise
+from pse_bench.corpora.embedded_voices import SEED
 from pse_bench.errors import RequestError
 from pse_bench.executor import Executor
-from pse_bench.records import Gender, NoiseClip, Utterance
+from pse_bench.records import NoiseClip, Utterance
 
 CORPUS = "embedded"
 SAMPLE_RATE = 16_000
-SEED = 1
 SPLITS = ("test", "train")
-UTTERANCES = 24
-"""Sentences a voice."""
+CATEGORIES = ("babble", *sorted(synthetic_noise.MAKERS))
 NOISE_CLIPS = 3
 """Clips a category and split."""
 NOISE_S = 16.0
+SPEECH_DBFS = (-30.0, -22.0)
+"""Levels of the utterances, over speech-active samples."""
+NOISE_DBFS = (-34.0, -26.0)
+"""Levels of the noise clips, over all samples."""
+SILENCE_S = (0.03, 0.1)
+"""Silence before and after an utterance."""
 SHIPPED = Path(__file__).parents[2] / "manifests"
-"""The manifests in a clone of the repository; without them nothing is known to be right already."""
-
-COMMANDS = ("bin", "lay", "place", "set")
-COLOURS = ("blue", "green", "red", "white")
-PREPOSITIONS = ("at", "by", "in", "with")
-LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVXYZ")  # GRID leaves out W, the only one of three syllables
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-ADVERBS = ("again", "now", "please", "soon")
-GRAMMAR = (COMMANDS, COLOURS, PREPOSITIONS, LETTERS, DIGITS, ADVERBS)
-"""The words that may stand at each place of a sentence."""
-
-# Chosen for distinct d-vectors and words that a recogniser understands (benchmarks/voice_separation.py). The
-# variants called f… and those played fast and high, which makes the vocal tract short, count as women.
-# speaker: variant, pitch, pitch range, words per minute as heard, played at
-_VOICES: dict[str, tuple[str, int, int, int, int]] = {
-    "test-f1": ("f1", 50, 50, 140, 23_500),
-    "test-f2": ("klatt", 99, 50, 136, 24_000),
-    "test-f3": ("victor", 99, 50, 144, 24_000),
-    "test-f4": ("benjamin", 99, 50, 138, 25_500),
-    "test-f5": ("f3", 65, 50, 142, 23_500),
-    "test-f6": ("edward", 99, 50, 140, 24_000),
-    "test-m1": ("pablo", 50, 50, 136, 23_500),
-    "test-m2": ("announcer", 50, 50, 140, 22_000),
-    "test-m3": ("klatt5", 35, 50, 146, 25_000),
-    "test-m4": ("mike2", 50, 50, 138, 19_000),
-    "test-m5": ("croak", 50, 50, 140, 19_000),
-    "test-m6": ("sandro", 65, 50, 142, 20_500),
-    "train-f1": ("michel", 99, 50, 138, 24_000),
-    "train-f2": ("klatt3", 99, 50, 136, 25_500),
-    "train-f3": ("f5", 65, 50, 144, 23_500),
-    "train-f4": ("f4", 35, 50, 140, 23_500),
-    "train-f5": ("Reed", 80, 50, 142, 24_000),
-    "train-f6": ("f2", 50, 50, 140, 20_500),
-    "train-m1": ("m2", 50, 50, 138, 23_500),
-    "train-m2": ("iven", 65, 50, 140, 22_000),
-    "train-m3": ("miguel", 50, 50, 142, 19_000),
-    "train-m4": ("klatt2", 35, 50, 138, 20_500),
-    "train-m5": ("m1", 50, 50, 140, 22_000),
-    "train-m6": ("Hugo", 35, 50, 136, 22_000),
-    "babble-test-f1": ("steph3", 50, 50, 150, 22_500),
-    "babble-test-f2": ("aunty", 60, 50, 142, 22_000),
-    "babble-test-f3": ("linda", 40, 50, 158, 21_500),
-    "babble-test-m1": ("m3", 50, 50, 146, 21_500),
-    "babble-test-m2": ("m5", 45, 50, 154, 23_000),
-    "babble-test-m3": ("Jacky", 50, 50, 138, 20_000),
-    "babble-train-f1": ("steph2", 60, 50, 146, 24_500),
-    "babble-train-f2": ("belinda", 35, 50, 152, 23_000),
-    "babble-train-f3": ("anika", 35, 50, 124, 21_000),
-    "babble-train-m1": ("m6", 50, 50, 142, 22_500),
-    "babble-train-m2": ("m7", 55, 50, 150, 20_500),
-    "babble-train-m3": ("Gene", 50, 50, 156, 24_000),
-}
-
-Kind = Literal["speech", "noise"]
+"""The manifests in a clone of the repository. An installation without them makes all clips every time."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One batch of work: the clips of a voice, or one clip of noise.
+    """One batch of work: all clips of a voice, or of a category of noise in a split.
 
     ``known`` gives the SHA-256 that a path of the corpus should have, where that is known.
     """
 
-    kind: Kind
+    kind: Literal["speech", "noise"]
+    split: str
     name: str
     out: Path
     known: Mapping[str, str]
@@ -110,67 +61,19 @@ class Transcript(files.Record):
     text: str
 
 
-# ---- what there is
-
-
-def speakers(group: str) -> list[str]:
-    """The voices of ``test``, ``train``, ``babble-test`` or ``babble-train``."""
-    return [speaker for speaker in _VOICES if speaker.rsplit("-", 1)[0] == group]
-
-
-def voice(speaker: str) -> espeak.Voice:
-    """How espeak-ng speaks as one of the voices."""
-    variant, pitch, pitch_range, tempo, play_hz = _VOICES[speaker]
-    words_per_minute = round(tempo * espeak.NATIVE_HZ / play_hz)
-    return espeak.Voice(variant, pitch, pitch_range, words_per_minute, play_hz, language="en-us")
-
-
-def gender(speaker: str) -> Gender:
-    """What a voice is heard as."""
-    return "F" if speaker.rsplit("-", 1)[1].startswith("f") else "M"
-
-
-@functools.cache
-def sentences() -> Mapping[str, tuple[str, ...]]:
-    """What each voice says, in the order of its utterances. No sentence comes twice in the corpus."""
-    said: set[str] = set()
-    texts: dict[str, tuple[str, ...]] = {}
-    for speaker in _VOICES:
-        mine = []
-        for index in range(UTTERANCES):
-            attempt = 0
-            while (text := _sentence(speaker, index, attempt)) in said:
-                attempt += 1
-            said.add(text)
-            mine.append(text)
-        texts[speaker] = tuple(mine)
-    return texts
-
-
-def _sentence(speaker: str, index: int, attempt: int) -> str:
-    name = (speaker, index, attempt)
-    return " ".join(draws.choice(words, SEED, "word", *name, place) for place, words in enumerate(GRAMMAR))
-
-
-def utterances(speaker: str) -> dict[str, str]:
-    """The texts of a voice by utterance id."""
-    return {f"{speaker}-{index + 1:02d}": text for index, text in enumerate(sentences()[speaker])}
-
-
-def noises(split: str) -> dict[str, str]:
-    """The categories of a split's noise clips by noise id."""
-    categories = sorted([*synthetic_noise.MAKERS, "babble"])
-    return {f"{split}-{category}-{take + 1}": category for category in categories for take in range(NOISE_CLIPS)}
-
-
 def speech_path(utterance_id: str) -> str:
     """Where an utterance lies in the corpus."""
     return f"speech/{utterance_id.rsplit('-', 1)[0]}/{utterance_id}.wav"
 
 
-def noise_path(noise_id: str, category: str) -> str:
+def noise_ids(split: str, category: str) -> list[str]:
+    """The clips of a category of noise."""
+    return [f"{split}-{category}-{take + 1}" for take in range(NOISE_CLIPS)]
+
+
+def noise_path(noise_id: str) -> str:
     """Where a noise clip lies in the corpus."""
-    return f"noise/{category}/{noise_id}.wav"
+    return f"noise/{noise_id.split('-', 1)[1].rsplit('-', 1)[0]}/{noise_id}.wav"
 
 
 # ---- making it
@@ -179,7 +82,8 @@ def noise_path(noise_id: str, category: str) -> str:
 def synthesize(out: Path, *, executor: Executor, progress: Callable[[int, int], None] | None = None) -> None:
     """Write the corpus: clips, ``transcripts.csv`` and four manifests in ``manifests/``.
 
-    Clips that are there already and are as the shipped manifests say are kept.
+    Clips that are there already and are as the shipped manifests say are kept. The caller sees to it that
+    no other process works in the folder.
 
     Args:
         out: a folder, made where there is none.
@@ -202,8 +106,8 @@ def synthesize(out: Path, *, executor: Executor, progress: Callable[[int, int], 
     rows = [
         Transcript(utterance_id=utterance_id, speaker_id=speaker, text=text)
         for split in SPLITS
-        for speaker in speakers(split)
-        for utterance_id, text in utterances(speaker).items()
+        for speaker in embedded_voices.speakers(split)
+        for utterance_id, text in embedded_voices.utterances(speaker).items()
     ]
     files.write_table(out / "transcripts.csv", Transcript, rows)
     for split in SPLITS:
@@ -212,28 +116,32 @@ def synthesize(out: Path, *, executor: Executor, progress: Callable[[int, int], 
 
 
 def orders(out: Path) -> list[Order]:
-    """The batches that make up the corpus, the longest first."""
+    """The batches that make up the corpus, the longest (babble) first."""
     known = shipped()
-    noise = [Order("noise", noise_id, out, known) for split in SPLITS for noise_id in noises(split)]
-    speech = [Order("speech", speaker, out, known) for split in SPLITS for speaker in speakers(split)]
-    return sorted(noise, key=lambda order: "babble" not in order.name) + speech
+    noise = [Order("noise", split, category, out, known) for category in CATEGORIES for split in SPLITS]
+    speech = [
+        Order("speech", split, speaker, out, known)
+        for split in SPLITS
+        for speaker in embedded_voices.speakers(split)
+    ]
+    return noise + speech
 
 
 def carry_out(order: Order) -> int:
     """Make the clips of one batch that are not there yet; gives how many were made."""
     if order.kind == "speech":
-        texts = utterances(order.name)
-        missing = {key: text for key, text in texts.items() if not _is_there(order, speech_path(key))}
-        for utterance_id, samples in _spoken(order.name, missing).items():
-            _write(order.out / speech_path(utterance_id), samples)
-        return len(missing)
-    split = order.name.split("-", 1)[0]
-    category = noises(split)[order.name]
-    path = noise_path(order.name, category)
-    if _is_there(order, path):
-        return 0
-    _write(order.out / path, _noise(split, category, order.name))
-    return 1
+        texts = embedded_voices.utterances(order.name)
+        missing = [clip_id for clip_id in texts if not _is_there(order, speech_path(clip_id))]
+        sounds = _spoken(order.name, [texts[clip_id] for clip_id in missing])
+        for clip_id, sound in zip(missing, sounds, strict=True):
+            _write(order.out / speech_path(clip_id), _utterance(sound, clip_id))
+    else:
+        clip_ids = noise_ids(order.split, order.name)
+        missing = [clip_id for clip_id in clip_ids if not _is_there(order, noise_path(clip_id))]
+        talkers = _talkers(order.split) if missing and order.name == "babble" else []
+        for clip_id in missing:
+            _write(order.out / noise_path(clip_id), _noise(order.name, clip_id, talkers))
+    return len(missing)
 
 
 def _is_there(order: Order, path: str) -> bool:
@@ -246,41 +154,46 @@ def _write(path: Path, samples: np.ndarray) -> None:
         audio.write(part, audio.to_pcm16(samples), SAMPLE_RATE)
 
 
-def _spoken(speaker: str, texts: Mapping[str, str]) -> dict[str, np.ndarray]:
-    """Utterances at their drawn levels, with 30 to 100 ms of silence before and after."""
+def _spoken(speaker: str, texts: list[str]) -> list[np.ndarray]:
+    """What a voice says, without the silence around it."""
     if not texts:
-        return {}
-    clips = {}
+        return []
     # Alone between words, the letter A would be read as the article.
-    said = [text.replace(" A ", " eigh ") for text in texts.values()]
-    for utterance_id, (sound, rate) in zip(texts, espeak.speak_all(said, voice=voice(speaker)), strict=True):
+    said = [text.replace(" A ", " eigh ") for text in texts]
+    sounds = []
+    for sound, rate in espeak.speak_all(said, voice=embedded_voices.voice(speaker)):
         audible = np.flatnonzero(np.abs(sound) > 0.003 * np.max(np.abs(sound)))
-        samples = audio.resample(sound[audible[0] : audible[-1] + 1], rate, SAMPLE_RATE)
-        talking = activity.to_samples(activity.speech_activity(samples, SAMPLE_RATE), len(samples), SAMPLE_RATE)
-        level_dbfs = draws.uniform(-30, -22, SEED, "level", utterance_id)
-        gain = 10 ** (level_dbfs / 20) / np.sqrt(activity.active_power(samples, talking))
-        samples = samples * min(gain, synthetic_noise.PEAK / np.max(np.abs(samples)))
-        around_s = [draws.uniform(0.03, 0.1, SEED, "silence", utterance_id, side) for side in ("before", "after")]
-        clips[utterance_id] = np.pad(
-            samples, [audio.seconds_to_samples(silence, SAMPLE_RATE) for silence in around_s]
-        )
-    return clips
+        sounds.append(audio.resample(sound[audible[0] : audible[-1] + 1], rate, SAMPLE_RATE))
+    return sounds
 
 
-def _noise(split: str, category: str, noise_id: str) -> np.ndarray:
+def _utterance(sound: np.ndarray, utterance_id: str) -> np.ndarray:
+    """A sentence at its drawn level over active samples, with its drawn silence."""
+    talking = activity.to_samples(activity.speech_activity(sound, SAMPLE_RATE), len(sound), SAMPLE_RATE)
+    level_dbfs = draws.uniform(*SPEECH_DBFS, SEED, "level", utterance_id)
+    gain = 10 ** (level_dbfs / 20) / np.sqrt(activity.active_power(sound, talking))
+    silence = [
+        audio.seconds_to_samples(draws.uniform(*SILENCE_S, SEED, "silence", utterance_id, side), SAMPLE_RATE)
+        for side in ("before", "after")
+    ]
+    return np.pad(sound * min(gain, synthetic_noise.PEAK / np.max(np.abs(sound))), silence)
+
+
+def _talkers(split: str) -> list[np.ndarray]:
+    """The babble voices of a split, each speaking without a break."""
+    return [
+        np.concatenate(_spoken(speaker, list(embedded_voices.utterances(speaker).values())))
+        for speaker in embedded_voices.speakers(f"babble-{split}")
+    ]
+
+
+def _noise(category: str, noise_id: str, talkers: list[np.ndarray]) -> np.ndarray:
     num_samples = audio.seconds_to_samples(NOISE_S, SAMPLE_RATE)
     if category == "babble":
-        talkers = [_continuous(speaker) for speaker in speakers(f"babble-{split}")]
         samples = synthetic_noise.babble(talkers, num_samples, SEED, noise_id)
     else:
         samples = synthetic_noise.make(category, num_samples, SAMPLE_RATE, SEED, noise_id)
-    return synthetic_noise.levelled(samples, draws.uniform(-34, -26, SEED, "level", noise_id))
-
-
-@functools.cache
-def _continuous(speaker: str) -> np.ndarray:
-    """All that a voice says, without a break: the talkers of a babble do not wait."""
-    return np.concatenate(list(_spoken(speaker, utterances(speaker)).values()))
+    return synthetic_noise.levelled(samples, draws.uniform(*NOISE_DBFS, SEED, "level", noise_id))
 
 
 # ---- what was made
@@ -298,12 +211,12 @@ def speech_rows(out: Path, split: str) -> list[Utterance]:
             corpus=CORPUS,
             utterance_id=utterance_id,
             speaker_id=speaker,
-            gender=gender(speaker),
+            gender=embedded_voices.gender(speaker),
             text=text,
             **_measured(out, speech_path(utterance_id)),
         )
-        for speaker in speakers(split)
-        for utterance_id, text in utterances(speaker).items()
+        for speaker in embedded_voices.speakers(split)
+        for utterance_id, text in embedded_voices.utterances(speaker).items()
     ]
     return sorted(rows, key=lambda row: row.path)
 
@@ -311,15 +224,14 @@ def speech_rows(out: Path, split: str) -> list[Utterance]:
 def noise_rows(out: Path, split: str) -> list[NoiseClip]:
     """The manifest of a split's noise clips as they lie in ``out``, sorted by path."""
     rows = [
-        NoiseClip(
-            corpus=CORPUS, noise_id=noise_id, category=category, **_measured(out, noise_path(noise_id, category))
-        )
-        for noise_id, category in noises(split).items()
+        NoiseClip(corpus=CORPUS, noise_id=noise_id, category=category, **_measured(out, noise_path(noise_id)))
+        for category in CATEGORIES
+        for noise_id in noise_ids(split, category)
     ]
     return sorted(rows, key=lambda row: row.path)
 
 
-def _measured(out: Path, path: str) -> dict:
+def _measured(out: Path, path: str) -> dict[str, Any]:
     header = audio.info(out / path)
     return {
         "path": path,
@@ -335,7 +247,7 @@ def shipped() -> dict[str, str]:
 
 
 def differing(out: Path) -> list[str]:
-    """Clips of a synthesized corpus that are not as the shipped manifests say: another espeak-ng speaks."""
+    """Clips of a synthesized corpus that are not as the shipped manifests say: another espeak-ng spoke."""
     found = _hashes(out / "manifests")
     return sorted(path for path, expected in shipped().items() if found.get(path) != expected)
 

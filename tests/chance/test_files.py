@@ -210,15 +210,13 @@ def test_a_table_is_plain_csv_in_the_order_of_the_fields(tmp_path):
     files.write_table(tmp_path / "t.csv", Row, [row])
     text = (tmp_path / "t.csv").read_bytes().decode()
     assert text == f'{HEADER}\n"a ""b"", c",2,0.1,,False,TS2\n'
-    assert list(csv.DictReader(io.StringIO(text)))[0]["name"] == 'a "b", c'
+    assert next(csv.DictReader(io.StringIO(text)))["name"] == 'a "b", c'
 
 
 def test_columns_stand_in_any_order_and_spreadsheets_may_end_lines_their_way(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(b"\xef\xbb\xbflabel,flag,maybe,value,count,name\r\nTS1,True,,1,2,a\r\n\r\n")
-    assert files.read_table(path, Row) == [
-        Row(name="a", count=2, value=1.0, maybe=None, flag=True, label="TS1")
-    ]
+    assert files.read_table(path, Row) == [Row(name="a", count=2, value=1.0, maybe=None, flag=True, label="TS1")]
 
 
 def test_a_column_may_be_left_out_only_where_it_is_optional(tmp_path):
@@ -268,10 +266,13 @@ def test_the_line_of_a_fault_counts_lines_inside_quotes(tmp_path):
 def test_any_text_is_a_table_or_one_line(tmp_path, text):
     path = tmp_path / "t.csv"
     path.write_text(text, encoding="utf-8", newline="")
+    message = f"{path}: a table"
     try:
         files.read_table(path, Row)
     except InputError as error:
-        assert str(error).startswith(str(path))
+        message = str(error)
+    assert message.startswith(str(path))
+    assert "\n" not in message
 
 
 # ---- locks

@@ -13,10 +13,10 @@ IDENTITY = {"plan": "a" * 64, "format": "flac"}
 ENTRIES = [{"scene_id": f"s{number}", "name": "café\n"} for number in range(4)]
 
 
-def written(path, count=len(ENTRIES)):
-    """A journal with so many finished items; its bytes."""
+def written(path):
+    """A journal of all entries; its bytes."""
     with journal.record(path, IDENTITY, []) as add:
-        for entry in ENTRIES[:count]:
+        for entry in ENTRIES:
             add(entry)
     return path.read_bytes()
 

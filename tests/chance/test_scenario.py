@@ -117,7 +117,7 @@ def test_the_content_is_given_as_written(tmp_path):
         ("a: \x00", "not YAML"),
         ("a: 1" + "0" * 5000, "not YAML"),
         ("a: " + "1:" * 300 + "1.5", "not YAML"),
-        ("[" * 5000, "not YAML"),
+        ("[" * 700, "not YAML"),
     ],
 )
 def test_what_is_not_plain_yaml_is_refused(tmp_path, text, expected):
@@ -167,7 +167,9 @@ def test_a_missing_key_is_named(tmp_path, key):
 def test_a_misspelt_key_is_called_misspelt_and_not_missing(tmp_path):
     content = builders.content()
     content["target"]["distnce_m"] = content["target"].pop("distance_m")
-    assert "unknown key 'target.distnce_m'; did you mean 'distance_m'?" in refused(tmp_path, yaml.safe_dump(content))
+    assert "unknown key 'target.distnce_m'; did you mean 'distance_m'?" in refused(
+        tmp_path, yaml.safe_dump(content)
+    )
 
 
 # ---- values
@@ -219,10 +221,13 @@ BAD_QUANTITIES = [
         ("enrollment", "duration_s"),
     ],
 )
-def test_a_value_that_is_no_distribution_of_numbers_is_refused(tmp_path, section, key, value):
+def test_a_value_that_is_no_distribution_of_numbers_is_refused(section, key, value):
     changes = {section: {key: value}} if section else {key: value}
-    message = refused(tmp_path, dumped(**changes))
-    assert message.startswith(f"{section}.{key}: " if section else f"{key}: ") or "not YAML" in message
+    with pytest.raises(InputError) as refusal:
+        builders.scenario(**changes)
+    message = str(refusal.value)
+    assert message.startswith(f"test.yaml: {section}.{key}: " if section else f"test.yaml: {key}: ")
+    assert "\n" not in message
     assert len(message) < 400
 
 
@@ -311,26 +316,31 @@ def test_what_is_allowed_is_taken(tmp_path, changes):
 
 # ---- any text at all
 
-yaml_pieces = st.sampled_from(
-    [*builders.PLAIN, *"{}[]:,?!&*|>-#%@`'\"\n\t ", "\n  ", ": ", "- ", "uniform", "choice", "!!", "!!int ", "!!set ",
-     "&a ", "*a", "<<: ", "~", "true", ".inf", ".nan", "0x1f", "1_0", "1:30", "2001-01-01", "1e400", "\\ud800", "---\n",
-     "TS1", "é", "\u2028", "\x85", "\ufeff", "\x00", "\x1b"]
-)  # fmt: skip
+WORDS = ["uniform", "choice", "!!", "!!int", "!!set", "&a", "*a", "~", "true", ".inf", ".nan", "0x1f", "1_0"]
+WORDS += ["1:30", "2001-01-01", "1e400", "\\ud800", "TS1", "é"]
+MARKS = ["\n  ", ": ", "- ", "<<: ", "---\n", "\u2028", "\x85", "\ufeff", "\x00", "\x1b"]
+yaml_pieces = st.sampled_from([*builders.PLAIN, *"{}[]:,?!&*|>-#%@`'\"\n\t ", *WORDS, *MARKS])
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(st.one_of(st.text(max_size=80), st.lists(yaml_pieces, max_size=25).map("".join)))
 def test_any_text_is_a_scenario_or_one_line(tmp_path, text):
+    message = ""
     try:
         load_text(tmp_path, text)
     except InputError as error:
-        assert "\n" not in str(error)
+        message = str(error)
+    assert "\n" not in message
 
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.dates(),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["uniform", "choice", "count", "a\nb", ""]) | st.integers(0, 3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["uniform", "choice", "count", "a\nb", ""]) | st.integers(0, 3), inner, max_size=3
+        )
+    ),
     max_leaves=6,
 )
 places = st.sampled_from([(key, None) for key in builders.PLAIN] + [
@@ -339,7 +349,7 @@ places = st.sampled_from([(key, None) for key in builders.PLAIN] + [
 ])  # fmt: skip
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(places, values)
 def test_any_value_anywhere_is_taken_or_refused_in_one_line(place, value):
     """What is taken can be drawn from."""
@@ -349,13 +359,14 @@ def test_any_value_anywhere_is_taken_or_refused_in_one_line(place, value):
         content[section] = value
     else:
         content[section][key] = value
+    message = ""
     try:
         loaded = scenario.parse_scenario(content, "test.yaml")
     except InputError as error:
-        assert "\n" not in str(error)
+        message = str(error)
     else:
-        number = loaded.duration_s.draw(1, "x")
-        assert 0 < number < INF
+        assert 0 < loaded.duration_s.draw(1, "x") < INF
+    assert "\n" not in message
 
 
 # ---- drawing

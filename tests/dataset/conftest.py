@@ -162,7 +162,7 @@ def corpus(tmp_path_factory) -> Corpus:
             path.parent.mkdir(parents=True, exist_ok=True)
             seed = 10 * number + index
             soundfile.write(path, speech_like(seed, pitch_hz, 2.6 + 0.1 * index), RATE, subtype="PCM_16")
-            texts.append((f"{speaker}/{path.stem}", f"{speaker} says sentence number {index}"))
+            texts.append((f"{speaker}/{path.stem}", f'{speaker} says “sentence, number {index}” – "naïve"'))
     _write_csv(where / "texts.csv", texts)
     _write_csv(where / "genders.csv", [("speaker_id", "gender"), *((s, g) for s, (g, _) in SPEAKERS.items())])
     for index, name in enumerate(("rain", "street", "fan")):

@@ -213,7 +213,7 @@ def test_a_dataset_is_never_written_over(dataset: Dataset, tmp_path: Path, force
     copy = tmp_path / "dataset"
     shutil.copytree(dataset.folder, copy)
     before = contents(copy)
-    with pytest.raises(InputError, match="holds other files .*; give a new or empty folder"):
+    with pytest.raises(InputError, match=r"holds other files .*; give a new or empty folder"):
         run(Dataset.open(copy), "silence", copy, force=force)
     assert contents(copy) == before
 
@@ -269,7 +269,7 @@ def test_whose_enrollment_a_system_gets(dataset: Dataset, tmp_path: Path, module
 
 
 def test_no_wrong_enrollment_where_everybody_is_in_the_scene(dataset: Dataset, tmp_path: Path) -> None:
-    pair = tiny.some_scenes(dataset, 0, 1)
+    pair = tiny.some_scenes(dataset, tmp_path / "pair", 0, 1)
     people = {name for row in pair.mixtures for name in (row.target_speaker, row.interferer_speaker) if name}
     assert len(people) == 2, "the two scenes are of the same two people"
     with pytest.raises(RequestError, match=r"s000000_TS1: everybody enrolled is in this scene"):

@@ -59,7 +59,8 @@ def test_a_version_without_quotes_is_text(tmp_path: Path, written: str, read: st
         ("name: x\n1: 2", "1"),
         ("name: ''", "name"),
         ("name: '  '", "name"),
-        ("a: " + "[" * 5000, "not YAML"),
+        ("a: " + "[" * 1500, "not YAML"),
+        ("name: &x y\nversion: *x", "refers to another place in it (*name); write the value out"),
     ],
 )
 def test_a_bad_system_is_refused_in_one_line(tmp_path: Path, text: str | None, words: str) -> None:

@@ -4,9 +4,9 @@ Voices are bursts of harmonics with pauses between them: they have a pitch, syll
 that activity, levels and metrics look at.
 """
 
+import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pse_bench.corpora import folder, noise
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import Dataset
 from pse_bench.executor import Serial
-from pse_bench.records import NoiseClip, Summary, Utterance
+from pse_bench.records import Mixture, NoiseClip, Summary, Utterance
 
 RATE = 16_000
 PITCH_HZ = {"anna": 210.0, "bert": 110.0, "carl": 135.0, "dora": 240.0}
@@ -131,10 +131,15 @@ def scored(
     return {(row.scenario, row.metric): row for row in tables.summarise(out)}
 
 
-def some_scenes(dataset: Dataset, *numbers: int) -> Dataset:
-    """The dataset as if it had only these scenes."""
+def some_scenes(dataset: Dataset, out: Path, *numbers: int) -> Dataset:
+    """A copy of the dataset whose tables hold only these scenes."""
     names = {f"s{number:06d}" for number in numbers}
-    return replace(dataset, mixtures=[row for row in dataset.mixtures if row.scene_id in names])
+    shutil.copytree(dataset.folder, out)
+    rows = [row for row in dataset.mixtures if row.scene_id in names]
+    files.write_table(out / "mixtures.csv", Mixture, rows)
+    description = dataset.description.model_copy(update={"mixtures": len(rows), "scenes": len(names)})
+    files.write_json(out / "dataset.json", description.model_dump(by_alias=True))
+    return Dataset.open(out)
 
 
 def write_float(path: Path, samples: np.ndarray, rate: int = RATE, subtype: str = "FLOAT") -> None:

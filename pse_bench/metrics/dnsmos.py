@@ -1,0 +1,232 @@
+"""DNSMOS: opinion scores predicted from the estimate alone, by the model files of the speechmos package.
+
+Three models: P.835 (signal, background, overall) and its personalized variant, which also hears other talkers as
+background, both from the waveform, and P.808 (overall) from a mel spectrogram. The model sees 9.01 s at a time,
+every second; a clip that is shorter is repeated to twice its length until it is long enough, and the score is the
+mean over windows. onnxruntime runs the files on one thread; speechmos itself is never imported.
+
+The published script computes where a window ends in floating point, comes out one sample short for the windows
+from 7 to 23 s, and leaves those out. Here every window counts; clips up to 16 s score the same either way.
+
+Sources: Reddy et al., ICASSP 2022, arXiv 2110.01763 (P.835); Reddy et al., ICASSP 2021, arXiv 2010.15258 (P.808);
+the DNS-Challenge's ``dnsmos_local.py`` (windows and polynomials), also in speechmos 0.0.1.1.
+"""
+
+import functools
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench.dvector import mel_spectrogram
+from pse_bench.errors import FailedScore, InputError, UndefinedScore
+from pse_bench.metrics.signals import is_silent
+
+RATE_HZ = 16_000
+WINDOW = 144_160
+"""Samples of a window: 9.01 s."""
+HOP = 16_000
+
+LOW = 1.0
+HIGH = 5.0
+WORST = LOW
+
+REMEDY = "pip install 'pse-bench[dnsmos]'"
+
+MEL_FRAME = 321
+MEL_HOP = 160
+NUM_MELS = 120
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file and what its outputs mean.
+
+    Attributes:
+        file: its path within the speechmos package.
+        sha256: of the file of speechmos 0.0.1.1. Another file is refused, so this is what was used.
+        figures: a name and a polynomial for each output, which maps it to the opinion scale; the coefficients
+            begin at the highest power.
+        on_mel: whether it takes a mel spectrogram instead of the waveform.
+    """
+
+    file: str
+    sha256: str
+    figures: dict[str, tuple[float, ...]]
+    on_mel: bool = False
+
+
+MODELS = {
+    "p835": Model(
+        file="dnsmos_models/sig_bak_ovr.onnx",
+        sha256="269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd",
+        figures={
+            "sig": (-0.08397278, 1.22083953, 0.0052439),
+            "bak": (-0.13166888, 1.60915514, -0.39604546),
+            "ovrl": (-0.06766283, 1.11546468, 0.04602535),
+        },
+    ),
+    "personalized": Model(
+        file="pdnsmos_models/sig_bak_ovr.onnx",
+        sha256="9e3a197449ca2177f0997afec3bd6b890117ce2f17b89d6eea7fa0d47272c81c",
+        figures={
+            "sig": (-0.01019296, 0.02751166, 1.19576786, -0.24348726),
+            "bak": (-0.04976499, 0.44276479, -0.1644611, 0.96883132),
+            "ovrl": (-0.00533021, 0.005101, 1.18058466, -0.11236046),
+        },
+    ),
+    "p808": Model(
+        file="dnsmos_models/model_v8.onnx",
+        sha256="9246480c58567bc6affd4200938e77eef49468c8bc7ed3776d109c07456f6e91",
+        figures={"mos": (1.0, 0.0)},
+        on_mel=True,
+    ),
+}
+
+METRICS = {
+    "dnsmos_sig": ("p835", "sig"),
+    "dnsmos_bak": ("p835", "bak"),
+    "dnsmos_ovrl": ("p835", "ovrl"),
+    "pdnsmos_sig": ("personalized", "sig"),
+    "pdnsmos_bak": ("personalized", "bak"),
+    "pdnsmos_ovrl": ("personalized", "ovrl"),
+    "dnsmos_p808": ("p808", "mos"),
+}
+"""Each metric's model and figure, the arguments of ``opinion``."""
+
+_REMEMBERED = 256
+_known: dict[tuple[str, bytes], dict[str, float]] = {}
+
+
+def opinion(*, estimate: np.ndarray, sample_rate: int, model: str, figure: str) -> float:
+    """One predicted opinion score, about 1 to 5.
+
+    The figures of one model come from one run, which is remembered by content within a process.
+
+    Args:
+        estimate: shape (num_samples,), within ±1.
+        sample_rate: Hz; only 16000 has a score.
+        model: a key of ``MODELS``.
+        figure: one of the model's figures.
+
+    Raises:
+        UndefinedScore: another rate, or no samples.
+        FailedScore: the estimate is silent or goes beyond full scale.
+        InputError: a package is missing, or its model file is not the known one.
+    """
+    return opinions(estimate=estimate, sample_rate=sample_rate, model=model)[figure]
+
+
+def opinions(*, estimate: np.ndarray, sample_rate: int, model: str) -> dict[str, float]:
+    """All figures of one model. Arguments and errors as ``opinion``."""
+    _refuse_undefined(sample_rate)
+    if len(estimate) == 0:
+        raise UndefinedScore("the clip holds no samples")
+    if is_silent(estimate):
+        raise FailedScore("the estimate is silent")
+    if not np.max(np.abs(estimate)) <= 1.0:
+        raise FailedScore("the estimate goes beyond full scale (±1), where DNSMOS has no score")
+    samples = np.ascontiguousarray(estimate, dtype=np.float32)
+    key = (model, hashlib.sha256(samples.tobytes()).digest())
+    if key not in _known:
+        scores = _run(model, samples)
+        if len(_known) >= _REMEMBERED:
+            _known.pop(next(iter(_known)))
+        _known[key] = scores
+    return _known[key]
+
+
+def opinion_of_failure(*, sample_rate: int) -> float:
+    """What a clip without a usable estimate counts for: 1. Raises UndefinedScore as ``opinion``."""
+    _refuse_undefined(sample_rate)
+    return WORST
+
+
+def _refuse_undefined(sample_rate: int) -> None:
+    if sample_rate != RATE_HZ:
+        raise UndefinedScore(f"DNSMOS needs {RATE_HZ} Hz, the clip has {sample_rate} Hz")
+
+
+def _run(name: str, samples: np.ndarray) -> dict[str, float]:
+    model, session = MODELS[name], _session(name)
+    rows = []
+    for window in windows_of(samples):
+        features = p808_features(window) if model.on_mel else window
+        rows.append(session.run(None, {"input_1": features[None].astype(np.float32)})[0][0])
+    raw = np.array(rows, dtype=np.float64)  # (windows, figures)
+    return {
+        figure: float(np.mean(np.polyval(polynomial, raw[:, column])))
+        for column, (figure, polynomial) in enumerate(model.figures.items())
+    }
+
+
+def windows_of(samples: np.ndarray) -> np.ndarray:
+    """What the models see of a clip: shape (num_windows, 144160), windows of 9.01 s that start every second."""
+    while len(samples) < WINDOW:
+        samples = np.concatenate([samples, samples])
+    # A clip's last fraction of a second opens no window, be there room for one.
+    count = max(1, len(samples) // HOP - WINDOW // HOP)
+    return np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP][:count]
+
+
+def p808_features(window: np.ndarray) -> np.ndarray:
+    """The input of P.808, shape (900, 120): mel powers in dB below their maximum, at most 80, brought from
+    [−80, 0] to [−1, 1]."""
+    power = mel_spectrogram(
+        window[:-MEL_HOP], sample_rate=RATE_HZ, frame=MEL_FRAME, hop=MEL_HOP, num_mels=NUM_MELS
+    )
+    level_db = 10 * np.log10(np.maximum(power, 1e-10) / max(np.max(power), 1e-10))
+    return np.maximum(level_db, -80.0) / 40 + 1
+
+
+# ---- model files
+
+
+def missing() -> str:
+    """Why no score can be computed here, with the remedy; '' when all is in place."""
+    if importlib.util.find_spec("onnxruntime") is None:
+        return f"DNSMOS needs the onnxruntime package; {REMEDY}"
+    try:
+        for name in MODELS:
+            model_path(name)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def model_path(name: str) -> Path:
+    """A model's file in the installed speechmos package. Raises InputError when it is not there."""
+    # Finding a top-level package does not run it.
+    package = importlib.util.find_spec("speechmos")
+    for folder in (package and package.submodule_search_locations) or ():
+        path = Path(folder) / MODELS[name].file
+        if path.is_file():
+            return path
+    raise InputError(f"DNSMOS needs the model files of the speechmos package; {REMEDY}")
+
+
+@functools.cache
+def _session(name: str) -> Any:
+    """A model ready to run; one a process."""
+    if reason := missing():
+        raise InputError(reason)
+    path = model_path(name)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != MODELS[name].sha256:
+        raise InputError(
+            f"{path}: not the known model file (sha256 {found:.12}, expected {MODELS[name].sha256:.12}); "
+            "pip install --force-reinstall speechmos==0.0.1.1"
+        )
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

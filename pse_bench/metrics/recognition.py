@@ -1,0 +1,296 @@
+"""Speech recognition: word errors against the target's words, and words heard where there should be none.
+
+Reference and hypothesis go through the same published normaliser, ``normalise``, before they are aligned word by
+word with the fewest errors (jiwer). Errors are counted per clip and pooled over clips, never averaged as rates.
+Deletions are the recogniser's sign of over-suppression, insertions its sign of leakage.
+
+What a clip counts for is bounded, so that a system cannot gain by failing where it does badly: word errors and
+insertions are held at 200 % of the clip's words, and words heard where nobody should be at 300 a minute. A missing
+or unusable output takes the bound (100 % for deletions and substitutions, which cannot exceed it), which is worse
+than a silent one, whose words are all deleted. Deletions, insertions and substitutions add up to the word errors
+except in held and failed clips.
+
+Sources: Levenshtein, Soviet Physics Doklady 10(8), 1966; jiwer 4. The bounds are our own.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pse_bench.errors import UndefinedScore
+from pse_bench.metrics.signals import Ratio, check_lengths
+
+NORMALISER = "pse-bench-en-1"
+"""Name and version of the normaliser; raised by every change that moves a word count."""
+
+MOST_ERRORS = 2.0
+"""Word errors, and insertions, at which a clip is held, per word of the reference."""
+
+MOST_LEAKED_PER_MIN = 300.0
+"""Words a minute at which a clip is held; fast speech has about 250."""
+
+SHORTEST_S = 0.1
+"""Words a minute have no meaning over less."""
+
+Transcribe = Callable[[np.ndarray], str]
+"""Gives the words heard in an estimate, float64 of shape (num_samples,)."""
+
+
+# ---- the normaliser
+
+_APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼ′`", "'"))
+_ANNOTATION = re.compile(r"\[[^\[\]]*\]|<[^<>]*>")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_WORD = re.compile(r"(?P<whole>\d+)(?:\.(?P<decimals>\d+)|(?P<ordinal>st|nd|rd|th)\b)?|[^\W\d_]+(?:'[^\W\d_]+)*")
+
+# fmt: off
+_SMALL = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)
+# fmt: on
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SCALES = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
+_ORDINALS = {
+    "one": "first",
+    "two": "second",
+    "three": "third",
+    "five": "fifth",
+    "eight": "eighth",
+    "nine": "ninth",
+    "twelve": "twelfth",
+}
+_LONGEST_NUMBER = 12
+
+
+def words(text: str) -> list[str]:
+    """The words of an English text in lower case, with the apostrophes inside them.
+
+    In this order: annotations in [ ] and < > go; accents go; ``%`` and ``&`` are read; commas between
+    thousands go; numerals are read as cardinals without "and", with decimals digit by digit, or as ordinals
+    (21st); numerals that begin with zero or have more than 12 digits are read digit by digit; whatever is not a
+    letter or an apostrophe between letters separates words, and so does the step from letters to digits.
+    Spelling variants, contractions, years and money are left as they are.
+    """
+    text = unicodedata.normalize("NFKD", _ANNOTATION.sub(" ", text))
+    text = unicodedata.normalize("NFKD", text.casefold())
+    text = "".join(c for c in text if not unicodedata.combining(c)).translate(_APOSTROPHES)
+    text = _THOUSANDS.sub("", text.replace("%", " percent ").replace("&", " and "))
+    found: list[str] = []
+    for match in _WORD.finditer(text):
+        found += _number(match) if match["whole"] else [match[0]]
+    return found
+
+
+def normalise(text: str) -> str:
+    """A text as it is scored: its ``words`` without apostrophes, one space between them; '' when there are none.
+
+    So "don't" equals "dont" and "it's" equals "its". Normalising twice changes nothing.
+    """
+    return " ".join(word.replace("'", "") for word in words(text))
+
+
+def _number(match: re.Match[str]) -> list[str]:
+    whole, decimals, ordinal = match["whole"], match["decimals"], match["ordinal"]
+    if len(whole) > _LONGEST_NUMBER or (len(whole) > 1 and int(whole[0]) == 0):
+        said = [_SMALL[int(digit)] for digit in whole]
+    else:
+        said = _cardinal(int(whole))
+    if ordinal:
+        last = said[-1]
+        said[-1] = _ORDINALS.get(last) or (last[:-1] + "ie" if last.endswith("y") else last) + "th"
+    if decimals:
+        said += ["point", *(_SMALL[int(digit)] for digit in decimals)]
+    return said
+
+
+def _cardinal(number: int) -> list[str]:
+    if number < len(_SMALL):
+        return [_SMALL[number]]
+    for scale, name in _SCALES:
+        if number >= scale:
+            rest = number % scale
+            return [*_cardinal(number // scale), name, *(_cardinal(rest) if rest else [])]
+    tens, ones = divmod(number, 10)
+    return [_TENS[tens - 2], *([_SMALL[ones]] if ones else [])]
+
+
+# ---- counting
+
+
+@dataclass(frozen=True)
+class WordCounts:
+    """Word errors of one alignment, or of many added up (``sum(all_counts, start=WordCounts())``).
+
+    The rates are ratios over the words of the reference, not held at any bound; times 100 they are in %. Where a
+    reference has no words, its insertions still count in the sum.
+    """
+
+    deletions: int = 0
+    insertions: int = 0
+    substitutions: int = 0
+    reference_words: int = 0
+
+    def __add__(self, other: "WordCounts") -> "WordCounts":
+        return WordCounts(
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+            self.substitutions + other.substitutions,
+            self.reference_words + other.reference_words,
+        )
+
+    @property
+    def errors(self) -> int:
+        return self.deletions + self.insertions + self.substitutions
+
+    @property
+    def error_rate(self) -> Ratio:
+        return Ratio(self.errors, self.reference_words)
+
+    @property
+    def deletion_rate(self) -> Ratio:
+        return Ratio(self.deletions, self.reference_words)
+
+    @property
+    def insertion_rate(self) -> Ratio:
+        return Ratio(self.insertions, self.reference_words)
+
+    @property
+    def substitution_rate(self) -> Ratio:
+        return Ratio(self.substitutions, self.reference_words)
+
+
+def counts(reference: str, hypothesis: str) -> WordCounts:
+    """Word errors of a hypothesis by an alignment with the fewest errors, after both were normalised.
+
+    Where several alignments have the fewest, jiwer's is taken, which is the same every time. Either text may be
+    without words: then all words of the other are inserted or deleted.
+    """
+    import jiwer
+
+    aligned = jiwer.process_words(normalise(reference), normalise(hypothesis))
+    return WordCounts(
+        deletions=aligned.deletions,
+        insertions=aligned.insertions,
+        substitutions=aligned.substitutions,
+        reference_words=aligned.hits + aligned.substitutions + aligned.deletions,
+    )
+
+
+# ---- metrics of a clip
+
+
+def wer(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
+    """Word errors over the words of the reference, held at 200 % (pooled over clips and times 100: %).
+
+    Args:
+        estimate: shape (num_samples,), full scale ±1.
+        text: what the target says; '' where it is not known.
+        transcribe: a recogniser; see ``pse_bench.recognisers``.
+
+    Raises:
+        UndefinedScore: the target's words are not known, or the text has none.
+    """
+    return _held(_counts(estimate, text, transcribe).error_rate)
+
+
+def deletions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
+    """Words that were not heard over the words of the reference (pooled over clips and times 100: %).
+
+    Args, Raises: as ``wer``.
+    """
+    return _counts(estimate, text, transcribe).deletion_rate
+
+
+def insertions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
+    """Words that were heard and not said over the words of the reference, held at 200 % (pooled over clips and
+    times 100: %).
+
+    Args, Raises: as ``wer``.
+    """
+    return _held(_counts(estimate, text, transcribe).insertion_rate)
+
+
+def substitutions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
+    """Words that were taken for others over the words of the reference (pooled over clips and times 100: %).
+
+    Args, Raises: as ``wer``.
+    """
+    return _counts(estimate, text, transcribe).substitution_rate
+
+
+def leaked_words(*, estimate: np.ndarray, mixture: np.ndarray, transcribe: Transcribe, sample_rate: int) -> Ratio:
+    """Words heard in a TS3 clip over its seconds, held at 300 a minute (pooled over clips and times 60: words per
+    minute).
+
+    Args:
+        estimate, mixture: shape (num_samples,), full scale ±1.
+        transcribe: a recogniser; see ``pse_bench.recognisers``.
+        sample_rate: Hz.
+
+    Raises:
+        UndefinedScore: the clip is shorter than 0.1 s.
+        ValueError: the lengths differ.
+    """
+    check_lengths(estimate=estimate, mixture=mixture)
+    worst = leaked_words_of_failure(mixture=mixture, transcribe=transcribe, sample_rate=sample_rate)
+    heard = counts("", transcribe(estimate)).insertions
+    return Ratio(min(heard, worst.numerator), worst.denominator)
+
+
+# ---- what a clip counts for whose estimate is missing or not a signal; nothing is transcribed
+
+
+def errors_of_failure(*, text: str, transcribe: Transcribe) -> Ratio:
+    """200 % of the words of the reference: the bound of ``wer`` and ``insertions``.
+
+    Raises:
+        UndefinedScore: as ``wer``.
+    """
+    number = _reference_words(text)
+    return Ratio(int(MOST_ERRORS * number), number)
+
+
+def words_of_failure(*, text: str, transcribe: Transcribe) -> Ratio:
+    """All words of the reference: the bound of ``deletions`` and ``substitutions``.
+
+    Raises:
+        UndefinedScore: as ``wer``.
+    """
+    number = _reference_words(text)
+    return Ratio(number, number)
+
+
+def leaked_words_of_failure(*, mixture: np.ndarray, transcribe: Transcribe, sample_rate: int) -> Ratio:
+    """300 words a minute over a clip as long as the mixture.
+
+    Raises:
+        UndefinedScore: as ``leaked_words``.
+    """
+    duration_s = len(mixture) / sample_rate
+    if duration_s < SHORTEST_S:
+        raise UndefinedScore(f"shorter than {SHORTEST_S} s")
+    return Ratio(MOST_LEAKED_PER_MIN / 60 * duration_s, duration_s)
+
+
+# ---- shared steps
+
+
+def _reference_words(text: str) -> int:
+    """How many words the target says: of the text alone, so all systems are undefined on the same clips."""
+    number = len(words(text))
+    if not number:
+        raise UndefinedScore("the target's words are not known")
+    return number
+
+
+def _counts(estimate: np.ndarray, text: str, transcribe: Transcribe) -> WordCounts:
+    _reference_words(text)
+    return counts(text, transcribe(estimate))
+
+
+def _held(ratio: Ratio) -> Ratio:
+    return Ratio(min(ratio.numerator, int(MOST_ERRORS * ratio.denominator)), ratio.denominator)

@@ -1,0 +1,38 @@
+"""What the checking tests share: a tiny dataset, submissions of the reference systems, and a good one to break."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scoring import tiny
+
+from pse_bench.dataset import Dataset
+from pse_bench.enhance import enhance
+from pse_bench.executor import Serial
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Three scenes of about three seconds as TS1, TS2 and TS3. Not to be changed."""
+    root = tmp_path_factory.mktemp("tiny")
+    return tiny.some_scenes(tiny.build(root), root / "three", 0, 1, 2)
+
+
+@pytest.fixture(scope="session")
+def submitted(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The submission of a reference system by its name. Not to be changed: copy it."""
+    root = tmp_path_factory.mktemp("submissions")
+
+    def folder(system: str) -> Path:
+        if not (root / system).exists():
+            enhance(dataset, system, root / system, executor=Serial())
+        return root / system
+
+    return folder
+
+
+@pytest.fixture
+def good(submitted: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A correct submission of its own for a test to break."""
+    return Path(shutil.copytree(submitted("oracle-mask"), tmp_path / "good"))
