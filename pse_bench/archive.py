@@ -131,7 +131,7 @@ def unpack(
                 name = _normal(member)
                 if LITTER.search(name):
                     passed_over(name)
-                elif name and not member.is_dir():
+                elif name and not _is_folder(member):
                     wanted.append((name, member))
             _check_room(into, sum(member.file_size for _, member in wanted))
             _extract(path, archive, into, wanted, limit_bytes)
@@ -164,6 +164,10 @@ def _readable(path: Path, stream: _Bounded) -> zipfile.ZipFile:
             "zip the submission again, and not as tar, 7z or rar",
         )
         raise RefusedArchive(path, [finding]) from error
+
+
+def _is_folder(member: zipfile.ZipInfo) -> bool:
+    return member.orig_filename.endswith("/")
 
 
 def _normal(member: zipfile.ZipInfo) -> str:
@@ -230,7 +234,7 @@ def _faults(member: zipfile.ZipInfo) -> Iterator[str]:
     ):
         yield "archive-name"
     kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR) > member.is_dir():
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR) > _is_folder(member):
         yield "archive-link"
     if member.flag_bits & (0x1 | 0x40 | 0x2000):
         yield "archive-encrypted"
@@ -252,11 +256,11 @@ def _duplicates(members: list[zipfile.ZipInfo]) -> set[int]:
     folders = set()
     for name, member in zip(folded, members, strict=True):
         parts = name.split("/")
-        folders |= {"/".join(parts[:depth]) for depth in range(1, len(parts) + member.is_dir())}
+        folders |= {"/".join(parts[:depth]) for depth in range(1, len(parts) + _is_folder(member))}
     seen: dict[str, int] = {}
     twice = set()
     for number, (name, member) in enumerate(zip(folded, members, strict=True)):
-        if member.is_dir():
+        if _is_folder(member):
             continue
         if name in folders or name in seen:
             twice.add(number)

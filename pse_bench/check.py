@@ -123,11 +123,7 @@ def system_findings(folder: Path) -> list[Finding]:
     try:
         content = submission.system_content(folder)
     except InputError as error:
-        near = [
-            other.name
-            for other in sorted(folder.iterdir())
-            if other.name.casefold() in ("system.yaml", "system.yml", "system.yaml.txt", "system.json")
-        ]
+        near = [other.name for other in sorted(folder.iterdir()) if other.name.casefold() in layout.DESCRIPTIONS]
         if not path.is_file():
             found = f"no {path.name}" + (f"; did you mean {near[0]!r}?" if near else "")
             remedy = f"rename {near[0]}" if near else "write one with at least name: and version:"

@@ -28,8 +28,11 @@ from pse_bench.errors import FailedScore, InputError, UndefinedScore
 RATE_HZ = 16_000
 SIZE = 256
 SHORTEST_S = 0.5
-SILENT_DB = 40.0
 WORST_SIMILARITY = 0.0
+SILENT_DB = 30.0
+"""How far below the loudest window one may lie and still count. With 4 s of pause at −60 dBFS in 4 s of speech, 118
+LibriSpeech speakers are told apart with an EER of 9.4 % without this rule, 6.0 % at 40 dB and 1.7 % at 30 dB; without
+the pause with 1.7, 1.7 and 2.3 %, which is less than one speaker's difference."""
 
 VARIABLE = "PSE_BENCH_DVECTOR"
 REMEDY = (
@@ -135,9 +138,7 @@ def unusable(samples: np.ndarray, sample_rate: int) -> str:
 # ---- front end
 
 
-def mel_spectrogram(
-    samples: np.ndarray, *, sample_rate: int, frame: int, hop: int, num_mels: int
-) -> np.ndarray:
+def mel_spectrogram(samples: np.ndarray, *, sample_rate: int, frame: int, hop: int, num_mels: int) -> np.ndarray:
     """Mel powers, shape (num_frames, num_mels), float64: not in dB, full scale ±1.
 
     Frame t is centred on sample t · hop, with zeros beyond the ends, under a periodic Hann window; num_frames is
@@ -355,7 +356,9 @@ def read_tensors(content: bytes) -> dict[str, np.ndarray]:
         storages = dict(_storages(stream, _Reader(stream).load()))
         return {name: _tensor(storages[view.storage], view) for name, view in views.items()}
     except Exception as error:  # a damaged pickle can raise anything
-        raise InputError(f"the d-vector weights cannot be read ({error or type(error).__name__}); {REMEDY}") from error
+        raise InputError(
+            f"the d-vector weights cannot be read ({error or type(error).__name__}); {REMEDY}"
+        ) from error
 
 
 def _storages(stream: io.BytesIO, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:

@@ -85,7 +85,7 @@ class Report:
             for severity in ("fatal", "warning")
         }
         verdict = "acceptable" if self.acceptable else "not acceptable"
-        counts = f"{len(groups['fatal'])} fatal, {len(groups['warning'])} warnings"
+        counts = f"fatal: {len(groups['fatal'])}, warnings: {len(groups['warning'])}"
         lines = [
             f"{printable(self.submission)}: {verdict} ({counts if self.findings else 'nothing found'}); "
             f"{self.present} of {self.expected} estimates are there"

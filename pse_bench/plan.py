@@ -48,7 +48,10 @@ class Planner:
     ) -> None:
         self._scenario, self._seed, self._rate = scenario, seed, scenario.sample_rate
         people = SpeechPool(speech, self._rate)
-        others = people if interferer_speech is None else SpeechPool(interferer_speech, self._rate)
+        others = people
+        if interferer_speech is not None:
+            others = SpeechPool(interferer_speech, self._rate)
+            SpeechPool([*people, *others], self._rate)  # one name must not stand for two clips across both
         self._targets = Targets(scenario, people, seed)
         who = {person(people[name]) for name in self._targets.names}
         self._interferers = Interferers(scenario, others, who, seed)
@@ -169,6 +172,8 @@ def read(path: Path) -> tuple[Scenario, dict[str, Any], Iterator[Recipe]]:
     if head.get("schema") != SCHEMA:
         raise InputError(f"{path}: schema {head.get('schema')!r}, expected {SCHEMA}; plan it again")
     scenario = parse_scenario(head.get("scenario"), f"{path}:1: scenario")
+    if len(lines) == 2:
+        raise InputError(f"{path}: holds no scenes; plan it again")
 
     def recipes() -> Iterator[Recipe]:
         seen: set[str] = set()
@@ -177,6 +182,11 @@ def read(path: Path) -> tuple[Scenario, dict[str, Any], Iterator[Recipe]]:
             recipe = parse(Recipe, parse_json(line, where), where, strict=False)
             if recipe.scene_id in seen:
                 raise InputError(f"{where}: scene {recipe.scene_id} stands twice; plan it again")
+            if recipe.sample_rate != scenario.sample_rate:
+                raise InputError(
+                    f"{where}: sampled at {recipe.sample_rate} Hz, its scenario at {scenario.sample_rate} Hz; "
+                    "plan it again"
+                )
             seen.add(recipe.scene_id)
             yield recipe
 

@@ -103,7 +103,9 @@ class SpeechPool(Pool):
         own = self.people[person(clip)]
         if self.has_sessions(clip):
             return [other for other in own if other.session != clip.session]
-        return [other for other in own if other is not clip and other not in used]
+        # by content: one recording under two names is still the scene's own
+        heard = {clip.sha256, *(other.sha256 for other in used)}
+        return [other for other in own if other.sha256 not in heard]
 
     def has_sessions(self, clip: Utterance) -> bool:
         """Whether the corpus has this person in more than one session."""

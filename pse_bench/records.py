@@ -148,7 +148,7 @@ class Enrollment(Record):
 class Recipe(Record):
     """One scene, with nothing left to chance."""
 
-    scene_id: str
+    scene_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]  # it becomes a file's name
     sample_rate: Count
     num_samples: Count
     scenarios: list[ScenarioLabel]

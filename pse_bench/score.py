@@ -4,7 +4,8 @@ A mixture whose estimate is missing or unusable takes each metric's worst value,
 """
 
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -168,14 +169,10 @@ def _metrics(names: list[str] | None) -> list[str]:
 def score_mixture(work: tuple[Job, Mixture]) -> Scored:
     """All scores of one mixture."""
     job, row = work
-    chosen = [metrics.METRICS[name] for name in job.names if row.scenario in metrics.METRICS[name].scenarios]
     try:
         estimate = submission.read_estimate(job.folder, row)
     except InputError as error:
-        problem = str(error)
-        clip = _clip(job, row, None)
-        results = [(metric, metrics.failed(metric, clip, problem)) for metric in chosen]
-        return Scored(row.mixture_id, _rows(row, results), "", problem)
+        return _without_estimate(job, row, str(error))
     clip = _clip(job, row, estimate.samples)
     results = [
         (
@@ -185,9 +182,21 @@ def score_mixture(work: tuple[Job, Mixture]) -> Scored:
             if metric.name in job.crashed
             else metrics.evaluate(metric, clip),
         )
-        for metric in chosen
+        for metric in _chosen(job, row)
     ]
     return Scored(row.mixture_id, _rows(row, results), estimate.sha256)
+
+
+def _without_estimate(job: Job, row: Mixture, problem: str) -> Scored:
+    """The worst values of one mixture."""
+    clip = _clip(job, row, None)
+    results = [(metric, metrics.failed(metric, clip, problem)) for metric in _chosen(job, row)]
+    return Scored(row.mixture_id, _rows(row, results), "", problem)
+
+
+def _chosen(job: Job, row: Mixture) -> list[metrics.Metric]:
+    """The metrics that run in a mixture's scenario."""
+    return [metrics.METRICS[name] for name in job.names if row.scenario in metrics.METRICS[name].scenarios]
 
 
 def _clip(job: Job, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
@@ -222,19 +231,25 @@ def _rows(row: Mixture, results: list[tuple[Any, Any]]) -> list[Score]:
 # ---- all of them
 
 
-def _all(job: Job, rows: list[Mixture], executor: Executor) -> Any:
-    """Scores of all mixtures. One that takes its worker down is scored again without what may have crashed."""
-    lost = []
+def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
+    """Scores of all mixtures. One that takes its worker down is scored again without what may have crashed, and
+    one that does so again, in whatever reads it, as if its estimate were missing."""
+    lost: list[Mixture] = []
     for outcome in executor.run(score_mixture, [(job, row) for row in rows]):
         if outcome.lost:
             lost.append(rows[outcome.index])
         else:
             yield outcome.value
-    careful = Job(job.dataset, job.folder, job.reference, job.names, crashed=NATIVE)
+    careful = replace(job, crashed=NATIVE)
     for outcome in executor.run(score_mixture, [(careful, row) for row in lost]):
         if outcome.lost:
-            raise InputError(f"{lost[outcome.index].mixture_id}: cannot be scored, {outcome.lost}")
-        yield outcome.value
+            row = lost[outcome.index]
+            problem = (
+                f"{job.folder / submission.estimate_name(row)}: cannot be scored, {outcome.lost}; write it again"
+            )
+            yield _without_estimate(job, row, problem)
+        else:
+            yield outcome.value
 
 
 def _prepare(out: Path, force: bool) -> None:

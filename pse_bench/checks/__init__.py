@@ -1,1 +1,1 @@
-"""What ``check`` looks at: names (``layout``), each file (``examine``), all of them (``offsets``, ``verdicts``)."""
+"""What ``check`` looks at: names (``layout``), a file (``examine``), all files (``offsets``, ``verdicts``)."""

@@ -14,6 +14,9 @@ from pse_bench.records import Mixture
 WORDS = re.compile(r"[^A-Za-z0-9]+")
 """What stands between the words of a file's name."""
 
+DESCRIPTIONS = ("system.yaml", "system.yml", "system.yaml.txt", "system.json")
+"""Names, in small letters, by which people call ``system.yaml``."""
+
 WANTED = "<scenario>/<scene_id>.flac or .wav at the top of the submission"
 TEXTS = {
     "wrong-case": "rename them: names are compared letter by letter",
@@ -49,7 +52,10 @@ def examine(folder: Path, mixtures: list[Mixture]) -> Layout:
             both.append(submission.estimate_name(row))
         else:
             missing.append(row)
-    left.pop(submission.DESCRIPTION, None)
+    if submission.DESCRIPTION in left:
+        del left[submission.DESCRIPTION]
+    else:  # what was meant to be it, is said where it is missed
+        left = {name: None for name in left if name.casefold() not in DESCRIPTIONS}
     misnamed, missing = _misnamed(left, missing)
     for code, pairs in misnamed.items():
         layout.findings.append(_finding_misnamed(code, pairs, len(mixtures)))

@@ -159,7 +159,8 @@ def _silent(all_facts: list[Facts]) -> Iterator[Finding]:
 def _identical(all_facts: list[Facts], twins: Callable[[str, str], bool]) -> Iterator[Finding]:
     by_bytes: dict[str, list[Facts]] = {}
     for facts in all_facts:
-        if facts.sha256 and not facts.silent:
+        # the target is the same in TS1 and TS2, and said to be it already
+        if facts.sha256 and not facts.silent and not facts.same_as.startswith("stems/"):
             by_bytes.setdefault(facts.sha256, []).append(facts)
     groups = [
         group

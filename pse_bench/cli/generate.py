@@ -139,6 +139,9 @@ def _plan(
         "rir": [read_table(path, MeasuredResponse) for path in rir],
     }
     rows = {role: [row for file in files for row in file] for role, files in manifests.items()}
+    for role, paths in (("--speech", speech), ("--interferer-speech", interferer_speech), ("--noise", noise)):
+        if paths and not rows[role.strip("-").replace("-", "_")]:
+            raise InputError(f"{paths[0]}: lists no clips; give a manifest with rows for {role}")
     planner = planning_room.Planner(
         drawn,
         speech=rows["speech"],

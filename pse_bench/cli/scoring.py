@@ -8,6 +8,9 @@ import click
 
 from pse_bench.cli import options
 
+SHOWN = 20
+"""Estimates that are named one by one when they cannot be used."""
+
 
 @click.command()
 @click.argument("dataset", type=options.FOLDER)
@@ -91,8 +94,10 @@ def score(
             progress=update,
         )
     summaries = tables.summarise(out)
-    for problem in report.problems:
+    for problem in report.problems[:SHOWN]:
         click.echo(problem, err=True)
+    if len(report.problems) > SHOWN:
+        click.echo(f"… and {len(report.problems) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
     for warning in report.warnings:
         click.echo(f"warning: {warning}", err=True)
     if as_json:

@@ -73,13 +73,16 @@ def speak_all(texts: Sequence[str], *, voice: Voice) -> list[tuple["np.ndarray",
 
     library, data = _installed()
     order = {"library": library, "data": data, "voice": asdict(voice), "texts": list(texts)}
-    told = subprocess.run(
-        [sys.executable, "-I", "-S", __file__],
-        input=json.dumps(order).encode(),
-        capture_output=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
+    try:
+        told = subprocess.run(
+            [sys.executable, "-I", "-S", __file__],
+            input=json.dumps(order).encode(),
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"espeak-ng said nothing for {PATIENCE_S} s; run the command again") from error
     if told.returncode != 0:
         reason = (told.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
         raise InputError(

@@ -21,13 +21,9 @@ class Roots:
         for option in options:
             name, separator, folder = option.partition("=")
             if not separator or not name or not folder:
-                raise InputError(
-                    f"--root {option}: expected NAME=DIR, for example librispeech=/data/LibriSpeech"
-                )
+                raise InputError(f"--root {option}: expected NAME=DIR, for example librispeech=/data/LibriSpeech")
             if not Path(folder).is_dir():
-                raise InputError(
-                    f"--root {option}: {folder} is not a folder; give the folder of corpus {name}"
-                )
+                raise InputError(f"--root {option}: {folder} is not a folder; give the folder of corpus {name}")
             folders[name] = Path(folder).resolve()
         return cls(folders)
 

@@ -43,7 +43,7 @@ Transcribe = Callable[[np.ndarray], str]
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼ′`", "'"))
 _ANNOTATION = re.compile(r"\[[^\[\]]*\]|<[^<>]*>")
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?!\d)")
 _WORD = re.compile(r"(?P<whole>\d+)(?:\.(?P<decimals>\d+)|(?P<ordinal>st|nd|rd|th)\b)?|[^\W\d_]+(?:'[^\W\d_]+)*")
 
 # fmt: off
@@ -78,7 +78,8 @@ def words(text: str) -> list[str]:
     text = unicodedata.normalize("NFKD", _ANNOTATION.sub(" ", text))
     text = unicodedata.normalize("NFKD", text.casefold())
     text = "".join(c for c in text if not unicodedata.combining(c)).translate(_APOSTROPHES)
-    text = _THOUSANDS.sub("", text.replace("%", " percent ").replace("&", " and "))
+    text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
+    text = text.replace("%", " percent ").replace("&", " and ")
     found: list[str] = []
     for match in _WORD.finditer(text):
         found += _number(match) if match["whole"] else [match[0]]

@@ -1110,3 +1110,39 @@ def test_a_line_that_is_no_recipe_is_refused_by_its_number(written, line):
     lines = written.read_text("utf-8").split("\n")
     written.write_text("\n".join([*lines[:2], line, *lines[2:]]), encoding="utf-8")
     assert damaged(written).startswith(f"{written}:3: ")
+
+
+# ---- faults that were found in use
+
+
+def test_a_recipe_of_another_rate_than_its_scenario_is_refused(written):
+    edited(written, 3, sample_rate=8000)
+    assert "sampled at 8000 Hz, its scenario at 16000 Hz" in damaged(written)
+
+
+def test_a_scene_id_cannot_lead_out_of_the_dataset(written):
+    edited(written, 3, scene_id="../outside")
+    assert "scene_id" in damaged(written)
+
+
+def test_a_plan_without_scenes_is_refused(written):
+    written.write_text(written.read_text().split("\n")[0] + "\n")
+    assert "holds no scenes" in damaged(written)
+
+
+def test_one_name_for_two_clips_is_refused_across_targets_and_interferers():
+    changed = [clip.model_copy(update=CHANGED) for clip in speech()]
+    assert "stands twice" in refusal(InputError, clips=speech(), others=changed)
+
+
+def test_a_recording_under_two_names_is_not_its_own_enrollment():
+    once = [utterance("a", number, seconds=6.0, session="") for number in range(3)]
+    again = [
+        clip.model_copy(update={"utterance_id": f"{clip.utterance_id}-copy", "path": f"b/{clip.path}"})
+        for clip in once
+    ]
+    clips = [*once, *again, *speech(2)]
+    content = {clip.utterance_id: clip.sha256 for clip in clips}
+    for recipe in recipes(40, clips=clips):
+        scene = {content[segment.clip_id] for segment in recipe.target.segments}
+        assert scene.isdisjoint(content[segment.clip_id] for segment in recipe.enrollment.segments)

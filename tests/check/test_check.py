@@ -228,7 +228,7 @@ def test_the_command_exits_with_1_when_something_is_fatal(dataset: Dataset, good
 def test_the_command_exits_with_0_on_warnings(dataset: Dataset, submitted: Submitted) -> None:
     told = CliRunner().invoke(checking.check, [str(dataset.folder), str(submitted("silence")), "--jobs", "1"])
     assert told.exit_code == 0
-    assert "silence: acceptable (0 fatal, 1 warnings); 9 of 9 estimates are there" in told.stdout
+    assert "silence: acceptable (fatal: 0, warnings: 1); 9 of 9 estimates are there" in told.stdout
 
 
 def test_a_report_names_five_files_and_how_many_more() -> None:

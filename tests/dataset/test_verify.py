@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from pse_bench import audio, dataset, files, render
-from pse_bench.cli import cli
 from pse_bench.corpora import librispeech, noise
 from pse_bench.errors import InputError
 from pse_bench.executor import Processes, Serial
@@ -332,10 +331,6 @@ def test_a_folder_without_a_dataset(command, tmp_path):
         f"Error: {tmp_path}: no dataset here (dataset.json is missing); give the folder that render or "
         "generate wrote\n"
     )
-
-
-def test_verify_is_a_command():
-    assert "verify" in cli.commands
 
 
 # ---- real speech

@@ -516,11 +516,12 @@ def test_a_mixture_that_cannot_be_scored_at_all_keeps_the_rest(
                 lost = "its worker process died twice" if row.mixture_id == "s000000_TS1" else ""
                 yield Outcome(index, None if lost else function((job, row)), lost)
 
-    with pytest.raises(InputError, match="s000000_TS1: cannot be scored, its worker process died twice"):
-        score.score(two, submitted("mixture"), tmp_path / "r", executor=Dying(), names=["tsos"])
-    again = Counting()
-    score.score(two, submitted("mixture"), tmp_path / "r", executor=again, names=["tsos"])
-    assert again.count == 1
+    report = score.score(two, submitted("mixture"), tmp_path / "r", executor=Dying(), names=["tsos"])
+    assert len(report.problems) == 1
+    assert "TS1/s000000: cannot be scored, its worker process died twice" in report.problems[0]
+    status = {row.mixture_id: (row.status, row.value) for row in rows_of(tmp_path / "r")}
+    assert status.pop("s000000_TS1") == ("failed", 100.0)
+    assert {found for found, _ in status.values()} == {"ok"}
 
 
 def test_scores_csv_reads_back_with_any_reader(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> None:
