@@ -4,6 +4,8 @@ Labels are on a grid of ``HOP_S`` frames without overlap, so a label speaks for 
 else. Levels are means of power over active samples (the idea of ITU-T P.56, on our labels).
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from pse_bench.audio import seconds_to_samples
@@ -54,17 +56,24 @@ def speech_activity(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     return _without_runs(active, True, round(DROP_S / HOP_S) - 1)
 
 
-def _band_energy(samples: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
-    """Mean power in the speech band over 30 ms around each frame's middle."""
-    from scipy.signal import butter, sosfiltfilt
+@lru_cache
+def _speech_band(sample_rate: int) -> np.ndarray:
+    """The band-pass filter as second-order sections."""
+    from scipy.signal import butter
 
     high = min(BAND_HZ[1], 0.45 * sample_rate)
-    sections = butter(4, (BAND_HZ[0], high), btype="bandpass", fs=sample_rate, output="sos")
+    return butter(4, (BAND_HZ[0], high), btype="bandpass", fs=sample_rate, output="sos")
+
+
+def _band_energy(samples: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
+    """Mean power in the speech band over 30 ms around each frame's middle."""
+    from scipy.signal import sosfiltfilt
+
     num_frames = -(-len(samples) // hop)
     window = seconds_to_samples(WINDOW_S, sample_rate)
     before = (window - hop) // 2
     padded = np.pad(samples, (window, window + num_frames * hop - len(samples)))
-    power = np.concatenate([[0.0], np.cumsum(sosfiltfilt(sections, padded) ** 2)])
+    power = np.concatenate([[0.0], np.cumsum(sosfiltfilt(_speech_band(sample_rate), padded) ** 2)])
     starts = window - before + hop * np.arange(num_frames)
     return (power[starts + window] - power[starts]) / window
 

@@ -31,6 +31,12 @@ def synth(out: Path, jobs: int) -> None:
     with locked(out, "corpus synth"), progress("synthesizing", "batches") as update:
         embedded.synthesize(out, executor=options.executor(jobs), progress=update)
     click.echo(f"{out}: embedded corpus; manifests in {out / 'manifests'}")
+    if different := embedded.differing(out):
+        click.echo(
+            f"note: {len(different)} clips, as {different[0]}, are not those of the shipped manifests: another "
+            "espeak-ng or processor; figures on this corpus do not compare with published ones",
+            err=True,
+        )
 
 
 @click.group()
