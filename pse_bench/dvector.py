@@ -30,9 +30,9 @@ SIZE = 256
 SHORTEST_S = 0.5
 WORST_SIMILARITY = 0.0
 SILENT_DB = 30.0
-"""How far below the loudest window one may lie and still count. With 4 s of pause at −60 dBFS in 4 s of speech, 118
-LibriSpeech speakers are told apart with an EER of 9.4 % without this rule, 6.0 % at 40 dB and 1.7 % at 30 dB; without
-the pause with 1.7, 1.7 and 2.3 %, which is less than one speaker's difference."""
+"""How far below the loudest window one may lie and still count. With 4 s of speech and 4 s of pause at −60 dBFS,
+118 LibriSpeech speakers are told apart with an EER of 9.4 % without this rule, 6.0 % at 40 dB and 1.7 % at 30 dB;
+without the pause with 1.7, 1.7 and 2.3 %, a difference of less than one speaker."""
 
 VARIABLE = "PSE_BENCH_DVECTOR"
 REMEDY = (

@@ -31,6 +31,7 @@ class Job:
 
     dataset: Dataset
     folder: Path
+    shown: str  # what messages call the folder: of a zip, not where it was unpacked for the time being
     reference: str
     names: tuple[str, ...]
     crashed: tuple[str, ...] = ()
@@ -57,7 +58,7 @@ class Report:
 
 def score(
     dataset: Dataset,
-    folder: Path,
+    path: Path,
     out: Path,
     *,
     executor: Executor,
@@ -70,7 +71,7 @@ def score(
 
     Args:
         dataset: what was enhanced.
-        folder: the submission.
+        path: the submission, a folder or a zip.
         out: the result's folder.
         executor: where metrics run; never this process, since a metric's library may crash.
         names: metrics to compute; all by default.
@@ -81,59 +82,61 @@ def score(
         InputError: no such metric, no such folder, or ``out`` holds something else.
     """
     chosen = _metrics(names)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give the folder that holds TS1, TS2 and TS3")
-    system = submission.read_system(folder)
     reference = reference or dataset.description.reference
+    order = {row.mixture_id: number for number, row in enumerate(dataset.mixtures)}
     identity = {
         "dataset": dataset.description.fingerprint,
         "reference": reference,
         "metrics": {name: metrics.METRICS[name].version for name in chosen},
     }
-    order = {row.mixture_id: number for number, row in enumerate(dataset.mixtures)}
-    with files.locked(out, "score"):
-        _prepare(out, force)
-        known, entries = journal.read(out / JOURNAL)
-        if known:
-            journal.check(out, known, identity)
+    with submission.opened(path, dataset.mixtures) as folder:
         try:
-            earlier = [_from_entry(entry) for entry in entries]
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
-        kept = [scored for scored in earlier if _current(folder, scored)]
-        done = {scored.mixture_id: scored for scored in kept}
-        todo = [row for row in dataset.mixtures if row.mixture_id not in done]
-        job = Job(dataset, folder.resolve(), reference, tuple(chosen))
-        with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
-            progress(len(done), len(dataset.mixtures))
-            for scored in _all(job, todo, executor):
-                done[scored.mixture_id] = scored
-                add(_entry(scored))
+            system = submission.read_system(folder)
+        except InputError as error:
+            raise InputError(str(error).replace(str(folder), str(path))) from error
+        with files.locked(out, "score"):
+            _prepare(out, force)
+            known, entries = journal.read(out / JOURNAL)
+            if known:
+                journal.check(out, known, identity)
+            try:
+                earlier = [_from_entry(entry) for entry in entries]
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
+            kept = [scored for scored in earlier if _current(folder, scored)]
+            done = {scored.mixture_id: scored for scored in kept}
+            todo = [row for row in dataset.mixtures if row.mixture_id not in done]
+            job = Job(dataset, folder.resolve(), str(path), reference, tuple(chosen))
+            with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
                 progress(len(done), len(dataset.mixtures))
-        ordered = sorted(done.values(), key=lambda scored: order[scored.mixture_id])
-        scores = [row for scored in ordered for row in scored.scores]
-        files.write_table(out / "scores.csv", Score, scores)
-        shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
-        problems = [scored.problem for scored in ordered if scored.problem]
-        content = {scored.mixture_id: scored.sha256 for scored in ordered}
-        files.write_json(
-            out / "result.json",
-            {
-                "schema": SCHEMA,
-                "kind": "pse-bench result",
-                "dataset": f"{dataset.description.name}-v{dataset.description.version}",
-                "dataset_fingerprint": dataset.description.fingerprint,
-                "submission_sha256": files.sha256_of_text(repr(sorted(content.items()))),
-                "reference": reference,
-                "complete": not problems,
-                "mixtures": len(ordered),
-                "metrics": {name: {"version": metrics.METRICS[name].version} for name in chosen},
-                "scores_sha256": files.sha256(out / "scores.csv"),
-                "pse_bench": __version__,
-                "system": system.model_dump(),
-            },
-        )
-        (out / JOURNAL).unlink()
+                for scored in _all(job, todo, executor):
+                    done[scored.mixture_id] = scored
+                    add(_entry(scored))
+                    progress(len(done), len(dataset.mixtures))
+            ordered = sorted(done.values(), key=lambda scored: order[scored.mixture_id])
+            scores = [row for scored in ordered for row in scored.scores]
+            files.write_table(out / "scores.csv", Score, scores)
+            shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
+            problems = [scored.problem for scored in ordered if scored.problem]
+            content = {scored.mixture_id: scored.sha256 for scored in ordered}
+            files.write_json(
+                out / "result.json",
+                {
+                    "schema": SCHEMA,
+                    "kind": "pse-bench result",
+                    "dataset": f"{dataset.description.name}-v{dataset.description.version}",
+                    "dataset_fingerprint": dataset.description.fingerprint,
+                    "submission_sha256": files.sha256_of_text(repr(sorted(content.items()))),
+                    "reference": reference,
+                    "complete": not problems,
+                    "mixtures": len(ordered),
+                    "metrics": {name: {"version": metrics.METRICS[name].version} for name in chosen},
+                    "scores_sha256": files.sha256(out / "scores.csv"),
+                    "pse_bench": __version__,
+                    "system": system.model_dump(),
+                },
+            )
+            (out / JOURNAL).unlink()
     return Report(len(ordered), problems, _warnings(scores, problems))
 
 
@@ -172,7 +175,7 @@ def score_mixture(work: tuple[Job, Mixture]) -> Scored:
     try:
         estimate = submission.read_estimate(job.folder, row)
     except InputError as error:
-        return _without_estimate(job, row, str(error))
+        return _without_estimate(job, row, str(error).replace(str(job.folder), job.shown))
     clip = _clip(job, row, estimate.samples)
     results = [
         (
@@ -245,7 +248,7 @@ def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
         if outcome.lost:
             row = lost[outcome.index]
             problem = (
-                f"{job.folder / submission.estimate_name(row)}: cannot be scored, {outcome.lost}; write it again"
+                f"{job.shown}/{submission.estimate_name(row)}: cannot be scored, {outcome.lost}; write it again"
             )
             yield _without_estimate(job, row, problem)
         else:

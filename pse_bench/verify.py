@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import audio, draws, files, mixing, plan, render
+from pse_bench import audio, draws, files, mixing, plan, render, store
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import Dataset, fingerprint
 from pse_bench.errors import PseBenchError
@@ -98,7 +98,7 @@ def _check_tables(dataset: Dataset) -> list[str]:
         lost = description.planned_scenes - description.scenes
         problems.append(f"{folder}: {lost} of {description.planned_scenes} scenes could not be rendered")
     known = {file.path for file in listed}
-    for name in render.FOLDERS:
+    for name in store.FOLDERS:
         extra = [str(p.relative_to(folder)) for p in sorted((folder / name).rglob("*")) if p.is_file()]
         problems += [f"{folder / path}: not a file of this dataset" for path in extra if path not in known]
     return problems

@@ -170,7 +170,7 @@ MISTAKES: dict[str, tuple[Callable[[Path, Path], tuple[object, ...]], str]] = {
     ),
     "score no submission": (
         lambda home, out: ("score", home / "dataset", out / "nothing", "-o", out / "r"),
-        "no such folder; give the folder that holds TS1, TS2 and TS3",
+        "no such folder or zip; check the path",
     ),
     "score the dataset itself": (
         lambda home, out: ("score", home / "dataset", home / "dataset", "-o", out / "r"),

@@ -50,7 +50,7 @@ def enhance(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, f
 
 @click.command()
 @click.argument("dataset", type=options.FOLDER)
-@click.argument("submission", type=options.FOLDER)
+@click.argument("submission", type=click.Path(path_type=Path))
 @options.out_folder
 @click.option("--metrics", help="Names separated by commas; all by default.")
 @click.option(
@@ -73,7 +73,7 @@ def score(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Score a submission: every metric on every mixture, none left out.
+    """Score a submission, a folder or a zip: every metric on every mixture, none left out.
 
     A missing or unusable estimate takes each metric's worst value and is named; the exit status is then 1.
     """

@@ -33,7 +33,7 @@ HOP = 16_000
 
 SILENT_DBFS = -70.0
 """Softer estimates than this count as silent. The models do not hear level as people do: noise that nobody can
-hear scores an overall of 1.8 to 2.2 (personalized 2.2 to 2.5), more than the same noise at −26 dBFS (1.1 and 1.5)."""
+hear scores an overall of 1.8 to 2.2 (personalized 2.2 to 2.5), the same noise at −26 dBFS 1.1 (1.5)."""
 
 LOW = 1.0
 HIGH = 5.0

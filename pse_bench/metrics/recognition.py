@@ -69,8 +69,8 @@ _LONGEST_NUMBER = 12
 def words(text: str) -> list[str]:
     """The words of an English text in lower case, with the apostrophes inside them.
 
-    In this order: annotations in [ ] and < > go; accents go; ``%`` and ``&`` are read; commas between
-    thousands go; numerals are read as cardinals without "and", with decimals digit by digit, or as ordinals
+    In this order: annotations in [ ] and < > go; accents go; commas between thousands go; ``%`` and
+    ``&`` are read; numerals are read as cardinals without "and", with decimals digit by digit, or as ordinals
     (21st); numerals that begin with zero or have more than 12 digits are read digit by digit; whatever is not a
     letter or an apostrophe between letters separates words, and so does the step from letters to digits.
     Spelling variants, contractions, years and money are left as they are.

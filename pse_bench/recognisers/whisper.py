@@ -18,7 +18,9 @@ from pse_bench import files
 from pse_bench.errors import InputError
 from pse_bench.recognisers.recogniser import Recogniser
 
-WEIGHTS = "model.bin"
+NEEDED = ("model.bin", "config.json", "tokenizer.json")
+"""Without its tokenizer's file, faster-whisper would fetch one from the network."""
+
 BEAM = 5
 
 
@@ -49,11 +51,12 @@ def from_folder(folder: Path) -> Recogniser:
     Raises:
         InputError: there is no such model, or faster-whisper is not installed.
     """
-    if not (folder / WEIGHTS).is_file():
-        raise InputError(
-            f"{folder}: no whisper model here ({WEIGHTS} is missing); give the folder of a model in CTranslate2 "
-            "format, nothing is downloaded"
-        )
+    for name in NEEDED:
+        if not (folder / name).is_file():
+            raise InputError(
+                f"{folder}: no whisper model here ({name} is missing); give the folder of a model in CTranslate2 "
+                "format with its tokenizer, nothing is downloaded"
+            )
     try:
         import faster_whisper  # noqa: F401
     except ImportError as error:

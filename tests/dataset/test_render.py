@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pse_bench import audio, dataset, files, journal, plan, render
+from pse_bench import audio, dataset, files, journal, plan, render, store
 from pse_bench.errors import InputError
 from pse_bench.executor import Outcome, Processes, Serial
 from pse_bench.verify import verify
@@ -143,7 +143,7 @@ def test_killed_in_the_middle_and_run_again(corpus, many, process, command, tmp_
     arguments = ("render", many / "plan.jsonl", "-o", out, *corpus.options, "--jobs")
     first = process(*arguments, 2)
     try:
-        progress = out / render.JOURNAL
+        progress = out / store.JOURNAL
         deadline = time.monotonic() + 300
         while not (progress.exists() and progress.read_bytes().count(b"\n") > 1):
             assert first.poll() is None, first.communicate()
@@ -177,8 +177,8 @@ def test_a_journal_that_was_cut_off_is_good_up_to_there(rendered, run, tmp_path,
     out = tmp_path / "dataset"
     with pytest.raises(KeyboardInterrupt):
         run(rendered / "plan.jsonl", out, executor=Interrupted(3))
-    content = (out / render.JOURNAL).read_bytes()
-    (out / render.JOURNAL).write_bytes(content[:-40])
+    content = (out / store.JOURNAL).read_bytes()
+    (out / store.JOURNAL).write_bytes(content[:-40])
     assert run(rendered / "plan.jsonl", out).reused == 2
     assert contents_of(out) == contents_of(rendered)
 

@@ -207,6 +207,7 @@ def test_a_mixture_without_a_row_is_an_error_when_it_is_asked_for(tmp_path: Path
 def model(tmp_path: Path) -> Path:
     (tmp_path / "model.bin").write_bytes(b"weights")
     (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "tokenizer.json").write_text("{}")
     return tmp_path
 
 
@@ -238,6 +239,13 @@ def test_whisper_is_asked_for_the_same_every_time_and_never_to_download(
     assert recogniser.version == "1.2 with ctranslate2 4.6"
     (model / "model.bin").write_bytes(b"other weights")
     assert load(f"whisper:{model}", []).key != recogniser.key
+
+
+@pytest.mark.parametrize("name", ["model.bin", "config.json", "tokenizer.json"])
+def test_a_model_with_a_file_missing_is_refused_before_anything_could_be_fetched(name: str, model: Path) -> None:
+    (model / name).unlink()
+    with pytest.raises(InputError, match=f"{name} is missing.*nothing is downloaded"):
+        load(f"whisper:{model}", [])
 
 
 def test_without_the_package_the_remedy_is_said(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -363,7 +363,7 @@ def test_a_usable_estimate_that_fails_a_metric_is_a_warning(
 
 
 def test_a_submission_without_a_folder_or_a_description(dataset: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such folder; give the folder that holds TS1, TS2 and TS3"):
+    with pytest.raises(InputError, match="no such folder or zip; check the path"):
         tiny.scored(dataset, tmp_path / "nowhere", tmp_path / "r")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"system\.yaml: missing"):
@@ -533,3 +533,29 @@ def test_scores_csv_reads_back_with_any_reader(dataset: Dataset, submitted: Subm
         if row["metric"] == "tsos":
             numerator, denominator = map(int, row["detail"].split("/"))
             assert float(row["value"]) == pytest.approx(100 * numerator / denominator)
+
+
+def test_a_zip_scores_as_its_folder_does(two: Dataset, submitted: Submitted, tmp_path: Path) -> None:
+    folder = submitted("oracle-mask")
+    archive = Path(shutil.make_archive(str(tmp_path / "mine"), "zip", folder))
+    for name, path in (("folder", folder), ("zip", archive)):
+        score.score(two, path, tmp_path / name, executor=Serial(), names=["tsos", "si_sdr"])
+    same = [(tmp_path / name / "scores.csv").read_bytes() for name in ("folder", "zip")]
+    assert same[0] == same[1]
+
+
+def test_what_is_wrong_in_a_zip_is_told_by_the_zips_name(
+    two: Dataset, submitted: Submitted, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(submitted("oracle-mask"), copy)
+    next(copy.rglob("s000000.flac")).unlink()
+    archive = Path(shutil.make_archive(str(tmp_path / "mine"), "zip", copy))
+    report = score.score(two, archive, tmp_path / "r", executor=Serial(), names=["tsos"])
+    assert len(report.problems) == 1
+    assert report.problems[0].startswith(f"{archive}/TS")
+    (copy / "system.yaml").unlink()
+    archive = Path(shutil.make_archive(str(tmp_path / "mine"), "zip", copy))
+    with pytest.raises(InputError, match=rf"^{archive}/system.yaml: missing"):
+        score.score(two, archive, tmp_path / "r2", executor=Serial(), names=["tsos"])
+    assert not (tmp_path / "r2").exists()

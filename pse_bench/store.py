@@ -1,0 +1,158 @@
+"""A dataset's folder while it is being rendered: what an earlier run has left, and the tables at the end."""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pse_bench import dataset, files, journal
+from pse_bench.errors import InputError
+from pse_bench.records import SCHEMA, Mixture, StoredFile
+from pse_bench.scenario import Scenario
+
+JOURNAL = "render.journal"
+QUARANTINE = "quarantine.csv"
+FOLDERS = ("TS1", "TS2", "TS3", "stems", "enrollment", "activity")
+FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE)
+
+
+class Problem(files.Record):
+    """A row of ``quarantine.csv``: a scene that could not be rendered, and why."""
+
+    scene_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What became of a scene: its rows and files, or the reason why there are none."""
+
+    scene_id: str
+    rows: list[Mixture] = field(default_factory=list)
+    files: list[StoredFile] = field(default_factory=list)
+    problem: str = ""
+
+
+def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -> list[Rendered]:
+    """Make the folder ready; what an earlier run of the same plan has already rendered there."""
+    replaced = force and _clear(out, plan_path)
+    finished: list[Rendered] = []
+    if (out / JOURNAL).exists():
+        known, entries = journal.read(out / JOURNAL)
+        if known:
+            journal.check(out, known, identity)
+        finished = [_from_entry(entry) for entry in entries]
+    elif (out / "dataset.json").exists():
+        there = dataset.Dataset.open(out)
+        known = there.description.model_dump(by_alias=True)
+        journal.check(out, known, identity)
+        finished = _from_tables(there)
+    elif not replaced and (strangers := _strangers(out, plan_path)):
+        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
+    if (out / "plan.jsonl").resolve() != plan_path.resolve():
+        with files.replacing(out / "plan.jsonl") as part:
+            shutil.copyfile(plan_path, part)
+    for name in FOLDERS:
+        for left in (out / name).rglob("*.part"):
+            left.unlink()
+    return finished
+
+
+def _strangers(out: Path, plan_path: Path) -> list[str]:
+    """What lies in a folder, except the plan and what a run leaves that was stopped before its journal began."""
+    ours = {"plan.jsonl.part", f"{JOURNAL}.part"}
+    copy = out / "plan.jsonl"
+    if copy.is_file() and files.sha256(copy) == files.sha256(plan_path):
+        ours.add(copy.name)
+    return sorted(
+        path.name for path in out.iterdir() if path.name not in ours and path.resolve() != plan_path.resolve()
+    )
+
+
+def _clear(out: Path, plan_path: Path) -> bool:
+    """Remove a dataset, and nothing else, from a folder; whether it held one. What tells so goes last."""
+    if not any((out / name).exists() for name in (JOURNAL, "dataset.json")):
+        return False
+    for name in FOLDERS:
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in FILES:
+        if (out / name).resolve() != plan_path.resolve():
+            (out / name).unlink(missing_ok=True)
+    return True
+
+
+def entry_of(rendered: Rendered) -> dict[str, Any]:
+    return {
+        "scene_id": rendered.scene_id,
+        "rows": [row.model_dump(mode="json") for row in rendered.rows],
+        "files": [row.model_dump(mode="json") for row in rendered.files],
+    }
+
+
+def _from_entry(entry: dict[str, Any]) -> Rendered:
+    return Rendered(
+        entry["scene_id"],
+        [Mixture.model_validate(row) for row in entry["rows"]],
+        [StoredFile.model_validate(row) for row in entry["files"]],
+    )
+
+
+def _from_tables(there: dataset.Dataset) -> list[Rendered]:
+    scenes: dict[str, Rendered] = {}
+    for row in there.mixtures:
+        scenes.setdefault(row.scene_id, Rendered(row.scene_id)).rows.append(row)
+    for file in there.files:
+        scenes[Path(file.path).stem].files.append(file)
+    return list(scenes.values())
+
+
+def intact(out: Path, rendered: Rendered) -> bool:
+    return all(
+        (path := out / row.path).is_file()
+        and path.stat().st_size == row.num_bytes
+        and files.sha256(path) == row.sha256
+        for row in rendered.files
+    )
+
+
+def finish(
+    out: Path,
+    scenario: Scenario,
+    identity: dict[str, Any],
+    done: list[Rendered],
+    problems: list[Problem],
+    planned: int,
+    timings: dict[str, float],
+) -> str:
+    """Write the tables and the description; the dataset's fingerprint."""
+    rows = [row for rendered in done for row in rendered.rows]
+    stored = sorted((row for rendered in done for row in rendered.files), key=lambda row: row.path)
+    files.write_table(out / "mixtures.csv", Mixture, rows)
+    files.write_table(out / "files.csv", StoredFile, stored)
+    if problems:
+        files.write_table(out / QUARANTINE, Problem, problems)
+    else:
+        (out / QUARANTINE).unlink(missing_ok=True)
+    mark = dataset.fingerprint(identity["plan_sha256"], stored)
+    description = {
+        "schema": SCHEMA,
+        "kind": "pse-bench dataset",
+        "name": scenario.name,
+        "version": scenario.version,
+        "reference": scenario.reference,
+        "sample_rate": scenario.sample_rate,
+        "format": identity["format"],
+        "plan_sha256": identity["plan_sha256"],
+        "fingerprint": mark,
+        "planned_scenes": planned,
+        "scenes": len(done),
+        "mixtures": len(rows),
+        "complete": not problems,
+        "tables": {name: files.sha256(out / name) for name in ("mixtures.csv", "files.csv")},
+        "versions": identity["versions"],
+        "timings_s": timings,
+    }
+    files.write_json(out / "dataset.json", description)
+    # From here on the tables tell what is there.
+    (out / JOURNAL).unlink()
+    return mark
