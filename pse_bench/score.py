@@ -3,6 +3,7 @@
 A mixture whose estimate is missing or unusable takes each metric's worst value, so failing never pays.
 """
 
+import difflib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Executor
 from pse_bench.progress import Update
+from pse_bench.recognisers.recogniser import Recogniser
 from pse_bench.records import SCHEMA, Mixture, Score
 
 JOURNAL = "score.journal"
@@ -34,6 +36,7 @@ class Job:
     shown: str  # what messages call the folder: of a zip, not where it was unpacked for the time being
     reference: str
     names: tuple[str, ...]
+    recogniser: Recogniser | None = None
     crashed: tuple[str, ...] = ()
 
 
@@ -63,6 +66,7 @@ def score(
     *,
     executor: Executor,
     names: list[str] | None = None,
+    recogniser: Recogniser | None = None,
     reference: str | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
@@ -74,20 +78,21 @@ def score(
         path: the submission, a folder or a zip.
         out: the result's folder.
         executor: where metrics run; never this process, since a metric's library may crash.
-        names: metrics to compute; all by default.
+        names: metrics to compute, or ``["all"]``; by default those that need no model.
+        recogniser: hears the words for the metrics of recognition.
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         force: replace the result that lies in ``out``.
 
     Raises:
         InputError: no such metric, no such folder, or ``out`` holds something else.
     """
-    chosen = _metrics(names)
+    chosen = _metrics(names, recogniser)
     reference = reference or dataset.description.reference
     order = {row.mixture_id: number for number, row in enumerate(dataset.mixtures)}
     identity = {
         "dataset": dataset.description.fingerprint,
         "reference": reference,
-        "metrics": {name: metrics.METRICS[name].version for name in chosen},
+        "metrics": _identities(chosen, recogniser),
     }
     with submission.opened(path, dataset.mixtures) as folder:
         try:
@@ -106,7 +111,7 @@ def score(
             kept = [scored for scored in earlier if _current(folder, scored)]
             done = {scored.mixture_id: scored for scored in kept}
             todo = [row for row in dataset.mixtures if row.mixture_id not in done]
-            job = Job(dataset, folder.resolve(), str(path), reference, tuple(chosen))
+            job = Job(dataset, folder.resolve(), str(path), reference, tuple(chosen), recogniser)
             with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
                 progress(len(done), len(dataset.mixtures))
                 for scored in _all(job, todo, executor):
@@ -130,7 +135,8 @@ def score(
                     "reference": reference,
                     "complete": not problems,
                     "mixtures": len(ordered),
-                    "metrics": {name: {"version": metrics.METRICS[name].version} for name in chosen},
+                    "metrics": _identities(chosen, recogniser),
+                    "recogniser": recogniser.identity if recogniser else None,
                     "scores_sha256": files.sha256(out / "scores.csv"),
                     "pse_bench": __version__,
                     "system": system.model_dump(),
@@ -155,15 +161,41 @@ def _warnings(scores: list[Score], problems: list[str]) -> list[str]:
     ]
 
 
-def _metrics(names: list[str] | None) -> list[str]:
-    for name in names or ():
-        if name not in metrics.METRICS:
-            import difflib
+def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> list[str]:
+    """The metrics that are asked for, in the order of tables.
 
-            near = difflib.get_close_matches(name, metrics.METRICS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(metrics.METRICS)}"
+    By default those that need no model, and with a recogniser those that it makes possible; ``all`` adds
+    everything that this machine can compute.
+    """
+    everything = metrics.ALL_METRICS
+    can = {name: not metric.missing() for name, metric in everything.items()}
+    heard = {name for name, metric in everything.items() if "transcribe" in metric.needs}
+    possible = {name for name in everything if can[name] and (recogniser or name not in heard)}
+    if not names:
+        return [name for name in everything if name in metrics.METRICS or (recogniser and name in heard)]
+    if names == ["all"]:
+        return [name for name in everything if name in possible]
+    for name in names:
+        if name not in everything:
+            near = difflib.get_close_matches(name, everything, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: all, {', '.join(everything)}"
             raise InputError(f"metric {name!r} is not known; {hint}")
-    return [name for name in metrics.METRICS if not names or name in names]
+        if not can[name]:
+            raise InputError(f"metric {name}: {everything[name].missing()}")
+        if name not in possible:
+            raise InputError(f"metric {name}: needs --recogniser, for example --recogniser pocketsphinx")
+    return [name for name in everything if name in names]
+
+
+def _identities(chosen: list[str], recogniser: Recogniser | None) -> dict[str, dict[str, Any]]:
+    """What each metric's figures depend on beside the audio: its version, and the model behind it."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in chosen:
+        metric = metrics.ALL_METRICS[name]
+        found[name] = {"version": metric.version}
+        if model := recogniser.key if recogniser and "transcribe" in metric.needs else metric.model:
+            found[name]["model"] = model
+    return found
 
 
 # ---- one mixture, in a worker
@@ -199,7 +231,8 @@ def _without_estimate(job: Job, row: Mixture, problem: str) -> Scored:
 
 def _chosen(job: Job, row: Mixture) -> list[metrics.Metric]:
     """The metrics that run in a mixture's scenario."""
-    return [metrics.METRICS[name] for name in job.names if row.scenario in metrics.METRICS[name].scenarios]
+    asked = [metrics.ALL_METRICS[name] for name in job.names]
+    return [metric for metric in asked if row.scenario in metric.scenarios]
 
 
 def _clip(job: Job, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
@@ -214,6 +247,9 @@ def _clip(job: Job, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
         target_active=np.zeros_like(active["target"]) if silent else active["target"],
         interferer_active=np.zeros_like(active["target"]) if row.scenario == "TS1" else active["interferer"],
         sample_rate=row.sample_rate,
+        enrollment=audio.read_pcm16(dataset.folder / row.enrollment_path) / audio.FULL_SCALE,
+        text=row.text,
+        transcribe=job.recogniser.for_clip(row.sample_rate, row.mixture_id) if job.recogniser else None,
     )
 
 

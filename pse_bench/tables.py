@@ -78,7 +78,7 @@ def summarise(folder: Path) -> list[Summary]:
     cells = _cells(folder / "scores.csv", {row.mixture_id: row.scenario for row in mixtures})
     rows = []
     for label in DESCRIPTIONS:
-        for metric in metrics.METRICS.values():
+        for metric in metrics.ALL_METRICS.values():
             scores = cells.get((label, metric.name))
             if scores:
                 try:
@@ -100,7 +100,7 @@ def _cells(path: Path, scenarios: dict[str, str]) -> dict[tuple[str, str], list[
     for score in read_table(path, Score):
         if scenarios.get(score.mixture_id) != score.scenario:
             raise InputError(f"{path}: {score.mixture_id} of {score.scenario} is not in mixtures.csv; score again")
-        if score.metric not in metrics.METRICS:
+        if score.metric not in metrics.ALL_METRICS:
             raise InputError(f"{path}: metric {score.metric!r} is not known; score again")
         if (score.value is None) != (score.status == "undefined"):
             raise InputError(
@@ -250,7 +250,7 @@ def _cell(row: Summary | None) -> str:
 
 
 def _digits(row: Summary) -> int:
-    return 1 if row.unit else 2
+    return 1 if row.unit and not row.unit.startswith("MOS") else 2
 
 
 def _name(row: Summary) -> str:

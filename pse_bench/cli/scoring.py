@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -52,7 +53,15 @@ def enhance(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, f
 @click.argument("dataset", type=options.FOLDER)
 @click.argument("submission", type=click.Path(path_type=Path))
 @options.out_folder
-@click.option("--metrics", help="Names separated by commas; all by default.")
+@click.option(
+    "--metrics",
+    help="Names separated by commas, or all; by default those that need no model.",
+)
+@click.option(
+    "--recogniser",
+    metavar="SPEC",
+    help="Adds word errors: pocketsphinx, whisper:FOLDER, or csv:FILE with columns mixture_id and text.",
+)
 @click.option(
     "--reference",
     type=click.Choice(["early", "reverberant"]),
@@ -67,6 +76,7 @@ def score(
     submission: Path,
     out: Path,
     metrics: str | None,
+    recogniser: str | None,
     reference: str | None,
     jobs: int,
     force: bool,
@@ -82,13 +92,16 @@ def score(
     from pse_bench.dataset import Dataset
     from pse_bench.progress import progress
 
+    opened = Dataset.open(dataset)
+    listener = _recogniser(recogniser, opened) if recogniser else None
     with progress("scoring", "mixtures") as update:
         report = room.score(
-            Dataset.open(dataset),
+            opened,
             submission,
             out,
             executor=options.executor(jobs, isolated=True),
             names=[name.strip() for name in metrics.split(",")] if metrics else None,
+            recogniser=listener,
             reference=reference,
             force=force,
             progress=update,
@@ -113,6 +126,16 @@ def score(
             err=True,
         )
         sys.exit(1)
+
+
+def _recogniser(spec: str, dataset: Any) -> Any:
+    """The recogniser of ``--recogniser``, which knows the dataset's sentences and remembers what it has heard."""
+    from pse_bench.recognisers import load, remembered
+
+    sentences = sorted({text for row in dataset.mixtures for text in (row.text, row.interferer_text)} - {""})
+    listener = load(spec, sentences, {row.mixture_id for row in dataset.mixtures})
+    click.echo(f"note: {listener.name} {listener.version}: {listener.note}", err=True)
+    return remembered(listener, options.cache() / "transcripts")
 
 
 @click.command()

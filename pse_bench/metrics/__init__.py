@@ -6,11 +6,12 @@ clips. ``evaluate`` is the one way to score a clip; see ``metric`` for what unde
 
 from collections.abc import Mapping
 
-from pse_bench.metrics import distortion, leakage, oversuppression, perceptual
+from pse_bench.metrics import distortion, leakage, modelled, oversuppression, perceptual
 from pse_bench.metrics.metric import Clip, Derived, Evaluation, Metric, evaluate, failed
 from pse_bench.metrics.signals import Ratio, ratio_of
 
 __all__ = [
+    "ALL_METRICS",
     "DERIVED",
     "METRICS",
     "Clip",
@@ -230,8 +231,13 @@ _ALL = (
     ),
 )
 
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
-"""Every metric that needs no model file, in the order of tables."""
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+"""Every metric that needs no model file, in the order of tables: these are the default."""
+
+ALL_METRICS: Mapping[str, Metric] = METRICS | {
+    metric.name: metric for metric in (*modelled.RECOGNITION, *modelled.OPINIONS, *modelled.SPEAKER)
+}
+"""And those that do, after them."""
 
 DERIVED: tuple[Derived, ...] = (
     Derived(

@@ -21,7 +21,8 @@ class Clip:
     """What a metric may look at: float64 signals and bool masks, each of shape (num_samples,), full scale ±1.
 
     ``estimate`` is what the system wrote, of any length and content, or None when there is nothing to read;
-    ``reference`` is None in TS3.
+    ``reference`` is None in TS3. Only metrics that need them look at the last three: ``enrollment`` of any length,
+    the ``text`` that the target says, and ``transcribe``, which gives the words that a recogniser hears.
     """
 
     estimate: np.ndarray | None
@@ -30,6 +31,9 @@ class Clip:
     target_active: np.ndarray
     interferer_active: np.ndarray
     sample_rate: int
+    enrollment: np.ndarray | None = None
+    text: str = ""
+    transcribe: Callable[[np.ndarray], str] | None = None
 
     def __post_init__(self) -> None:
         signals = {"target_active": self.target_active, "interferer_active": self.interferer_active}
@@ -60,11 +64,13 @@ class Metric:
         scale: what a ratio is multiplied by to give a value in ``unit``; 1 for means.
         in_db: the Ratio is one of energies, and its value an attenuation in dB.
         version: raised by every change that moves a score.
+        missing: why it cannot be computed on this machine and what to do, '' where it can.
+        model: SHA-256 of the model file behind it.
     """
 
     name: str
     description: str
-    family: Literal["over-suppression", "leakage", "distortion", "perceptual"]
+    family: Literal["over-suppression", "leakage", "distortion", "perceptual", "opinion", "speaker", "recognition"]
     unit: str
     higher_is_better: bool
     scenarios: tuple[str, ...]
@@ -79,6 +85,8 @@ class Metric:
     scale: float = 1.0
     in_db: bool = False
     version: int = 1
+    missing: Callable[[], str] = str
+    model: str = ""
 
     @property
     def needs_reference(self) -> bool:

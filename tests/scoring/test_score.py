@@ -133,6 +133,7 @@ def test_result_json(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> 
     assert about.pop("pse_bench")
     assert about == {
         "schema": 1,
+        "recogniser": None,
         "kind": "pse-bench result",
         "dataset": "tiny-v1",
         "dataset_fingerprint": dataset.description.fingerprint,
@@ -178,7 +179,7 @@ def test_serial_and_processes_write_equal_bytes(dataset: Dataset, submitted: Sub
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("tsoss", "did you mean 'tsos'?"), ("SI_SDR", "known: tsos, "), ("si-sdr", "did you mean 'si_sdr'?")],
+    [("tsoss", "did you mean 'tsos'?"), ("SI_SDR", "known: all, tsos, "), ("si-sdr", "did you mean 'si_sdr'?")],
 )
 def test_an_unknown_metric(dataset: Dataset, submitted: Submitted, tmp_path: Path, name: str, hint: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"metric {name!r} is not known; {hint}")):
@@ -559,3 +560,56 @@ def test_what_is_wrong_in_a_zip_is_told_by_the_zips_name(
     with pytest.raises(InputError, match=rf"^{archive}/system.yaml: missing"):
         score.score(two, archive, tmp_path / "r2", executor=Serial(), names=["tsos"])
     assert not (tmp_path / "r2").exists()
+
+
+def test_words_from_a_csv_of_hypotheses(two: Dataset, submitted: Submitted, tmp_path: Path) -> None:
+    """The whole way of the recognition metrics: what a stranger's recogniser heard, pooled into word errors."""
+    from pse_bench.recognisers import load
+
+    texts = {row.mixture_id: "ONE TWO THREE FOUR" if row.scenario != "TS3" else "" for row in two.mixtures}
+    known = Dataset(
+        two.folder,
+        two.description,
+        [row.model_copy(update={"text": texts[row.mixture_id]}) for row in two.mixtures],
+    )
+    heard = {"TS1": "one two three four", "TS2": "one two tree", "TS3": "hello there"}
+    table = tmp_path / "heard.csv"
+    lines = [f"{row.mixture_id},{heard[row.scenario]}" for row in two.mixtures]
+    table.write_text("mixture_id,text\n" + "\n".join(lines) + "\n")
+    recogniser = load(f"csv:{table}", [], {row.mixture_id for row in two.mixtures})
+    names = ["wer", "del", "ins", "sub", "leaked_words_per_min"]
+    score.score(known, submitted("mixture"), tmp_path / "r", executor=Serial(), names=names, recogniser=recogniser)
+    found = {(row.scenario, row.metric): row for row in rows_of(tmp_path / "r")}
+    assert found["TS1", "wer"].detail == "0/4"
+    assert (found["TS2", "wer"].value, found["TS2", "del"].value, found["TS2", "sub"].value) == (50.0, 25.0, 25.0)
+    minutes = next(row for row in two.mixtures if row.scenario == "TS3").num_samples / 16000 / 60
+    assert found["TS3", "leaked_words_per_min"].value == pytest.approx(2 / minutes)
+    about = json.loads((tmp_path / "r" / "result.json").read_text())
+    assert about["recogniser"]["name"] == "csv"
+    assert about["metrics"]["wer"] == {"version": 1, "model": recogniser.key}
+
+
+def test_words_need_a_recogniser(two: Dataset, submitted: Submitted, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="metric wer: needs --recogniser"):
+        score.score(two, submitted("mixture"), tmp_path / "r", executor=Serial(), names=["wer"])
+
+
+def test_a_model_that_is_not_installed_is_told_before_anything_is_scored(
+    two: Dataset, submitted: Submitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    absent = replace(metrics.ALL_METRICS["dnsmos_ovrl"], missing=lambda: "the package is missing; install it")
+    monkeypatch.setitem(metrics.ALL_METRICS, "dnsmos_ovrl", absent)
+    with pytest.raises(InputError, match="metric dnsmos_ovrl: the package is missing; install it"):
+        score.score(two, submitted("mixture"), tmp_path / "r", executor=Serial(), names=["dnsmos_ovrl"])
+
+
+def test_metrics_behind_models_are_data_like_the_others() -> None:
+    behind = {name: metric for name, metric in metrics.ALL_METRICS.items() if name not in metrics.METRICS}
+    assert {metric.family for metric in behind.values()} == {"recognition", "opinion", "speaker"}
+    for name, metric in behind.items():
+        assert metric.name == name
+        assert metric.worst == (metric.low if metric.higher_is_better else metric.high)
+        assert bool(metric.model) != ("transcribe" in metric.needs)
+        assert "TS3" not in metric.scenarios or name == "leaked_words_per_min"
