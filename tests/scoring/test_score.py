@@ -582,7 +582,7 @@ def test_words_from_a_csv_of_hypotheses(two: Dataset, submitted: Submitted, tmp_
     found = {(row.scenario, row.metric): row for row in rows_of(tmp_path / "r")}
     assert found["TS1", "wer"].detail == "0/4"
     assert (found["TS2", "wer"].value, found["TS2", "del"].value, found["TS2", "sub"].value) == (50.0, 25.0, 25.0)
-    minutes = next(row for row in two.mixtures if row.scenario == "TS3").num_samples / 16000 / 60
+    minutes = [row for row in two.mixtures if row.scenario == "TS3"][-1].num_samples / 16000 / 60
     assert found["TS3", "leaked_words_per_min"].value == pytest.approx(2 / minutes)
     about = json.loads((tmp_path / "r" / "result.json").read_text())
     assert about["recogniser"]["name"] == "csv"
