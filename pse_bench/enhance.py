@@ -1,6 +1,7 @@
 """Run a system over a dataset and write a submission."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -37,6 +38,7 @@ def enhance(
     enrollment: str = "right",
     force: bool = False,
     progress: Update = lambda done, total: None,
+    notice: Callable[[str], None] = lambda line: None,
 ) -> int:
     """Enhance every mixture; the number of files written now.
 
@@ -49,6 +51,7 @@ def enhance(
         executor: where the system runs.
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
         force: replace what lies in ``out``.
+        notice: told what the person should know.
 
     Raises:
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
@@ -70,6 +73,11 @@ def enhance(
         done = {entry["mixture_id"] for entry in kept}
         todo = [row for row in dataset.mixtures if row.mixture_id not in done]
         count, total = len(done), len(dataset.mixtures)
+        if count and ":" in system:
+            notice(
+                f"{count} of {total} mixtures are kept from an earlier run of the same code; if weights or other "
+                "files that it reads have changed, start again with --force"
+            )
         job = Job(dataset, system, out.resolve())
         batches = [todo[first : first + BATCH] for first in range(0, len(todo), BATCH)]
         with journal.record(out / JOURNAL, identity, kept) as add:

@@ -26,6 +26,7 @@ class Places:
 
     def __init__(self, scenario: Scenario, rirs: Iterable[MeasuredResponse], seed: int) -> None:
         self._scenario, self._seed = scenario, seed
+        self.notes: list[str] = []
         self._measured = self._measured_rooms(list(rirs))
         self._measured_deck = Deck(((name, "") for name in self._measured), seed, "measured room")
         rooms = scenario.room.rooms
@@ -152,6 +153,12 @@ class Places:
         for _, rir in sorted(known.items()):
             if rir.rt60_s <= limit:
                 rooms[f"{rir.corpus}/{rir.room_id}"].append(rir)
+        left_out = len(known) - sum(map(len, rooms.values()))
+        if left_out:
+            self.notes.append(
+                f"{left_out} of {len(known)} measured responses ring longer than room.measured_rt60_max_s "
+                f"({limit:g} s) and are left out"
+            )
         if not rooms:
             raise RequestError(
                 f"scenario {self._scenario.name}: room.engine may be measured, but no measured response is "

@@ -57,7 +57,8 @@ class Planner:
         self._interferers = Interferers(scenario, others, who, seed)
         self._noises = Noises(scenario, NoisePool(noise, self._rate), seed)
         self._places = Places(scenario, rirs, seed)
-        self.notes = self._targets.notes
+        low = _coarse([*people, *others], self._rate)
+        self.notes = [*self._targets.notes, *self._places.notes, *low]
 
     def recipe(self, index: int) -> Recipe:
         """The next recipe; scenes are drawn in order from 0."""
@@ -122,6 +123,17 @@ class Planner:
             noise=noise,
             snr_db=asked.snr_db.draw(self._seed, *name, "snr_db") if noise else None,
         )
+
+
+def _coarse(clips: list[Utterance], rate: int) -> list[str]:
+    """A note when clips are sampled below the scenes' rate."""
+    low = {clip.utterance_id: clip.sample_rate for clip in clips if clip.sample_rate < rate}
+    if not low:
+        return []
+    return [
+        f"{len(low)} clips are sampled at less than {rate} Hz, as {next(iter(low))} at {min(low.values())} Hz: "
+        "their speech holds nothing above half their own rate"
+    ]
 
 
 # ---- the plan as a file

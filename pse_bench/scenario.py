@@ -233,6 +233,11 @@ def shipped() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
+def is_changed(name: str, content: dict[str, Any]) -> bool:
+    """Whether a scenario has the name of a shipped one and other content."""
+    return name in shipped() and load(name)[1] != content
+
+
 class _UniqueKeys(yaml.SafeLoader):
     """Plain YAML without tags, anchors that expand, or a key given twice."""
 

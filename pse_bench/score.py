@@ -135,6 +135,7 @@ def score(
                     "reference": reference,
                     "complete": not problems,
                     "mixtures": len(ordered),
+                    "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
                     "metrics": _identities(chosen, recogniser),
                     "recogniser": recogniser.identity if recogniser else None,
                     "scores_sha256": files.sha256(out / "scores.csv"),
@@ -147,17 +148,18 @@ def score(
 
 
 def _warnings(scores: list[Score], problems: list[str]) -> list[str]:
-    """A line for each reason why usable estimates failed a metric, with the first mixture as an example."""
+    """A line for each reason why usable estimates failed a metric, or a metric is undefined, with an example."""
     said = set(problems)
-    failed: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for row in scores:
         reason = row.detail.rsplit("; ", 1)[-1]
         if row.status == "failed" and not any(reason in problem for problem in said):
-            failed.setdefault(reason, []).append(row.mixture_id)
+            found.setdefault((reason, "given the worst value"), []).append(row.mixture_id)
+        elif row.status == "undefined":
+            found.setdefault((f"{row.metric} is undefined, {reason}", "left out"), []).append(row.mixture_id)
     return [
-        f"{ids[0]}{f' and {count - 1} more' if (count := len(set(ids))) > 1 else ''}: {reason}; "
-        "given the worst value"
-        for reason, ids in failed.items()
+        f"{ids[0]}{f' and {count - 1} more' if (count := len(set(ids))) > 1 else ''}: {reason}; {outcome}"
+        for (reason, outcome), ids in found.items()
     ]
 
 

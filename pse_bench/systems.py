@@ -6,10 +6,12 @@ A system maps (mixture, enrollment, sample_rate) to an estimate as long as the m
 import importlib
 import inspect
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -128,10 +130,29 @@ def load(name: str) -> Loaded:
     function = getattr(module, attribute, None)
     if not callable(function):
         raise InputError(f"system {name}: {module_name} has no callable {attribute!r}")
-    code = files.sha256(Path(module.__file__)) if getattr(module, "__file__", None) else ""
+    code = _code(module)
     description = (inspect.getdoc(function) or "").split("\n")[0]
     system = System(name=name, version=code[:12], description=description)
     return Loaded(lambda work: function(work.mixture, work.enrollment, work.sample_rate), system, code)
+
+
+def _code(module: ModuleType) -> str:
+    """SHA-256 of the source of a module and of what its author wrote beside it: every loaded module that lies
+    below the same folder and is not installed."""
+    if not getattr(module, "__file__", None):
+        return ""
+    own = Path(module.__file__).resolve()
+    beside = own.parents[module.__name__.count(".") + (own.name == "__init__.py")]
+    installed = [Path(path).resolve() for path in sysconfig.get_paths().values()]
+    found = {}
+    for name, loaded in list(sys.modules.items()):
+        source = getattr(loaded, "__file__", None)
+        path = Path(source).resolve() if source else None
+        if not path or not path.is_file() or not path.is_relative_to(beside):
+            continue
+        if path == own or not any(path.is_relative_to(folder) for folder in installed):
+            found[name] = files.sha256(path)
+    return files.sha256_of_text(repr(sorted(found.items())))
 
 
 def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:

@@ -19,6 +19,8 @@ from pse_bench.records import DESCRIPTIONS, SCHEMA, Mixture, Score, Summary
 RESAMPLES = 2000
 DERIVED_RESAMPLES = 500
 LEVEL = 0.95
+FEW_SPEAKERS = 10
+"""A bootstrap over fewer speakers gives intervals that are clearly too narrow."""
 SAME = ("dataset_fingerprint", "reference")
 """What results that stand side by side have in common."""
 
@@ -250,7 +252,7 @@ def _cell(row: Summary | None) -> str:
 
 
 def _digits(row: Summary) -> int:
-    return 1 if row.unit and not row.unit.startswith("MOS") else 2
+    return 1 if row.unit and row.unit != "s" and not row.unit.startswith("MOS") else 2
 
 
 def _name(row: Summary) -> str:
@@ -269,8 +271,32 @@ def grids(results: Sequence[Result]) -> list[tuple[str, list[str], list[list[str
             for metric in names:
                 rows = [rows.get(metric) for rows in by_result]
                 lines.append([_name(next(row for row in rows if row)), *map(_cell, rows)])
-            found.append((f"{label}: {description}", ["", *(result.system for result in results)], lines))
+            counts = _counts(results[0], next(iter(by_result[0].values()), None))
+            found.append((f"{label}: {description}{counts}", ["", *_heads(results)], lines))
     return found
+
+
+def _counts(result: Result, row: Summary | None) -> str:
+    """How much a table rests on."""
+    speakers = result.about.get("target_speakers")
+    return f" ({row.expected} mixtures, {speakers} target speakers)" if row and speakers else ""
+
+
+def _heads(results: Sequence[Result]) -> list[str]:
+    """Names of the columns; where two systems have one name, with their folders."""
+    names = Counter(result.system for result in results)
+    return [
+        f"{result.system} ({result.folder.name})" if names[result.system] > 1 else result.system
+        for result in results
+    ]
+
+
+def _foot(results: Sequence[Result]) -> str:
+    speakers = [result.about["target_speakers"] for result in results if "target_speakers" in result.about]
+    if speakers and min(speakers) < FEW_SPEAKERS:
+        few = f"intervals rest on {min(speakers)} target speakers only and are too narrow: read them as a hint"
+        return f"{FOOT}\n{few}"
+    return FOOT
 
 
 FOOT = "value [95 % interval over target speakers]; scored/expected where not all are; ↑ higher is better"
@@ -283,7 +309,7 @@ def markdown(results: Sequence[Result]) -> str:
         out += [f"### {title}", "", _markdown_row(map(_literal, head)), "|" + "---|" * len(head)]
         out += [_markdown_row(line) for line in lines]
         out.append("")
-    return "\n".join([*out, FOOT])
+    return "\n".join([*out, _foot(results)])
 
 
 def _markdown_row(cells: Iterable[str]) -> str:
@@ -323,7 +349,7 @@ def terminal(results: Sequence[Result], width: int | None = None) -> str:
         for line in lines:
             table.add_row(*map(Text, line))
         console.print(table)
-    return stream.getvalue() + FOOT
+    return stream.getvalue() + _foot(results)
 
 
 FORMATS: dict[str, Callable[[Sequence[Result]], str]] = {

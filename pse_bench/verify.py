@@ -72,6 +72,8 @@ def verify(
         done += len(batches[outcome.index])
         progress(done, len(scenes))
     problems += [problem for index in sorted(found) for problem in found[index]]
+    if rerender:
+        roots.check(corpus for recipe in recipes.values() for corpus in recipe.corpora)
     chosen = sorted(scenes, key=lambda scene_id: draws.order(0, scene_id))[:rerender]
     if chosen:
         problems += _render_again(dataset, [recipes[s] for s in chosen], stored, roots)

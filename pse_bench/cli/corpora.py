@@ -139,8 +139,9 @@ def _write(
     with progress("reading", "files") as update:
         rows, problems = read(root, executor=options.executor(jobs), progress=update, **asked)
     write_table(out, record, rows)
-    seconds = sum(row.num_samples / row.sample_rate for row in rows)
-    click.echo(f"{out}: {len(rows)} clips of {asked['name']}, {seconds / 3600:.2f} h")
+    minutes = sum(row.num_samples / row.sample_rate for row in rows) / 60
+    length = f"{minutes / 60:.2f} h" if minutes >= 10 else f"{minutes:.1f} min"
+    click.echo(f"{out}: {len(rows)} clips of {asked['name']}, {length}")
     if problems:
         for problem in problems:
             click.echo(problem, err=True)

@@ -150,6 +150,12 @@ def _plan(
         rirs=rows["rir"],
         seed=seed,
     )
+    if scenario_room.is_changed(drawn.name, content):
+        click.echo(
+            f"note: {scenario} has the name of the shipped scenario {drawn.name} but differs from it; give it "
+            "a name of its own, or its results will be taken for that one's",
+            err=True,
+        )
     for note in planner.notes:
         click.echo(f"note: {note}", err=True)
     head = planning_room.header(content, manifests=manifests, seed=seed)
@@ -189,7 +195,7 @@ def _render(
         else:
             click.echo(
                 f"{guess.scenes} scenes, {guess.mixtures} mixtures: about {guess.num_bytes / 1e6:.0f} MB and "
-                f"{guess.seconds / 60:.1f} minutes with {jobs} jobs (measured on {guess.probed} scenes); "
+                f"{_duration(guess.seconds)} with {jobs} jobs (measured on {guess.probed} scenes); "
                 "nothing was written"
             )
         return
@@ -230,6 +236,10 @@ def _render(
             err=True,
         )
         sys.exit(1)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
 
 
 COMMANDS = (plan, render, generate, verify)

@@ -45,6 +45,7 @@ def enhance(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, f
             enrollment=enrollment,
             force=force,
             progress=update,
+            notice=lambda line: click.echo(f"note: {line}", err=True),
         )
     click.echo(f"{out}: {count} mixtures enhanced by {system}")
 

@@ -1146,3 +1146,17 @@ def test_a_recording_under_two_names_is_not_its_own_enrollment():
     for recipe in recipes(40, clips=clips):
         scene = {content[segment.clip_id] for segment in recipe.target.segments}
         assert scene.isdisjoint(content[segment.clip_id] for segment in recipe.enrollment.segments)
+
+
+def test_clips_below_the_scenes_rate_are_noted_once():
+    clips = [*speech(4), *(clip.model_copy(update={"corpus": "low"}) for clip in speech(4, rate=8000))]
+    notes = [note for note in planner(clips=clips).notes if "sampled at less" in note]
+    assert len(notes) == 1
+    assert "at 8000 Hz" in notes[0]
+    assert not any("sampled at less" in note for note in planner().notes)
+
+
+def test_measured_responses_that_are_left_out_are_noted():
+    rirs = [response("small", rt60_s=0.4), response("hall", rt60_s=2.0)]
+    drawn = planner(rirs=rirs, room={"engine": "measured", "measured_rt60_max_s": 1.0})
+    assert any(note.startswith("1 of 2 measured responses ring longer") for note in drawn.notes)

@@ -412,3 +412,10 @@ def test_parameters_keep_their_type():
     assert all(type(option) is int for option in loaded.interferer.count.options)
     assert all(type(option) is float for option in loaded.interferer.overlap.options)
     assert type(builders.scenario(duration_s={"uniform": [6, 8]}).duration_s.low) is float
+
+
+def test_a_changed_scenario_under_a_shipped_name_is_told():
+    _, content = scenario.load("standard")
+    assert not scenario.is_changed("standard", content)
+    assert scenario.is_changed("standard", {**content, "duration_s": 5.0})
+    assert not scenario.is_changed("my-own", content)

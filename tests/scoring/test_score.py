@@ -133,6 +133,7 @@ def test_result_json(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> 
     assert about.pop("pse_bench")
     assert about == {
         "schema": 1,
+        "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
         "recogniser": None,
         "kind": "pse-bench result",
         "dataset": "tiny-v1",

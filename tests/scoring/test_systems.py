@@ -1,5 +1,6 @@
 """Systems: the reference systems, and what a stranger's callable is given and may give back."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench import files, systems
+from pse_bench import systems
 from pse_bench.errors import InputError
 
 Write = Callable[[str], str]
@@ -77,8 +78,20 @@ def test_a_callable_from_the_current_folder(work: systems.Work, module: Write) -
     assert np.array_equal(systems.run(loaded, work, "s"), (work.mixture / 2).astype(np.float64))
     assert loaded.system.name == f"{name}:enhance"
     assert loaded.system.description == "Halve it."
-    assert loaded.code == files.sha256(Path(f"{name}.py"))
+    assert loaded.code == systems.load(f"{name}:enhance").code
     assert loaded.system.version == loaded.code[:12]
+
+
+def test_the_code_of_a_callable_is_also_what_it_imports(tmp_path: Path) -> None:
+    """A model whose helper module has changed is another system, though the callable's own file is the same."""
+    (tmp_path / "outer.py").write_text("import inner\n\n\ndef enhance(m, e, r):\n    return inner.GAIN * m\n")
+    program = "from pse_bench import systems; print(systems.load('outer:enhance').code)"
+    codes = []
+    for gain in (0.5, 0.25, 0.5):
+        (tmp_path / "inner.py").write_text(f"GAIN = {gain}\n")
+        command = [sys.executable, "-B", "-c", program]
+        codes.append(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
+    assert codes[0] == codes[2] != codes[1]
 
 
 def test_a_callable_may_be_an_object(work: systems.Work, module: Write) -> None:

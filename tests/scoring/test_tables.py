@@ -13,8 +13,10 @@ import numpy as np
 import pandas
 import pytest
 import scipy.stats
+import tiny
 
 from pse_bench import files, metrics, tables
+from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.records import Mixture, Score
 
@@ -469,3 +471,18 @@ def test_the_summary_of_a_real_result_is_in_the_order_of_the_registry(
     about = json.loads((tmp_path / "s" / "result.json").read_text())
     assert about["dataset_fingerprint"] == dataset.description.fingerprint
     tables.check_comparable([tables.Result.open(tmp_path / name) for name in "rs"])
+
+
+def test_two_results_of_one_name_are_told_apart_by_their_folders(
+    dataset: Dataset, submitted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    results = []
+    for name in ("first", "second"):
+        tiny.scored(dataset, submitted("mixture"), tmp_path / name, ["si_sdr"])
+        tables.summarise(tmp_path / name)
+        results.append(tables.Result.open(tmp_path / name))
+    head = tables.markdown(results).splitlines()[2]
+    assert "mixture (first)" in head
+    assert "mixture (second)" in head
+    assert "(4 mixtures, 3 target speakers)" in tables.markdown(results)
+    assert "intervals rest on 3 target speakers only" in tables.terminal(results)
