@@ -13,7 +13,7 @@ import numpy as np
 import pandas
 import pytest
 import scipy.stats
-import tiny
+from scoring import tiny
 
 from pse_bench import files, metrics, tables
 from pse_bench.dataset import Dataset
