@@ -51,7 +51,7 @@ class Boundary(click.Group):
 @click.group(cls=Boundary, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def cli() -> None:
-    """Scenarios, scoring and leaderboards for causal personalized speech enhancement.
+    """Scenarios and scoring for causal personalized speech enhancement.
 
     \b
     TS1  target + noise                 keep the target

@@ -65,11 +65,13 @@ def scene_of(load, responses_of):
 
 
 def dry_track(talker, length, load):
-    """A talker's clips, faded over 5 ms, laid into silence."""
+    """A talker's clips above 65 Hz, faded over 5 ms, laid into silence."""
+    numerator, denominator = scipy.signal.butter(4, 65, btype="highpass", fs=RATE)
     track = np.zeros(length)
     ramp = np.sin(np.pi / 2 * (np.arange(80) + 0.5) / 80) ** 2
     for segment in talker.segments:
-        clip = load(talker.corpus, segment).copy()
+        clip = load(talker.corpus, segment)
+        clip = scipy.signal.filtfilt(numerator, denominator, clip, padlen=3 * RATE // 65)
         clip[:80] *= ramp
         clip[-80:] *= ramp[::-1]
         track[segment.onset : segment.onset + len(clip)] = clip
@@ -396,3 +398,22 @@ def test_silent_noise_is_refused_by_name(recipes, responses_of, load):
         f"{segment.path}: silent from sample {segment.start} for {segment.num_samples}; remove "
         f"{segment.clip_id} from the noise manifest and plan again"
     )
+
+
+def test_rumble_of_a_recording_is_no_speech(recipes, load, responses_of):
+    """A 30 Hz rumble as loud as the interferer's voice itself leaves the SIR of the voices what was asked."""
+    recipe = recipes[0]
+    others = {segment.path for talker in recipe.interferers for segment in talker.segments}
+
+    def rumbling(corpus, segment):
+        clip = load(corpus, segment)
+        if segment.path not in others:
+            return clip
+        time = np.arange(len(clip)) / RATE
+        return clip + np.sqrt(2) * np.std(clip) * np.sin(2 * np.pi * 30 * time)
+
+    scene = mixing.mix(recipe, responses_of(recipe), rumbling)
+    above = scipy.signal.butter(6, 90, btype="highpass", fs=RATE, output="sos")
+    voices = {who: scipy.signal.sosfiltfilt(above, scene.stems[who]) for who in ("target", "interferer")}
+    level = {who: level_db(voices[who], scene.active[who]) for who in voices}
+    assert level["target"] - level["interferer"] == pytest.approx(recipe.sir_db, abs=0.3)
