@@ -10,7 +10,7 @@ from pse_bench.records import Noise, Segment, Talker, Utterance
 from pse_bench.scenario import Scenario
 
 SHORTEST_INTERFERER_S = 1.0
-SHORTEST_PIECE_S = 0.75  # activity is not found reliably in less
+SHORTEST_PIECE_S = 0.25
 
 
 class Interferers:
