@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,10 +13,12 @@ from pydantic import Field
 
 from pse_bench import activity, audio
 from pse_bench.errors import InputError
-from pse_bench.files import Record, parse, parse_json, read_table, read_text, sha256_of_text
+from pse_bench.files import Record, parse, parse_json, read_table, read_text, sha256, sha256_of_text
 from pse_bench.records import SCHEMA, Count, Mixture, Sha256, StoredFile
 
-STEMS = ("target", "target_early", "interferer", "noise")
+REFERENCE_STEMS = {"early": "target_early", "reverberant": "target"}
+"""The stem that a target is compared with, by the name of the reference."""
+
 SOUND_PACKAGES = ("numpy", "scipy", "soundfile", "pyroomacoustics")
 """Packages whose release can change what a dataset sounds like; their versions are part of it."""
 
@@ -85,6 +87,15 @@ def fingerprint(plan_sha256: str, files: Iterable[StoredFile]) -> str:
     return sha256_of_text(json.dumps([plan_sha256, contents]))
 
 
+CHANGED = "missing or changed since it was rendered; run pse-bench verify, then restore it or render again"
+
+
+@lru_cache(maxsize=4)
+def _hashes(folder: Path, table_sha256: str) -> dict[str, str]:
+    """Hashes by path from a dataset's ``files.csv``, read once a process and content."""
+    return {row.path: row.sha256 for row in read_table(folder / "files.csv", StoredFile)}
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A finished dataset in a folder."""
@@ -116,6 +127,16 @@ class Dataset:
             )
         return cls(folder, description, mixtures)
 
+    def require_unchanged(self) -> "Dataset":
+        """Refuse a dataset whose tables are not those that were rendered; what is read later is held against
+        them. Raises InputError naming the file."""
+        wanted = {**self.description.tables, "plan.jsonl": self.description.plan_sha256}
+        for name, expected in wanted.items():
+            path = self.folder / name
+            if not path.is_file() or sha256(path) != expected:
+                raise InputError(f"{path}: {CHANGED}")
+        return self
+
     @cached_property
     def files(self) -> list[StoredFile]:
         """The rows of ``files.csv``."""
@@ -125,17 +146,28 @@ class Dataset:
         """Where a scene's stem lies."""
         return self.folder / "stems" / stem / f"{scene_id}.{self.description.format}"
 
-    def has_interferer(self, scene_id: str) -> bool:
-        """Whether a scene has an interferer at all (a TS1-only scene of a training set has none)."""
-        return self.stem_path(scene_id, "interferer").exists()
-
     def read_stem(self, scene_id: str, stem: str) -> np.ndarray:
         """A stem as stored: int16, shape (num_samples,)."""
-        return audio.read_pcm16(self.stem_path(scene_id, stem))
+        return self.read_sound(self.stem_path(scene_id, stem).relative_to(self.folder).as_posix())
+
+    def read_sound(self, path: str) -> np.ndarray:
+        """A sound file of the dataset by its path in the tables, as stored: int16, shape (num_samples,).
+
+        Raises InputError when it is not the file that was rendered.
+        """
+        return audio.read_pcm16(self._unchanged(path))
+
+    def _unchanged(self, path: str) -> Path:
+        """A file's place, after its hash was compared with ``files.csv``."""
+        expected = _hashes(self.folder, self.description.tables["files.csv"]).get(path)
+        found = self.folder / path
+        if not found.is_file() or sha256(found) != expected:
+            raise InputError(f"{found}: {CHANGED}")
+        return found
 
     def read_activity(self, scene_id: str) -> dict[str, np.ndarray]:
         """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,)."""
-        path = self.folder / "activity" / f"{scene_id}.json"
+        path = self._unchanged(f"activity/{scene_id}.json")
         document = parse(Activity, parse_json(read_text(path), str(path)), str(path))
         masks = {}
         for who in ("target", "interferer"):

@@ -1,6 +1,7 @@
 """Run a system over a dataset and write a submission."""
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,6 +58,7 @@ def enhance(
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
     """
     loaded = systems.load(system)
+    dataset.require_unchanged()
     identity = {
         "dataset": dataset.description.fingerprint,
         "system": system,
@@ -95,7 +97,8 @@ def enhance(
                 count += len(entries)
                 progress(count, total)
         name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
-        submission.write_system(out, loaded.system.model_copy(update={"name": name}))
+        said = {"name": name, "dataset_fingerprint": dataset.description.fingerprint}
+        submission.write_system(out, loaded.system.model_copy(update=said))
         (out / JOURNAL).unlink()
     return len(todo)
 
@@ -122,15 +125,17 @@ def _loaded(system: str) -> systems.Loaded:
 
 
 def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> systems.Work:
-    def read(path: Path) -> np.ndarray:
-        return (audio.read_pcm16(path) / audio.FULL_SCALE).astype(np.float32)
+    def scaled(pcm: np.ndarray) -> np.ndarray:
+        return (pcm / audio.FULL_SCALE).astype(np.float32)
 
-    mixture = read(dataset.folder / row.mixture_path)
+    mixture = scaled(dataset.read_sound(row.mixture_path))
     # in TS3 the target is silent, so all of the mixture is the rest
     target = (
-        np.zeros_like(mixture) if row.scenario == "TS3" else read(dataset.stem_path(row.scene_id, "target_early"))
+        np.zeros_like(mixture)
+        if row.scenario == "TS3"
+        else scaled(dataset.read_stem(row.scene_id, "target_early"))
     )
-    enrollment = read(dataset.folder / enrollment_path)
+    enrollment = scaled(dataset.read_sound(enrollment_path))
     return systems.Work(mixture, enrollment, row.sample_rate, target, mixture - target)
 
 
@@ -138,7 +143,7 @@ def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
     """Each mixture's enrollment: its own, or one of somebody who is not in the scene at all."""
     if which == "right":
         return {row.mixture_id: row.enrollment_path for row in mixtures}
-    voices = {row.scene_id: {row.target_speaker, *row.interferer_speaker.split(";")} for row in mixtures}
+    voices: dict[str, set[str]] = defaultdict(set)
     for row in mixtures:
         voices[row.scene_id] |= {row.target_speaker, *row.interferer_speaker.split(";")}
     owners = {row.enrollment_path: row.target_speaker for row in mixtures}

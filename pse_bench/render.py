@@ -70,7 +70,7 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
         used = [talker.source for talker in (recipe.target, *recipe.interferers)]
         achieved = float(np.mean([responses.sources[source].rt60_s for source in used]))
     except PseBenchError as error:
-        return Rendered(recipe.scene_id, problem=str(error))
+        return Rendered(recipe.scene_id, problem=setting.roots.hide(str(error), recipe.corpora))
     return _write(setting, recipe, scene, round(achieved, 4))
 
 
@@ -125,7 +125,7 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
     digest = files.sha256_of_text(text)
     stored.append(StoredFile(path=path, num_bytes=len(text), sha256=digest, content_sha256=digest))
 
-    stem = "target_early" if setting.reference == "early" else "target"
+    stem = dataset.REFERENCE_STEMS[setting.reference]
     rows = []
     for label in recipe.scenarios:
         mixture_path = f"{label}/{name}.{ending}"

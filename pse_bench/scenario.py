@@ -53,11 +53,6 @@ class Quantity:
         return min(max(round(value, DECIMALS), low), self.high)
 
     @property
-    def smallest(self) -> float:
-        """The least value that can be drawn."""
-        return min(self.options) if self.options else self.low
-
-    @property
     def largest(self) -> float:
         """The greatest value that can be drawn."""
         return max(self.options) if self.options else self.high

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from pse_bench import __version__, audio, files, journal, metrics, submission
-from pse_bench.dataset import Dataset
+from pse_bench.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Executor
+from pse_bench.memory import Memory, package_versions
 from pse_bench.progress import Update
 from pse_bench.recognisers.recogniser import Recogniser
 from pse_bench.records import SCHEMA, Mixture, Score
 
 JOURNAL = "score.journal"
 RESULT_FILES = ("scores.csv", "summary.csv", "result.json", "mixtures.csv", JOURNAL)
-REFERENCES = {"early": "target_early", "reverberant": "target"}
 NATIVE = ("pesq_wb",)
 """Metrics whose library can take its process down."""
 
@@ -37,6 +37,7 @@ class Job:
     reference: str
     names: tuple[str, ...]
     recogniser: Recogniser | None = None
+    cache: Path | None = None
     crashed: tuple[str, ...] = ()
 
 
@@ -68,6 +69,7 @@ def score(
     names: list[str] | None = None,
     recogniser: Recogniser | None = None,
     reference: str | None = None,
+    cache: Path | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
 ) -> Report:
@@ -81,12 +83,15 @@ def score(
         names: metrics to compute, or ``["all"]``; by default those that need no model.
         recogniser: hears the words for the metrics of recognition.
         reference: ``early`` or ``reverberant``; the dataset's own by default.
+        cache: where scores are kept and looked up by what they depend on; None computes all of them.
         force: replace the result that lies in ``out``.
 
     Raises:
-        InputError: no such metric, no such folder, or ``out`` holds something else.
+        InputError: no such metric, no such folder, a changed dataset, a submission of another one, or ``out``
+            holds something else.
     """
     chosen = _metrics(names, recogniser)
+    dataset.require_unchanged()
     reference = reference or dataset.description.reference
     order = {row.mixture_id: number for number, row in enumerate(dataset.mixtures)}
     identity = {
@@ -99,6 +104,11 @@ def score(
             system = submission.read_system(folder)
         except InputError as error:
             raise InputError(str(error).replace(str(folder), str(path))) from error
+        if system.dataset_fingerprint not in ("", dataset.description.fingerprint):
+            raise InputError(
+                f"{path}: made from another dataset (its system.yaml says {system.dataset_fingerprint[:12]}, this "
+                f"is {dataset.description.fingerprint[:12]}); enhance this one, or score it with its own"
+            )
         with files.locked(out, "score"):
             _prepare(out, force)
             known, entries = journal.read(out / JOURNAL)
@@ -111,7 +121,8 @@ def score(
             kept = [scored for scored in earlier if _current(folder, scored)]
             done = {scored.mixture_id: scored for scored in kept}
             todo = [row for row in dataset.mixtures if row.mixture_id not in done]
-            job = Job(dataset, folder.resolve(), str(path), reference, tuple(chosen), recogniser)
+            shown = str(path).rstrip("/")
+            job = Job(dataset, folder.resolve(), shown, reference, tuple(chosen), recogniser, cache)
             with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
                 progress(len(done), len(dataset.mixtures))
                 for scored in _all(job, todo, executor):
@@ -139,7 +150,9 @@ def score(
                     "metrics": _identities(chosen, recogniser),
                     "recogniser": recogniser.identity if recogniser else None,
                     "scores_sha256": files.sha256(out / "scores.csv"),
+                    "mixtures_sha256": files.sha256(out / "mixtures.csv"),
                     "pse_bench": __version__,
+                    "packages": package_versions(),
                     "system": system.model_dump(),
                 },
             )
@@ -153,7 +166,7 @@ def _warnings(scores: list[Score], problems: list[str]) -> list[str]:
     found: dict[tuple[str, str], list[str]] = {}
     for row in scores:
         reason = row.detail.rsplit("; ", 1)[-1]
-        if row.status == "failed" and not any(reason in problem for problem in said):
+        if row.status == "failed" and not any(problem.endswith(reason) for problem in said):
             found.setdefault((reason, "given the worst value"), []).append(row.mixture_id)
         elif row.status == "undefined":
             found.setdefault((f"{row.metric} is undefined, {reason}", "left out"), []).append(row.mixture_id)
@@ -211,23 +224,32 @@ def score_mixture(work: tuple[Job, Mixture]) -> Scored:
     except InputError as error:
         return _without_estimate(job, row, str(error).replace(str(job.folder), job.shown))
     clip = _clip(job, row, estimate.samples)
-    results = [
-        (
-            metric,
-            # not evaluated in any form, which could crash again
-            metrics.Evaluation(metric.worst, "failed", "the metric's library crashed on it")
-            if metric.name in job.crashed
-            else metrics.evaluate(metric, clip),
-        )
-        for metric in _chosen(job, row)
-    ]
+    wanted = _chosen(job, row)
+    safe = [metric for metric in wanted if metric.name not in job.crashed]
+    found = {metric.name: result for metric, result in zip(safe, _evaluated(job, safe, clip), strict=True)}
+    results = [(metric, found.get(metric.name) or _crashed(metric)) for metric in wanted]
     return Scored(row.mixture_id, _rows(row, results), estimate.sha256)
+
+
+def _crashed(metric: metrics.Metric) -> metrics.Evaluation:
+    """The worst value, without evaluating the metric in any form, which could crash again."""
+    return metrics.Evaluation(metric.worst, "failed", "the metric's library crashed on it")
+
+
+def _evaluated(job: Job, wanted: list[metrics.Metric], clip: metrics.Clip) -> list[metrics.Evaluation]:
+    """Each metric on a clip, from the memory where it was computed before."""
+    if job.cache is None:
+        return [metrics.evaluate(metric, clip) for metric in wanted]
+    listener = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
+    return Memory(job.cache, listener, tuple(package_versions().items())).evaluate(wanted, clip)
 
 
 def _without_estimate(job: Job, row: Mixture, problem: str) -> Scored:
     """The worst values of one mixture."""
     clip = _clip(job, row, None)
-    results = [(metric, metrics.failed(metric, clip, problem)) for metric in _chosen(job, row)]
+    # no path of this machine in the table: from the label on, the file is named by the submission itself
+    reason = problem.replace(f"{job.shown}/", "")
+    results = [(metric, metrics.failed(metric, clip, reason)) for metric in _chosen(job, row)]
     return Scored(row.mixture_id, _rows(row, results), "", problem)
 
 
@@ -241,15 +263,15 @@ def _clip(job: Job, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
     dataset = job.dataset
     active = dataset.read_activity(row.scene_id)
     silent = row.scenario == "TS3"
-    stem = REFERENCES[job.reference]
+    stem = REFERENCE_STEMS[job.reference]
     return metrics.Clip(
         estimate=estimate,
-        mixture=audio.read_pcm16(dataset.folder / row.mixture_path) / audio.FULL_SCALE,
+        mixture=dataset.read_sound(row.mixture_path) / audio.FULL_SCALE,
         reference=None if silent else dataset.read_stem(row.scene_id, stem) / audio.FULL_SCALE,
         target_active=np.zeros_like(active["target"]) if silent else active["target"],
         interferer_active=np.zeros_like(active["target"]) if row.scenario == "TS1" else active["interferer"],
         sample_rate=row.sample_rate,
-        enrollment=audio.read_pcm16(dataset.folder / row.enrollment_path) / audio.FULL_SCALE,
+        enrollment=dataset.read_sound(row.enrollment_path) / audio.FULL_SCALE,
         text=row.text,
         transcribe=job.recogniser.for_clip(row.sample_rate, row.mixture_id) if job.recogniser else None,
     )

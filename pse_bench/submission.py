@@ -21,7 +21,8 @@ DESCRIPTION_LENGTH = 65_536
 
 
 class System(files.Record):
-    """``system.yaml``: what made the audio. What is not known is left out."""
+    """``system.yaml``: what made the audio. What is not known is left out. With ``dataset_fingerprint`` (which
+    ``enhance`` writes, from ``dataset.json``) it is scored against no other dataset."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     version: str = ""
@@ -31,6 +32,7 @@ class System(files.Record):
     parameters: int | None = None
     training_data: str = ""
     url: str = ""
+    dataset_fingerprint: str = ""
 
 
 @dataclass(frozen=True)

@@ -308,11 +308,11 @@ def test_a_mistake_is_one_line(home: Path, tmp_path: Path, mistake: str) -> None
         ("mixtures.csv", None, "mixtures.csv: no such file"),
         ("mixtures.csv", "", "mixtures.csv: empty, expected a CSV"),
         ("mixtures.csv", "mixture_id\n", "column 'scene_id' is missing"),
-        ("activity/s000000.json", "{}", "s000000.json: key 'schema' is missing"),
-        ("activity/s000001.json", None, "s000001.json: no such file"),
-        ("TS1/s000000.flac", None, "s000000.flac: no such file"),
-        ("TS1/s000000.flac", "not sound", "not a sound file that can be opened"),
-        ("stems/target_early/s000000.flac", "", "not a sound file that can be opened"),
+        ("activity/s000000.json", "{}", "s000000.json: missing or changed since it was rendered"),
+        ("activity/s000001.json", None, "s000001.json: missing or changed since it was rendered"),
+        ("TS1/s000000.flac", None, "s000000.flac: missing or changed since it was rendered"),
+        ("TS1/s000000.flac", "not sound", "s000000.flac: missing or changed since it was rendered"),
+        ("stems/target_early/s000000.flac", "", "s000000.flac: missing or changed since it was rendered"),
     ],
 )
 def test_a_damaged_dataset_is_one_line(

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("draws", "audio", "files", "decay", "executor", "progress", "findings"),  # 1
     ("records", "activity", "journal", "decks", "archive", "dvector"),  # still 1, on top of those
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
-    ("casting", "placing", "mixing", "recognisers.*"),  # 3
+    ("casting", "placing", "mixing", "memory", "recognisers.*"),  # 3
     ("interference",),  # 4
     ("plan", "dataset", "submission"),  # 5
     ("systems", "checks.*", "store"),  # 6

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from pse_bench import audio, files, submission
-from pse_bench.dataset import Dataset
+from pse_bench.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.records import Mixture
 
@@ -29,8 +29,6 @@ CLIPPED_RUN = 3
 
 INTEGER_PEAK = 100.0
 """A peak above this is that of integers kept as floating-point numbers."""
-
-STEMS = {"early": "target_early", "reverberant": "target"}
 
 
 @dataclass(frozen=True)
@@ -180,14 +178,14 @@ def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: floa
         length = min(len(estimate), len(mixture))
         estimate = estimate[:length] / peak
         signals = {"the mixture": mixture[:length]}  # first: it may itself be the target
-        for stem in STEMS.values():
+        for stem in REFERENCE_STEMS.values():
             signals[f"stems/{stem}"] = dataset.read_stem(row.scene_id, stem)[:length] / audio.FULL_SCALE
         copies = [name for name, signal in signals.items() if _same(estimate, signal)]
         if copies[:1] == ["the mixture"] and abs(20 * np.log10(peak / found["mixture_peak"])) > SAME_LEVEL_DB:
             copies = []  # turned down, which a system may do
         found["same_as"] = copies[0] if copies else ""
         if row.scenario != "TS3" and peak <= INTEGER_PEAK:
-            reference = signals[f"stems/{STEMS[dataset.description.reference]}"]
+            reference = signals[f"stems/{REFERENCE_STEMS[dataset.description.reference]}"]
             pairs = {"mixture": signals["the mixture"], "reference": reference}
             found["matches"] = {
                 name: match(estimate * peak, signal, int(REACH_S * row.sample_rate))

@@ -69,6 +69,7 @@ def enhance(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, f
     help="What the target is compared with; the dataset's own choice by default.",
 )
 @options.jobs
+@click.option("--no-cache", is_flag=True, help="Compute every score, also those that are known from earlier runs.")
 @options.force
 @click.option("--quiet", is_flag=True, help="Print no table.")
 @options.as_json
@@ -80,6 +81,7 @@ def score(
     recogniser: str | None,
     reference: str | None,
     jobs: int,
+    no_cache: bool,
     force: bool,
     quiet: bool,
     as_json: bool,
@@ -104,6 +106,7 @@ def score(
             names=[name.strip() for name in metrics.split(",")] if metrics else None,
             recogniser=listener,
             reference=reference,
+            cache=None if no_cache else options.cache() / "scores",
             force=force,
             progress=update,
         )

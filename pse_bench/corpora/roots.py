@@ -32,6 +32,12 @@ class Roots:
         root = self._folders.get(corpus) or self._from_environment(corpus)
         return root / path
 
+    def hide(self, text: str, corpora: Iterable[str]) -> str:
+        """A message with corpora by name instead of by their place on this machine, for files."""
+        for corpus in corpora:
+            text = text.replace(f"{self.locate(corpus, '')}{os.sep}", f"{corpus}:")
+        return text
+
     def check(self, corpora: Iterable[str]) -> None:
         """Raise InputError for the first corpus without a folder, before any work is done."""
         for corpus in sorted(set(corpora)):

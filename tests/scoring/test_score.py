@@ -86,10 +86,11 @@ def test_estimate_and_reference_are_not_interchangeable(dataset: Dataset, tmp_pa
             audio.write(
                 swapped / f"stems/target_early/{row.scene_id}.flac", np.round(0.1 * stem).astype("i2"), tiny.RATE
             )
+    changed = tiny.with_mixtures(Dataset.open(swapped))
     loud = references(dataset, tmp_path / "loud", 0)
     names = ["tsos", "tsos_paper"]
     straight = tiny.scored(dataset, quiet, tmp_path / "r1", names)
-    other = tiny.scored(Dataset.open(swapped), loud, tmp_path / "r2", names)
+    other = tiny.scored(changed, loud, tmp_path / "r2", names)
     for name in names:
         assert straight["TS1", name].value > 25
         assert other["TS1", name].value == 0
@@ -131,6 +132,7 @@ def test_result_json(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> 
     about = json.loads((tmp_path / "r" / "result.json").read_text())
     hashes = {row.mixture_id: submission.read_estimate(folder, row).sha256 for row in dataset.mixtures}
     assert about.pop("pse_bench")
+    assert about.pop("packages")["pystoi"]
     assert about == {
         "schema": 1,
         "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
@@ -144,6 +146,7 @@ def test_result_json(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> 
         "mixtures": 12,
         "metrics": {name: {"version": metrics.METRICS[name].version} for name in ("tsos", "si_sdr")},
         "scores_sha256": files.sha256(tmp_path / "r" / "scores.csv"),
+        "mixtures_sha256": files.sha256(tmp_path / "r" / "mixtures.csv"),
         "system": submission.read_system(folder).model_dump(),
     }
     assert {path.name for path in (tmp_path / "r").iterdir()} == {
@@ -373,16 +376,62 @@ def test_a_submission_without_a_folder_or_a_description(dataset: Dataset, tmp_pa
     assert not (tmp_path / "r").exists()
 
 
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+def _one_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [_gone, _one_bit])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "stems/target_early/s000002.flac",
+        "TS2/s000002.flac",
+        "enrollment/s000002.flac",
+        "activity/s000002.json",
+        "files.csv",
+        "plan.jsonl",
+    ],
+)
 def test_a_damaged_dataset_is_not_the_submissions_fault(
-    dataset: Dataset, submitted: Submitted, tmp_path: Path
+    dataset: Dataset, submitted: Submitted, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
     copy = tmp_path / "dataset"
     shutil.copytree(dataset.folder, copy)
-    stem = copy / "stems" / "target_early" / "s000002.flac"
-    stem.unlink()
-    with pytest.raises(InputError, match=rf"{re.escape(str(stem))}: no such file"):
+    damage(copy / name)
+    with pytest.raises(
+        InputError, match=rf"{re.escape(str(copy / name))}: missing or changed since it was rendered"
+    ):
         tiny.scored(Dataset.open(copy), submitted("mixture"), tmp_path / "r")
     assert not (tmp_path / "r" / "result.json").exists()
+
+
+def test_rows_that_were_changed_are_refused(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> None:
+    copy = tmp_path / "dataset"
+    shutil.copytree(dataset.folder, copy)
+    changed = [row.model_copy(update={"text": "other words"}) for row in dataset.mixtures]
+    files.write_table(copy / "mixtures.csv", Mixture, changed)
+    with pytest.raises(InputError, match=r"mixtures\.csv: missing or changed since it was rendered"):
+        tiny.scored(Dataset.open(copy), submitted("mixture"), tmp_path / "r")
+
+
+def test_a_submission_of_another_dataset_is_refused(
+    dataset: Dataset, submitted: Submitted, tmp_path: Path
+) -> None:
+    copy = tmp_path / "other"
+    shutil.copytree(submitted("mixture"), copy)
+    system = submission.read_system(copy)
+    assert system.dataset_fingerprint == dataset.description.fingerprint
+    submission.write_system(copy, system.model_copy(update={"dataset_fingerprint": "f" * 64}))
+    with pytest.raises(InputError, match=r"other: made from another dataset \(its system.yaml says ffffffffffff"):
+        tiny.scored(dataset, copy, tmp_path / "r")
+    submission.write_system(copy, system.model_copy(update={"dataset_fingerprint": ""}))
+    tiny.scored(dataset, copy, tmp_path / "r", ["tsos"])
 
 
 # ---- interruptions and crashes

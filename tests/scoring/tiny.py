@@ -18,7 +18,7 @@ from pse_bench.corpora import folder, noise
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import Dataset
 from pse_bench.executor import Serial
-from pse_bench.records import Mixture, NoiseClip, Summary, Utterance
+from pse_bench.records import Mixture, NoiseClip, StoredFile, Summary, Utterance
 
 RATE = 16_000
 PITCH_HZ = {"anna": 210.0, "bert": 110.0, "carl": 135.0, "dora": 240.0}
@@ -136,8 +136,19 @@ def some_scenes(dataset: Dataset, out: Path, *numbers: int) -> Dataset:
     names = {f"s{number:06d}" for number in numbers}
     shutil.copytree(dataset.folder, out)
     rows = [row for row in dataset.mixtures if row.scene_id in names]
-    files.write_table(out / "mixtures.csv", Mixture, rows)
-    description = dataset.description.model_copy(update={"mixtures": len(rows), "scenes": len(names)})
+    return with_mixtures(Dataset(out, dataset.description, rows))
+
+
+def with_mixtures(dataset: Dataset, **changes: Any) -> Dataset:
+    """The dataset as if it had been rendered with these rows and with the files that now lie in its folder;
+    ``changes`` go into ``dataset.json``."""
+    out = dataset.folder
+    files.write_table(out / "mixtures.csv", Mixture, dataset.mixtures)
+    stored = [row.model_copy(update={"sha256": files.sha256(out / row.path)}) for row in dataset.files]
+    files.write_table(out / "files.csv", StoredFile, stored)
+    hashes = {name: files.sha256(out / name) for name in dataset.description.tables}
+    counts = {"mixtures": len(dataset.mixtures), "scenes": len({row.scene_id for row in dataset.mixtures})}
+    description = dataset.description.model_copy(update={"tables": hashes, **counts, **changes})
     files.write_json(out / "dataset.json", description.model_dump(by_alias=True))
     return Dataset.open(out)
 
