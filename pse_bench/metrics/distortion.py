@@ -1,6 +1,6 @@
-"""Waveform distortion: SI-SDR and its improvement over the mixture.
+"""Waveform distortion: SI-SDR, its improvement over the mixture, and the level that the target loses.
 
-Conventions: values are held within [−50, 100] dB. The mean is *not* removed: the definition has no such step,
+Conventions: ratios are held within [−50, 100] dB. The mean is *not* removed: the definition has no such step,
 and an offset that a system adds is an error of that system. (Speech has none to speak of: on the six VoiceFilter
 demo cases removing it moves the means by less than 0.01 dB.) No delay is searched for either.
 
@@ -15,6 +15,7 @@ from pse_bench.metrics.signals import check_lengths, energy, inner, is_silent
 
 LOW_DB = -50.0
 HIGH_DB = 100.0
+GREATEST_LOSS_DB = 120.0
 
 
 def si_sdr(*, estimate: np.ndarray, reference: np.ndarray) -> float:
@@ -60,3 +61,27 @@ def si_sdri(*, estimate: np.ndarray, reference: np.ndarray, mixture: np.ndarray)
         raise UndefinedScore("the mixture is silent")
     gain = si_sdr(estimate=estimate, reference=reference) - si_sdr(estimate=mixture, reference=reference)
     return min(max(gain, LOW_DB), HIGH_DB)
+
+
+def target_loss_db(*, estimate: np.ndarray, reference: np.ndarray) -> float:
+    """How much quieter the target is in the estimate than in the reference, in dB within [0, 120].
+
+    −20 log10 |α| with α = ŝᵀs / |s|², the share of the reference that is in the estimate; 0 where it is louder.
+    A leakage reduction means as much as it exceeds this: turning everything down raises both alike.
+
+    Args:
+        estimate, reference: shape (num_samples,). A silent estimate is valid and lost everything.
+
+    Raises:
+        UndefinedScore: the reference is silent.
+        ValueError: the lengths differ.
+
+    Source: own; α as in ``si_sdr``.
+    """
+    check_lengths(estimate=estimate, reference=reference)
+    if is_silent(reference):
+        raise UndefinedScore("the reference is silent")
+    share = abs(inner(estimate, reference)) / energy(reference)
+    if share <= 10 ** (-GREATEST_LOSS_DB / 20):
+        return GREATEST_LOSS_DB
+    return max(0.0, float(-20 * np.log10(share)))

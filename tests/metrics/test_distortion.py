@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pse_bench.errors import FailedScore, UndefinedScore
-from pse_bench.metrics.distortion import si_sdr, si_sdri
+from pse_bench.metrics.distortion import si_sdr, si_sdri, target_loss_db
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +64,24 @@ def test_silence_has_no_value(pair) -> None:
         si_sdr(estimate=noise, reference=nothing)
     with pytest.raises(UndefinedScore):
         si_sdri(estimate=noise, reference=reference, mixture=nothing)
+
+
+@pytest.mark.parametrize(
+    ("gain_db", "loss_db"), [(-6.0, 6.0), (-0.1, 0.1), (0.0, 0.0), (3.0, 0.0), (-60.0, 60.0), (-130.0, 120.0)]
+)
+def test_the_lost_level_is_what_was_turned_down(
+    pair: tuple[np.ndarray, np.ndarray], gain_db: float, loss_db: float
+) -> None:
+    """Also under noise as loud as the target, and upside down."""
+    reference, noise = pair
+    gain = 10 ** (gain_db / 20)
+    for estimate in (gain * reference, gain * reference + noise, -gain * reference):
+        assert target_loss_db(estimate=estimate, reference=reference) == pytest.approx(loss_db, abs=1e-6)
+
+
+def test_silence_lost_everything(pair) -> None:
+    reference, noise = pair
+    for estimate in (np.zeros_like(reference), noise):
+        assert target_loss_db(estimate=estimate, reference=reference) == 120.0
+    with pytest.raises(UndefinedScore):
+        target_loss_db(estimate=reference, reference=np.zeros_like(reference))

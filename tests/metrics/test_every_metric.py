@@ -20,6 +20,7 @@ PERFECT = {
     "tsos_paper": 0.0,
     "tsos_s_per_30min": 0.0,
     "tsos_longest_s": 0.0,
+    "target_loss_db": 0.0,
     "leakage_reduction_db": 120.0,
     "residual_dbfs": -120.0,
     "leaky_frames": 0.0,
