@@ -120,7 +120,12 @@ CASES = (
     Case("energies pooled, dB", figure(LEAKAGE, "TS3", "leakage_reduction_pooled_db"), energies),
     Case("difference of means", figure("si_sdr"), two_levels, compare=True),
     Case("difference of ratios", figure("tsos"), two_suppressed, compare=True),
-    Case("difference of medians", figure(LEAKAGE, "TS3", "leakage_reduction_median_db"), two_reductions, compare=True),
+    Case(
+        "difference of medians",
+        figure(LEAKAGE, "TS3", "leakage_reduction_median_db"),
+        two_reductions,
+        compare=True,
+    ),
 )
 
 

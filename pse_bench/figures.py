@@ -112,7 +112,7 @@ def _derived(derived: metrics.Derived) -> Figure:
 
 
 def pairs_of(figure: Figure, scores: Sequence[Score]) -> np.ndarray:
-    """The pairs of scores that have a value, shape (num_scores, 2). Raises ValueError where a detail has no ratio."""
+    """Pairs of scores that have a value, shape (num_scores, 2). Raises ValueError where a detail has no ratio."""
     return np.array([figure.pair_of(score) for score in scores], dtype=float).reshape(-1, 2)
 
 

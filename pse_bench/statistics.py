@@ -1,22 +1,22 @@
 """How sure a figure is: intervals and tests where clips come in clusters, one a speaker. Pure functions on arrays.
 
-Clips of one speaker are alike, so the number of speakers decides, not that of clips. Three choices, all for few
-speakers (``benchmarks/coverage.py`` shows what they are worth, and where they fail):
+Clips of one speaker are alike, so the number of speakers decides, not that of clips. Three choices for few speakers
+(``benchmarks/coverage.py`` shows what they are worth, and where they fail):
 
-- **Spread** by leaving out one speaker at a time (jackknife), which needs no chance and does not fall short with few
-  clusters as the plain bootstrap does. A median is not smooth enough for that; its interval is Woodruff's.
-- **Student's t** with as many degrees of freedom as there are *effective* speakers, less one: Kish's
-  (Σw)²/Σw² of the weights that the speakers have in the figure, so one who has most of the clips counts for what
-  that is worth.
-- **A scale without ends.** A share or a level that is held between bounds is logit-transformed between them before
-  t is applied, so the interval stays inside and leans away from a near bound, as a skewed figure's should.
+- **Spread** by leaving out one speaker at a time (jackknife), which needs no chance and does not fall short with
+  few clusters as a percentile bootstrap does. A median is not smooth enough for that; its interval is Woodruff's.
+- **Student's t** with as many degrees of freedom as there are *effective* speakers, less one: Kish's (Σw)²/Σw² of
+  the weights that speakers have in the figure, so that one who has most of the clips leaves little to be sure of.
+- **A scale without ends.** Between its bounds a figure is logit-transformed before t is applied, so the interval
+  stays inside and leans away from a near bound, as it should for a skewed figure.
 
-Tests swap two systems for whole speakers: where they do not differ, every such swap was as likely as what was found.
-All figures are corrected together by the largest statistic a swap gives (step-down), which is never weaker than
-Holm's correction of the same statistics by more than chance and, unlike it, can still reject with few speakers.
+Tests swap two systems for whole speakers: where they do not differ, every swap is as likely as what was found. All
+figures are corrected together by the largest statistic that a swap gives, step by step. That holds the chance of
+one wrong word in the family at 5 %, as Holm's correction does, and uses that figures go together: Holm multiplies
+the smallest p, 1/128 with eight speakers, by the number of figures, so seven figures could never be told apart.
 
-Sources: Efron and Stein, Annals of Statistics 9(3), 1981 (jackknife); Woodruff, JASA 47, 1952; Kish, Survey Sampling,
-1965; Westfall and Young, Resampling-Based Multiple Testing, 1993, and Romano and Wolf, JASA 100, 2005 (step-down).
+Sources: Efron and Stein, Annals of Statistics 9(3), 1981 (jackknife); Woodruff, JASA 47, 1952; Kish, Survey
+Sampling, 1965; Westfall and Young, Resampling-Based Multiple Testing, 1993, and Romano and Wolf, JASA 100, 2005.
 """
 
 from collections.abc import Callable

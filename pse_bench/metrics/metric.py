@@ -72,8 +72,8 @@ class Metric:
         aggregation: ``mean`` of values over clips, or ``ratio`` of the sums of numerators and denominators.
         scale: what a ratio is multiplied by to give a value in ``unit``; 1 for means.
         in_db: the Ratio is one of energies, and its value an attenuation in dB.
-        quiet: what of the output the figure grows from, where it tells one silence from another: its ``level``, its
-            ``energy`` over the whole clip, or a mean ``power``; each is the figure, or its Ratio's denominator.
+        quiet: what of the output it grows from, where it tells one silence from another: a ``level`` in dBFS, the
+            ``energy`` of the whole clip, or a mean ``power``; it is the value, or the Ratio's denominator.
         version: raised by every change that moves a score.
         missing: why it cannot be computed on this machine and what to do, '' where it can.
         model: SHA-256 of the model file behind it.
@@ -127,8 +127,8 @@ class Derived:
     """A figure over all clips of a metric that is not its mean. ``compute`` takes the ``takes`` column of its
     scores that have a value (ok and failed): a sequence of values or of details.
 
-    ``form`` tells how sure it can be: a ``mean`` over clips of what ``compute`` gives for each alone, the quotient of
-    summed ``energies`` in dB, or a ``median``. ``low``, ``high`` and ``resolution`` as those of a Metric.
+    ``form`` tells how sure it can be: a ``mean`` over clips of what ``compute`` gives for each alone, the quotient
+    of summed ``energies`` in dB, or a ``median``. ``low``, ``high`` and ``resolution`` as those of a Metric.
     """
 
     name: str
