@@ -1,7 +1,7 @@
 """How sure a figure is: intervals and tests where clips come in clusters, one a speaker. Pure functions on arrays.
 
-Clips of one speaker are alike, so the number of speakers decides, not that of clips. Three choices for few speakers
-(``benchmarks/coverage.py`` shows what they are worth, and where they fail):
+Clips of one speaker are alike, so the number of speakers decides, not that of clips. Three choices for few
+speakers (``benchmarks/coverage.py`` shows what they are worth, and where they fail):
 
 - **Spread** by leaving out one speaker at a time (jackknife), which needs no chance and does not fall short with
   few clusters as a percentile bootstrap does. A median is not smooth enough for that; its interval is Woodruff's.
