@@ -25,6 +25,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     second time. Needs pse-bench[embedded].
     """
     from pse_bench.cli import corpora, generate, scoring
+    from pse_bench.cli.results import table
 
     def step(command: click.Command, *words: str, **values: Any) -> None:
         """Say a command as it would be typed, and run it."""
@@ -74,7 +75,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
             quiet=True,
         )
         results.append(result)
-    step(scoring.table, f"table {' '.join(map(str, results))}", results=tuple(results))
+    step(table, f"table {' '.join(map(str, results))}", results=tuple(results))
     places = {
         dataset / "mixtures.csv": "every mixture: who, where, how loud",
         dataset / "TS2": "mixtures to listen to",

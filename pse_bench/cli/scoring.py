@@ -1,4 +1,4 @@
-"""enhance, score, table: from a dataset to figures."""
+"""enhance, score: from a dataset to figures."""
 
 import json
 import sys
@@ -91,9 +91,11 @@ def score(
     A missing or unusable estimate takes each metric's worst value and is named; the exit status is then 1.
     """
     from pse_bench import score as room
+    from pse_bench import summaries as figures
     from pse_bench import tables
     from pse_bench.dataset import Dataset
     from pse_bench.progress import progress
+    from pse_bench.results import Result
 
     opened = Dataset.open(dataset)
     listener = _recogniser(recogniser, opened) if recogniser else None
@@ -110,7 +112,7 @@ def score(
             force=force,
             progress=update,
         )
-    summaries = tables.summarise(out)
+    summaries = figures.summarise(out)
     for problem in report.problems[:SHOWN]:
         click.echo(problem, err=True)
     if len(report.problems) > SHOWN:
@@ -122,7 +124,7 @@ def score(
     elif quiet:
         click.echo(f"{out}: {report.mixtures} mixtures scored")
     else:
-        click.echo(tables.terminal([tables.Result.open(out)]))
+        click.echo(tables.terminal([Result.open(out)]))
     if report.problems:
         click.echo(
             f"{len(report.problems)} of {report.mixtures} estimates are missing or unusable and were given the "
@@ -142,23 +144,4 @@ def _recogniser(spec: str, dataset: Any) -> Any:
     return remembered(listener, options.cache() / "transcripts")
 
 
-@click.command()
-@click.argument("results", nargs=-1, required=True, type=options.FOLDER)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["terminal", "markdown", "csv"]),
-    default="terminal",
-    show_default=True,
-    help="How to print.",
-)
-def table(results: tuple[Path, ...], form: str) -> None:
-    """Print results side by side: a table a scenario, a column a system."""
-    from pse_bench import tables
-
-    opened = [tables.Result.open(folder) for folder in results]
-    tables.check_comparable(opened)
-    click.echo(tables.FORMATS[form](opened))
-
-
-COMMANDS = (enhance, score, table)
+COMMANDS = (enhance, score)

@@ -7,7 +7,7 @@ clips. ``evaluate`` is the one way to score a clip; see ``metric`` for what unde
 from collections.abc import Mapping
 
 from pse_bench.metrics import distortion, leakage, modelled, oversuppression, perceptual
-from pse_bench.metrics.metric import Clip, Derived, Evaluation, Metric, evaluate, failed
+from pse_bench.metrics.metric import Clip, Derived, Evaluation, Metric, Resolution, evaluate, failed
 from pse_bench.metrics.signals import Ratio, ratio_of
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Evaluation",
     "Metric",
     "Ratio",
+    "Resolution",
     "evaluate",
     "failed",
     "ratio_of",
@@ -30,6 +31,10 @@ _TSOS_NEEDS = ("estimate", "reference", "target_active", "sample_rate")
 _LEAKAGE = "own statement of the ΔN of Taherian et al., arXiv 2211.02944"
 _PAIR = ("estimate", "reference")
 _TIMED_PAIR = ("estimate", "reference", "sample_rate")
+_FRAMES = Resolution(0.1, "one frame in a thousand: what rounding to 16 bits can move")
+_DECIBEL = Resolution(0.1, "a tenth of the smallest difference of level that is heard")
+_INTELLIGIBILITY = Resolution(0.001, "the last figure that is printed in the field")
+_OPINION = Resolution(0.01, "the last figure that is printed in the field")
 
 _ALL = (
     Metric(
@@ -44,6 +49,7 @@ _ALL = (
         low=0.0,
         high=100.0,
         worst=100.0,
+        resolution=_FRAMES,
         source=f"{_TSOS}, with Σ|S|^2p on the right side",
         needs=_TSOS_NEEDS,
         compute=oversuppression.tsos,
@@ -61,6 +67,7 @@ _ALL = (
         low=0.0,
         high=100.0,
         worst=100.0,
+        resolution=_FRAMES,
         source=_TSOS,
         needs=_TSOS_NEEDS,
         compute=oversuppression.tsos_paper,
@@ -78,6 +85,7 @@ _ALL = (
         low=0.0,
         high=1800.0,
         worst=None,
+        resolution=Resolution(1.8, "0.1 % of the time, as tsos"),
         source="unit of Thakker et al., arXiv 2204.00771; rule of tsos",
         needs=_TSOS_NEEDS,
         compute=oversuppression.tsos_s_per_30min,
@@ -93,6 +101,7 @@ _ALL = (
         low=0.0,
         high=None,
         worst=None,
+        resolution=Resolution(0.016, "one hop of the frames"),
         source="rule of tsos",
         needs=_TSOS_NEEDS,
         compute=oversuppression.tsos_longest_s,
@@ -109,6 +118,7 @@ _ALL = (
         high=distortion.GREATEST_LOSS_DB,
         worst=distortion.GREATEST_LOSS_DB,
         source="own, with the projection of arXiv 1811.02508",
+        resolution=_DECIBEL,
         needs=_PAIR,
         compute=distortion.target_loss_db,
     ),
@@ -122,11 +132,13 @@ _ALL = (
         low=leakage.WORST_DB,
         high=leakage.CAP_DB,
         worst=leakage.WORST_DB,
+        resolution=_DECIBEL,
         source=_LEAKAGE,
         needs=("estimate", "mixture"),
         compute=leakage.leakage_energies,
         failure=leakage.leakage_energies_of_failure,
         in_db=True,
+        quiet="energy",
     ),
     Metric(
         name="residual_dbfs",
@@ -138,9 +150,11 @@ _ALL = (
         low=leakage.FLOOR_DBFS,
         high=0.0,
         worst=0.0,
+        resolution=_DECIBEL,
         source="own",
         needs=("estimate",),
         compute=leakage.residual_dbfs,
+        quiet="level",
     ),
     Metric(
         name="leaky_frames",
@@ -154,6 +168,7 @@ _ALL = (
         low=0.0,
         high=100.0,
         worst=100.0,
+        resolution=_FRAMES,
         source="own",
         needs=("estimate", "mixture", "interferer_active", "sample_rate"),
         compute=leakage.leaky_frames,
@@ -169,9 +184,13 @@ _ALL = (
         low=leakage.WORST_DB,
         high=leakage.CAP_DB,
         worst=leakage.WORST_DB,
+        resolution=_DECIBEL,
         source=_LEAKAGE,
         needs=("estimate", "mixture", "target_active", "interferer_active", "sample_rate"),
-        compute=leakage.pause_leakage_db,
+        compute=leakage.pause_powers,
+        failure=leakage.pause_powers_of_failure,
+        in_db=True,
+        quiet="power",
     ),
     Metric(
         name="stoi",
@@ -183,6 +202,7 @@ _ALL = (
         low=0.0,
         high=1.0,
         worst=0.0,
+        resolution=_INTELLIGIBILITY,
         source="Taal et al., IEEE TASLP 19(7), 2011; pystoi",
         needs=_TIMED_PAIR,
         compute=perceptual.stoi,
@@ -197,6 +217,7 @@ _ALL = (
         low=0.0,
         high=1.0,
         worst=0.0,
+        resolution=_INTELLIGIBILITY,
         source="Jensen and Taal, IEEE/ACM TASLP 24(11), 2016; pystoi",
         needs=_TIMED_PAIR,
         compute=perceptual.estoi,
@@ -211,6 +232,7 @@ _ALL = (
         low=perceptual.PESQ_WORST,
         high=5.0,
         worst=perceptual.PESQ_WORST,
+        resolution=_OPINION,
         source="ITU-T P.862.2, 2007; pesq",
         needs=_TIMED_PAIR,
         compute=perceptual.pesq_wb,
@@ -225,6 +247,7 @@ _ALL = (
         low=distortion.LOW_DB,
         high=distortion.HIGH_DB,
         worst=distortion.LOW_DB,
+        resolution=_DECIBEL,
         source="Le Roux et al., arXiv 1811.02508, section 3",
         needs=_PAIR,
         compute=distortion.si_sdr,
@@ -239,6 +262,7 @@ _ALL = (
         low=distortion.LOW_DB,
         high=distortion.HIGH_DB,
         worst=distortion.LOW_DB,
+        resolution=_DECIBEL,
         source="Le Roux et al., arXiv 1811.02508, section 3",
         needs=(*_PAIR, "mixture"),
         compute=distortion.si_sdri,
@@ -264,6 +288,10 @@ DERIVED: tuple[Derived, ...] = (
         metric="leakage_reduction_db",
         takes="detail",
         compute=leakage.pooled_reduction_db,
+        form="energies",
+        low=leakage.WORST_DB,
+        high=leakage.CAP_DB,
+        resolution=_DECIBEL,
     ),
     Derived(
         name="leakage_reduction_median_db",
@@ -275,6 +303,10 @@ DERIVED: tuple[Derived, ...] = (
         metric="leakage_reduction_db",
         takes="value",
         compute=leakage.median,
+        form="median",
+        low=leakage.WORST_DB,
+        high=leakage.CAP_DB,
+        resolution=_DECIBEL,
     ),
     Derived(
         name="leakage_at_cap",
@@ -286,5 +318,9 @@ DERIVED: tuple[Derived, ...] = (
         metric="leakage_reduction_db",
         takes="value",
         compute=leakage.share_at_cap,
+        form="mean",
+        low=0.0,
+        high=100.0,
+        resolution=_FRAMES,
     ),
 )

@@ -141,18 +141,63 @@ def pause_leakage_db(
         UndefinedScore: there is less than 0.1 s of such audio, or the mixture is silent there.
         ValueError: the lengths differ.
     """
+    return reduction_db(
+        pause_powers(
+            estimate=estimate,
+            mixture=mixture,
+            target_active=target_active,
+            interferer_active=interferer_active,
+            sample_rate=sample_rate,
+        )
+    )
+
+
+def pause_powers(
+    *,
+    estimate: np.ndarray,
+    mixture: np.ndarray,
+    target_active: np.ndarray,
+    interferer_active: np.ndarray,
+    sample_rate: int,
+) -> Ratio:
+    """Mean y² over mean ŝ² where ``pause_leakage_db`` looks. The estimate's is held at 40 dB above the mixture's.
+
+    Args, Raises: as ``pause_leakage_db``.
+    """
     check_lengths(
         estimate=estimate, mixture=mixture, target_active=target_active, interferer_active=interferer_active
+    )
+    worst = pause_powers_of_failure(
+        mixture=mixture,
+        target_active=target_active,
+        interferer_active=interferer_active,
+        sample_rate=sample_rate,
     )
     pause = pause_samples(
         target_active=target_active, interferer_active=interferer_active, sample_rate=sample_rate
     )
-    if np.sum(pause) < SHORTEST_PAUSE_S * sample_rate:
+    return Ratio(worst.numerator, min(energy(estimate[pause]) / int(np.sum(pause)), worst.denominator))
+
+
+def pause_powers_of_failure(
+    *, mixture: np.ndarray, target_active: np.ndarray, interferer_active: np.ndarray, sample_rate: int
+) -> Ratio:
+    """The powers that give −40 dB: what a missing output counts for.
+
+    Raises:
+        UndefinedScore: as ``pause_leakage_db``.
+    """
+    check_lengths(mixture=mixture, target_active=target_active, interferer_active=interferer_active)
+    pause = pause_samples(
+        target_active=target_active, interferer_active=interferer_active, sample_rate=sample_rate
+    )
+    count = int(np.sum(pause))
+    if count < SHORTEST_PAUSE_S * sample_rate:
         raise UndefinedScore("less than 0.1 s in which the interferer talks and the target does not")
-    before = energy(mixture[pause])
+    before = energy(mixture[pause]) / count
     if before == 0.0:
         raise UndefinedScore("the mixture is silent in the target's pauses")
-    return reduction_db(Ratio(before, energy(estimate[pause])))
+    return Ratio(before, before * 10 ** (-WORST_DB / 10))
 
 
 def pause_samples(*, target_active: np.ndarray, interferer_active: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -43,6 +43,14 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Resolution:
+    """The smallest difference between two systems that is worth a word, and the reason."""
+
+    size: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class Metric:
     """A metric as data.
 
@@ -55,6 +63,7 @@ class Metric:
         scenarios: where it runs.
         low, high: every value lies within; None where the clip's length sets the bound.
         worst: what a failed clip gets; None where it depends on the clip (see ``failure``).
+        resolution: the smallest difference worth naming, in ``unit``, and why it is that.
         source: paper or standard.
         needs: the fields of ``Clip`` that ``compute`` takes, by keyword.
         compute: gives a number, or a Ratio that ``value_of`` turns into one.
@@ -63,6 +72,8 @@ class Metric:
         aggregation: ``mean`` of values over clips, or ``ratio`` of the sums of numerators and denominators.
         scale: what a ratio is multiplied by to give a value in ``unit``; 1 for means.
         in_db: the Ratio is one of energies, and its value an attenuation in dB.
+        quiet: what of the output it grows from, where it tells one silence from another: a ``level`` in dBFS, the
+            ``energy`` of the whole clip, or a mean ``power``; it is the value, or the Ratio's denominator.
         version: raised by every change that moves a score.
         missing: why it cannot be computed on this machine and what to do, '' where it can.
         model: SHA-256 of the model file behind it.
@@ -77,6 +88,7 @@ class Metric:
     low: float | None
     high: float | None
     worst: float | None
+    resolution: Resolution
     source: str
     needs: tuple[str, ...]
     compute: Callable[..., float | Ratio]
@@ -84,6 +96,7 @@ class Metric:
     aggregation: Literal["mean", "ratio"] = "mean"
     scale: float = 1.0
     in_db: bool = False
+    quiet: Literal["", "level", "energy", "power"] = ""
     version: int = 1
     missing: Callable[[], str] = str
     model: str = ""
@@ -112,7 +125,11 @@ class Evaluation:
 @dataclass(frozen=True)
 class Derived:
     """A figure over all clips of a metric that is not its mean. ``compute`` takes the ``takes`` column of its
-    scores that have a value (ok and failed): a sequence of values or of details."""
+    scores that have a value (ok and failed): a sequence of values or of details.
+
+    ``form`` tells how sure it can be: a ``mean`` over clips of what ``compute`` gives for each alone, the quotient
+    of summed ``energies`` in dB, or a ``median``. ``low``, ``high`` and ``resolution`` as those of a Metric.
+    """
 
     name: str
     description: str
@@ -123,6 +140,10 @@ class Derived:
     metric: str
     takes: Literal["value", "detail"]
     compute: Callable[[Any], float]
+    form: Literal["mean", "energies", "median"]
+    low: float
+    high: float
+    resolution: Resolution
 
 
 def evaluate(metric: Metric, clip: Clip) -> Evaluation:

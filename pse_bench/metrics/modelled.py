@@ -4,10 +4,13 @@ from functools import partial
 
 from pse_bench import dvector
 from pse_bench.metrics import dnsmos, recognition
-from pse_bench.metrics.metric import Metric
+from pse_bench.metrics.metric import Metric, Resolution
 
 _WITH_TARGET = ("TS1", "TS2")
 _WER_NEEDS = ("estimate", "text", "transcribe")
+
+_WORDS = Resolution(0.1, "one word in a thousand, or in ten minutes")
+_OPINION = Resolution(0.01, "the last figure that is printed in the field")
 
 _OPINIONS = {
     "sig": "speech quality",
@@ -29,6 +32,7 @@ def _opinion(name: str, model: str, figure: str) -> Metric:
         low=dnsmos.LOW,
         high=dnsmos.HIGH,
         worst=dnsmos.WORST,
+        resolution=_OPINION,
         source="Reddy et al., arXiv 2110.01763 and 2010.15258; model files of speechmos 0.0.1.1",
         needs=("estimate", "sample_rate"),
         compute=partial(dnsmos.opinion, model=model, figure=figure),
@@ -51,6 +55,7 @@ SPEAKER = (
         low=0.0,
         high=1.0,
         worst=0.0,
+        resolution=Resolution(0.001, "the last figure that is printed in the field"),
         source="Wan et al., arXiv 1710.10467; network of resemblyzer 0.1.4",
         needs=("estimate", "enrollment", "sample_rate"),
         compute=dvector.speaker_similarity,
@@ -73,6 +78,7 @@ RECOGNITION = (
         low=0.0,
         high=200.0,
         worst=200.0,
+        resolution=_WORDS,
         source=f"jiwer; normaliser {recognition.NORMALISER}",
         needs=_WER_NEEDS,
         compute=recognition.wer,
@@ -90,6 +96,7 @@ RECOGNITION = (
         low=0.0,
         high=100.0,
         worst=100.0,
+        resolution=_WORDS,
         source="as wer",
         needs=_WER_NEEDS,
         compute=recognition.deletions,
@@ -107,6 +114,7 @@ RECOGNITION = (
         low=0.0,
         high=200.0,
         worst=200.0,
+        resolution=_WORDS,
         source="as wer",
         needs=_WER_NEEDS,
         compute=recognition.insertions,
@@ -124,6 +132,7 @@ RECOGNITION = (
         low=0.0,
         high=100.0,
         worst=100.0,
+        resolution=_WORDS,
         source="as wer",
         needs=_WER_NEEDS,
         compute=recognition.substitutions,
@@ -141,6 +150,7 @@ RECOGNITION = (
         low=0.0,
         high=300.0,
         worst=300.0,
+        resolution=_WORDS,
         source="own",
         needs=("estimate", "mixture", "transcribe", "sample_rate"),
         compute=recognition.leaked_words,

@@ -12,11 +12,12 @@ import pytest
 import soundfile
 from scoring import tiny
 
-from pse_bench import audio, files, metrics, score, submission, tables
+from pse_bench import audio, files, metrics, score, submission
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Outcome, Processes, Serial
 from pse_bench.records import Mixture, Score
+from pse_bench.results import Result, check_comparable
 
 Submitted = Callable[[str], Path]
 
@@ -109,7 +110,7 @@ def test_the_reference_can_be_chosen_and_is_recorded(
     ]
     assert recorded == ["early", "reverberant"]
     with pytest.raises(InputError, match="reference"):
-        tables.check_comparable([tables.Result.open(tmp_path / name) for name in ("early", "late")])
+        check_comparable([Result.open(tmp_path / name) for name in ("early", "late")])
 
 
 # ---- what is written
@@ -509,7 +510,7 @@ def test_a_result_is_not_replaced_unasked(dataset: Dataset, submitted: Submitted
     assert (out / "scores.csv").read_bytes() == before
     score.score(dataset, submitted("silence"), out, executor=Serial(), names=["tsos"], force=True)
     assert not (out / "summary.csv").exists(), "the old summary does not outlive its scores"
-    assert tables.Result.open(out).summaries[0].value == 100.0
+    assert Result.open(out).summaries[0].value == 100.0
 
 
 @pytest.mark.parametrize("force", [False, True])

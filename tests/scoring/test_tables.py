@@ -18,7 +18,9 @@ from scoring import tiny
 from pse_bench import files, metrics, tables
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.records import Mixture, Score
+from pse_bench.records import Mixture, Score, Summary
+from pse_bench.results import Result, check_comparable
+from pse_bench.summaries import summarise
 
 BLANK = Mixture(
     mixture_id="",
@@ -82,8 +84,13 @@ def result(folder: Path, rows: Iterable[Row], scenario: str = "TS1", **about: An
         )
     files.write_table(folder / "mixtures.csv", Mixture, mixtures.values())
     files.write_table(folder / "scores.csv", Score, scores)
-    files.write_json(folder / "result.json", ABOUT | about)
+    files.write_json(folder / "result.json", ABOUT | hashes_of(folder) | about)
     return folder
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """What result.json says of the tables beside it."""
+    return {f"{name}_sha256": files.sha256(folder / f"{name}.csv") for name in ("scores", "mixtures")}
 
 
 def means(values: Iterable[float], speakers: Iterable[str], metric: str = "si_sdr") -> list[Row]:
@@ -113,7 +120,7 @@ def test_aggregates_are_those_of_a_data_frame(tmp_path: Path) -> None:
         ratio = None if status == "undefined" else 100 * flagged / total
         rows.append((speaker, "tsos", ratio, status, detail))
     folder = result(tmp_path / "r", rows)
-    summary = {row.metric: row for row in tables.summarise(folder)}
+    summary = {row.metric: row for row in summarise(folder)}
 
     frame = pandas.read_csv(folder / "scores.csv")
     frame = frame[frame.status != "undefined"]
@@ -127,7 +134,7 @@ def test_aggregates_are_those_of_a_data_frame(tmp_path: Path) -> None:
     assert summary["tsos"].aggregation == "ratio of sums over clips"
     assert summary["si_sdr"].aggregation == "mean over clips"
     assert (summary["tsos"].unit, summary["tsos"].higher_is_better) == ("%", False)
-    assert files.read_table(folder / "summary.csv", tables.Summary) == list(summary.values())
+    assert files.read_table(folder / "summary.csv", Summary) == list(summary.values())
 
 
 def test_figures_beside_the_mean_of_leakage(tmp_path: Path) -> None:
@@ -138,7 +145,7 @@ def test_figures_beside_the_mean_of_leakage(tmp_path: Path) -> None:
         for k, (value, (before, after)) in enumerate(zip(values, energies, strict=True))
     ]
     rows.append(("p9", "leakage_reduction_db", None, "undefined", "the mixture is silent"))
-    summary = {row.metric: row for row in tables.summarise(result(tmp_path / "r", rows, "TS3"))}
+    summary = {row.metric: row for row in summarise(result(tmp_path / "r", rows, "TS3"))}
     assert summary["leakage_reduction_db"].value == pytest.approx(140 / 3)
     assert summary["leakage_reduction_pooled_db"].value == pytest.approx(10 * np.log10(14 / 1.04))
     assert summary["leakage_reduction_median_db"].value == 20.0
@@ -152,16 +159,16 @@ def test_failed_counts_and_undefined_does_not(tmp_path: Path) -> None:
         ("b", "si_sdr", -50.0, "failed", "the estimate is silent"),
         ("c", "si_sdr", None, "undefined", "the reference is silent"),
     ]
-    (row,) = tables.summarise(result(tmp_path / "r", rows))
+    (row,) = summarise(result(tmp_path / "r", rows))
     assert (row.value, row.scored, row.expected) == (-20.0, 1, 3)
 
 
 def test_a_metric_that_is_undefined_everywhere_has_no_value(tmp_path: Path) -> None:
     rows = [("a", "leakage_reduction_db", None, "undefined", "silent")] * 2
     folder = result(tmp_path / "r", rows, "TS3")
-    for row in tables.summarise(folder):
+    for row in summarise(folder):
         assert (row.value, row.ci_low, row.ci_high, row.scored, row.expected) == (None, None, None, 0, 2)
-    assert "undefined 0/2" in tables.markdown([tables.Result.open(folder)])
+    assert "undefined 0/2" in tables.markdown([Result.open(folder)])
 
 
 # ---- intervals
@@ -169,7 +176,7 @@ def test_a_metric_that_is_undefined_everywhere_has_no_value(tmp_path: Path) -> N
 
 def test_the_interval_is_that_of_scipy_when_each_speaker_has_one_clip(tmp_path: Path) -> None:
     values = np.random.default_rng(5).gamma(2.0, 5.0, size=40)
-    (row,) = tables.summarise(result(tmp_path / "r", means(values, [f"p{k}" for k in range(40)])))
+    (row,) = summarise(result(tmp_path / "r", means(values, [f"p{k}" for k in range(40)])))
     twin = scipy.stats.bootstrap(
         (values,), np.mean, n_resamples=9999, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval
@@ -194,7 +201,7 @@ def test_the_interval_is_clustered_by_speaker(tmp_path: Path) -> None:
     speakers = [f"p{k}" for k, group in enumerate(groups) for _ in group]
     order = chance.permutation(len(speakers))
     values = np.concatenate(groups)[order]
-    (row,) = tables.summarise(result(tmp_path / "r", means(values, np.array(speakers)[order])))
+    (row,) = summarise(result(tmp_path / "r", means(values, np.array(speakers)[order])))
     low, high = clustered(groups, lambda clips: float(np.mean(clips)))
     assert row.ci_low == pytest.approx(low, abs=0.08 * (high - low))
     assert row.ci_high == pytest.approx(high, abs=0.08 * (high - low))
@@ -210,7 +217,7 @@ def test_the_interval_of_a_ratio(tmp_path: Path) -> None:
         totals = chance.integers(20, 300, size=chance.integers(1, 6))
         groups.append([(int(chance.binomial(total, rate)), int(total)) for total in totals])
     rows = [(f"p{k}", "tsos", 100 * a / b, "ok", f"{a}/{b}") for k, group in enumerate(groups) for a, b in group]
-    (row,) = tables.summarise(result(tmp_path / "r", rows))
+    (row,) = summarise(result(tmp_path / "r", rows))
 
     def pooled(clips: list[tuple[int, int]]) -> float:
         return 100 * sum(a for a, _ in clips) / sum(b for _, b in clips)
@@ -229,7 +236,7 @@ def test_the_interval_of_a_median(tmp_path: Path) -> None:
         for k, group in enumerate(groups)
         for v in map(float, group)
     ]
-    summary = {row.metric: row for row in tables.summarise(result(tmp_path / "r", rows, "TS3"))}
+    summary = {row.metric: row for row in summarise(result(tmp_path / "r", rows, "TS3"))}
     row = summary["leakage_reduction_median_db"]
     low, high = clustered(groups, lambda clips: float(np.median(clips)))
     assert row.ci_low == pytest.approx(low, abs=0.15 * (high - low))
@@ -240,9 +247,9 @@ def test_the_interval_is_the_same_every_time_and_in_any_order(tmp_path: Path) ->
     values = np.random.default_rng(9).normal(size=20)
     speakers = [f"p{k % 5}" for k in range(20)]
     rows = means(values, speakers)
-    first = tables.summarise(result(tmp_path / "a", rows))
-    again = tables.summarise(tmp_path / "a")
-    turned = tables.summarise(result(tmp_path / "b", rows[::-1]))
+    first = summarise(result(tmp_path / "a", rows))
+    again = summarise(tmp_path / "a")
+    turned = summarise(result(tmp_path / "b", rows[::-1]))
     assert first == again
     for one, other in zip(first, turned, strict=True):
         assert other.value == pytest.approx(one.value, rel=1e-12)
@@ -252,18 +259,18 @@ def test_the_interval_is_the_same_every_time_and_in_any_order(tmp_path: Path) ->
 def test_one_speaker_has_no_interval(tmp_path: Path) -> None:
     rows = means([1, 2, 3], ["p"] * 3)
     rows += [("p", "tsos", 50.0, "ok", "1/2")] * 3
-    for row in tables.summarise(result(tmp_path / "r", rows)):
+    for row in summarise(result(tmp_path / "r", rows)):
         assert row.value is not None
         assert (row.ci_low, row.ci_high) == (None, None)
     leaks = [("p", "leakage_reduction_db", 3.0, "ok", "2.0/1.0")] * 3
-    for row in tables.summarise(result(tmp_path / "s", leaks, "TS3")):
+    for row in summarise(result(tmp_path / "s", leaks, "TS3")):
         assert (row.ci_low, row.ci_high) == (None, None)
 
 
 def test_a_speaker_whose_clips_are_all_undefined_is_not_counted(tmp_path: Path) -> None:
     rows = means([1, 2, 3], ["p"] * 3)
     rows.append(("q", "si_sdr", None, "undefined", "why"))
-    (row,) = tables.summarise(result(tmp_path / "r", rows))
+    (row,) = summarise(result(tmp_path / "r", rows))
     assert (row.value, row.ci_low, row.ci_high) == (2.0, None, None)
 
 
@@ -306,7 +313,7 @@ def test_damaged_scores_are_refused_in_one_line(tmp_path: Path, change: Any, wor
     folder = result(tmp_path / "r", [(f"p{k}", "tsos", 50.0, "ok", "1/2") for k in range(3)])
     scores_with(folder, change)
     with pytest.raises(InputError, match=re.escape(words)) as caught:
-        tables.summarise(folder)
+        summarise(folder)
     assert "\n" not in str(caught.value)
     assert not (folder / "summary.csv").exists()
 
@@ -326,7 +333,7 @@ def test_damaged_scores_are_refused_in_one_line(tmp_path: Path, change: Any, wor
 def test_a_damaged_result_is_refused_in_one_line(tmp_path: Path, about: dict[str, Any], words: str) -> None:
     folder = result(tmp_path / "r", means([1], ["p"]), **about)
     with pytest.raises(InputError, match=re.escape(words)):
-        tables.Result.open(folder)
+        Result.open(folder)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null"])
@@ -334,19 +341,19 @@ def test_a_result_that_is_not_json(tmp_path: Path, text: str) -> None:
     folder = result(tmp_path / "r", means([1], ["p"]))
     (folder / "result.json").write_text(text)
     with pytest.raises(InputError, match=r"result\.json: not "):
-        tables.Result.open(folder)
+        Result.open(folder)
 
 
 def test_no_result(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no result here \(result\.json is missing\)"):
-        tables.Result.open(tmp_path)
+        Result.open(tmp_path)
 
 
 def test_a_missing_summary_is_made_again(tmp_path: Path) -> None:
     folder = result(tmp_path / "r", means([1, 2], ["p", "q"]))
-    rows = tables.summarise(folder)
+    rows = summarise(folder)
     (folder / "summary.csv").unlink()
-    assert tables.Result.open(folder).summaries == rows
+    assert Result.open(folder).summaries == rows
 
 
 # ---- side by side
@@ -362,19 +369,19 @@ def test_a_missing_summary_is_made_again(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, about: dict[str, Any], words: str) -> None:
     folders = [result(tmp_path / "a", means([1], ["p"])), result(tmp_path / "b", means([1], ["p"]), **about)]
-    opened = [tables.Result.open(folder) for folder in folders]
+    opened = [Result.open(folder) for folder in folders]
     with pytest.raises(InputError, match=words) as caught:
-        tables.check_comparable(opened)
+        check_comparable(opened)
     assert str(caught.value).startswith(str(folders[1]))
     assert str(folders[0]) in str(caught.value)
-    tables.check_comparable(opened[:1])
-    tables.check_comparable([opened[0], opened[0]])
+    check_comparable(opened[:1])
+    check_comparable([opened[0], opened[0]])
 
 
 def test_results_with_other_metrics_stand_side_by_side(tmp_path: Path) -> None:
     one = result(tmp_path / "a", means([1.04, 3.0], ["p", "p"]), system={"name": "one"})
     other = result(tmp_path / "b", [("p", "stoi", 0.5, "ok", ""), ("p", "stoi", 0.7, "ok", "")])
-    opened = [tables.Result.open(one), tables.Result.open(other)]
+    opened = [Result.open(one), Result.open(other)]
     ((title, head, lines),) = tables.grids(opened)
     assert title == "TS1: target + noise"
     assert head == ["", "one", "mine"]
@@ -386,7 +393,7 @@ def test_results_with_other_metrics_stand_side_by_side(tmp_path: Path) -> None:
 
 def test_markdown(tmp_path: Path) -> None:
     rows = [("p", "tsos", 50.0, "ok", "1/2"), ("q", "tsos", 100.0, "failed", "2/2; why")]
-    text = tables.markdown([tables.Result.open(result(tmp_path / "r", rows))])
+    text = tables.markdown([Result.open(result(tmp_path / "r", rows))])
     assert text.splitlines() == [
         "### TS1: target + noise",
         "",
@@ -400,10 +407,10 @@ def test_markdown(tmp_path: Path) -> None:
 
 def test_csv(tmp_path: Path) -> None:
     folder = result(tmp_path / "r", means([1 / 3, 2], ["p", "q"]), system={"name": 'a, "b"'})
-    opened = tables.Result.open(folder)
+    opened = Result.open(folder)
     rows = list(csv.DictReader(io.StringIO(tables.to_csv([opened, opened]))))
     assert len(rows) == 2
-    assert list(rows[0]) == ["system", *tables.Summary.model_fields]
+    assert list(rows[0]) == ["system", *Summary.model_fields]
     assert rows[0]["system"] == 'a, "b"'
     assert float(rows[0]["value"]) == opened.summaries[0].value, "all digits"
     assert rows[0]["expected"] == "2"
@@ -411,7 +418,7 @@ def test_csv(tmp_path: Path) -> None:
 
 def test_the_terminal_shows_every_figure(tmp_path: Path) -> None:
     folder = result(tmp_path / "r", means([1, 2], ["p", "p"]))
-    text = tables.terminal([tables.Result.open(folder)])
+    text = tables.terminal([Result.open(folder)])
     assert "TS1: target + noise" in text
     assert re.search(r"│ si_sdr \(dB\) ↑ │ +1\.5 │", text)
     assert text.endswith(tables.FOOT)
@@ -424,7 +431,7 @@ NAMES = ["a|b", "[bold]x[/bold]", "[/]", "[link=http://x]y", "<b>x</b>", ":smile
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_printed_as_text(tmp_path: Path, name: str) -> None:
-    opened = tables.Result.open(result(tmp_path / "r", means([1], ["p"]), system={"name": name}))
+    opened = Result.open(result(tmp_path / "r", means([1], ["p"]), system={"name": name}))
     assert name in tables.terminal([opened])
     head = tables.markdown([opened]).splitlines()[2]
     cells = re.split(r"(?<!\\)(?:\\\\)*\|", head)
@@ -438,7 +445,7 @@ def test_a_name_is_printed_as_text(tmp_path: Path, name: str) -> None:
     ("name", "shown"), [("two\nlines", "two lines"), ("a\x1b[31mred", "a [31mred"), ("\u202eabc", "abc")]
 )
 def test_a_name_cannot_break_the_table(tmp_path: Path, name: str, shown: str) -> None:
-    opened = tables.Result.open(result(tmp_path / "r", means([1], ["p"]), system={"name": name}))
+    opened = Result.open(result(tmp_path / "r", means([1], ["p"]), system={"name": name}))
     assert opened.system == shown
     for form in tables.FORMATS.values():
         assert name not in form([opened])
@@ -450,7 +457,7 @@ def test_many_systems_and_long_names_fit(tmp_path: Path) -> None:
     for number in range(6):
         name = f"a-very-long-name-of-a-system-{number}" * 2
         folder = result(tmp_path / f"r{number}", means([number, 1], ["p", "q"]), system={"name": name})
-        opened.append(tables.Result.open(folder))
+        opened.append(Result.open(folder))
     text = tables.terminal(opened)
     assert max(map(len, text.splitlines())) <= 120
     assert text.count("…") == 0, "nothing is cut away"
@@ -470,7 +477,7 @@ def test_the_summary_of_a_real_result_is_in_the_order_of_the_registry(
     shutil.copytree(tmp_path / "r", tmp_path / "s")
     about = json.loads((tmp_path / "s" / "result.json").read_text())
     assert about["dataset_fingerprint"] == dataset.description.fingerprint
-    tables.check_comparable([tables.Result.open(tmp_path / name) for name in "rs"])
+    check_comparable([Result.open(tmp_path / name) for name in "rs"])
 
 
 def test_two_results_of_one_name_are_told_apart_by_their_folders(
@@ -479,8 +486,8 @@ def test_two_results_of_one_name_are_told_apart_by_their_folders(
     results = []
     for name in ("first", "second"):
         tiny.scored(dataset, submitted("mixture"), tmp_path / name, ["si_sdr"])
-        tables.summarise(tmp_path / name)
-        results.append(tables.Result.open(tmp_path / name))
+        summarise(tmp_path / name)
+        results.append(Result.open(tmp_path / name))
     head = tables.markdown(results).splitlines()[2]
     assert "mixture (first)" in head
     assert "mixture (second)" in head

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pse_bench import audio, files, plan, render, scenario, score, tables
+from pse_bench import audio, files, plan, render, scenario, score
 from pse_bench.corpora import folder, noise
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import Dataset
 from pse_bench.executor import Serial
 from pse_bench.records import Mixture, NoiseClip, StoredFile, Summary, Utterance
+from pse_bench.summaries import summarise
 
 RATE = 16_000
 PITCH_HZ = {"anna": 210.0, "bert": 110.0, "carl": 135.0, "dora": 240.0}
@@ -128,7 +129,7 @@ def scored(
 ) -> Table:
     """The summary of a submission by scenario and metric; quick metrics unless named."""
     score.score(dataset, submission, out, executor=Serial(), names=names or QUICK, reference=reference)
-    return {(row.scenario, row.metric): row for row in tables.summarise(out)}
+    return {(row.scenario, row.metric): row for row in summarise(out)}
 
 
 def some_scenes(dataset: Dataset, out: Path, *numbers: int) -> Dataset:

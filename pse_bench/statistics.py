@@ -1,0 +1,247 @@
+"""How sure a figure is: intervals and tests where clips come in clusters, one a speaker. Pure functions on arrays.
+
+Clips of one speaker are alike, so the number of speakers decides, not that of clips. Three choices for few
+speakers (``benchmarks/coverage.py`` shows what they are worth, and where they fail):
+
+- **Spread** by leaving out one speaker at a time (jackknife), which needs no chance and does not fall short with
+  few clusters as a percentile bootstrap does. A median is not smooth enough for that; its interval is Woodruff's.
+- **Student's t** with as many degrees of freedom as there are *effective* speakers, less one: Kish's (Σw)²/Σw² of
+  the weights that speakers have in the figure, so that one who has most of the clips leaves little to be sure of.
+- **A scale without ends.** Between its bounds a figure is logit-transformed before t is applied, so the interval
+  stays inside and leans away from a near bound, as it should for a skewed figure.
+
+Tests swap two systems for whole speakers: where they do not differ, every swap is as likely as what was found. All
+figures are corrected together by the largest statistic that a swap gives, step by step. That holds the chance of
+one wrong word in the family at 5 %, as Holm's correction does, and uses that figures go together: Holm multiplies
+the smallest p, 1/128 with eight speakers, by the number of figures, so seven figures could never be told apart.
+
+Sources: Efron and Stein, Annals of Statistics 9(3), 1981 (jackknife); Woodruff, JASA 47, 1952; Kish, Survey
+Sampling, 1965; Westfall and Young, Resampling-Based Multiple Testing, 1993, and Romano and Wolf, JASA 100, 2005.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pse_bench import draws
+
+LEVEL = 0.95
+EXACT_UP_TO = 14
+"""Speakers up to which every swap is looked at; beyond, as many by chance."""
+SWAPS = 2 ** (EXACT_UP_TO - 1)
+RESAMPLES = 999
+NOTHING = 1e-12
+"""A spread that is rounding and no more, as a share of a figure's range."""
+
+Link = Callable[[np.ndarray], np.ndarray]
+"""From sums of numerators and denominators, shape (..., 2), to the figure, shape (...)."""
+Interval = tuple[float, float]
+
+
+def clusters_of(names: list[str]) -> np.ndarray:
+    """Whole numbers from 0 in the order of the names, shape (num_clips,)."""
+    return np.unique(np.array(names), return_inverse=True)[1]
+
+
+# ---- intervals of one figure
+
+
+def quotient_interval(
+    pairs: np.ndarray, clusters: np.ndarray, *, link: Link, low: float, high: float
+) -> Interval | None:
+    """Interval of a figure that is a function of two sums over clips: a mean, a share, a ratio of sums.
+
+    Args:
+        pairs: numerator and denominator of each clip, shape (num_clips, 2).
+        clusters: whose clip it is, shape (num_clips,), as ``clusters_of`` gives it.
+        link: the figure from the sums.
+        low, high: what the figure cannot leave.
+
+    Returns:
+        None with fewer than two speakers; without width where every speaker gives the same.
+    """
+    sums = _sums(pairs, clusters)
+    if len(sums) < 2:
+        return None
+    value = float(link(sums.sum(axis=0)))
+    spread = _jackknife(link(sums.sum(axis=0) - sums))
+    if spread <= NOTHING * (high - low):
+        return value, value
+    reach = _t(_effective(sums[:, 1])) * spread
+    if not low < value < high:
+        return max(low, value - reach), min(high, value + reach)
+    place = (value - low) / (high - low)
+    reach /= (high - low) * place * (1 - place)
+    ends = _expit(np.log(place / (1 - place)) + np.array([-reach, reach]))
+    return float(low + (high - low) * ends[0]), float(low + (high - low) * ends[1])
+
+
+def median_interval(values: np.ndarray, clusters: np.ndarray) -> Interval | None:
+    """Woodruff's interval of a median: the share of clips below it has an interval, which the sorted values map to
+    one of the median.
+
+    Args:
+        values: of each clip, shape (num_clips,).
+        clusters: whose clip it is, shape (num_clips,).
+    """
+    middle = np.median(values)
+    counts = _sums(np.stack([(values < middle) + 0.5 * (values == middle), np.ones(len(values))], -1), clusters)
+    if len(counts) < 2:
+        return None
+    rest = counts.sum(axis=0) - counts
+    spread = _jackknife(rest[:, 0] / rest[:, 1])
+    # on the logit scale, whose slope at one half is 4
+    share = float(_expit(np.array(4 * _t(_effective(counts[:, 1])) * spread)))
+    ordered, number = np.sort(values), len(values)
+    first = min(int(number * (1 - share)), (number - 1) // 2)
+    return float(ordered[first]), float(ordered[number - 1 - first])
+
+
+# ---- intervals of a difference on the same clips
+
+
+def quotient_difference(
+    first: np.ndarray, second: np.ndarray, clusters: np.ndarray, *, link: Link, span: float
+) -> Interval | None:
+    """Interval of second − first, two figures over the same clips.
+
+    Args:
+        first, second: pairs of each clip, shape (num_clips, 2).
+        clusters, link: as ``quotient_interval`` has them.
+        span: the largest difference there can be.
+    """
+    one, other = _sums(first, clusters), _sums(second, clusters)
+    if len(one) < 2:
+        return None
+    value = float(link(other.sum(axis=0)) - link(one.sum(axis=0)))
+    spread = _jackknife(link(other.sum(axis=0) - other) - link(one.sum(axis=0) - one))
+    return _around(value, spread, _effective(one[:, 1] + other[:, 1]), span)
+
+
+def median_difference(
+    first: np.ndarray, second: np.ndarray, clusters: np.ndarray, *, span: float
+) -> Interval | None:
+    """Interval of the second median − the first over the same clips, its spread from resampled speakers.
+
+    Args:
+        first, second: values of each clip, shape (num_clips,).
+        clusters, span: as ``quotient_difference`` has them.
+    """
+    number = int(clusters.max()) + 1 if len(clusters) else 0
+    if number < 2:
+        return None
+    chance = draws.generator(0, "bootstrap", number)
+    times = chance.multinomial(number, np.full(number, 1 / number), size=RESAMPLES)[:, clusters]
+    drawn = _medians(second, times) - _medians(first, times)
+    spread = float(np.std(drawn, ddof=1)) * np.sqrt(number / (number - 1))
+    effective = _effective(np.bincount(clusters).astype(float))
+    return _around(float(np.median(second) - np.median(first)), spread, effective, span)
+
+
+# ---- tests
+
+
+def swaps(speakers: int) -> np.ndarray:
+    """For which speakers two systems are swapped: bool, shape (num_swaps, speakers). The first row swaps nothing.
+
+    Up to ``EXACT_UP_TO`` speakers these are all swaps, with one of each pair that mirror each other.
+    """
+    if speakers <= EXACT_UP_TO:
+        bits = np.arange(2 ** max(speakers - 1, 0))
+        return (bits[:, None] >> np.arange(speakers)) & 1 == 1
+    chosen = draws.generator(0, "swaps", speakers).integers(2, size=(SWAPS, speakers)) == 1
+    chosen[0] = False
+    return chosen
+
+
+def swapped_quotients(
+    first: np.ndarray, second: np.ndarray, clusters: np.ndarray, chosen: np.ndarray, *, link: Link
+) -> np.ndarray:
+    """second − first after each swap, shape (num_swaps,).
+
+    Args:
+        first, second, clusters, link: as ``quotient_difference`` has them.
+        chosen: ``swaps`` of these speakers, shape (num_swaps, speakers).
+    """
+    one, other = _sums(first, clusters), _sums(second, clusters)
+    moved = chosen.astype(float) @ (other - one)
+    return link(other.sum(axis=0) - moved) - link(one.sum(axis=0) + moved)
+
+
+def swapped_medians(first: np.ndarray, second: np.ndarray, clusters: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """second − first after each swap, shape (num_swaps,); arguments as ``swapped_quotients`` has them."""
+    found = []
+    for rows in np.array_split(chosen, len(chosen) // 512 + 1):  # or thousands of clips would fill the memory
+        swap = rows[:, clusters]
+        medians = [np.median(np.where(swap, *pair), axis=1) for pair in ((first, second), (second, first))]
+        found.append(medians[0] - medians[1])
+    return np.concatenate(found)
+
+
+def p_values(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two-sided p of each figure alone, and corrected over all of them, each of shape (num_figures,).
+
+    Args:
+        differences: of each figure after each swap, shape (num_figures, num_swaps); the first is what was found.
+    """
+    size = np.abs(differences)
+    scale = np.sqrt(np.mean(size**2, axis=1, keepdims=True))
+    size = np.divide(size, scale, out=np.zeros_like(size), where=scale > 0)
+    reached = size[:, :1] * (1 - 1e-9)
+    alone = np.mean(size >= reached, axis=1)
+    corrected = np.ones(len(size))
+    largest, before = np.zeros(size.shape[1]), []
+    order = np.argsort(size[:, 0], kind="stable")
+    for index in order:  # the largest over this figure and all that are less clear
+        largest = np.maximum(largest, size[index])
+        before.append(np.mean(largest >= reached[index]))
+    corrected[order[::-1]] = np.maximum.accumulate(before[::-1])
+    return alone, corrected
+
+
+def smallest_p(speakers: int) -> float:
+    """The smallest p that a test over so many speakers can give."""
+    return 2.0 ** -max(min(speakers, EXACT_UP_TO) - 1, 0)
+
+
+# ---- shared steps
+
+
+def _sums(pairs: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Sums of each speaker, shape (speakers, 2)."""
+    sums = np.zeros((int(clusters.max()) + 1 if len(clusters) else 0, 2))
+    np.add.at(sums, clusters, pairs)
+    return sums
+
+
+def _jackknife(left: np.ndarray) -> float:
+    """Standard error from the figures that leave out one speaker each."""
+    return float(np.sqrt((len(left) - 1) / len(left) * np.sum((left - left.mean()) ** 2)))
+
+
+def _effective(weights: np.ndarray) -> float:
+    """Kish's effective number of speakers."""
+    return float(weights.sum() ** 2 / np.sum(weights**2)) if weights.any() else 1.0
+
+
+def _t(effective: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(effective - 1, 1.0), (1 + LEVEL) / 2))
+
+
+def _expit(values: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(0.5 * values))
+
+
+def _around(value: float, spread: float, effective: float, span: float) -> Interval:
+    reach = _t(effective) * spread if spread > NOTHING * span else 0.0
+    return max(value - reach, -span), min(value + reach, span)
+
+
+def _medians(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Medians where each clip is there ``times`` times, shape (num_resamples, num_clips)."""
+    order = np.argsort(values, kind="stable")
+    ordered, up_to = values[order], np.cumsum(times[:, order], axis=1)
+    half = up_to[:, -1:] / 2
+    return (ordered[np.argmax(up_to >= half, axis=1)] + ordered[np.argmax(up_to > half, axis=1)]) / 2
