@@ -207,10 +207,11 @@ def write_table(path: Path, record: type[Record], rows: Iterable[Record]) -> Non
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(record.model_fields)
         for row in rows:
-            writer.writerow([_cell(getattr(row, name)) for name in record.model_fields])
+            writer.writerow([cell(getattr(row, name)) for name in record.model_fields])
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value as text in a table; None is empty."""
     if value is None:
         return ""
     # repr is the shortest text that reads back as the same number
