@@ -27,6 +27,7 @@ class Figure:
         form: of two sums, or a median of the numerators.
         pair_of: a score's numerator and denominator; ValueError where its detail has none.
         link: the figure from the sums of numerators and denominators, shape (..., 2).
+        compared: systems may differ by it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Figure:
     form: Literal["quotient", "median"]
     pair_of: Callable[[Score], Pair]
     link: statistics.Link
+    compared: bool = True
 
     def value(self, pairs: np.ndarray) -> float:
         """The figure over clips whose pairs have shape (num_clips, 2)."""
@@ -108,6 +110,7 @@ def _derived(derived: metrics.Derived) -> Figure:
         link=partial(_decibels, low=derived.low, high=derived.high)
         if derived.form == "energies"
         else partial(_scaled, scale=1.0),
+        compared=derived.compared,
     )
 
 

@@ -1,50 +1,88 @@
-"""Results side by side as text: one row a figure, one column a system."""
+"""Results, and comparisons of two, as text: for a terminal, in Markdown, as CSV."""
 
-import csv
-import io
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
 
+from pse_bench.breakdown import Part, parts
+from pse_bench.comparison import Comparison, Line
+from pse_bench.grids import Grid, as_csv, for_terminal, in_markdown, literal
 from pse_bench.records import DESCRIPTIONS, Summary
 from pse_bench.results import Result
+from pse_bench.summaries import Scores, summaries_of
 
 FEW_SPEAKERS = 10
 """Over fewer speakers an interval holds less surely, above all for what is rare or skewed."""
+FOOT = "value [95 % interval over target speakers]; scored/expected where not all are; ↑ higher is better"
+
+
+# ---- results side by side
+
+
+def grids(results: Sequence[Result], by: str | None = None) -> list[Grid]:
+    """A grid a scenario: a row a figure (and a part of the dataset, with ``by``), a column a system.
+
+    Raises InputError where ``by`` is no column to break down by.
+    """
+    columns = [_by_part(result, by) for result in results]
+    found = []
+    for label, description in DESCRIPTIONS.items():
+        rows = [{key[1:]: row for key, row in column.items() if key[0] == label} for column in columns]
+        keys = list(dict.fromkeys(key for column in rows for key in column))
+        names = list(dict.fromkeys(metric for metric, _ in keys))
+        lines = []
+        for metric, part in sorted(keys, key=lambda key: names.index(key[0])):
+            cells = [column.get((metric, part)) for column in rows]
+            first = next(row for row in cells if row)
+            lines.append([_name(first), *([part] if by else []), *map(_cell, cells)])
+        if lines:
+            counts = _counts(results[0], next(iter(rows[0].values()), None)) if not by else ""
+            parted = [f"{by} (mixtures/speakers)"] if by else []
+            found.append(Grid(f"{label}: {description}{counts}", ["", *parted, *_heads(results)], lines))
+    return found
+
+
+def _by_part(result: Result, by: str | None) -> dict[tuple[str, str, str], Summary]:
+    """Summaries by scenario, metric and part, each part named with its counts."""
+    if not by:
+        return {(row.scenario, row.metric, ""): row for row in result.summaries}
+    found = {}
+    for part, rows in _broken_down(result, by):
+        for row, mixtures, speakers in rows:
+            found[row.scenario, row.metric, f"{part.label} ({mixtures}/{speakers})"] = row
+    return found
+
+
+def _broken_down(result: Result, by: str) -> list[tuple[Part, list[tuple[Summary, int, int]]]]:
+    """Each part with its summaries, and of each the mixtures and target speakers of the scenario in that part."""
+    scores = Scores.read(result.folder)
+    mixtures = list(scores.mixtures.values())
+    found = []
+    for part in parts(mixtures, by):
+        counts = {label: part.counts(row for row in mixtures if row.scenario == label) for label in DESCRIPTIONS}
+        rows = summaries_of(scores.among(part.mixtures))
+        found.append((part, [(row, *counts[row.scenario]) for row in rows]))
+    return found
 
 
 def _cell(row: Summary | None) -> str:
     if row is None:
         return ""
-    text = "undefined" if row.value is None else f"{row.value:.{_digits(row)}f}"
+    digits = _digits(row.unit)
+    text = "undefined" if row.value is None else f"{row.value:.{digits}f}"
     if row.ci_low is not None and row.ci_high is not None:
-        text += f" [{row.ci_low:.{_digits(row)}f}, {row.ci_high:.{_digits(row)}f}]"
+        text += f" [{row.ci_low:.{digits}f}, {row.ci_high:.{digits}f}]"
     return text if row.scored == row.expected else f"{text} {row.scored}/{row.expected}"
 
 
-def _digits(row: Summary) -> int:
-    return 1 if row.unit and row.unit != "s" and not row.unit.startswith("MOS") else 2
+def _digits(unit: str) -> int:
+    return 1 if unit and unit != "s" and not unit.startswith("MOS") else 2
 
 
-def _name(row: Summary) -> str:
+def _name(row: Summary | Line) -> str:
     arrow = "↑" if row.higher_is_better else "↓"
     return f"{row.metric}{f' ({row.unit})' if row.unit else ''} {arrow}"
-
-
-def grids(results: Sequence[Result]) -> list[tuple[str, list[str], list[list[str]]]]:
-    """A grid a scenario: its title, the column heads, and the cells."""
-    found = []
-    for label, description in DESCRIPTIONS.items():
-        by_result = [{r.metric: r for r in result.summaries if r.scenario == label} for result in results]
-        names = list(dict.fromkeys(metric for rows in by_result for metric in rows))
-        if names:
-            lines = []
-            for metric in names:
-                rows = [rows.get(metric) for rows in by_result]
-                lines.append([_name(next(row for row in rows if row)), *map(_cell, rows)])
-            counts = _counts(results[0], next(iter(by_result[0].values()), None))
-            found.append((f"{label}: {description}{counts}", ["", *_heads(results)], lines))
-    return found
 
 
 def _counts(result: Result, row: Summary | None) -> str:
@@ -64,67 +102,113 @@ def _heads(results: Sequence[Result]) -> list[str]:
 
 def _foot(results: Sequence[Result]) -> str:
     speakers = [result.about["target_speakers"] for result in results if "target_speakers" in result.about]
-    if speakers and min(speakers) < FEW_SPEAKERS:
-        few = f"intervals rest on {min(speakers)} target speakers only: read them as a hint"
-        return f"{FOOT}\n{few}"
-    return FOOT
+    return "\n".join([FOOT, *_few(min(speakers, default=FEW_SPEAKERS))])
 
 
-FOOT = "value [95 % interval over target speakers]; scored/expected where not all are; ↑ higher is better"
+def _few(speakers: int) -> list[str]:
+    few = f"intervals rest on {speakers} target speakers only: read them as a hint"
+    return [few] if speakers < FEW_SPEAKERS else []
 
 
-def markdown(results: Sequence[Result]) -> str:
-    """The tables in Markdown."""
-    out = []
-    for title, head, lines in grids(results):
-        out += [f"### {title}", "", _markdown_row(map(_literal, head)), "|" + "---|" * len(head)]
-        out += [_markdown_row(line) for line in lines]
-        out.append("")
-    return "\n".join([*out, _foot(results)])
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _literal(name: str) -> str:
-    """A system's name as Markdown that shows it as it is."""
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", name)
-
-
-def to_csv(results: Sequence[Result]) -> str:
-    """The summaries of all results, one row a cell."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["system", *Summary.model_fields])
-    for result in results:
-        for row in result.summaries:
-            values = row.model_dump().values()
-            writer.writerow([result.system, *("" if value is None else value for value in values)])
-    return stream.getvalue().rstrip("\n")
-
-
-def terminal(results: Sequence[Result], width: int | None = None) -> str:
+def terminal(results: Sequence[Result], width: int | None = None, by: str | None = None) -> str:
     """The tables for a terminal."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    stream = io.StringIO()
-    console = Console(file=stream, width=width or 120, color_system=None)
-    for title, head, lines in grids(results):
-        console.print(Text(title))  # as the table's own title it would be broken to the table's width
-        table = Table()
-        for number, name in enumerate(head):
-            table.add_column(Text(name), justify="left" if number == 0 else "right", overflow="fold")
-        for line in lines:
-            table.add_row(*map(Text, line))
-        console.print(table)
-    return stream.getvalue() + _foot(results)
+    return f"{for_terminal(grids(results, by), width)}{_foot(results)}"
 
 
-FORMATS: dict[str, Callable[[Sequence[Result]], str]] = {
-    "terminal": terminal,
-    "markdown": markdown,
-    "csv": to_csv,
+def markdown(results: Sequence[Result], by: str | None = None) -> str:
+    """The tables in Markdown."""
+    return f"{in_markdown(grids(results, by))}\n{_foot(results)}"
+
+
+def to_csv(results: Sequence[Result], by: str | None = None) -> str:
+    """The summaries of all results, one row a cell."""
+    head = ["system", *(["part", "mixtures", "target_speakers"] if by else []), *Summary.model_fields]
+    rows: list[list[Any]] = []
+    for result in results:
+        if by:
+            for part, found in _broken_down(result, by):
+                rows += [
+                    [result.system, part.label, *counts, *row.model_dump().values()] for row, *counts in found
+                ]
+        else:
+            rows += [[result.system, *row.model_dump().values()] for row in result.summaries]
+    return as_csv(head, rows)
+
+
+FORMATS: dict[str, Callable[..., str]] = {"terminal": terminal, "markdown": markdown, "csv": to_csv}
+
+
+# ---- two results compared
+
+
+def comparison_grids(comparison: Comparison, by: str | None = None) -> list[Grid]:
+    """A grid a scenario, a row a figure (and a part of the dataset)."""
+    head = ["", *([by] if by else []), "A", "B", "B − A", "p", "corrected", "verdict"]
+    found = []
+    for label, description in DESCRIPTIONS.items():
+        lines = [
+            [_name(line), *([f"{line.part} ({line.expected}/{line.speakers})"] if by else []), *_compared(line)]
+            for line in comparison.lines
+            if line.scenario == label
+        ]
+        if lines:
+            found.append(Grid(f"{label}: {description}", head, lines))
+    return found
+
+
+def _compared(line: Line) -> list[str]:
+    digits = _digits(line.unit) + 1
+    values = ["" if value is None else f"{value:.{digits - 1}f}" for value in (line.first, line.second)]
+    difference = "" if line.difference is None else _signed(line.difference, digits)
+    if line.ci_low is not None and line.ci_high is not None:
+        difference += f" [{_signed(line.ci_low, digits)}, {_signed(line.ci_high, digits)}]"
+    if line.pairs < line.expected:
+        difference += f" {line.pairs}/{line.expected}"
+    chances = ["" if p is None else f"{p:.4f}" for p in (line.p, line.p_corrected)]
+    return [*values, difference, *chances, line.verdict]
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
+
+
+def _comparison_foot(comparison: Comparison, results: Sequence[Result]) -> str:
+    heads = _heads(results)
+    named = [f"{letter}: {head}" for letter, head in zip("AB", heads, strict=True)]
+    tested = sum(line.p is not None for line in comparison.lines)
+    return "\n".join(
+        [
+            "; ".join(named),
+            "B − A [95 % interval over target speakers], on mixtures that both have a value for (pairs/expected "
+            "where not all)",
+            f"p by swapping the systems for whole speakers; corrected: for the family of {tested} figures shown",
+            *comparison.notes,
+            *_few(comparison.speakers),
+        ]
+    )
+
+
+def compare_terminal(
+    comparison: Comparison, results: Sequence[Result], by: str | None = None, width: int | None = None
+) -> str:
+    """A comparison for a terminal."""
+    return f"{for_terminal(comparison_grids(comparison, by), width)}{_comparison_foot(comparison, results)}"
+
+
+def compare_markdown(comparison: Comparison, results: Sequence[Result], by: str | None = None) -> str:
+    """A comparison in Markdown; its foot a list, so that it keeps its lines."""
+    foot = _comparison_foot(comparison, results).splitlines()
+    return "\n".join([in_markdown(comparison_grids(comparison, by)), *(f"- {literal(line)}" for line in foot)])
+
+
+def compare_csv(comparison: Comparison, results: Sequence[Result], by: str | None = None) -> str:
+    """A comparison with all digits, one row a figure."""
+    return as_csv([field.name for field in fields(Line)], [asdict(line).values() for line in comparison.lines])
+
+
+COMPARE_FORMATS: dict[str, Callable[..., str]] = {
+    "terminal": compare_terminal,
+    "markdown": compare_markdown,
+    "csv": compare_csv,
 }

@@ -21,7 +21,7 @@ NAME = "pse_bench"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("pse_bench", "errors"),  # 0
-    ("draws", "audio", "files", "decay", "executor", "progress", "findings"),  # 1
+    ("draws", "audio", "files", "decay", "executor", "progress", "findings", "grids"),  # 1
     ("records", "activity", "journal", "decks", "archive", "dvector", "statistics"),  # still 1, on top of those
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
@@ -29,8 +29,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("plan", "dataset", "submission"),  # 5
     ("systems", "checks.*", "store"),  # 6
     ("render", "enhance", "score", "check"),  # 7: the workers, which never import each other
-    ("verify", "summaries"),  # 8
-    ("results",),  # still 8, on top of those
+    ("verify", "summaries", "breakdown"),  # 8
+    ("results",),  # still 8, each on top of those before
+    ("comparison",),
     ("tables",),
     ("cli.*",),  # 9
     ("__main__",),

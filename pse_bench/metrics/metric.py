@@ -129,6 +129,7 @@ class Derived:
 
     ``form`` tells how sure it can be: a ``mean`` over clips of what ``compute`` gives for each alone, the quotient
     of summed ``energies`` in dB, or a ``median``. ``low``, ``high`` and ``resolution`` as those of a Metric.
+    What is not ``compared`` explains another figure and is none by which systems differ.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Derived:
     low: float
     high: float
     resolution: Resolution
+    compared: bool = True
 
 
 def evaluate(metric: Metric, clip: Clip) -> Evaluation:
