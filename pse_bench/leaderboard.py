@@ -1,5 +1,6 @@
 """Leaderboards: who may be on one, in which order, and whether one is what it says."""
 
+import shutil
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,15 +53,19 @@ def add(
     _check_result(board, result, kind)
     rows = read(board) if board.exists() else []
     row = row_of(result, kind=kind, date=date or datetime.now(UTC).date().isoformat(), rtf=rtf)
-    if replace:
-        rows = [other for other in rows if other.entry.name != row.entry.name]
+    replaced = [other for other in rows if replace and other.entry.name == row.entry.name]
+    rows = [other for other in rows if other not in replaced]
     _check_place(board, row, rows)
     check_comparable([*(evidence(board, other.entry) for other in rows), result])
     keep = evidence_folder(board, row.entry)
-    files.write_text(keep / "result.json", files.read_text(folder / "result.json"))
+    with files.replacing(keep / "result.json") as part:
+        shutil.copyfile(folder / "result.json", part)
     files.write_table(keep / "summary.csv", Summary, result.summaries)
     ordered = order([*rows, row])
     write(board, ordered)
+    for other in replaced:
+        if (left := evidence_folder(board, other.entry)) != keep:
+            shutil.rmtree(left, ignore_errors=True)
     return next(placed for placed in ordered if placed.entry.name == row.entry.name)
 
 
@@ -163,7 +168,7 @@ def verify(board: Path, folders: Sequence[Path] = ()) -> list[str]:
         for name in REFERENCES
         if name not in {row.entry.system for row in rows}
     ]
-    again, evidence = [], []
+    again, kept = [], []
     for row in rows:
         try:
             behind = evidence(board, row.entry)
@@ -171,10 +176,10 @@ def verify(board: Path, folders: Sequence[Path] = ()) -> list[str]:
             found.append(str(error))
             again.append(row)
             continue
-        evidence.append(behind)
+        kept.append(behind)
         again.append(_compare(board, row, behind, "what is kept of its result", found))
     try:
-        check_comparable(evidence)
+        check_comparable(kept)
     except InputError as error:
         found.append(str(error))
     for folder in folders:

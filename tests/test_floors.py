@@ -31,8 +31,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("render", "enhance", "score", "check"),  # 7: the workers, which never import each other
     ("verify", "summaries", "breakdown"),  # 8
     ("results",),  # still 8, each on top of those before
-    ("comparison",),
-    ("tables",),
+    ("comparison", "ranking"),
+    ("tables", "board"),
+    ("leaderboard", "standings"),
     ("cli.*",),  # 9
     ("__main__",),
 )

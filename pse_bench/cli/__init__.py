@@ -51,7 +51,7 @@ class Boundary(click.Group):
 @click.group(cls=Boundary, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def cli() -> None:
-    """Scenarios and scoring for causal personalized speech enhancement.
+    """Scenarios, scoring and leaderboards for causal personalized speech enhancement.
 
     \b
     TS1  target + noise                 keep the target
@@ -63,9 +63,9 @@ def cli() -> None:
 
 
 def _collect() -> None:
-    from pse_bench.cli import checking, corpora, demo, generate, results, scoring
+    from pse_bench.cli import checking, corpora, demo, generate, leaderboards, results, scoring
 
-    for module in (demo, corpora, generate, checking, scoring, results):
+    for module in (demo, corpora, generate, checking, scoring, results, leaderboards):
         for command in module.COMMANDS:
             cli.add_command(command)
 

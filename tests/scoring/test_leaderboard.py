@@ -1,0 +1,529 @@
+"""Leaderboards: who may enter, who stands where, and that a board follows from its results."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import rankdata
+from scoring import tiny
+
+from pse_bench import files, leaderboard, metrics, ranking, standings
+from pse_bench.board import read
+from pse_bench.errors import InputError
+from pse_bench.records import Mixture, Score
+
+SPEAKERS = 4
+RANKED = {
+    ("TS1", "tsos"),
+    ("TS2", "tsos"),
+    ("TS2", "wer"),
+    ("TS2", "target_loss_db"),
+    ("TS2", "pause_leakage_db"),
+    ("TS3", "leakage_reduction_db"),
+}
+
+
+def mixture(scene_id: str, label: str) -> Mixture:
+    return Mixture(
+        mixture_id=f"{scene_id}_{label}",
+        scene_id=scene_id,
+        scenario=label,
+        mixture_path=f"{label}/{scene_id}.flac",
+        reference_path="",
+        enrollment_path="",
+        target_speaker=f"p{scene_id}",
+        interferer_speaker="",
+        noise_id="",
+        sir_db=None,
+        snr_db=0,
+        sir_achieved_db=None,
+        snr_achieved_db=0,
+        rt60_s=0,
+        rt60_achieved_s=0,
+        target_distance_m=1,
+        interferer_distance_m=None,
+        num_samples=16_000,
+        sample_rate=16_000,
+        text="",
+        interferer_text="",
+        mixture_sha256="b" * 64,
+        target_gender="F",
+        interferer_gender="",
+        noise_category="",
+        room_id="",
+        overlap=None,
+        num_interferers=0,
+        enrollment_s=5,
+        enrollment_condition="clean",
+        scene_gain_db=0,
+    )
+
+
+def result(folder: Path, name: str, *, tsos=(5, 6), wer=30, leakage=10, pause=8, loss=0.5, **about: Any) -> Path:
+    """A result of four speakers that has the given figures, a little different for each speaker."""
+    folder.mkdir(parents=True)
+    figures = {
+        ("TS1", "tsos"): tsos[0],
+        ("TS2", "tsos"): tsos[1],
+        ("TS2", "wer"): wer,
+        ("TS2", "target_loss_db"): loss,
+        ("TS2", "pause_leakage_db"): pause,
+        ("TS3", "leakage_reduction_db"): leakage,
+    }
+    rows, scores = {}, []
+    for (label, metric), value in figures.items():
+        kind = metrics.ALL_METRICS[metric]
+        for number in range(SPEAKERS):
+            row = mixture(f"s{number:06d}", label)
+            rows[row.mixture_id] = row
+            own = min(max(value + 0.1 * (number - 1.5), kind.low), kind.high)
+            detail = f"{round(own * 10)}/1000" if kind.aggregation == "ratio" else ""
+            if kind.in_db:
+                detail = f"{10 ** (own / 10)!r}/1.0"
+            scores.append(
+                Score(
+                    mixture_id=row.mixture_id, scenario=label, metric=metric, value=own, status="ok", detail=detail
+                )
+            )
+    files.write_table(folder / "mixtures.csv", Mixture, rows.values())
+    files.write_table(folder / "scores.csv", Score, scores)
+    document = {
+        "schema": 1,
+        "kind": "pse-bench result",
+        "dataset": "tiny-v1",
+        "dataset_fingerprint": "a" * 64,
+        "reference": "early",
+        "complete": True,
+        "metrics": {metric: {"version": 1} for _, metric in figures},
+        "scores_sha256": files.sha256(folder / "scores.csv"),
+        "mixtures_sha256": files.sha256(folder / "mixtures.csv"),
+        "system": {
+            "name": name,
+            "version": "1",
+            "causal": True,
+            "algorithmic_latency_ms": 20.0,
+            "parameters": 810_000,
+        },
+    }
+    files.write_json(folder / "result.json", document | about)
+    return folder
+
+
+CORNERS = {
+    "mixture": {"tsos": (0, 0), "wer": 60, "leakage": 0, "pause": 0, "loss": 0},
+    "silence": {"tsos": (100, 100), "wer": 100, "leakage": 120, "pause": 120, "loss": 120},
+    "oracle-mask": {"tsos": (1, 2), "wer": 10, "leakage": 120, "pause": 25, "loss": 0.2},
+}
+Started = Callable[..., Path]
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Path:
+    """A board that has the references."""
+    path = tmp_path / "boards" / "tiny-v1.csv"
+    for name, figures in CORNERS.items():
+        leaderboard.add(path, result(tmp_path / name, name, **figures), kind="reference", date="2026-01-02")
+    return path
+
+
+def names(board: Path) -> list[str]:
+    return [row.entry.system for row in read(board)]
+
+
+# ---- order
+
+
+Figures = dict[str, float]
+FIGURES = st.fixed_dictionaries(
+    {
+        "TS1.tsos": st.floats(0, 100),
+        "TS2.tsos": st.floats(0, 100),
+        "TS2.wer": st.floats(0, 200),
+        "TS3.leakage_reduction_db": st.floats(-20, 120),
+        "TS2.pause_leakage_db": st.floats(-20, 120),
+        "TS2.target_loss_db": st.floats(0, 120),
+    }
+)
+
+
+@given(st.lists(st.integers(0, 5), min_size=1))
+def test_ranks_are_those_of_scipy(values: list[int]) -> None:
+    assert ranking.ranks(values) == list(rankdata(values))
+
+
+@given(st.lists(FIGURES, min_size=1, max_size=8), st.randoms())
+def test_places_do_not_depend_on_the_order_of_entry(rows: list[Figures], chance: Any) -> None:
+    labels = [f"s{number}" for number in range(len(rows))]
+    places = dict(zip(labels, ranking.places(rows, labels), strict=True))
+    assert sorted(place.rank for place in places.values()) == list(range(1, len(rows) + 1))
+    order = list(range(len(rows)))
+    chance.shuffle(order)
+    shuffled = ranking.places([rows[k] for k in order], [labels[k] for k in order])
+    assert {labels[k]: place for k, place in zip(order, shuffled, strict=True)} == places
+
+
+@given(st.lists(FIGURES, min_size=1, max_size=6), st.floats(0, 11.9))
+def test_doing_nothing_and_muting_never_lead_where_anybody_does_something(
+    rows: list[Figures], gain_db: float
+) -> None:
+    """Whatever else is there: nor does turning everything down, on either side of where frames are flagged."""
+    useful = {**rows[0], "TS2.target_loss_db": 1.0, "TS3.leakage_reduction_db": 5.0}
+    flagged = 0.0 if gain_db < 11 else 100.0
+    cheats = {
+        "mixture": (0.0, 60.0, 0.0, 0.0),
+        "silence": (100.0, 100.0, 120.0, 120.0),
+        "turned down": (flagged, 60.0, gain_db, gain_db),
+    }
+    everybody = [useful, *rows]
+    labels = [f"z{number}" for number in range(len(everybody))]
+    for name, (tsos, wer, leakage, loss) in cheats.items():
+        labels.append(name)
+        everybody.append(
+            {
+                "TS1.tsos": tsos,
+                "TS2.tsos": tsos,
+                "TS2.wer": wer,
+                "TS3.leakage_reduction_db": leakage,
+                "TS2.pause_leakage_db": leakage,
+                "TS2.target_loss_db": loss,
+            }
+        )
+    first = min(zip(ranking.places(everybody, labels), labels, strict=True), key=lambda pair: pair[0].rank)
+    assert first[1] not in cheats
+
+
+@given(FIGURES, FIGURES)
+def test_better_in_everything_stands_before(first: Figures, second: Figures) -> None:
+    better = {
+        "TS1.tsos": min(first["TS1.tsos"], second["TS1.tsos"]),
+        "TS2.tsos": min(first["TS2.tsos"], second["TS2.tsos"]),
+        "TS2.wer": min(first["TS2.wer"], second["TS2.wer"]),
+        "TS3.leakage_reduction_db": max(first["TS3.leakage_reduction_db"], second["TS3.leakage_reduction_db"]) + 1,
+        "TS2.pause_leakage_db": max(first["TS2.pause_leakage_db"], second["TS2.pause_leakage_db"]),
+        "TS2.target_loss_db": min(first["TS2.target_loss_db"], second["TS2.target_loss_db"]),
+    }
+    places = ranking.places([first, better, second], ["a", "b", "c"])
+    assert places[1].rank == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=10))
+def test_the_front_is_that_of_brute_force(points: list[tuple[int, int]]) -> None:
+    rows = [{"TS2.tsos": tsos, "TS3.leakage_reduction_db": leakage} for tsos, leakage in points]
+    expected = []
+    for tsos, leakage in points:
+        beaten = [(a < tsos and b >= leakage) or (a <= tsos and b > leakage) for a, b in points]
+        expected.append(not any(beaten))
+    assert ranking.on_front(rows) == expected
+
+
+# ---- entering
+
+
+def test_a_board_fills_in_order(board: Path, tmp_path: Path) -> None:
+    assert names(board) == ["oracle-mask", "mixture", "silence"]
+    leaderboard.add(board, result(tmp_path / "good", "good", tsos=(4, 5), leakage=15), kind="baseline", rtf=0.02)
+    leaderboard.add(board, result(tmp_path / "leaky", "leaky", tsos=(2, 3), leakage=9, pause=7))
+    leaderboard.add(board, result(tmp_path / "worse", "worse", tsos=(9, 9), leakage=8, pause=6))
+    leaderboard.add(board, result(tmp_path / "control", "good (wrong enrollment)", tsos=(50, 50), leakage=9))
+    rows = {row.entry.system: row for row in read(board)}
+    assert names(board) == [
+        "oracle-mask",
+        "good",
+        "good (wrong enrollment)",
+        "leaky",
+        "worse",
+        "mixture",
+        "silence",
+    ]
+    assert [row.entry.rank for row in read(board)] == [1, 2, None, 3, 4, 5, 6]
+    assert [name for name, row in rows.items() if row.entry.pareto] == ["oracle-mask", "good", "leaky", "mixture"]
+    assert {name: row.entry.kind for name, row in rows.items()} == {
+        "oracle-mask": "reference",
+        "mixture": "reference",
+        "silence": "reference",
+        "good": "baseline",
+        "good (wrong enrollment)": "control",
+        "leaky": "submission",
+        "worse": "submission",
+    }
+    good = rows["good"].entry
+    assert (good.version, good.causal, good.latency_ms, good.parameters, good.rtf) == (
+        "1",
+        True,
+        20,
+        810_000,
+        0.02,
+    )
+    assert rows["good"].cells["TS3.leakage_reduction_db"] == 15
+    low, high = (rows["good"].cells[f"TS2.wer_{end}"] for end in ("low", "high"))
+    assert low < rows["good"].cells["TS2.wer"] < high
+    assert leaderboard.verify(board) == []
+
+
+def test_the_file_has_the_columns_of_the_contract(board: Path) -> None:
+    with board.open() as stream:
+        head, *lines = list(csv.reader(stream))
+    assert head[:10] == [
+        "system",
+        "version",
+        "kind",
+        "date",
+        "causal",
+        "latency_ms",
+        "parameters",
+        "rtf",
+        "dataset_fingerprint",
+        "result_sha256",
+    ]
+    assert {f"{label}.{metric}" for label, metric in RANKED} <= set(head)
+    assert head.index("TS2.wer_low") == head.index("TS2.wer") + 1 == head.index("TS2.wer_high") - 1
+    assert len(lines) == 3
+
+
+def test_the_order_of_entry_leaves_no_trace(board: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "tiny-v1.csv"
+    for name in reversed(CORNERS):
+        leaderboard.add(other, tmp_path / name, kind="reference", date="2026-01-02")
+    assert other.read_text() == board.read_text()
+
+
+def _one_score(folder: Path) -> None:
+    path = folder / "scores.csv"
+    path.write_text(path.read_text().replace("ok", "failed", 1))
+
+
+def _one_mixture(folder: Path) -> None:
+    path = folder / "mixtures.csv"
+    path.write_text(path.read_text().replace("ps000001", "ps000002"))
+
+
+REFUSED: dict[str, tuple[dict[str, Any], Callable[[Path], None] | None, str]] = {
+    "partial": ({"complete": False}, None, "partial, some estimates are missing or unusable"),
+    "another dataset": (
+        {"dataset": "tiny-v2"},
+        None,
+        "scored on tiny-v2, the board is of tiny-v1; give tiny-v2.csv",
+    ),
+    "another fingerprint": ({"dataset_fingerprint": "c" * 64}, None, "dataset fingerprint cccccccccccc"),
+    "another reference": ({"reference": "reverberant"}, None, "reference reverberant"),
+    "another metric": (
+        {"metrics": {"tsos": {"version": 2}}},
+        None,
+        "tsos of another version than in",
+    ),
+    "another recogniser": (
+        {"metrics": {"wer": {"version": 1, "model": "x"}}},
+        None,
+        "wer of another version than in",
+    ),
+    "a changed score": ({}, _one_score, "scores.csv: missing or changed since it was scored"),
+    "a changed mixture": ({}, _one_mixture, "mixtures.csv: missing or changed since it was scored"),
+    "no scores": ({}, lambda folder: (folder / "scores.csv").unlink(), "scores.csv: missing or changed"),
+    "a formula": ({"system": {"name": "=1+1"}}, None, "begins as a formula does; rename it"),
+    "a reference's name": ({"system": {"name": "silence"}}, None, "'silence' as submission; the references are"),
+}
+
+
+@pytest.mark.parametrize(("about", "damage", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_may_not_enter(
+    board: Path, tmp_path: Path, about: dict[str, Any], damage: Callable[[Path], None] | None, words: str
+) -> None:
+    folder = result(tmp_path / "new", "new", **about)
+    if damage:
+        damage(folder)
+    before = {path: path.read_bytes() for path in board.parent.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=re.escape(words)):
+        leaderboard.add(board, folder)
+    assert {path: path.read_bytes() for path in board.parent.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("column", sorted(RANKED))
+def test_a_result_without_a_ranked_figure(board: Path, tmp_path: Path, column: tuple[str, str]) -> None:
+    folder = result(tmp_path / "new", "new")
+    scores = files.read_table(folder / "scores.csv", Score)
+    files.write_table(
+        folder / "scores.csv", Score, [row for row in scores if (row.scenario, row.metric) != column]
+    )
+    document = json.loads((folder / "result.json").read_text())
+    document["scores_sha256"] = files.sha256(folder / "scores.csv")
+    files.write_json(folder / "result.json", document)
+    with pytest.raises(InputError, match=rf"no {'.'.join(column)}, which is ranked; score again"):
+        leaderboard.add(board, folder)
+
+
+def test_an_undefined_figure(board: Path, tmp_path: Path) -> None:
+    folder = result(tmp_path / "new", "new")
+    scores = [
+        row.model_copy(update={"status": "undefined", "value": None, "detail": "no words"})
+        if row.metric == "wer"
+        else row
+        for row in files.read_table(folder / "scores.csv", Score)
+    ]
+    files.write_table(folder / "scores.csv", Score, scores)
+    document = json.loads((folder / "result.json").read_text())
+    document["scores_sha256"] = files.sha256(folder / "scores.csv")
+    files.write_json(folder / "result.json", document)
+    with pytest.raises(InputError, match=r"TS2.wer is undefined, so it cannot be ranked"):
+        leaderboard.add(board, folder)
+
+
+def test_references_come_first(tmp_path: Path) -> None:
+    board = tmp_path / "tiny-v1.csv"
+    leaderboard.add(board, result(tmp_path / "m", "mixture", **CORNERS["mixture"]), kind="reference")
+    with pytest.raises(InputError, match=r"silence, oracle-mask not there yet; enhance, score and add"):
+        leaderboard.add(board, result(tmp_path / "new", "new"))
+    with pytest.raises(InputError, match=r"'new' as reference; the references are"):
+        leaderboard.add(board, tmp_path / "new", kind="reference")
+
+
+def test_a_row_is_replaced_only_when_asked(board: Path, tmp_path: Path) -> None:
+    leaderboard.add(board, result(tmp_path / "one", "mine"))
+    again = result(tmp_path / "two", "mine", tsos=(3, 3))
+    with pytest.raises(InputError, match=r"mine 1 is there already; give the system another version"):
+        leaderboard.add(board, again)
+    leaderboard.add(board, again, replace=True)
+    assert names(board).count("mine") == 1
+    assert len(list((board.parent / "tiny-v1" / "results").iterdir())) == 4
+    assert leaderboard.verify(board, [again]) == []
+
+
+# ---- verifying
+
+
+def edited(board: Path, change: Callable[[list[dict[str, str]]], Iterable[dict[str, str]]]) -> None:
+    with board.open() as stream:
+        rows = list(csv.DictReader(stream))
+    head = list(rows[0])
+    with board.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, head, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(change(rows))
+
+
+def _set(column: str, value: str, row: int = 0) -> Callable[[list[dict[str, str]]], list[dict[str, str]]]:
+    def change(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        rows[row][column] = value
+        return rows
+
+    return change
+
+
+EDITS = {
+    "a figure": (_set("TS2.tsos", "0.5"), "oracle-mask 1: TS2.tsos 0.5, but 2.0 in what is kept of its result"),
+    "a bound": (_set("TS2.wer_high", "10.01"), "TS2.wer_high 10.01, but "),
+    "a rank": (_set("rank", "2"), "ranks or order are not those of its figures"),
+    "a mean rank": (_set("mean_rank", "1.0", 1), "ranks or order are not those of its figures"),
+    "the front": (_set("pareto", "True", 2), "ranks or order are not those of its figures"),
+    "a hash": (_set("result_sha256", "d" * 64), "result.json: missing or changed since oracle-mask 1 was added"),
+    "a fingerprint": (_set("dataset_fingerprint", "d" * 64), "dataset_fingerprint dddd"),
+    "latency": (_set("latency_ms", "1.0"), "latency_ms 1.0, but 20.0"),
+    "the order": (lambda rows: rows[::-1], "ranks or order are not those of its figures"),
+    "a row less": (lambda rows: rows[1:], "oracle-mask is missing; every board has the references"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), EDITS.values(), ids=EDITS)
+def test_an_edited_board_is_found_out(board: Path, change: Callable, words: str) -> None:
+    assert leaderboard.verify(board) == []
+    edited(board, change)
+    assert any(words in line for line in leaderboard.verify(board)), leaderboard.verify(board)
+
+
+def test_edits_of_board_and_summary_together_are_found_with_the_result(board: Path, tmp_path: Path) -> None:
+    edited(board, _set("TS2.tsos", "1.5"))
+    (summary,) = (board.parent / "tiny-v1" / "results").glob("oracle*/summary.csv")
+    summary.write_text(summary.read_text().replace("TS2,tsos,2.0,", "TS2,tsos,1.5,"))
+    assert leaderboard.verify(board) == []
+    (line,) = leaderboard.verify(board, [tmp_path / "oracle-mask"])
+    assert "TS2.tsos 1.5, but 2.0 in" in line
+    (line,) = leaderboard.verify(board, [result(tmp_path / "new", "new")])
+    assert "no row of" in line
+
+
+BROKEN = {
+    "empty": ("", "expected the columns system, version"),
+    "a column less": ("system,version\n", "expected the columns system, version"),
+    "binary": ("\0\0", "expected the columns system, version"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_board_is_one_line(board: Path, text: str, words: str) -> None:
+    board.write_text(text)
+    with pytest.raises(InputError, match=re.escape(words)):
+        read(board)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace("TS2.wer_low", "TS4.wer_low"), "unknown column 'TS4.wer_low'"),
+        (lambda text: text.replace("\noracle-mask,", "\noracle-mask,,"), ":2: "),
+        (lambda text: text.replace(",20.0,", ",soon,", 1), ":2: latency_ms: "),
+        (lambda text: text + text.splitlines()[-1] + "\n", "silence 1 is there twice; keep one"),
+        (lambda text: text.replace("2026-01-02", "tomorrow", 1), ":2: date: "),
+        (lambda text: re.sub(r"(120\.0,)+", "nan,", text, count=1), ":2: "),
+    ],
+)
+def test_a_broken_line_is_named(board: Path, change: Callable[[str], str], words: str) -> None:
+    board.write_text(change(board.read_text()))
+    with pytest.raises(InputError, match=re.escape(words)):
+        read(board)
+
+
+# ---- the command
+
+
+def test_the_command_from_results_to_a_printed_board(tmp_path: Path) -> None:
+    board = tmp_path / "tiny-v1.csv"
+    folders = [result(tmp_path / name, name, **figures) for name, figures in CORNERS.items()]
+    done = tiny.pse_bench("leaderboard", "add", board, *folders, "--kind", "reference", "--date", "2026-01-02")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{board}: oracle-mask 1: rank 1, mean rank 1.4"
+    mine = result(tmp_path / "x", "mine | <b>")
+    assert tiny.pse_bench("leaderboard", "add", board, mine).returncode == 0
+    shown = tiny.pse_bench("leaderboard", "show", board)
+    assert shown.returncode == 0
+    order = [line.split("│")[2].strip() for line in shown.stdout.splitlines() if line.startswith("│")]
+    assert [name.split()[0] for name in order if name] == ["oracle-mask", "mine", "mixture", "silence"]
+    sorted_ = tiny.pse_bench("leaderboard", "show", board, "--sort", "TS2.tsos", "--format", "csv")
+    assert [line.split(",")[0] for line in sorted_.stdout.splitlines()[1:]] == [
+        "mixture",
+        "oracle-mask",
+        "mine | <b>",
+        "silence",
+    ]
+    marked = tiny.pse_bench("leaderboard", "show", board, "--format", "markdown", "--sort", "system")
+    assert r"| mine \| \<b\> 1 | submission |" in marked.stdout
+    assert tiny.pse_bench("leaderboard", "verify", board, *folders, mine).stdout == (
+        f"{board}: all rows follow from their results, 4 of them from their scores\n"
+    )
+    edited(board, _set("TS1.tsos", "0"))
+    bad = tiny.pse_bench("leaderboard", "verify", board)
+    assert (bad.returncode, bad.stdout) == (1, "")
+    assert "TS1.tsos 0.0, but 1.0 in" in bad.stderr
+    again = tiny.pse_bench("leaderboard", "verify", board, "--json")
+    assert json.loads(again.stdout)["problems"]
+    assert again.returncode == 1
+    wrong = tiny.pse_bench("leaderboard", "show", board, "--sort", "TS2.quality")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert "no column 'TS2.quality'; there are system, version" in wrong.stderr
+
+
+def test_sorting_puts_the_better_end_first(board: Path) -> None:
+    rows = read(board)
+    by_leakage = [row.entry.system for row in standings.by_column(rows, "TS3.leakage_reduction_db")]
+    assert by_leakage[-1] == "mixture"
+    assert [row.entry.system for row in standings.by_column(rows, "TS2.wer")] == [
+        "oracle-mask",
+        "mixture",
+        "silence",
+    ]
+    without = [*rows, rows[0].__class__(rows[0].entry, {})]
+    assert standings.by_column(without, "TS2.wer")[-1].cells == {}
