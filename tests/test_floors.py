@@ -22,7 +22,8 @@ NAME = "pse_bench"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("pse_bench", "errors"),  # 0
     ("draws", "audio", "files", "decay", "executor", "progress", "findings"),  # 1
-    ("records", "activity", "journal", "decks", "archive", "dvector"),  # still 1, on top of those
+    ("records", "activity", "journal", "decks", "archive", "dvector", "response"),  # still 1, on top of those
+    ("engines.*",),  # still 1
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
     ("casting", "placing", "mixing", "recognisers.*"),  # 3
     ("interference",),  # 4
