@@ -4,7 +4,7 @@ Random rooms of 3-8 x 3-8 x 2.5-3.5 m with an RT60 of 0.2 to 0.6 s, one source e
 room our engine finds the absorption and makes the response; both count into its time. pyroomacoustics then gets
 that absorption for nothing and makes the same response once, with just the order that holds all images we have.
 Beside it, it gets the order that its own ``inverse_sabine`` names for the asked RT60, which is what its users do.
-Its high-pass is off: it runs backwards too, and would put sound before the direct sound. Times are the best of
+Its high-pass is off: it runs backwards too, and would put sound before the direct sound. Times are processor times, the best of
 ``--repeats``, for both alike.
 
     OMP_NUM_THREADS=1 python benchmarks/rooms.py [--rooms 50] [--seed 1] [--sources 1] [--rate 16000] [--repeats 3]
@@ -75,12 +75,12 @@ def theirs(room: SimulatedRoom, reflection: float, rate: int, order: int) -> lis
 
 
 def timed(work: Callable[[], Any], repeats: int) -> tuple[Any, float]:
-    """What the work gives, and the seconds it takes at best."""
+    """What the work gives, and the processor seconds it takes at best: other processes do not count."""
     times = []
     for _ in range(repeats):
-        begin = time.perf_counter()
+        begin = time.process_time()
         result = work()
-        times.append(time.perf_counter() - begin)
+        times.append(time.process_time() - begin)
     return result, min(times)
 
 
