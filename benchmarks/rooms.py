@@ -4,8 +4,8 @@ Random rooms of 3-8 x 3-8 x 2.5-3.5 m with an RT60 of 0.2 to 0.6 s, one source e
 room our engine finds the absorption and makes the response; both count into its time. pyroomacoustics then gets
 that absorption for nothing and makes the same response once, with just the order that holds all images we have.
 Beside it, it gets the order that its own ``inverse_sabine`` names for the asked RT60, which is what its users do.
-Its high-pass is off: it runs backwards too, and would put sound before the direct sound. Times are processor times, the best of
-``--repeats``, for both alike.
+Its high-pass is off: it runs backwards too, and would put sound before the direct sound. Times are
+processor times, the best of ``--repeats``, for both alike.
 
     OMP_NUM_THREADS=1 python benchmarks/rooms.py [--rooms 50] [--seed 1] [--sources 1] [--rate 16000] [--repeats 3]
 
