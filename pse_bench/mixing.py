@@ -10,7 +10,7 @@ from pse_bench import activity, audio
 from pse_bench.activity import active_power, power_db
 from pse_bench.errors import InputError, RequestError
 from pse_bench.records import Enrollment, Noise, Recipe, Segment, Talker
-from pse_bench.rooms import Response, Responses
+from pse_bench.response import Response, Responses
 
 FADE_S = 0.005
 """Every clip is faded in and out over this time, so that a cut does not click."""

@@ -40,13 +40,16 @@ class Places:
         if engine == "measured":
             return self._draw_measured(name, num_interferers)
         if room.rooms is None:
-            drawn = self._room(f"s{index:06d}", name, 1, num_interferers)
+            drawn = self._room(f"s{index:06d}", name, engine, 1, num_interferers)
             places = list(range(1 + num_interferers))
         else:
             room_id = self._bank_deck.deal(lambda _: True)
             if room_id not in self._bank:
                 name_of_room = ("room", int(room_id[1:]))
-                self._bank[room_id] = self._room(room_id, name_of_room, room.places, room.places)
+                # a shared room is simulated in one way, whatever the scene that needs it first was dealt
+                simulated = [option for option in room.engine.options if option != "measured"]
+                engine = draws.choice(simulated, self._seed, *name_of_room, "room", "engine")
+                self._bank[room_id] = self._room(room_id, name_of_room, engine, room.places, room.places)
             drawn = self._bank[room_id]
             others = sorted(
                 range(room.places, 2 * room.places), key=lambda p: draws.order(self._seed, *name, "place", p)
@@ -65,7 +68,7 @@ class Places:
     # ---- simulated
 
     def _room(
-        self, room_id: str, name: tuple[draws.Name, ...], num_targets: int, num_interferers: int
+        self, room_id: str, name: tuple[draws.Name, ...], engine: str, num_targets: int, num_interferers: int
     ) -> SimulatedRoom:
         room = self._scenario.room
         asked = [self._scenario.target.distance_m] * num_targets
@@ -88,8 +91,9 @@ class Places:
             else:
                 rt60_s = room.rt60_s.draw(self._seed, *name, "room", "rt60_s")
                 return SimulatedRoom(
-                    engine="pyroomacoustics",
+                    engine=engine,
                     room_id=room_id,
+                    tail=room.tail.draw(self._seed, *name, "room", "tail"),
                     size_m=size,
                     rt60_s=rt60_s,
                     microphone_m=microphone,

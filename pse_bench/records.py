@@ -109,10 +109,14 @@ class Noise(Record):
 
 
 class SimulatedRoom(Record):
-    """A shoebox. All its sources are calibrated together, so that their mean RT60 is the asked one."""
+    """A shoebox. All its sources are calibrated together, so that their mean RT60 is the asked one.
 
-    engine: Literal["pyroomacoustics"]
+    ``tail``: images to the end, or noise from the end of the early sound on.
+    """
+
+    engine: Literal["image-source", "pyroomacoustics"]
     room_id: str
+    tail: Literal["specular", "diffuse"] = "specular"
     size_m: Position
     rt60_s: float
     microphone_m: Position

@@ -137,9 +137,13 @@ class NoiseField(Record):
 class Room(Record):
     """The room. ``rooms`` draws that many rooms once and shares them between scenes, each with ``places``
     places for the target and as many for interferers; without it every scene has a room of its own.
-    ``measured_rt60_max_s`` leaves out measured rooms that ring longer."""
+    ``measured_rt60_max_s`` leaves out measured rooms that ring longer. ``tail`` is how responses of the engine
+    image-source end: ``specular`` image sources throughout, or ``diffuse`` noise 50 ms after the direct sound."""
 
-    engine: Annotated[Quantity, _word("pyroomacoustics", "measured")] = Quantity(options=("pyroomacoustics",))
+    engine: Annotated[Quantity, _word("image-source", "pyroomacoustics", "measured")] = Quantity(
+        options=("image-source",)
+    )
+    tail: Annotated[Quantity, _word("specular", "diffuse")] = Quantity(options=("specular",))
     length_m: Positive = Quantity(low=3.0, high=8.0)
     width_m: Positive = Quantity(low=3.0, high=8.0)
     height_m: Positive = Quantity(low=2.5, high=3.5)
@@ -187,6 +191,8 @@ class Scenario(Record):
             raise ValueError("scenarios: one is named twice")
         if self.target.clip == "segment" and self.target.utterances.largest > 1:
             raise ValueError("target.utterances: several need clip: whole; a segment is cut from one utterance")
+        if "diffuse" in self.room.tail.options and "pyroomacoustics" in self.room.engine.options:
+            raise ValueError("room.tail: diffuse needs room.engine image-source; pyroomacoustics has no such tail")
         if self.shares is not None:
             if set(self.shares) != set(self.scenarios):
                 raise ValueError("shares: needs exactly the labels of scenarios")

@@ -22,7 +22,8 @@ NAME = "pse_bench"
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("pse_bench", "errors"),  # 0
     ("draws", "audio", "files", "decay", "executor", "progress", "findings", "grids"),  # 1
-    ("records", "activity", "journal", "decks", "archive", "dvector", "statistics"),  # still 1, on top of those
+    ("records", "activity", "journal", "decks", "archive", "dvector", "statistics", "response"),  # still 1
+    ("engines.*",),  # still 1, on top of those
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
     ("interference",),  # 4

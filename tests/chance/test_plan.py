@@ -661,6 +661,18 @@ def test_shared_rooms_are_the_same_for_all_their_scenes():
     assert len(targets) == len(others) == 12, "every place is used"
 
 
+def test_a_shared_room_has_an_engine_and_a_tail_of_its_own():
+    """Whichever scene needs the room first, and also where some scenes are measured."""
+    engines = {"choice": ["image-source", "pyroomacoustics", "measured"]}
+    drawn = recipes(60, rirs=[response()], room={"engine": engines, "rooms": 12, "places": 2})
+    simulated = [recipe.room for recipe in drawn if recipe.room.engine != "measured"]
+    assert {room.engine for room in simulated} == {"image-source", "pyroomacoustics"}
+    assert len({(room.room_id, room.engine) for room in simulated}) == len({room.room_id for room in simulated})
+    tails = recipes(30, room={"tail": {"choice": ["specular", "diffuse"]}})
+    assert {recipe.room.tail for recipe in tails} == {"specular", "diffuse"}
+    assert {recipe.room.engine for recipe in tails} == {"image-source"}
+
+
 def test_a_room_with_shared_places_does_not_depend_on_the_scenes_that_use_it():
     """The bank can be computed once and kept, whatever is rendered in it."""
     one = recipes(8, room={"rooms": 4})

@@ -248,7 +248,12 @@ def test_a_value_that_is_no_distribution_of_numbers_is_refused(section, key, val
         ({"interferer": {"gender": {"choice": ["same", 1]}}}, "expected one of any, same, different, found 1"),
         ({"interferer": {"gender": {"uniform": ["any", "same"]}}}, "interferer.gender: "),
         ({"enrollment": {"condition": "dirty"}}, "expected one of clean, reverberant, noisy"),
-        ({"room": {"engine": "gpuRIR"}}, "expected one of pyroomacoustics, measured"),
+        ({"room": {"engine": "gpuRIR"}}, "expected one of image-source, pyroomacoustics, measured"),
+        ({"room": {"tail": "soft"}}, "expected one of specular, diffuse"),
+        (
+            {"room": {"engine": "pyroomacoustics", "tail": "diffuse"}},
+            "room.tail: diffuse needs room.engine image-source",
+        ),
         ({"room": {"rooms": 0}}, "room.rooms: "),
         ({"room": {"rooms": True}}, "room.rooms: "),
         ({"room": {"rooms": 2.5}}, "room.rooms: "),

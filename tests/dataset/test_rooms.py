@@ -8,16 +8,21 @@ import scipy.signal
 import soundfile
 
 from pse_bench import files, rooms
+from pse_bench.engines import reference, shoebox
 from pse_bench.errors import InputError, RequestError
 from pse_bench.records import MeasuredRoom, MeasuredSource, SimulatedRoom
 
 RATE = 16000
 
 
+ENGINES = ["image-source", "pyroomacoustics"]
+with_every_engine = pytest.mark.parametrize("engine", ENGINES)
+
+
 def room_with(**changes):
     """A small room with two sources whose direct sound comes well before any reflection."""
     content = {
-        "engine": "pyroomacoustics",
+        "engine": "image-source",
         "room_id": "r",
         "size_m": (4.0, 3.5, 2.6),
         "rt60_s": 0.2,
@@ -27,7 +32,7 @@ def room_with(**changes):
     return SimulatedRoom(**{**content, **changes})
 
 
-def random_room(seed):
+def random_room(seed, **changes):
     """A room of random size, reverberation time and positions."""
     chance = np.random.default_rng(seed)
     size = chance.uniform((3.0, 3.0, 2.4), (6.0, 5.5, 3.2)).round(2)
@@ -37,6 +42,7 @@ def random_room(seed):
         rt60_s=round(chance.uniform(0.2, 0.4), 3),
         microphone_m=tuple(microphone.tolist()),
         sources_m=[tuple(source.tolist()) for source in sources],
+        **changes,
     )
 
 
@@ -62,9 +68,10 @@ def distances_m(room):
 # ---- reverberation time
 
 
+@with_every_engine
 @pytest.mark.parametrize("seed", range(8))
-def test_the_asked_reverberation_time_is_what_is_measured(seed):
-    room = random_room(seed)
+def test_the_asked_reverberation_time_is_what_is_measured(seed, engine):
+    room = random_room(seed, engine=engine)
     responses = rooms.simulate(room, RATE)
     measured = [t30_s(response.samples) for response in responses.sources]
     assert measured == pytest.approx([room.rt60_s] * 3, rel=0.10)
@@ -94,16 +101,17 @@ def test_the_asked_reverberation_time_is_what_is_measured(seed):
 )
 def test_an_impossible_reverberation_time_is_refused(changes, complaint):
     with pytest.raises(RequestError, match=complaint) as caught:
-        rooms.simulate(room_with(**changes), RATE)
+        rooms.simulate(room_with(engine="pyroomacoustics", **changes), RATE)
     assert "\n" not in str(caught.value)
 
 
 # ---- the response itself
 
 
+@with_every_engine
 @pytest.mark.parametrize("rate", [8000, 16000, 48000])
-def test_the_direct_sound_arrives_on_time(rate):
-    room = room_with()
+def test_the_direct_sound_arrives_on_time(rate, engine):
+    room = room_with(engine=engine)
     responses = rooms.simulate(room, rate)
     for response, distance_m in zip(responses.sources, distances_m(room), strict=True):
         expected = distance_m / 343 * rate
@@ -114,8 +122,9 @@ def test_the_direct_sound_arrives_on_time(rate):
             )
 
 
-def test_level_falls_with_distance():
-    room = room_with()
+@with_every_engine
+def test_level_falls_with_distance(engine):
+    room = room_with(engine=engine)
     responses = rooms.simulate(room, 48000)
     direct = [response.samples[: response.lead + response.direct + 20] for response in responses.sources]
     peaks = [np.abs(samples).max() for samples in direct]
@@ -123,8 +132,9 @@ def test_level_falls_with_distance():
     assert peaks[0] / peaks[1] == pytest.approx(far_m / near_m, rel=0.05)
 
 
-def test_early_sound_ends_50_ms_after_the_direct_sound():
-    response = rooms.simulate(room_with(), RATE).sources[0]
+@with_every_engine
+def test_early_sound_ends_50_ms_after_the_direct_sound(engine):
+    response = rooms.simulate(room_with(engine=engine), RATE).sources[0]
     early = response.early(RATE)
     assert len(early) == response.lead + response.direct + 800
     assert np.array_equal(early, response.samples[: len(early)])
@@ -135,8 +145,8 @@ def test_early_sound_ends_50_ms_after_the_direct_sound():
 def reflection(monkeypatch):
     """The pressure reflection factor of the walls that a simulation ended with."""
     used = []
-    build = rooms._build
-    monkeypatch.setattr(rooms, "_build", lambda *given: used.append(given[2]) or build(*given))
+    build = reference._build
+    monkeypatch.setattr(reference, "_build", lambda *given: used.append(given[2]) or build(*given))
     return lambda: used[-1]
 
 
@@ -167,19 +177,19 @@ def test_responses_are_those_of_the_engine(reflection):
     """
     import pyroomacoustics as pra
 
-    room = room_with()
+    room = room_with(engine="pyroomacoustics")
     pra.constants.set("rir_hpf_enable", False)
     try:
         ours = rooms.simulate(room, RATE)
         plain = plain_shoebox(room, reflection())
     finally:
         pra.constants.set("rir_hpf_enable", True)
-    for response, reference in zip(ours.sources, plain, strict=True):
+    for response, expected in zip(ours.sources, plain, strict=True):
         kept = len(response.samples) - 81  # an image is 81 samples wide; the last ones lack their neighbours
         assert kept > 0.9 * room.rt60_s * RATE
         assert response.lead == 40  # the engine's constant delay
-        error = np.abs(response.samples[:kept] - reference[:kept]).max()
-        assert error <= 1e-5 * np.abs(reference).max()
+        error = np.abs(response.samples[:kept] - expected[:kept]).max()
+        assert error <= 1e-5 * np.abs(expected).max()
 
 
 def test_responses_are_high_passed_without_delay():
@@ -187,10 +197,10 @@ def test_responses_are_high_passed_without_delay():
     from pyroomacoustics.utilities import design_highpass_filter_sos
 
     assert pra.constants.get("rir_hpf_enable")
-    filtered = rooms._build(*rooms._images(room_with(), RATE), 0.75, RATE)
+    filtered = reference._build(*reference._images(room_with(), RATE), 0.75, RATE)
     pra.constants.set("rir_hpf_enable", False)
     try:
-        plain = rooms._build(*rooms._images(room_with(), RATE), 0.75, RATE)
+        plain = reference._build(*reference._images(room_with(), RATE), 0.75, RATE)
     finally:
         pra.constants.set("rir_hpf_enable", True)
     sections = design_highpass_filter_sos(
@@ -202,8 +212,9 @@ def test_responses_are_high_passed_without_delay():
         assert abs(one.samples.sum()) < 0.1 * abs(other.samples.sum())
 
 
-def test_the_same_room_has_the_same_bits_whatever_its_name():
-    one, other = rooms.simulate(room_with(), RATE), rooms.simulate(room_with(room_id="another"), RATE)
+@with_every_engine
+def test_the_same_room_has_the_same_bits_whatever_its_name(engine):
+    one, other = (rooms.simulate(room_with(engine=engine, room_id=name), RATE) for name in ("one", "another"))
     assert_equal(one, other)
 
 
@@ -293,6 +304,8 @@ def test_a_room_from_the_bank_is_the_simulated_one(tmp_path, simulated):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"engine": "pyroomacoustics"},
+        {"tail": "diffuse"},
         {"rt60_s": 0.201},
         {"size_m": (4.0, 3.5, 2.61)},
         {"microphone_m": (1.5, 1.6, 1.21)},
@@ -305,12 +318,17 @@ def test_another_room_has_another_place_in_the_bank(changes):
 
 
 def test_rate_and_engine_version_are_part_of_the_place(monkeypatch):
-    names = {rooms.bank_name(room_with(), RATE), rooms.bank_name(room_with(), 8000)}
-    monkeypatch.setattr(rooms, "ENGINE_VERSION", rooms.ENGINE_VERSION + 1)
-    names.add(rooms.bank_name(room_with(), RATE))
+    def name(rate=RATE, engine="image-source"):
+        return rooms.bank_name(room_with(engine=engine), rate)
+
+    names = {name(), name(8000), name(engine="pyroomacoustics")}
+    monkeypatch.setattr(shoebox, "VERSION", shoebox.VERSION + 1)
+    names.add(name())
+    monkeypatch.setattr(reference, "VERSION", reference.VERSION + 1)
+    names.add(name(engine="pyroomacoustics"))
     monkeypatch.setattr(rooms, "version", lambda package: "0.0")
-    names.add(rooms.bank_name(room_with(), RATE))
-    assert len(names) == 4
+    names.add(name(engine="pyroomacoustics"))
+    assert len(names) == 6
 
 
 @pytest.mark.parametrize(
