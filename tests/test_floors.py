@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("casting", "placing", "mixing", "recognisers.*"),  # 3
     ("interference",),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("systems", "checks.*", "store"),  # 6
+    ("systems", "checks.*", "store", "benchmark"),  # 6
     ("render", "enhance", "score", "check"),  # 7: the workers, which never import each other
     ("verify", "tables"),  # 8
     ("cli.*",),  # 9

@@ -63,9 +63,9 @@ def cli() -> None:
 
 
 def _collect() -> None:
-    from pse_bench.cli import checking, corpora, demo, generate, scoring
+    from pse_bench.cli import benchmark, checking, corpora, demo, generate, scoring
 
-    for module in (demo, corpora, generate, checking, scoring):
+    for module in (demo, corpora, generate, benchmark, checking, scoring):
         for command in module.COMMANDS:
             cli.add_command(command)
 
