@@ -4,12 +4,13 @@
     python leaderboards/freeze.py libri-mini-v1 --root librispeech=DIR
 
 What stands in ``set.json`` above ``made_with``, the scenario and the manifests say what is drawn. Written are
-``plan.jsonl``, ``contents.csv``, ``noise.csv`` of a set that makes its noise, ``speakers.csv`` of the embedded set,
-and the counts, hashes and versions at the end of ``set.json``. To be run again when the scenario, the manifests or
-anything that sounds has changed; a set that is published gets another version instead.
+``plan.jsonl``, ``contents.csv``, ``noise.csv`` of a set that makes its noise, ``speakers.csv`` where targets
+interfere too, and counts, hashes and versions at the end of ``set.json``. To be run again when the scenario, the
+manifests or anything that sounds has changed; once a set is published, it gets another version instead.
 """
 
 import argparse
+import itertools
 import os
 import sys
 import tempfile
@@ -33,6 +34,9 @@ def draw(chosen: BenchmarkSet, out: Path) -> int:
     def rows(names: list[str], record: type) -> list[list]:
         return [files.read_table(chosen.manifest(name), record) for name in names]
 
+    def together(tables: list[list]) -> list:
+        return list(itertools.chain.from_iterable(tables))
+
     groups = [(rows(group.speech, Utterance), group.scenes) for group in about.groups]
     others, noise = rows(about.interferer_speech, Utterance), rows(about.noise, NoiseClip)
 
@@ -42,9 +46,9 @@ def draw(chosen: BenchmarkSet, out: Path) -> int:
             # a planner a group: everybody in it has the same number of scenes
             planner = plan.Planner(
                 drawn,
-                speech=sum(speech, []),
-                interferer_speech=sum(others, []) or None,
-                noise=sum(noise, []),
+                speech=together(speech),
+                interferer_speech=together(others) or None,
+                noise=together(noise),
                 seed=about.seed,
             )
             for note in planner.notes:

@@ -16,6 +16,7 @@ same sound (they came from WAV copies). Roles are drawn by name and seed, with a
 """
 
 import argparse
+import itertools
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -47,13 +48,9 @@ AGREEMENT_S = 0.25
 """How far the edges of the pause may lie apart between speech activity and alignment."""
 
 # A sound for every letter: enough to align a word that the dictionary lacks, in the middle of words that it has.
-LETTERS = dict(
-    zip(
-        "abcdefghijklmnopqrstuvwxyz",
-        "AE B K D EH F G HH IH JH K L M N AA P K R S T AH V W K Y Z".split(),
-        strict=True,
-    )
-)
+SOUNDS = "a:AE b:B c:K d:D e:EH f:F g:G h:HH i:IH j:JH k:K l:L m:M "
+SOUNDS += "n:N o:AA p:P q:K r:R s:S t:T u:AH v:V w:W x:K y:Y z:Z"
+LETTERS = dict(pair.split(":") for pair in SOUNDS.split())
 
 
 def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
@@ -168,8 +165,8 @@ def longest_pause(samples: np.ndarray, rate: int) -> tuple[float, float] | None:
     active = activity.speech_activity(samples, rate)
     edges = np.flatnonzero(np.diff(active.astype(np.int8))) + 1
     pauses = [
-        (round(begin * activity.HOP_S, 2), round(end * activity.HOP_S, 2))
-        for begin, end in zip(edges[:-1], edges[1:], strict=True)
+        (round(int(begin) * activity.HOP_S, 2), round(int(end) * activity.HOP_S, 2))
+        for begin, end in itertools.pairwise(edges)
         if not active[begin]
     ]
     fitting = [

@@ -60,7 +60,7 @@ class Description(files.Record):
     mixtures: int = 0
     plan_sha256: Sha256 | None = None
     fingerprint: Sha256 | None = None
-    versions: dict[str, str] = {}
+    versions: Annotated[dict[str, str], Field(default_factory=dict)]
 
 
 class Speaker(files.Record):
@@ -209,7 +209,7 @@ def differences(chosen: BenchmarkSet, folder: Path) -> list[str]:
     ]
     versions = there.description.versions
     lines += [
-        f"{package} {versions.get(package, 'is missing')} here, {version} where the set was frozen; install that one"
+        f"{package} {versions.get(package, 'is missing')} here, frozen with {version}; install that release"
         for package, version in about.versions.items()
         if package != "pse-bench" and versions.get(package) != version
     ]

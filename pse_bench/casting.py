@@ -35,7 +35,8 @@ class Targets:
     """Deals target utterances, evenly over all that can be used or over the people who say them.
 
     A clip can be used when it fits the longest scene with its companions and the person has enough other
-    speech for the longest enrollment, or for the shortest that the scenario puts up with. ``notes`` tells who is left out and why.
+    speech for the longest enrollment, or for the shortest that the scenario puts up with. ``notes`` tells who is
+    left out and why.
 
     Raises:
         RequestError: nobody can be a target.

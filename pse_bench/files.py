@@ -162,8 +162,8 @@ def _keys_beside(record: type[BaseModel], location: tuple[Any, ...]) -> list[str
 def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> list[R]:
     """The rows of a CSV whose columns are the fields of ``record``, in any order.
 
-    Columns in ``optional``, and those that the record says, may be absent. Empty cells are None where the field allows it.
-    Raises InputError naming the line.
+    Columns in ``optional``, and those that the record says, may be absent. Empty cells are None where the field
+    allows it. Raises InputError naming the line.
     """
     rows = csv.reader(io.StringIO(read_text(path)))
     try:

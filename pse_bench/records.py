@@ -144,7 +144,7 @@ class MeasuredRoom(Record):
 
 
 class Enrollment(Record):
-    """What the system knows of the target: other utterances of the same person, or another part of the same one."""
+    """What the system knows of the target: other utterances of the same person, or another part of one."""
 
     condition: Literal["clean", "reverberant", "noisy"]
     segments: list[Segment]
