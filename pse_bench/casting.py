@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from pse_bench import audio, draws
+from pse_bench.decks import Deck
 from pse_bench.errors import RequestError
 from pse_bench.pools import SpeechPool, person
 from pse_bench.records import Segment, Utterance
@@ -31,10 +32,11 @@ class Part:
 
 
 class Targets:
-    """Deals target utterances, evenly over all that can be used.
+    """Deals target utterances, evenly over all that can be used or over the people who say them.
 
     A clip can be used when it fits the longest scene with its companions and the person has enough other
-    speech for the longest enrollment. ``notes`` tells who is left out and why.
+    speech for the longest enrollment, or for the shortest that the scenario puts up with. ``notes`` tells who is
+    left out and why.
 
     Raises:
         RequestError: nobody can be a target.
@@ -53,6 +55,8 @@ class Targets:
             )
         self._deck = pool.deck(seed, "target")
         self._enrollment_deck = pool.deck(seed, "enrollment")
+        people = {person(pool[name]) for name in self.names}
+        self._speakers = Deck(((who, "") for who in people), seed, "target speaker")
 
     # ---- who may be a target
 
@@ -72,17 +76,39 @@ class Targets:
     def _obstacle(self, clip: Utterance) -> str:
         """Why a track cannot begin with a clip; '' when it can."""
         target, pool = self._scenario.target, self._pool
+        if pool.length(clip) < self._samples(target.shortest_s):
+            return "utterances shorter than target.shortest_s"
         count = int(target.utterances.largest)
         mates = sorted(pool.length(other) for other in pool.companions(clip))
         used_up = 0 if pool.has_sessions(clip) or count == 1 else sum(mates[-(count - 1) :])
-        other_speech = pool.material(pool.elsewhere(clip, [])) - used_up
-        if other_speech < self._samples(self._scenario.enrollment.duration_s.largest):
+        other_speech = pool.material(self._enrollable(clip, [])) - used_up
+        if other_speech < self._least_enrollment(self._samples(self._scenario.enrollment.duration_s.largest)):
             return "too little other speech for the enrollment"
         pauses = (count - 1) * self._samples(target.pause_s.largest)
         length = pool.length(clip) + sum(mates[: count - 1]) + pauses
         if target.clip == "whole" and (len(mates) < count - 1 or length > self._longest):
             return "utterances too long or too few for the scene"
         return ""
+
+    def _enrollable(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
+        """What a person may be enrolled with: other utterances or, where there are none and the scenario allows
+        it, the rest of the same one."""
+        others = self._pool.elsewhere(clip, used)
+        if others or self._scenario.enrollment.source == "other-utterance":
+            return others
+        return self._pool.parts(clip, used)
+
+    def _least_enrollment(self, num_samples: int) -> int:
+        """What is enough where ``num_samples`` are asked for."""
+        shortest_s = self._scenario.enrollment.shortest_s
+        return num_samples if shortest_s is None else min(num_samples, self._samples(shortest_s))
+
+    def _deal(self) -> Utterance:
+        """The clip that the next scene begins with."""
+        who = None
+        if self._scenario.target.deal == "speakers":
+            who = self._speakers.deal(lambda _: True)
+        return self._pool[self._deck.deal(self.names.__contains__, who)]
 
     # ---- what the target says
 
@@ -96,7 +122,7 @@ class Targets:
 
     def _cut(self, name: Name) -> Part:
         """One clip, cut to a scene of the drawn length where it is longer."""
-        clip = self._pool[self._deck.deal(self.names.__contains__)]
+        clip = self._deal()
         num_samples = self._samples(self._scenario.duration_s.draw(self._seed, *name, "duration_s"))
         length = self._pool.length(clip)
         kept = min(length, num_samples)
@@ -107,7 +133,7 @@ class Targets:
     def _whole(self, name: Name, scene_id: str) -> Part:
         """Whole clips with pauses between them, in a scene that is drawn to hold them."""
         target, pool = self._scenario.target, self._pool
-        first = pool[self._deck.deal(self.names.__contains__)]
+        first = self._deal()
         clips, segments, length = [first], [pool.segment(first)], pool.length(first)
         count = target.utterances.draw(self._seed, *name, "target", "utterances")
         for number in range(1, count):
@@ -146,13 +172,16 @@ class Targets:
     # ---- what the system knows
 
     def enrollment(self, part: Part, num_samples: int, scene_id: str) -> list[Segment]:
-        """Other utterances of the target, one after the other, cut at ``num_samples``."""
+        """Other speech of the target, one clip after the other, cut at ``num_samples``; less of it where the
+        scenario puts up with that."""
         pool, first = self._pool, part.clips[0]
-        allowed = {pool.name(clip) for clip in pool.elsewhere(first, part.clips)}
+        allowed = {pool.name(clip) for clip in self._enrollable(first, part.clips)}
         segments: list[Segment] = []
         filled = 0
         while filled < num_samples:
             name = self._enrollment_deck.deal(allowed.__contains__, person(first))
+            if name is None and filled >= self._least_enrollment(num_samples):
+                break
             if name is None:
                 raise RequestError(
                     f"{scene_id}: speaker {first.speaker_id} has less than {num_samples / pool.rate:g} s of "

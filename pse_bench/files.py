@@ -15,7 +15,7 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -27,6 +27,9 @@ class Record(BaseModel):
     except in a CSV, where all cells are text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    optional_columns: ClassVar[tuple[str, ...]] = ()
+    """Columns that a table may lack, and does where no row departs from their default."""
 
 
 R = TypeVar("R", bound=Record)
@@ -159,14 +162,14 @@ def _keys_beside(record: type[BaseModel], location: tuple[Any, ...]) -> list[str
 def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> list[R]:
     """The rows of a CSV whose columns are the fields of ``record``, in any order.
 
-    Columns in ``optional`` may be absent. Empty cells are None where the field allows it.
-    Raises InputError naming the line.
+    Columns in ``optional``, and those that the record says, may be absent. Empty cells are None where the field
+    allows it. Raises InputError naming the line.
     """
     rows = csv.reader(io.StringIO(read_text(path)))
     try:
         header = next(rows, [])
         fields = record.model_fields
-        _check_header(path, header, list(fields), set(optional))
+        _check_header(path, header, list(fields), {*optional, *record.optional_columns})
         nullable = {name for name, field in fields.items() if _allows_none(field.annotation)}
         return [_row(path, rows.line_num, header, cells, record, nullable) for cells in rows if cells]
     except csv.Error as error:
@@ -203,11 +206,20 @@ def _allows_none(annotation: Any) -> bool:
 
 def write_table(path: Path, record: type[Record], rows: Iterable[Record]) -> None:
     """Write records as a CSV with one column a field. None becomes an empty cell."""
+    names = list(record.model_fields)
+    if record.optional_columns:
+        rows = list(rows)
+        idle = {
+            name
+            for name in record.optional_columns
+            if all(getattr(row, name) == record.model_fields[name].default for row in rows)
+        }
+        names = [name for name in names if name not in idle]
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(record.model_fields)
+        writer.writerow(names)
         for row in rows:
-            writer.writerow([cell(getattr(row, name)) for name in record.model_fields])
+            writer.writerow([cell(getattr(row, name)) for name in names])
 
 
 def cell(value: Any) -> str:

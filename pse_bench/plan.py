@@ -111,15 +111,17 @@ class Planner:
     def _enrollment(self, name: Name, scene_id: str, part: Part, scene_noise: Noise) -> Enrollment:
         asked = self._scenario.enrollment
         num_samples = audio.seconds_to_samples(asked.duration_s.draw(self._seed, *name, "duration_s"), self._rate)
+        segments = self._targets.enrollment(part, num_samples, scene_id)
+        filled = sum(segment.num_samples for segment in segments)
         condition = asked.condition.draw(self._seed, *name, "condition")
         noise = None
         if condition == "noisy":
             besides = scene_noise.segment.path
-            noise = self._noises.draw((*name, "noise"), scene_id, num_samples, besides)
+            noise = self._noises.draw((*name, "noise"), scene_id, filled, besides)
         return Enrollment(
             condition=condition,
-            segments=self._targets.enrollment(part, num_samples, scene_id),
-            num_samples=num_samples,
+            segments=segments,
+            num_samples=filled,
             noise=noise,
             snr_db=asked.snr_db.draw(self._seed, *name, "snr_db") if noise else None,
         )
@@ -155,7 +157,7 @@ def header(content: dict[str, Any], *, manifests: dict[str, list[list[Any]]], se
 
 
 def _content_hash(rows: list[Any]) -> str:
-    return sha256_of_text("\n".join(sorted(row.model_dump_json() for row in rows)))
+    return sha256_of_text("\n".join(sorted(row.model_dump_json(exclude_defaults=True) for row in rows)))
 
 
 def write(path: Path, head: dict[str, Any], recipes: Iterable[Recipe]) -> int:

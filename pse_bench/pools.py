@@ -59,7 +59,8 @@ class Pool:
 
     def length(self, clip: Any) -> int:
         """A clip's length in samples at the scenes' rate."""
-        return audio.resampled_length(clip.num_samples, clip.sample_rate, self.rate)
+        start = _start(clip)
+        return self._at_rate(start + clip.num_samples, clip) - self._at_rate(start, clip)
 
     def material(self, clips: Iterable[Any]) -> int:
         """The length of several clips together."""
@@ -71,10 +72,13 @@ class Pool:
             clip_id=clip_id(clip),
             path=clip.path,
             sha256=clip.sha256,
-            start=start,
+            start=self._at_rate(_start(clip), clip) + start,
             num_samples=self.length(clip) if num_samples is None else num_samples,
             onset=onset,
         )
+
+    def _at_rate(self, num_samples: int, clip: Any) -> int:
+        return audio.resampled_length(num_samples, clip.sample_rate, self.rate)
 
 
 class SpeechPool(Pool):
@@ -107,6 +111,16 @@ class SpeechPool(Pool):
         heard = {clip.sha256, *(other.sha256 for other in used)}
         return [other for other in own if other.sha256 not in heard]
 
+    def parts(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
+        """Other parts of the recordings that a person is heard from, without what is used of them."""
+        heard = [clip, *used]
+
+        def free(other: Utterance) -> bool:
+            return not any(other.sha256 == own.sha256 and _overlap(other, own) for own in heard)
+
+        recordings = {own.sha256 for own in heard}
+        return [other for other in self.people[person(clip)] if other.sha256 in recordings and free(other)]
+
     def has_sessions(self, clip: Utterance) -> bool:
         """Whether the corpus has this person in more than one session."""
         return self._sessions[person(clip)] > 1
@@ -122,6 +136,15 @@ class NoisePool(Pool):
     def categories(self) -> set[str]:
         """The categories there are."""
         return {clip.category for clip in self}
+
+
+def _start(clip: Any) -> int:
+    """Where a clip begins in its file; only speech is ever listed in parts."""
+    return clip.start if isinstance(clip, Utterance) else 0
+
+
+def _overlap(one: Utterance, other: Utterance) -> bool:
+    return one.start < other.start + other.num_samples and other.start < one.start + one.num_samples
 
 
 def clip_id(clip: Utterance | NoiseClip) -> str:

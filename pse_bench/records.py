@@ -4,7 +4,7 @@ Unit suffixes: ``_s`` seconds, ``_m`` metres, ``_db`` decibels, ``_dbfs`` decibe
 without a suffix, samples or no unit.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,7 +15,11 @@ SCHEMA = 1
 
 ScenarioLabel = Literal["TS1", "TS2", "TS3"]
 Gender = Literal["F", "M", ""]
+EnrollmentSource = Literal["other-utterance", "same-utterance"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+ClipSha256 = Annotated[str, Field(pattern=r"^(pcm:)?[0-9a-f]{64}$")]
+"""A clip's identity: SHA-256 of its file's bytes or, after ``pcm:``, of its decoded 16-bit samples, which copies
+of a corpus in other containers share."""
 Count = Annotated[int, Field(ge=1)]
 Position = tuple[float, float, float]
 
@@ -30,7 +34,10 @@ DESCRIPTIONS = {
 
 
 class Utterance(Record):
-    """A clip of one talker. ``text`` is empty when it is not known, ``gender`` likewise."""
+    """A clip of one talker. ``text`` is empty when it is not known, ``gender`` likewise. A clip that is a part of
+    its file begins at sample ``start`` of it."""
+
+    optional_columns: ClassVar[tuple[str, ...]] = ("start",)
 
     corpus: str
     utterance_id: str
@@ -40,7 +47,8 @@ class Utterance(Record):
     num_samples: Count
     sample_rate: Count
     text: str
-    sha256: Sha256
+    sha256: ClipSha256
+    start: Annotated[int, Field(ge=0)] = 0
 
     @property
     def session(self) -> str:
@@ -58,7 +66,7 @@ class NoiseClip(Record):
     path: str
     num_samples: Count
     sample_rate: Count
-    sha256: Sha256
+    sha256: ClipSha256
 
 
 class MeasuredResponse(Record):
@@ -82,7 +90,7 @@ class Segment(Record):
 
     clip_id: str
     path: str
-    sha256: Sha256
+    sha256: ClipSha256
     start: Annotated[int, Field(ge=0)]
     num_samples: Count
     onset: Annotated[int, Field(ge=0)]
@@ -140,7 +148,7 @@ class MeasuredRoom(Record):
 
 
 class Enrollment(Record):
-    """What the system knows of the target: other utterances of the same person."""
+    """What the system knows of the target: other utterances of the same person, or another part of one."""
 
     condition: Literal["clean", "reverberant", "noisy"]
     segments: list[Segment]
@@ -173,12 +181,21 @@ class Recipe(Record):
         rooms = [self.room] if isinstance(self.room, MeasuredRoom) else []
         return {source.corpus for source in (*noises, *people, *rooms)}
 
+    @property
+    def enrollment_source(self) -> EnrollmentSource:
+        """Whether the enrollment shares a recording with what the target says in the scene."""
+        heard = {segment.path for segment in self.target.segments}
+        shared = any(segment.path in heard for segment in self.enrollment.segments)
+        return "same-utterance" if shared else "other-utterance"
+
 
 # ---- dataset
 
 
 class Mixture(Record):
     """A row of ``mixtures.csv``. In TS3 levels are those of the scene, whose target is left out."""
+
+    optional_columns: ClassVar[tuple[str, ...]] = ("enrollment_source",)
 
     mixture_id: str
     scene_id: str
@@ -211,6 +228,7 @@ class Mixture(Record):
     enrollment_s: float
     enrollment_condition: str
     scene_gain_db: float
+    enrollment_source: EnrollmentSource = "other-utterance"
 
 
 class StoredFile(Record):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pse_bench import audio, dataset, files, journal, plan, rooms, store
+from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, PseBenchError
 from pse_bench.executor import Executor
@@ -77,12 +78,7 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
 @lru_cache(maxsize=64)
 def _clip(path: Path, sha256: str, rate: int) -> np.ndarray:
     """A whole clip at the scene's rate, after a check that it is the one that was planned with."""
-    samples, own_rate = audio.read(path)
-    if files.sha256(path) != sha256:
-        raise InputError(
-            f"{path}: not the file its manifest describes (sha256 differs); restore it or make "
-            "the manifest and the plan again"
-        )
+    samples, own_rate = sources.read(path, sha256)
     return audio.resample(samples, own_rate, rate)
 
 
@@ -176,6 +172,7 @@ def _row(recipe: Recipe, scene: Scene, label: str, **known: Any) -> Mixture:
         num_interferers=len(others),
         enrollment_s=round(recipe.enrollment.num_samples / recipe.sample_rate, 4),
         enrollment_condition=recipe.enrollment.condition,
+        enrollment_source=recipe.enrollment_source,
         scene_gain_db=scene.gain_db,
         **known,
     )

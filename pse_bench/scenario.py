@@ -14,7 +14,7 @@ from pydantic import Field, PlainValidator, model_validator
 from pse_bench import draws
 from pse_bench.errors import InputError
 from pse_bench.files import Record, parse, read_text
-from pse_bench.records import SCHEMA, ScenarioLabel
+from pse_bench.records import SCHEMA, EnrollmentSource, ScenarioLabel
 
 DECIMALS = 3
 """Drawn numbers are rounded to this many decimals before anything is made of them."""
@@ -106,9 +106,12 @@ Whole = Annotated[Quantity, _number(1, whole=True)]
 
 class Target(Record):
     """The enrolled speaker. ``clip``: ``whole`` utterances only, so that the words are known exactly, or a
-    ``segment`` cut to the scene. ``pause_s`` lies between consecutive utterances."""
+    ``segment`` cut to the scene. ``pause_s`` lies between consecutive utterances. ``deal``: every utterance, or
+    every speaker, is the target once before any is twice. Clips below ``shortest_s`` are never dealt."""
 
     clip: Literal["whole", "segment"] = "whole"
+    deal: Literal["utterances", "speakers"] = "utterances"
+    shortest_s: Annotated[float, Field(ge=0)] = 0.0
     utterances: Whole = Quantity(options=(1,))
     pause_s: NonNegative = Quantity(options=(0.5,))
     distance_m: Positive
@@ -157,9 +160,13 @@ class Room(Record):
 
 
 class EnrollmentChoice(Record):
-    """What a system is given of the target: other utterances, dry, in the scene's room, or with noise."""
+    """What a system is given of the target, dry, in the scene's room, or with noise: other utterances or, with
+    ``source: same-utterance``, another part of the same one where a person has no other. Where there is less than
+    ``duration_s`` of it, ``shortest_s`` is enough."""
 
+    source: EnrollmentSource = "other-utterance"
     duration_s: Positive
+    shortest_s: Annotated[float, Field(gt=0)] | None = None
     condition: Annotated[Quantity, _word("clean", "reverberant", "noisy")] = Quantity(options=("clean",))
     snr_db: Decibels = Quantity(options=(15.0,))
 

@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
     ("interference",),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("systems", "checks.*", "store"),  # 6
+    ("systems", "checks.*", "store", "benchmark"),  # 6
     ("render", "enhance", "score", "check"),  # 7: the workers, which never import each other
     ("verify", "summaries", "breakdown"),  # 8
     ("results",),  # still 8, each on top of those before

@@ -63,9 +63,9 @@ def cli() -> None:
 
 
 def _collect() -> None:
-    from pse_bench.cli import checking, corpora, demo, generate, leaderboards, results, scoring
+    from pse_bench.cli import benchmark, checking, corpora, demo, generate, leaderboards, results, scoring
 
-    for module in (demo, corpora, generate, checking, scoring, results, leaderboards):
+    for module in (demo, corpora, generate, benchmark, checking, scoring, results, leaderboards):
         for command in module.COMMANDS:
             cli.add_command(command)
 

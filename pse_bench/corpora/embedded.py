@@ -35,8 +35,9 @@ NOISE_DBFS = (-34.0, -26.0)
 """Levels of the noise clips, over all samples."""
 SILENCE_S = (0.03, 0.1)
 """Silence before and after an utterance."""
-SHIPPED = Path(__file__).parents[2] / "manifests"
-"""The manifests in a clone of the repository. An installation without them makes all clips every time."""
+_PLACES = [Path(__file__).parents[up] / "manifests" for up in (1, 2)]
+SHIPPED = next((path for path in _PLACES if path.is_dir()), _PLACES[-1])
+"""The manifests that come with the package: inside it when installed, beside it in a checkout."""
 
 
 @dataclass(frozen=True)

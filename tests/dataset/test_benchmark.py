@@ -1,0 +1,233 @@
+"""Benchmark sets: the plans are those that the maker draws, the roles are kept apart, and a dataset is proven."""
+
+import json
+import runpy
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pse_bench import benchmark, files, plan
+from pse_bench.benchmark import Content, Speaker
+from pse_bench.corpora import set_noise
+from pse_bench.corpora.roots import Roots
+from pse_bench.errors import InputError
+from pse_bench.executor import Processes
+from pse_bench.records import NoiseClip, Recipe, Utterance
+
+ROOT = Path(__file__).parents[2]
+FREEZE = ROOT / "leaderboards" / "freeze.py"
+SETS = ("embedded-v1", "libri-mini-v1")
+
+
+def recipes(name: str) -> list[Recipe]:
+    return list(plan.read(benchmark.load(name).plan)[2])
+
+
+# ---- the sets that are shipped
+
+
+def test_both_sets_are_shipped():
+    assert set(SETS) <= set(benchmark.shipped())
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_maker_still_draws_the_committed_plan(name, tmp_path):
+    chosen = benchmark.load(name)
+    count = runpy.run_path(str(FREEZE))["draw"](chosen, tmp_path / "plan.jsonl")
+    assert count == chosen.about.scenes == sum(group.scenes for group in chosen.about.groups)
+    assert (tmp_path / "plan.jsonl").read_bytes() == chosen.plan.read_bytes()
+    assert files.sha256(chosen.plan) == chosen.about.plan_sha256
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_everybody_has_one_role_and_the_plan_keeps_to_it(name):
+    speakers = files.read_table(benchmark.load(name).folder / "speakers.csv", Speaker)
+    assert len({(row.corpus, row.speaker_id) for row in speakers}) == len(speakers)
+    roles = {(row.corpus, row.speaker_id): row.role for row in speakers}
+    groups = {row.speaker_id: row.target_group for row in speakers}
+    for recipe in recipes(name):
+        assert roles[recipe.target.corpus, recipe.target.speaker_id].startswith("target")
+        assert groups[recipe.target.speaker_id] == recipe.enrollment_source
+        (interferer,) = recipe.interferers
+        assert roles[interferer.corpus, interferer.speaker_id].endswith("interferer")
+        assert interferer.speaker_id != recipe.target.speaker_id
+        assert recipe.target.text
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_enrollment_overlaps_what_is_said_in_its_scene(name):
+    for recipe in recipes(name):
+        for said in recipe.target.segments:
+            for known in recipe.enrollment.segments:
+                apart = (
+                    known.start >= said.start + said.num_samples or said.start >= known.start + known.num_samples
+                )
+                assert known.path != said.path or apart
+
+
+@pytest.mark.parametrize(("name", "each"), [("embedded-v1", {5: 12}), ("libri-mini-v1", {4: 7, 2: 40})])
+def test_every_speaker_has_the_same_number_of_scenes(name, each):
+    assert Counter(Counter(recipe.target.speaker_id for recipe in recipes(name)).values()) == each
+
+
+def test_the_people_of_libri_mini_are_those_of_its_manifests():
+    chosen = benchmark.load("libri-mini-v1")
+    by_role = {role: set() for role in ("target", "interferer", "babble", "training")}
+    for row in files.read_table(chosen.folder / "speakers.csv", Speaker):
+        if row.corpus == "librispeech":
+            by_role[row.role].add(row.speaker_id)
+
+    def people(name: str) -> set[str]:
+        rows = files.read_table(chosen.folder / f"{name}.csv", Utterance)
+        assert all(row.sha256.startswith("pcm:") for row in rows)
+        return {row.speaker_id for row in rows}
+
+    targets = {source: people(f"targets.{source}-utterance") for source in ("other", "same")}
+    assert [len(who) for who in targets.values()] == [7, 40]
+    assert by_role["target"] == targets["other"] | targets["same"]
+    assert by_role["interferer"] == people("interferers")
+    assert by_role["babble"] == people("babble")
+    assert by_role["training"] == people("training")
+    assert chosen.about.babble == "babble.csv"
+
+
+@pytest.mark.dev_corpus
+def test_the_noise_of_libri_mini_is_made_as_listed(dev_corpus, tmp_path):
+    chosen = benchmark.load("libri-mini-v1")
+    roots = Roots({"librispeech": dev_corpus / "speech" / "LibriSpeech"})
+    work = benchmark.noise_orders(chosen, tmp_path, roots)
+    set_noise.make(work, executor=Processes(2))
+    assert set_noise.rows(work) == files.read_table(chosen.folder / "noise.csv", NoiseClip)
+
+
+@pytest.mark.dev_corpus
+def test_utterances_are_cut_where_the_manifest_says(dev_corpus):
+    pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed: pip install 'pse-bench[asr]'")
+    maker = runpy.run_path(str(ROOT / "leaderboards" / "make_libri_mini.py"))
+    listed = files.read_table(benchmark.load("libri-mini-v1").folder / "targets.same-utterance.csv", Utterance)
+    for first, second in ((listed[0], listed[1]), (listed[40], listed[41])):
+        whole = first.model_copy(
+            update={
+                "utterance_id": first.utterance_id[:-1],
+                "num_samples": first.num_samples + second.num_samples,
+                "text": f"{first.text} {second.text}",
+            }
+        )
+        made = maker["cut_all"]([whole], dev_corpus / "speech" / "LibriSpeech")
+        assert made == {first.speaker_id: [first, second]}
+
+
+# ---- a set of our own, from freezing to proof
+
+
+@pytest.fixture(scope="module")
+def tiny_set(corpus, tmp_path_factory) -> tuple[Path, str]:
+    """A small set that makes noise and babble, frozen; and its fingerprint."""
+    folder = tmp_path_factory.mktemp("sets") / "tiny-v3"
+    folder.mkdir()
+    head = corpus.plan(tmp_path_factory.mktemp("plan") / "plan.jsonl", 1).read_text().split("\n", 1)[0]
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(json.loads(head)["scenario"]))
+    targets = [row for row in corpus.utterances if row.speaker_id in ("ada", "carl")]
+    others = [row for row in corpus.utterances if row.speaker_id in ("bea", "dan")]
+    for name, rows in (("targets", targets), ("others", others)):
+        files.write_table(folder / f"{name}.csv", Utterance, rows)
+    document = {
+        "name": "tiny",
+        "version": 3,
+        "description": "Tiny.",
+        "scenario": str(folder / "tiny.yaml"),
+        "seed": 1,
+        "groups": [{"speech": ["targets.csv"], "scenes": 2}],
+        "interferer_speech": ["others.csv"],
+        "noise": ["noise.csv"],
+        "roots": ["talk"],
+        "made_noise": {
+            "corpus": "tiny-noise",
+            "seed": 1,
+            "sample_rate": 16000,
+            "duration_s": 4.0,
+            "categories": ["pink"],
+            "clips": 1,
+            "talkers": 2,
+        },
+        "babble": "others.csv",
+        "made_with": ["this test"],
+    }
+    files.write_json(folder / "set.json", {"schema": 1, "kind": benchmark.KIND, **document})
+    cache = tmp_path_factory.mktemp("cache")
+    mark = runpy.run_path(str(FREEZE))["freeze"](
+        benchmark.load(str(folder)),
+        roots=corpus.roots,
+        given=(f"talk={corpus.root('talk')}",),
+        jobs=1,
+        cache=cache,
+    )
+    return folder, mark
+
+
+def test_whoever_has_the_corpus_makes_the_identical_set(tiny_set, corpus, command, tmp_path):
+    folder, mark = tiny_set
+    done = command(
+        "benchmark", folder, "-o", tmp_path / "out", "--root", f"talk={corpus.root('talk')}", "--jobs", 1
+    )
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{tmp_path / 'out'}: the identical tiny-v3, fingerprint {mark}"
+    again = command(
+        "benchmark", folder, "-o", tmp_path / "out", "--root", f"talk={corpus.root('talk')}", "--jobs", 1
+    )
+    assert again.exit_code == 0
+    assert "2 kept from an earlier run" in again.stdout
+
+
+def test_a_dataset_that_sounds_different_is_not_the_set(tiny_set, corpus, command, tmp_path):
+    """As where another release of a package makes another sound: the frozen hashes are changed here instead."""
+    folder = Path(shutil.copytree(tiny_set[0], tmp_path / "changed"))
+    about = json.loads((folder / "set.json").read_text())
+    about["fingerprint"], about["versions"]["numpy"] = "0" * 64, "1.0"
+    files.write_json(folder / "set.json", about)
+    listed = files.read_table(folder / "contents.csv", Content)
+    spoilt = listed[3].model_copy(update={"content_sha256": "f" * 64})
+    files.write_table(folder / "contents.csv", Content, [*listed[:3], spoilt, *listed[4:]])
+    done = command(
+        "benchmark", folder, "-o", tmp_path / "out", "--root", f"talk={corpus.root('talk')}", "--jobs", 1
+    )
+    assert done.exit_code == 1
+    assert f"not tiny-v3: 1 of {len(listed)} files sound different or are missing, as {spoilt.path}" in done.stderr
+    assert "frozen with 1.0; install that release" in done.stderr
+    assert "identical" not in done.stdout
+
+
+def test_a_dataset_of_another_plan_is_named(tiny_set, rendered):
+    (line,) = benchmark.differences(benchmark.load(str(tiny_set[0])), rendered)
+    assert "rendered from another plan than that of tiny-v3" in line
+
+
+def test_what_is_missing_is_said_before_any_work(command, tmp_path, monkeypatch):
+    monkeypatch.delenv("PSE_BENCH_ROOT_LIBRISPEECH", raising=False)
+    done = command("benchmark", "libri-mini-v1", "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "corpus librispeech: no folder given; add --root librispeech=DIR" in done.stderr
+    assert not (tmp_path / "out").exists()
+    done = command("benchmark", "libri-maxi")
+    assert done.exit_code == 2
+    done = command("benchmark", "libri-maxi", "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "libri-maxi: no such benchmark set; there are embedded-v1, libri-mini-v1" in done.stderr
+
+
+def test_the_sets_are_listed_with_what_they_need(command):
+    lines = command("benchmark").stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == benchmark.shipped()
+    assert "180 mixtures; needs no corpus" in lines[0]
+    assert "324 mixtures; needs --root librispeech=DIR" in lines[1]
+
+
+def test_a_spoilt_description_is_refused_in_a_line(tiny_set, tmp_path):
+    folder = Path(shutil.copytree(tiny_set[0], tmp_path / "spoilt"))
+    about = json.loads((folder / "set.json").read_text())
+    files.write_json(folder / "set.json", {**about, "fingerprnt": "x"})
+    with pytest.raises(InputError, match="unknown key 'fingerprnt'; did you mean 'fingerprint'"):
+        benchmark.load(str(folder))
