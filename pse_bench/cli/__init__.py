@@ -63,9 +63,19 @@ def cli() -> None:
 
 
 def _collect() -> None:
-    from pse_bench.cli import benchmark, checking, corpora, demo, generate, leaderboards, results, scoring
+    from pse_bench.cli import (
+        benchmark,
+        checking,
+        corpora,
+        demo,
+        generate,
+        leaderboards,
+        results,
+        scoring,
+        system,
+    )
 
-    for module in (demo, corpora, generate, benchmark, checking, scoring, results, leaderboards):
+    for module in (demo, corpora, generate, benchmark, checking, scoring, system, results, leaderboards):
         for command in module.COMMANDS:
             cli.add_command(command)
 
