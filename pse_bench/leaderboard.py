@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pse_bench import files, ranking
+from pse_bench import benchmark, files, ranking
 from pse_bench.board import Kind, Row, evidence, evidence_folder, read, row_of, text_of, write
 from pse_bench.errors import InputError
 from pse_bench.records import Summary
@@ -75,6 +75,12 @@ def _check_result(board: Path, result: Result, kind: Kind) -> None:
         raise InputError(
             f"{result.folder}: scored on {about.get('dataset')}, the board is of {board.stem}; give "
             f"{about.get('dataset')}.csv"
+        )
+    frozen = benchmark.load(board.stem).about.fingerprint if board.stem in benchmark.shipped() else None
+    if frozen and about["dataset_fingerprint"] != frozen:
+        raise InputError(
+            f"{result.folder}: dataset fingerprint {about['dataset_fingerprint'][:12]}, the benchmark set "
+            f"{board.stem} has {frozen[:12]}; make that with pse-bench benchmark {board.stem} and score on it"
         )
     if about.get("complete") is not True:
         raise InputError(

@@ -382,6 +382,15 @@ def test_references_come_first(tmp_path: Path) -> None:
         leaderboard.add(board, tmp_path / "new", kind="reference")
 
 
+def test_a_dataset_of_a_sets_name_is_not_the_set(tmp_path: Path) -> None:
+    """Anybody's scenes of the scenario ``embedded`` have that name; the board is of the frozen ones."""
+    folder = result(tmp_path / "mixture", "mixture", dataset="embedded-v1", **CORNERS["mixture"])
+    with pytest.raises(
+        InputError, match=r"fingerprint aaaaaaaaaaaa, the benchmark set embedded-v1 has [0-9a-f]{12};"
+    ):
+        leaderboard.add(tmp_path / "embedded-v1.csv", folder, kind="reference")
+
+
 def test_a_row_is_replaced_only_when_asked(board: Path, tmp_path: Path) -> None:
     leaderboard.add(board, result(tmp_path / "one", "mine"))
     again = result(tmp_path / "two", "mine", tsos=(3, 3))
