@@ -96,6 +96,13 @@ def two_suppressed(chance: np.random.Generator, clips: int) -> tuple[Clips, Clip
     return (first, frames), (chance.binomial(first, chance.beta(3, 2)), frames)
 
 
+def two_on_other_clips(chance: np.random.Generator, clips: int) -> tuple[Clips, Clips]:
+    """Two systems, equal on half of the clips and on the others each with losses of its own."""
+    first, frames = suppressed(chance, clips)
+    other = chance.binomial(frames, np.clip(first / frames * chance.gamma(2, 0.6, size=clips), 0, 1))
+    return (first, frames), (np.where(chance.random(clips) < 0.5, first, other), frames)
+
+
 def two_reductions(chance: np.random.Generator, clips: int) -> tuple[Clips, Clips]:
     """Two systems on the same clips, one near the other."""
     first, ones = reductions(chance, clips)
@@ -120,6 +127,7 @@ CASES = (
     Case("energies pooled, dB", figure(LEAKAGE, "TS3", "leakage_reduction_pooled_db"), energies),
     Case("difference of means", figure("si_sdr"), two_levels, compare=True),
     Case("difference of ratios", figure("tsos"), two_suppressed, compare=True),
+    Case("difference of ratios, each its own", figure("tsos"), two_on_other_clips, compare=True),
     Case(
         "median of differences",
         figure(LEAKAGE, "TS3", "leakage_reduction_median_db"),
