@@ -33,7 +33,8 @@ _PAIR = ("estimate", "reference")
 _TIMED_PAIR = ("estimate", "reference", "sample_rate")
 _LOST = Resolution(2.0, "dither of one step of 16 bits moves the ideal mask's by up to 1.7: faint bins weigh much")
 _FRAMES = Resolution(0.1, "one frame in a thousand")
-_DECIBEL = Resolution(0.1, "a tenth of the smallest difference of level that is heard")
+_DECIBEL = Resolution(0.1, "the last figure that is printed in the field")
+_LEVEL = Resolution(0.5, "half of the smallest difference of level that is heard")
 _INTELLIGIBILITY = Resolution(0.001, "the last figure that is printed in the field")
 _OPINION = Resolution(0.01, "the last figure that is printed in the field")
 
@@ -118,7 +119,7 @@ _ALL = (
         low=leakage.WORST_DB,
         high=leakage.CAP_DB,
         worst=leakage.WORST_DB,
-        resolution=_DECIBEL,
+        resolution=_LEVEL,
         source=_LEAKAGE,
         needs=("estimate", "mixture"),
         compute=leakage.leakage_energies,
@@ -136,7 +137,7 @@ _ALL = (
         low=leakage.FLOOR_DBFS,
         high=0.0,
         worst=0.0,
-        resolution=_DECIBEL,
+        resolution=_LEVEL,
         source="own",
         needs=("estimate",),
         compute=leakage.residual_dbfs,
@@ -170,7 +171,7 @@ _ALL = (
         low=leakage.WORST_DB,
         high=leakage.CAP_DB,
         worst=leakage.WORST_DB,
-        resolution=_DECIBEL,
+        resolution=_LEVEL,
         source=_LEAKAGE,
         needs=("estimate", "mixture", "target_active", "interferer_active", "sample_rate"),
         compute=leakage.pause_powers,
@@ -277,7 +278,7 @@ DERIVED: tuple[Derived, ...] = (
         form="energies",
         low=leakage.WORST_DB,
         high=leakage.CAP_DB,
-        resolution=_DECIBEL,
+        resolution=_LEVEL,
     ),
     Derived(
         name="leakage_reduction_median_db",
@@ -292,7 +293,7 @@ DERIVED: tuple[Derived, ...] = (
         form="median",
         low=leakage.WORST_DB,
         high=leakage.CAP_DB,
-        resolution=_DECIBEL,
+        resolution=_LEVEL,
     ),
     Derived(
         name="leakage_at_cap",
