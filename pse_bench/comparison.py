@@ -20,8 +20,9 @@ from pse_bench.records import Mixture, Score
 from pse_bench.results import Result, check_comparable
 from pse_bench.summaries import Scores
 
-SILENT_DBFS = -90.0
-"""One step of 16 bits: what lies below is silence to a listener, and outputs there are taken as being here."""
+SILENT_DBFS = -80.0
+"""Outputs below are taken as being here. Where speech of −26 dBFS is heard at 65 dB, this is at 11 dB, under the
+noise of a quiet room; dither of one step of 16 bits, at −92 dBFS, moves no level above it by more than 0.3 dB."""
 ALPHA = 1 - statistics.LEVEL
 
 
@@ -29,8 +30,9 @@ ALPHA = 1 - statistics.LEVEL
 class Line:
     """One figure of two results over the mixtures that both have a value for.
 
-    ``first`` and ``second`` are the two values, ``difference`` the second − the first. ``winner`` is which of them
-    is better, '' where no difference is shown; ``verdict`` says it in words. A number that is not there is None.
+    ``first`` and ``second`` are the two values, ``difference`` the second − the first (of a median, the median of
+    the mixtures' differences). ``winner`` is which of them is better, '' where no difference is shown; ``verdict``
+    says it in words. A number that is not there is None.
     """
 
     scenario: str
@@ -174,7 +176,9 @@ def _chosen(cells: Iterator[_Cell], names: Sequence[str] | None) -> Iterator[_Ce
 
 def _line(cell: _Cell) -> Line:
     figure, there = cell.figure, len(cell.names) > 0
-    interval = figure.difference(cell.first, cell.second, statistics.clusters_of(cell.names)) if there else None
+    interval = (
+        figure.difference_interval(cell.first, cell.second, statistics.clusters_of(cell.names)) if there else None
+    )
     values = [figure.value(pairs) if there else None for pairs in (cell.first, cell.second)]
     return Line(
         scenario=cell.label,
@@ -184,7 +188,7 @@ def _line(cell: _Cell) -> Line:
         higher_is_better=figure.higher_is_better,
         first=values[0],
         second=values[1],
-        difference=values[1] - values[0] if there else None,
+        difference=figure.difference(cell.first, cell.second) if there else None,
         ci_low=interval[0] if interval else None,
         ci_high=interval[1] if interval else None,
         p=None,

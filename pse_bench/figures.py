@@ -54,21 +54,27 @@ class Figure:
             return statistics.median_interval(pairs[:, 0], clusters)
         return statistics.quotient_interval(pairs, clusters, link=self.link, low=self.low, high=self.high)
 
-    def difference(
+    def difference(self, first: np.ndarray, second: np.ndarray) -> float:
+        """second − first over the same clips; of a median, the median of the clips' differences."""
+        if self.form == "median":
+            return float(np.median(second[:, 0] - first[:, 0]))
+        return self.value(second) - self.value(first)
+
+    def difference_interval(
         self, first: np.ndarray, second: np.ndarray, clusters: np.ndarray
     ) -> statistics.Interval | None:
-        """The interval of second − first over the same clips."""
-        span = self.high - self.low
+        """The interval of ``difference``."""
         if self.form == "median":
-            return statistics.median_difference(first[:, 0], second[:, 0], clusters, span=span)
+            return statistics.median_interval(second[:, 0] - first[:, 0], clusters)
+        span = self.high - self.low
         return statistics.quotient_difference(first, second, clusters, link=self.link, span=span)
 
     def swapped(
         self, first: np.ndarray, second: np.ndarray, clusters: np.ndarray, chosen: np.ndarray
     ) -> np.ndarray:
-        """second − first after each swap of speakers, shape (num_swaps,)."""
+        """``difference`` after each swap of speakers, shape (num_swaps,)."""
         if self.form == "median":
-            return statistics.swapped_medians(first[:, 0], second[:, 0], clusters, chosen)
+            return statistics.swapped_medians(second[:, 0] - first[:, 0], clusters, chosen)
         return statistics.swapped_quotients(first, second, clusters, chosen, link=self.link)
 
 

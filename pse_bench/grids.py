@@ -4,12 +4,10 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Grid:
+class Grid(NamedTuple):
     """A table as text: its title, the column heads, and the cells."""
 
     title: str

@@ -100,24 +100,25 @@ def _heads(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _foot(results: Sequence[Result]) -> str:
+def _foot(results: Sequence[Result], by: str | None) -> str:
     speakers = [result.about["target_speakers"] for result in results if "target_speakers" in result.about]
-    return "\n".join([FOOT, *_few(min(speakers, default=FEW_SPEAKERS))])
+    return "\n".join([FOOT, *_few(min(speakers, default=FEW_SPEAKERS), by)])
 
 
-def _few(speakers: int) -> list[str]:
-    few = f"intervals rest on {speakers} target speakers only: read them as a hint"
-    return [few] if speakers < FEW_SPEAKERS else []
+def _few(speakers: int, by: str | None) -> list[str]:
+    if speakers < FEW_SPEAKERS:
+        return [f"intervals rest on {speakers} target speakers only: read them as a hint"]
+    return [f"read intervals of fewer than {FEW_SPEAKERS} target speakers as a hint"] if by else []
 
 
 def terminal(results: Sequence[Result], width: int | None = None, by: str | None = None) -> str:
     """The tables for a terminal."""
-    return f"{for_terminal(grids(results, by), width)}{_foot(results)}"
+    return f"{for_terminal(grids(results, by), width)}{_foot(results, by)}"
 
 
 def markdown(results: Sequence[Result], by: str | None = None) -> str:
     """The tables in Markdown."""
-    return f"{in_markdown(grids(results, by))}\n{_foot(results)}"
+    return f"{in_markdown(grids(results, by))}\n{_foot(results, by)}"
 
 
 def to_csv(results: Sequence[Result], by: str | None = None) -> str:
@@ -143,7 +144,7 @@ FORMATS: dict[str, Callable[..., str]] = {"terminal": terminal, "markdown": mark
 
 def comparison_grids(comparison: Comparison, by: str | None = None) -> list[Grid]:
     """A grid a scenario, a row a figure (and a part of the dataset)."""
-    head = ["", *([by] if by else []), "A", "B", "B − A", "p", "corrected", "verdict"]
+    head = ["", *([f"{by} (mixtures/speakers)"] if by else []), "A", "B", "B − A", "p", "corrected", "verdict"]
     found = []
     for label, description in DESCRIPTIONS.items():
         lines = [
@@ -152,8 +153,14 @@ def comparison_grids(comparison: Comparison, by: str | None = None) -> list[Grid
             if line.scenario == label
         ]
         if lines:
-            found.append(Grid(f"{label}: {description}", head, lines))
+            found.append(Grid(f"{label}: {description}{'' if by else _rests_on(comparison, label)}", head, lines))
     return found
+
+
+def _rests_on(comparison: Comparison, label: str) -> str:
+    counts = [(line.expected, line.speakers) for line in comparison.lines if line.scenario == label]
+    mixtures, speakers = max(counts)
+    return f" ({mixtures} mixtures, {speakers} target speakers)"
 
 
 def _compared(line: Line) -> list[str]:
@@ -173,18 +180,19 @@ def _signed(value: float, digits: int) -> str:
     return text if float(text) else text[1:]
 
 
-def _comparison_foot(comparison: Comparison, results: Sequence[Result]) -> str:
+def _comparison_foot(comparison: Comparison, results: Sequence[Result], by: str | None) -> str:
     heads = _heads(results)
     named = [f"{letter}: {head}" for letter, head in zip("AB", heads, strict=True)]
     tested = sum(line.p is not None for line in comparison.lines)
+    medians = any("median" in line.metric for line in comparison.lines)
     return "\n".join(
         [
             "; ".join(named),
             "B − A [95 % interval over target speakers], on mixtures that both have a value for (pairs/expected "
-            "where not all)",
+            "where not all)" + ("; of a median, the median of the mixtures' differences" if medians else ""),
             f"p by swapping the systems for whole speakers; corrected: for the family of {tested} figures shown",
             *comparison.notes,
-            *_few(comparison.speakers),
+            *_few(comparison.speakers, by),
         ]
     )
 
@@ -193,12 +201,12 @@ def compare_terminal(
     comparison: Comparison, results: Sequence[Result], by: str | None = None, width: int | None = None
 ) -> str:
     """A comparison for a terminal."""
-    return f"{for_terminal(comparison_grids(comparison, by), width)}{_comparison_foot(comparison, results)}"
+    return f"{for_terminal(comparison_grids(comparison, by), width)}{_comparison_foot(comparison, results, by)}"
 
 
 def compare_markdown(comparison: Comparison, results: Sequence[Result], by: str | None = None) -> str:
     """A comparison in Markdown; its foot a list, so that it keeps its lines."""
-    foot = _comparison_foot(comparison, results).splitlines()
+    foot = _comparison_foot(comparison, results, by).splitlines()
     return "\n".join([in_markdown(comparison_grids(comparison, by)), *(f"- {literal(line)}" for line in foot)])
 
 

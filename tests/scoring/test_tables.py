@@ -14,87 +14,14 @@ import pandas
 import pytest
 import scipy.stats
 from scoring import tiny
+from scoring.made import Row, means, result
 
 from pse_bench import files, metrics, tables
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.records import Mixture, Score, Summary
+from pse_bench.records import Summary
 from pse_bench.results import Result, check_comparable
 from pse_bench.summaries import summarise
-
-BLANK = Mixture(
-    mixture_id="",
-    scene_id="",
-    scenario="TS1",
-    mixture_path="",
-    reference_path="",
-    enrollment_path="",
-    target_speaker="",
-    interferer_speaker="",
-    noise_id="",
-    sir_db=None,
-    snr_db=0.0,
-    sir_achieved_db=None,
-    snr_achieved_db=0.0,
-    rt60_s=0.3,
-    rt60_achieved_s=0.3,
-    target_distance_m=None,
-    interferer_distance_m=None,
-    num_samples=16000,
-    sample_rate=16000,
-    text="",
-    interferer_text="",
-    mixture_sha256="0" * 64,
-    target_gender="",
-    interferer_gender="",
-    noise_category="",
-    room_id="",
-    overlap=None,
-    num_interferers=0,
-    enrollment_s=1.0,
-    enrollment_condition="clean",
-    scene_gain_db=0.0,
-)
-ABOUT = {
-    "schema": 1,
-    "kind": "pse-bench result",
-    "dataset_fingerprint": "a" * 64,
-    "reference": "early",
-    "metrics": {"tsos": {"version": 1}},
-    "system": {"name": "mine"},
-}
-
-Row = tuple[str, str, float | None, str, str]
-"""Speaker, metric, value, status, detail; one mixture a row unless it has the metric already."""
-
-
-def result(folder: Path, rows: Iterable[Row], scenario: str = "TS1", **about: Any) -> Path:
-    """A result folder: the k-th row of a metric belongs to mixture k, whose speaker is that row's."""
-    folder.mkdir()
-    mixtures: dict[str, Mixture] = {}
-    scores, count = [], {}
-    for speaker, metric, value, status, detail in rows:
-        number = count[metric] = count.get(metric, 0) + 1
-        name = f"s{number:06d}_{scenario}"
-        mixtures[name] = BLANK.model_copy(
-            update={"mixture_id": name, "scenario": scenario, "target_speaker": speaker}
-        )
-        scores.append(
-            Score(mixture_id=name, scenario=scenario, metric=metric, value=value, status=status, detail=detail)
-        )
-    files.write_table(folder / "mixtures.csv", Mixture, mixtures.values())
-    files.write_table(folder / "scores.csv", Score, scores)
-    files.write_json(folder / "result.json", ABOUT | hashes_of(folder) | about)
-    return folder
-
-
-def hashes_of(folder: Path) -> dict[str, str]:
-    """What result.json says of the tables beside it."""
-    return {f"{name}_sha256": files.sha256(folder / f"{name}.csv") for name in ("scores", "mixtures")}
-
-
-def means(values: Iterable[float], speakers: Iterable[str], metric: str = "si_sdr") -> list[Row]:
-    return [(speaker, metric, float(v), "ok", "") for speaker, v in zip(speakers, values, strict=True)]
 
 
 def percentiles(values: Iterable[float]) -> tuple[float, float]:
@@ -195,6 +122,12 @@ def clustered(groups: list[list[Any]], compute: Callable[[list[Any]], float], co
     return percentiles(found)
 
 
+def assert_wider(row: Summary, low: float, high: float) -> None:
+    """Around the percentile interval, which is too narrow with so few speakers, and not beyond all measure."""
+    assert row.ci_low < low < high < row.ci_high
+    assert row.ci_high - row.ci_low < 2 * (high - low)
+
+
 def test_the_interval_is_clustered_by_speaker(tmp_path: Path) -> None:
     chance = np.random.default_rng(6)
     groups = [list(5 * chance.normal() + chance.normal(size=chance.integers(1, 12))) for _ in range(9)]
@@ -203,8 +136,7 @@ def test_the_interval_is_clustered_by_speaker(tmp_path: Path) -> None:
     values = np.concatenate(groups)[order]
     (row,) = summarise(result(tmp_path / "r", means(values, np.array(speakers)[order])))
     low, high = clustered(groups, lambda clips: float(np.mean(clips)))
-    assert row.ci_low == pytest.approx(low, abs=0.08 * (high - low))
-    assert row.ci_high == pytest.approx(high, abs=0.08 * (high - low))
+    assert_wider(row, low, high)
     naive = percentiles(np.mean(chance.choice(values, (2000, len(values))), axis=1))
     assert naive[1] - naive[0] < 0.6 * (high - low), "taking clips as independent would be far too sure"
 
@@ -224,8 +156,7 @@ def test_the_interval_of_a_ratio(tmp_path: Path) -> None:
 
     low, high = clustered(groups, pooled)
     assert row.value == pytest.approx(pooled([clip for group in groups for clip in group]))
-    assert row.ci_low == pytest.approx(low, abs=0.08 * (high - low))
-    assert row.ci_high == pytest.approx(high, abs=0.08 * (high - low))
+    assert_wider(row, low, high)
 
 
 def test_the_interval_of_a_median(tmp_path: Path) -> None:
@@ -399,7 +330,7 @@ def test_markdown(tmp_path: Path) -> None:
         "",
         "|  | mine |",
         "|---|---|",
-        "| tsos (%) ↓ | 75.0 [50.0, 100.0] 1/2 |",
+        "| tsos (%) ↓ | 75.0 [0.0, 100.0] 1/2 |",
         "",
         tables.FOOT,
     ]
