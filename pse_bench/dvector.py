@@ -11,19 +11,28 @@ than ``SILENT_DB`` below the loudest one do not count, so that a system which mu
 
 import functools
 import hashlib
-import importlib.util
-import io
-import os
-import pickle
-from collections import OrderedDict
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pse_bench import audio
+from pse_bench.dvector_weights import SHA256, VARIABLE, missing, read, read_tensors, weights_path
 from pse_bench.errors import FailedScore, InputError, UndefinedScore
+from pse_bench.mel import mel_spectrogram
+
+__all__ = [
+    "SHA256",
+    "VARIABLE",
+    "embed",
+    "mel_spectrogram",
+    "missing",
+    "read_tensors",
+    "similarity",
+    "speaker_similarity",
+    "speaker_similarity_of_failure",
+    "unusable",
+    "weights_path",
+]
 
 RATE_HZ = 16_000
 SIZE = 256
@@ -33,14 +42,6 @@ SILENT_DB = 30.0
 """How far below the loudest window one may lie and still count. With 4 s of speech and 4 s of pause at −60 dBFS,
 118 LibriSpeech speakers are told apart with an EER of 9.4 % without this rule, 6.0 % at 40 dB and 1.7 % at 30 dB;
 without the pause with 1.7, 1.7 and 2.3 %, a difference of less than one speaker."""
-
-VARIABLE = "PSE_BENCH_DVECTOR"
-REMEDY = (
-    "run `python -m pip install --no-deps resemblyzer==0.1.4` (only its pretrained.pt is read), "
-    f"or set {VARIABLE} to that file"
-)
-SHA256 = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"
-"""The weights that define the embedding. Another file is refused, so this is also the hash of what was used."""
 
 LEVEL_DBFS = -30.0
 FRAME = 400
@@ -138,40 +139,6 @@ def unusable(samples: np.ndarray, sample_rate: int) -> str:
 # ---- front end
 
 
-def mel_spectrogram(samples: np.ndarray, *, sample_rate: int, frame: int, hop: int, num_mels: int) -> np.ndarray:
-    """Mel powers, shape (num_frames, num_mels), float64: not in dB, full scale ±1.
-
-    Frame t is centred on sample t · hop, with zeros beyond the ends, under a periodic Hann window; num_frames is
-    1 + num_samples // hop for an even frame. Filters after Slaney, Auditory Toolbox 2, 1998: triangles from 0 Hz
-    to half the rate, each of unit area. The same as the defaults of librosa's ``melspectrogram``.
-    """
-    padded = np.pad(np.asarray(samples, dtype=np.float64), frame // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, frame)[::hop]
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
-    spectrum = np.fft.rfft(frames * window, axis=-1)
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    return power @ _mel_filters(sample_rate, frame, num_mels).T
-
-
-@functools.lru_cache(maxsize=4)
-def _mel_filters(sample_rate: int, frame: int, num_mels: int) -> np.ndarray:
-    """Weights of shape (num_mels, num_bins)."""
-    bins_hz = np.fft.rfftfreq(frame, 1 / sample_rate)
-    edges_hz = _from_mel(np.linspace(0.0, _to_mel(sample_rate / 2), num_mels + 2))
-    low, centre, high = (edges_hz[i : i + num_mels, None] for i in range(3))
-    triangles = np.minimum((bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre))
-    return np.maximum(triangles, 0.0) * 2 / (high - low)
-
-
-# Slaney's scale: linear up to 1 kHz (15 mel), then 27 mel for a factor of 6.4.
-def _to_mel(frequency_hz: float) -> float:
-    return 15 + 27 * np.log(frequency_hz / 1000) / np.log(6.4)
-
-
-def _from_mel(mel: np.ndarray) -> np.ndarray:
-    return np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
-
-
 def _to_level(samples: np.ndarray) -> np.ndarray:
     """Raised to −30 dBFS where it is softer; never lowered."""
     rms = np.sqrt(np.mean(np.square(samples)))
@@ -247,15 +214,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _network() -> tuple[list[_Layer], np.ndarray, np.ndarray]:
-    path = weights_path()
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise InputError(f"{path}: not the d-vector weights (sha256 {found:.12}, expected {SHA256:.12}); {REMEDY}")
-    tensors = read_tensors(content)
+    tensors = read()
     layers = [_layer(tensors, number) for number in range(_LAYERS)]
     return layers, np.ascontiguousarray(tensors["linear.weight"].T), tensors["linear.bias"]
 
@@ -272,106 +231,3 @@ def _layer(tensors: dict[str, np.ndarray], number: int) -> _Layer:
         recurrent=np.ascontiguousarray(arranged(tensors[f"lstm.weight_hh_l{number}"]).T),
         bias=arranged(tensors[f"lstm.bias_ih_l{number}"] + tensors[f"lstm.bias_hh_l{number}"]),
     )
-
-
-# ---- weights
-
-
-def missing() -> str:
-    """Why no d-vector can be computed here, with the remedy; '' when the weights are in place."""
-    try:
-        weights_path()
-    except InputError as error:
-        return str(error)
-    return ""
-
-
-def weights_path() -> Path:
-    """The weights file: what PSE_BENCH_DVECTOR names, else the one of the installed resemblyzer package.
-
-    Raises:
-        InputError: there is none.
-    """
-    named = os.environ.get(VARIABLE)
-    if named:
-        if not Path(named).is_file():
-            raise InputError(f"{named}: no such file, named by {VARIABLE}; {REMEDY}")
-        return Path(named)
-    # Finding a top-level package does not run it.
-    package = importlib.util.find_spec("resemblyzer")
-    for folder in (package and package.submodule_search_locations) or ():
-        path = Path(folder) / "pretrained.pt"
-        if path.is_file():
-            return path
-    raise InputError(f"the d-vector weights are not installed; {REMEDY}")
-
-
-class _View(NamedTuple):
-    """A tensor as the file states it: a stretch of a storage, in elements."""
-
-    storage: str
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
-class _Reader(pickle.Unpickler):
-    """Unpickles dicts, lists, numbers, text and float tensors; anything else is refused before it is made."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        known = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): _view,
-            ("torch", "FloatStorage"): "float32",
-        }
-        if (module, name) not in known:
-            raise pickle.UnpicklingError(f"holds {module}.{name}, which is no tensor")
-        return known[module, name]
-
-    def persistent_load(self, pid: Any) -> str:
-        kind, element, storage, *_ = pid
-        if (kind, element) != ("storage", "float32"):
-            raise pickle.UnpicklingError(f"holds a {kind} of {element}, expected float32 storage")
-        return storage
-
-
-def _view(storage: str, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> _View:
-    return _View(storage, offset, shape, strides)
-
-
-def read_tensors(content: bytes) -> dict[str, np.ndarray]:
-    """The tensors under ``model_state`` of a checkpoint in torch's older format (before its zip files): a magic
-    number, a version and a description of the machine, the document, the names of its storages, and then each
-    storage as a count of eight bytes and its float32 values.
-
-    Raises:
-        InputError: it is something else, damaged, or holds more than tensors and plain values.
-    """
-    stream = io.BytesIO(content)
-    try:
-        magic, version, machine = (_Reader(stream).load() for _ in range(3))
-        if (magic, version, machine["little_endian"]) != (0x1950A86A20F9469CFC6C, 1001, True):
-            raise ValueError("is not a checkpoint in torch's older format")
-        views = _Reader(stream).load()["model_state"]
-        storages = dict(_storages(stream, _Reader(stream).load()))
-        return {name: _tensor(storages[view.storage], view) for name, view in views.items()}
-    except Exception as error:  # a damaged pickle can raise anything
-        raise InputError(
-            f"the d-vector weights cannot be read ({error or type(error).__name__}); {REMEDY}"
-        ) from error
-
-
-def _storages(stream: io.BytesIO, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    for name in names:
-        count = int.from_bytes(stream.read(8), "little")
-        yield name, np.frombuffer(stream.read(4 * count), dtype="<f4", count=count)
-
-
-def _tensor(storage: np.ndarray, view: _View) -> np.ndarray:
-    """A copy. Only tensors whose elements lie in order without gaps are known."""
-    size = int(np.prod(view.shape))
-    in_order = tuple(int(np.prod(view.shape[i + 1 :])) for i in range(len(view.shape)))
-    values = storage[view.offset : view.offset + size]
-    if view.strides != in_order or view.offset < 0 or len(values) != size:
-        raise ValueError("holds a tensor that does not lie in one piece")
-    return values.reshape(view.shape).copy()

@@ -21,7 +21,7 @@ NAME = "pse_bench"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("pse_bench", "errors"),  # 0
-    ("draws", "audio", "files", "decay", "executor", "progress", "findings"),  # 1
+    ("draws", "audio", "files", "decay", "executor", "progress", "findings", "mel", "dvector_weights"),  # 1
     ("records", "activity", "journal", "decks", "archive", "dvector"),  # still 1, on top of those
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
     ("casting", "placing", "mixing", "recognisers.*"),  # 3

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench.dvector import mel_spectrogram
 from pse_bench.errors import FailedScore, InputError, UndefinedScore
+from pse_bench.mel import mel_spectrogram
 from pse_bench.metrics.signals import energy
 
 RATE_HZ = 16_000

@@ -1,0 +1,8 @@
+"""The reference model: a causal personalized enhancer, its personal voice activity detector, and their training.
+
+Torch is imported by the modules of this folder and nowhere else in the package; importing the folder itself
+imports nothing.
+"""
+
+REMEDY = "pip install 'pse-bench[baseline]'"
+"""What brings torch."""
