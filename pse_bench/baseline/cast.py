@@ -167,9 +167,7 @@ class Cast:
         sides = [side for side in (before, after) if side[1] - side[0] >= self._rate]
         return draws.choice(sides, seed, *name, "side") if sides else (0, self._chunk)
 
-    def _talker(
-        self, span: tuple[int, int], accept: Callable[[int], bool], seed: int, name: Name
-    ) -> Role | None:
+    def _talker(self, span: tuple[int, int], accept: Callable[[int], bool], seed: int, name: Name) -> Role | None:
         clips, hop = self._material.clips, self._hop
         for attempt in range(TRIES):
             what = (*name, attempt)
@@ -184,7 +182,9 @@ class Cast:
                 if not accept(current):
                     continue
                 length = min(clip.num_samples, stop - onset)
-                cut = 0 if pieces else hop * draws.integer(0, (clip.num_samples - length) // hop, seed, *what, "cut")
+                cut = (
+                    0 if pieces else hop * draws.integer(0, (clip.num_samples - length) // hop, seed, *what, "cut")
+                )
                 pieces.append(Piece(clip.start + cut, onset, length))
                 pause = self._samples(self._scenario.interferer.pause_s.draw(seed, *what, "pause_s", number))
                 onset = -(-(onset + length + pause) // hop) * hop

@@ -161,9 +161,7 @@ def _embedded(work: tuple[Material, Acoustics, Scenario, Embed, Sequence[int], l
     return np.stack(vectors).astype(np.float32)
 
 
-def sound_of(
-    material: Material, acoustics: Acoustics, scenario: Scenario, crop: Crop, row: int
-) -> np.ndarray:
+def sound_of(material: Material, acoustics: Acoustics, scenario: Scenario, crop: Crop, row: int) -> np.ndarray:
     """A crop as the encoder hears it, float64: peak 0.5, in its room or with its noise."""
     from scipy.signal import fftconvolve
 
@@ -186,7 +184,9 @@ def sound_of(
             hop = activity.hop_samples(material.sample_rate)
             frames = material.active[begin // hop : (begin + crop.num_samples) // hop]
             talking = activity.to_samples(frames, crop.num_samples, material.sample_rate)
-            wanted = active_power(sound, talking) / 10 ** (scenario.enrollment.snr_db.draw(SEED, *name, "snr") / 10)
+            wanted = active_power(sound, talking) / 10 ** (
+                scenario.enrollment.snr_db.draw(SEED, *name, "snr") / 10
+            )
             if power > 0:
                 sound = sound + hiss * np.sqrt(wanted / power)
     return sound * (0.5 / max(float(np.abs(sound).max()), 1e-6))

@@ -154,10 +154,14 @@ def prepare(
     if (folder / "material.json").is_file():
         return Material(folder)
     with files.locked(folder, "preparing training material"):
-        work = [(roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, speeds, sample_rate, True)
-                for row in utterances]
-        work += [(roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, [1.0], sample_rate, False)
-                 for row in noises]
+        work = [
+            (roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, speeds, sample_rate, True)
+            for row in utterances
+        ]
+        work += [
+            (roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, [1.0], sample_rate, False)
+            for row in noises
+        ]
         clips, speech_length = _lay_out(utterances, speeds, sample_rate)
         stretches, noise_length = _lay_out_noise(noises, sample_rate)
         spoken = _new(folder / "speech.npy", np.int16, speech_length)

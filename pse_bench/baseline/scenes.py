@@ -203,7 +203,9 @@ class Mixer:
         if loudest <= PEAK:
             return parts
         gain = np.float32(PEAK / loudest)
-        for sound in {id(part): part for part in (parts.target, parts.wanted, parts.interferer, parts.noise)}.values():
+        for sound in {
+            id(part): part for part in (parts.target, parts.wanted, parts.interferer, parts.noise)
+        }.values():
             if sound is not None:
                 sound *= gain
         return parts

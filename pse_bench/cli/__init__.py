@@ -63,9 +63,9 @@ def cli() -> None:
 
 
 def _collect() -> None:
-    from pse_bench.cli import checking, corpora, demo, generate, scoring
+    from pse_bench.cli import checking, corpora, demo, generate, scoring, training
 
-    for module in (demo, corpora, generate, checking, scoring):
+    for module in (demo, corpora, generate, checking, scoring, training):
         for command in module.COMMANDS:
             cli.add_command(command)
 
