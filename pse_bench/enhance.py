@@ -26,6 +26,7 @@ class Job:
 
     dataset: Dataset
     system: str
+    streaming: bool
     out: Path
 
 
@@ -36,6 +37,7 @@ def enhance(
     *,
     executor: Executor,
     enrollment: str = "right",
+    streaming: bool = False,
     force: bool = False,
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
@@ -50,18 +52,20 @@ def enhance(
         out: the submission's folder.
         executor: where the system runs.
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
+        streaming: run a trained model hop by hop.
         force: replace what lies in ``out``.
         notice: told what the person should know.
 
     Raises:
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
     """
-    loaded = systems.load(system)
+    loaded = systems.load(system, streaming=streaming)
     identity = {
         "dataset": dataset.description.fingerprint,
         "system": system,
         "code": loaded.code,
         "enrollment": enrollment,
+        "streaming": streaming,
     }
     paths = _enrollments(dataset.mixtures, enrollment)
     with files.locked(out, "enhance"):
@@ -73,12 +77,12 @@ def enhance(
         done = {entry["mixture_id"] for entry in kept}
         todo = [row for row in dataset.mixtures if row.mixture_id not in done]
         count, total = len(done), len(dataset.mixtures)
-        if count and ":" in system:
+        if count and not loaded.complete:
             notice(
                 f"{count} of {total} mixtures are kept from an earlier run of the same code; if weights or other "
                 "files that it reads have changed, start again with --force"
             )
-        job = Job(dataset, system, out.resolve())
+        job = Job(dataset, system, streaming, out.resolve())
         batches = [todo[first : first + BATCH] for first in range(0, len(todo), BATCH)]
         with journal.record(out / JOURNAL, identity, kept) as add:
             progress(count, total)
@@ -104,7 +108,7 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
     """Enhance some mixtures; entries of what was written, and the problem that ended it, if any."""
     job, mixtures = work
     entries: list[journal.Entry] = []
-    loaded = _loaded(job.system)
+    loaded = _loaded(job.system, job.streaming)
     for row, enrollment_path in mixtures:
         try:
             estimate = systems.run(loaded, _work(job.dataset, row, enrollment_path), row.mixture_id)
@@ -117,8 +121,8 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
 
 
 @lru_cache(maxsize=2)
-def _loaded(system: str) -> systems.Loaded:
-    return systems.load(system)
+def _loaded(system: str, streaming: bool) -> systems.Loaded:
+    return systems.load(system, streaming=streaming)
 
 
 def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> systems.Work:

@@ -1,4 +1,4 @@
-"""Systems that need no training: the reference systems, and anybody's Python callable.
+"""Systems by name: the reference systems, trained models, and anybody's Python callable.
 
 A system maps (mixture, enrollment, sample_rate) to an estimate as long as the mixture.
 """
@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import __version__, files
-from pse_bench.errors import InputError
+from pse_bench import __version__, files, models
+from pse_bench.errors import InputError, PseBenchError
 from pse_bench.submission import System
 
 FRAME_S, HOP_S = 0.032, 0.008
@@ -102,25 +102,44 @@ REFERENCES: dict[str, tuple[Callable[[Work], np.ndarray], System]] = {
 
 @dataclass(frozen=True)
 class Loaded:
-    """A system ready to run, its description, and a digest that changes when its code does."""
+    """A system ready to run, its description, a digest that changes when its code or weights do, and the
+    multiply-accumulates that it takes for a second of sound, where they are known. ``complete`` says that the
+    digest covers all that the system reads, weights too."""
 
     run: Callable[[Work], Any]
     system: System
     code: str
+    macs_per_second: int | None = None
+    complete: bool = True
 
 
-def load(name: str) -> Loaded:
-    """A system by its name on the command line: a reference system, or ``module:callable``.
+def load(name: str, *, streaming: bool = False) -> Loaded:
+    """A system by its name on the command line.
+
+    Args:
+        name: a reference system; ``baseline:<recipe>`` or the path of a .safetensors or .onnx file (see
+            ``models``); or ``module:callable``.
+        streaming: run a trained model hop by hop.
 
     Raises:
-        InputError: no such system, or the module or the callable cannot be had.
+        InputError: no such system, it cannot be had, or it cannot be streamed.
     """
+    if streaming and not models.is_one(name):
+        raise InputError(
+            f"system {name}: cannot be streamed; only baseline:<recipe>, a checkpoint and an .onnx file can"
+        )
     if name in REFERENCES:
         run, system = REFERENCES[name]
         return Loaded(run, system, __version__)
+    if models.is_one(name):
+        trained = models.load(name, streaming=streaming)
+        return Loaded(_run_on_audio(trained.enhance), trained.system, trained.digest, trained.macs_per_second)
     module_name, separator, attribute = name.partition(":")
     if not separator or not module_name or not attribute:
-        raise InputError(f"system {name!r}: expected {', '.join(REFERENCES)} or module:callable")
+        raise InputError(
+            f"system {name!r}: expected {', '.join(REFERENCES)} or module:callable, baseline:<recipe>, "
+            "or the path of a .safetensors or .onnx file"
+        )
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # a console script does not look where it was called
     try:
@@ -133,7 +152,11 @@ def load(name: str) -> Loaded:
     code = _code(module)
     description = (inspect.getdoc(function) or "").split("\n")[0]
     system = System(name=name, version=code[:12], description=description)
-    return Loaded(lambda work: function(work.mixture, work.enrollment, work.sample_rate), system, code)
+    return Loaded(_run_on_audio(function), system, code, complete=False)
+
+
+def _run_on_audio(function: Callable[..., Any]) -> Callable[[Work], Any]:
+    return lambda work: function(work.mixture, work.enrollment, work.sample_rate)
 
 
 def _code(module: ModuleType) -> str:
@@ -182,7 +205,9 @@ def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
 
 
 def _reason(error: BaseException) -> str:
-    """An exception in one line, with the place in the code that raised it."""
+    """An exception in one line, with the place in the code that raised it; ours say themselves what to do."""
+    if isinstance(error, PseBenchError):
+        return str(error)
     ours = (__file__, importlib.__file__)
     frames = [
         frame

@@ -1,4 +1,4 @@
-"""Batches: a function of (seed, step), the same on any number of data workers and split over any number of ranks."""
+"""Batches: a function of (seed, step), the same on any number of data workers, split over any number of ranks."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol

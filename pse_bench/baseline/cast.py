@@ -1,8 +1,8 @@
 """Who is in a training scene: every draw is a function of the seed and the scene's name, nothing is remembered.
 
-A dataset's plan deals clips evenly, so a scene depends on those before it. Here any step can be drawn on its own, in
-any worker and after any interruption. Voices are drawn with the square root of their number of clips, so that people
-who speak much are heard more often and people who speak once are not lost.
+A dataset's plan deals clips evenly, so a scene depends on those before it. Here any step can be drawn on its own,
+in any worker and after any interruption. Voices are drawn with the square root of their number of clips, so that
+people who speak much are heard more often and people who speak once are not lost.
 """
 
 from collections.abc import Callable

@@ -38,7 +38,7 @@ class Data(Record):
     its_share: Share | None = None
     reference: Literal["early", "reverberant"] | None = None
     chunk_s: Positive = 4.0
-    speeds: list[Positive] = [0.9, 1.0, 1.1]
+    speeds: list[Positive] = Field(default_factory=lambda: [0.9, 1.0, 1.1])
     tilt_db: NonNegative = 1.5
     rooms: Count | None = None
     crops: Count = 4
@@ -64,9 +64,12 @@ class Optimiser(Record):
 
 
 class Loss(Record):
-    """Options of the enhancer's loss; see ``losses``. ``guide``: where the probability of target speech comes from:
-    ``pvad`` (``--pvad CHECKPOINT``), or as a control from the true activity: ``target`` (a pVAD without faults, so
-    no frame is spared) or ``interferer`` (every frame in which somebody else talks is spared)."""
+    """Options of the enhancer's loss; see ``losses``.
+
+    ``guide`` is where the probability of target speech comes from: ``pvad`` (``--pvad CHECKPOINT``), or as a
+    control from the true activity: ``target`` (a pVAD without faults, so no frame is spared) or ``interferer`` (one
+    that takes everybody for the target, so every frame in which somebody else talks is spared).
+    """
 
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     scope: Literal["all", "its"] = "all"
@@ -94,7 +97,7 @@ class TrainConfig(Record):
     steps: Count = 20_000
     batch: Count = 16
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    model: dict[str, Any] = {}
+    model: dict[str, Any] = Field(default_factory=dict)
     data: Data = Data()
     optimiser: Optimiser = Optimiser()
     loss: Loss = Loss()

@@ -68,8 +68,8 @@ class E3NetConfig:
             raise InputError(f"{self}: every size has to be positive")
         if self.window % self.hop or self.window < 2 * self.hop:
             raise InputError(
-                f"window {self.window_s} s and hop {self.hop_s} s: the window has to be two hops or a larger whole "
-                "number of them"
+                f"window {self.window_s} s and hop {self.hop_s} s: the window has to be two hops or a larger "
+                "whole number of them"
             )
         if self.filters % 2 or self.filters < self.window:
             raise InputError(
@@ -252,12 +252,12 @@ def fourier_basis(config: E3NetConfig) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def macs_per_second(model: E3Net) -> int:
-    """Multiply-accumulates of the matrices in a second of sound; each is used once a frame, but for the embedding's,
-    which could be used once a stream and is not counted. Elementwise work is below 2 % of it."""
+    """Multiply-accumulates of the matrices in a second of sound. Each is used once a frame, but for that of the
+    embedding, whose product is the same for a whole stream and not counted. Elementwise work is below 2 %."""
     matrices = sum(p.numel() for name, p in model.named_parameters() if p.dim() == 2 and name != "enroll.weight")
     return round(matrices * model.config.sample_rate / model.config.hop)
 
 
 def num_parameters(model: nn.Module) -> int:
     """Trainable numbers of a model."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -65,7 +65,8 @@ class Run:
             different = sorted(key for key in {*found, *self.about} if found.get(key) != self.about.get(key))
             if different:
                 raise InputError(
-                    f"{folder}: holds a run with another {different[0]}; give another folder, or --force to begin anew"
+                    f"{folder}: holds a run with another {different[0]}; give another folder, or --force to begin "
+                    "anew"
                 )
         else:
             folder.mkdir(parents=True, exist_ok=True)

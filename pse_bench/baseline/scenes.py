@@ -27,7 +27,7 @@ TILTS = 16
 class Parts:
     """What a scene is made of, float32 of shape (num_samples,), None where nobody is heard.
 
-    ``label`` is what the scene is drawn to be, ``wanted`` the reference's sound of the target (early or reverberant),
+    ``label`` is what the scene is drawn to be, ``wanted`` the target as the reference has it (early or reverberant),
     ``active`` and ``interferer_active`` are bool of shape (num_samples / hop,), ``levels`` the drawn numbers.
     """
 
@@ -86,7 +86,8 @@ class Mixer:
         ]
         if not self._noises:
             raise RequestError(
-                f"no noise clip is {self.chunk / self.sample_rate:g} s long; give longer noise or a shorter chunk_s"
+                f"no noise clip is {self.chunk / self.sample_rate:g} s long; give longer noise or a shorter "
+                "data.chunk_s"
             )
         fade = audio.seconds_to_samples(FADE_S, self.sample_rate)
         self._ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(fade) + 0.5) / fade)).astype(np.float32)
@@ -202,10 +203,9 @@ class Mixer:
         loudest = max(float(np.abs(parts.mixture(label)).max()) for label in labels)
         if loudest <= PEAK:
             return parts
-        gain = np.float32(PEAK / loudest)
-        for sound in {
-            id(part): part for part in (parts.target, parts.wanted, parts.interferer, parts.noise)
-        }.values():
+        # without early reference, target and wanted are one array
+        sounds = {id(part): part for part in (parts.target, parts.wanted, parts.interferer, parts.noise)}
+        for sound in sounds.values():
             if sound is not None:
-                sound *= gain
+                np.multiply(sound, np.float32(PEAK / loudest), out=sound)
         return parts

@@ -157,8 +157,8 @@ def hold_out(people: Iterable[str], count: int) -> set[str]:
     ordered = sorted(people, key=lambda who: draws.order(VALIDATION_SEED, "validation", who))
     if len(ordered) < count + 2:
         raise RequestError(
-            f"{len(ordered)} people in the training speech, {count} of them for validation: at least two have to be "
-            "left; give more speech or set a smaller validation.speakers"
+            f"{len(ordered)} people in the training speech, {count} of them for validation: at least two have to "
+            "be left; give more speech or set a smaller validation.speakers"
         )
     return set(ordered[:count])
 
@@ -181,7 +181,8 @@ def allowed(utterances: list[Utterance], table: Path) -> list[Utterance]:
     """The utterances of people who may be trained on.
 
     The table is a CSV with the columns corpus and speaker_id, and perhaps role: then only rows with the role
-    ``training`` count. Nobody of a corpus that it names is used beside them; corpora that it does not name are free.
+    ``training`` count. Nobody of a corpus that it names is used beside them; corpora that it does not name are
+    free.
 
     Raises:
         InputError: no such columns, or nobody is left.

@@ -16,11 +16,11 @@ from pse_bench.baseline.batches import Batch, loader
 from pse_bench.baseline.config import Optimiser, TrainConfig
 from pse_bench.baseline.journey import Average, Log, Run, board
 from pse_bench.baseline.sources import Source
-from pse_bench.baseline.tasks import Task, make
+from pse_bench.baseline.tasks import make
 from pse_bench.progress import Update
 
 
-def train(
+def train(  # noqa: PLR0915 - one flat loop, on purpose
     config: TrainConfig,
     source: Source,
     out: Path,

@@ -63,9 +63,9 @@ def cli() -> None:
 
 
 def _collect() -> None:
-    from pse_bench.cli import checking, corpora, demo, generate, scoring, training
+    from pse_bench.cli import checking, corpora, demo, generate, scoring, system, training
 
-    for module in (demo, corpora, generate, checking, scoring, training):
+    for module in (demo, corpora, generate, checking, scoring, system, training):
         for command in module.COMMANDS:
             cli.add_command(command)
 

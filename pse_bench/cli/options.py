@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+SYSTEMS = "mixture, silence, oracle-mask, baseline:<recipe>, a .safetensors or .onnx file, or module:callable."
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 out_file = click.option("-o", "--out", type=FILE, required=True, help="File to write.")

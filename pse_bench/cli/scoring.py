@@ -15,7 +15,7 @@ SHOWN = 20
 
 @click.command()
 @click.argument("dataset", type=options.FOLDER)
-@click.option("--system", required=True, help="mixture, silence, oracle-mask, or module:callable.")
+@click.option("--system", required=True, help=options.SYSTEMS)
 @click.option(
     "--enrollment",
     type=click.Choice(["right", "wrong"]),
@@ -23,10 +23,13 @@ SHOWN = 20
     show_default=True,
     help="wrong: another speaker's enrollment, as a control.",
 )
+@click.option("--streaming", is_flag=True, help="Run a trained model hop by hop.")
 @options.out_folder
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
 @options.force
-def enhance(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, force: bool) -> None:
+def enhance(
+    dataset: Path, system: str, enrollment: str, streaming: bool, out: Path, jobs: int, force: bool
+) -> None:
     """Run a system over a dataset and write a submission.
 
     A callable is called as enhance(mixture, enrollment, sample_rate) with float32 arrays, and returns the
@@ -43,6 +46,7 @@ def enhance(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, f
             out,
             executor=options.executor(jobs),
             enrollment=enrollment,
+            streaming=streaming,
             force=force,
             progress=update,
             notice=lambda line: click.echo(f"note: {line}", err=True),

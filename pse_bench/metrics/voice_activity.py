@@ -4,8 +4,8 @@ Conventions: scores are probabilities of the three classes in this order; labels
 of several clips are pooled (concatenate them), so that every frame counts once. Frames of equal score are one
 threshold: a constant score has the prevalence as its average precision and an EER of a half.
 
-Sources: Ding et al., "Personal VAD" (arXiv 1908.04284) for classes and mean AP; average precision is the area under
-the step curve of precision over recall, Σ (R_n − R_{n−1}) P_n.
+Sources: Ding et al., "Personal VAD" (arXiv 1908.04284) for classes and mean AP; average precision is the area
+under the step curve of precision over recall, Σ (R_n − R_{n−1}) P_n.
 """
 
 import numpy as np
@@ -116,7 +116,7 @@ def chance(labels: np.ndarray) -> np.ndarray:
 
 
 def energy_detector(*, mixture: np.ndarray, hop: int) -> np.ndarray:
-    """Probabilities from the level alone, shape (ceil(num_samples / hop), 3): speech is loud, and nobody knows whose.
+    """Probabilities from the level alone, shape (ceil(num_samples / hop), 3): speech is loud, whoever speaks.
 
     A logistic curve of 3 dB about 10 dB below the clip's 95th percentile; target and other speech share the rest.
     """

@@ -1,0 +1,56 @@
+"""A checkpoint as a system: whole signals, or a stream whose output is put back into place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pse_bench import files, streams
+from pse_bench.baseline import checkpoint
+from pse_bench.baseline.e3net import E3Net, macs_per_second, num_parameters
+from pse_bench.baseline.streaming import Stream
+from pse_bench.errors import InputError
+
+
+class Enhancer:
+    """An E3Net from a file, always on one thread, so that its output does not depend on the number of cores.
+
+    Attributes:
+        sample_rate: Hz.
+        embedding: entries of the speaker embedding.
+        encoder: what has to make it.
+        latency_s, parameters, macs_per_second: figures of the model.
+        digest: SHA-256 of the file.
+    """
+
+    def __init__(self, path: Path, *, streaming: bool = False) -> None:
+        model, self.about = checkpoint.load(path)
+        if not isinstance(model, E3Net):
+            raise InputError(f"{path}: holds a {self.about.kind}, which enhances nothing; give an e3net")
+        self._model, self._streaming = model, streaming
+        self.sample_rate, self.embedding = model.config.sample_rate, model.config.embedding
+        self.encoder = self.about.encoder
+        self.latency_s, self.parameters = model.config.latency_s, num_parameters(model)
+        self.macs_per_second = macs_per_second(model)
+        self.digest = files.sha256(path)
+
+    def __call__(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
+        """The estimate of a mixture, both float32 of shape (num_samples,)."""
+        with _one_thread():
+            if self._streaming:
+                return streams.run(Stream(self._model, embedding), mixture)
+            with torch.inference_mode():
+                samples, speaker = (torch.from_numpy(np.array(v, np.float32))[None] for v in (mixture, embedding))
+                return self._model(samples, speaker)[0].numpy()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

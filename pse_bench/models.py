@@ -1,0 +1,139 @@
+"""From a word on the command line to a trained model: shipped weights, a checkpoint, or an ONNX file.
+
+A model hears a mixture and a speaker embedding. The embedding comes from an encoder, a function from samples and
+their rate to a vector; the one of ``dvector`` unless a caller hands in another.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench import dvector, files, onnx_system, streams
+from pse_bench.errors import InputError
+from pse_bench.submission import System
+
+Encoder = Callable[[np.ndarray, int], np.ndarray]
+"""Samples, float32 of shape (num_samples,), and their rate in Hz to an embedding of shape (size,), unit length. It
+is called for every mixture: an encoder remembers what it has heard (``dvector.embed`` does, by content)."""
+
+ENCODERS: dict[str, Encoder] = {"dvector": dvector.embed}
+
+SHIPPED = "baseline:"
+ENDINGS = (".safetensors", ".onnx")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model ready to enhance: (mixture, enrollment, sample_rate) to an estimate.
+
+    Attributes:
+        enhance: the function; raises InputError for another sample rate than the model's.
+        system: its description.
+        digest: changes when its weights do.
+        macs_per_second: multiply-accumulates in a second of sound, where known.
+    """
+
+    enhance: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+    system: System
+    digest: str
+    macs_per_second: int | None
+
+
+def is_one(name: str) -> bool:
+    """Whether a system's name asks for a trained model."""
+    return name.startswith(SHIPPED) or name.endswith(ENDINGS)
+
+
+def load(name: str, *, streaming: bool = False, encoder: Encoder | None = None) -> Trained:
+    """The model that ``baseline:<recipe>``, a path of a checkpoint or a path of an ONNX file asks for.
+
+    Args:
+        name: see above.
+        streaming: hop by hop; an ONNX file knows no other way.
+        encoder: instead of the one that the model names.
+
+    Raises:
+        InputError: no such model, or it cannot be used, or something that it needs is not installed.
+    """
+    if name.endswith(".onnx"):
+        return _from_onnx(name, encoder)
+    try:
+        from pse_bench.baseline import checkpoint, enhancer
+    except ImportError as error:
+        raise InputError(f"system {name}: needs {error.name}; run pip install 'pse-bench[baseline]'") from error
+
+    path = Path(name)
+    if name.startswith(SHIPPED):
+        recipe, known = name.removeprefix(SHIPPED), checkpoint.shipped()
+        if recipe not in known:
+            near = difflib.get_close_matches(recipe, known, n=1)
+            hint = f"did you mean {SHIPPED}{near[0]}?" if near else f"shipped: {', '.join(known) or 'none'}"
+            raise InputError(f"system {name}: no weights of that name come with this version; {hint}")
+        path = known[recipe]
+    model = enhancer.Enhancer(path, streaming=streaming)
+    about = model.about
+    system = System(
+        name=name if name.startswith(SHIPPED) else f"{about.recipe or about.kind} ({path.name})",
+        version=model.digest[:12],
+        description=about.description or f"E3Net, {about.recipe or 'no recipe named'}, step {about.step}.",
+        causal=True,
+        algorithmic_latency_ms=1000 * model.latency_s,
+        parameters=model.parameters,
+        training_data=about.training_data,
+    )
+    listen = _encoder(name, about.encoder, encoder)
+    enhance = _personal(model, listen, name, model.sample_rate, model.embedding)
+    return Trained(enhance, system, model.digest, model.macs_per_second)
+
+
+def _from_onnx(name: str, encoder: Encoder | None) -> Trained:
+    path = Path(name)
+    model = onnx_system.open_model(path)
+    about, digest = model.about, files.sha256(path)
+    system = System(
+        name=f"{about.name} ({path.name})",
+        version=digest[:12],
+        description=about.description or f"{about.name} through onnxruntime, {about.hop} samples at a time.",
+        causal=True,
+        algorithmic_latency_ms=1000 * about.window / about.sample_rate,
+        parameters=about.parameters,
+        training_data=about.training_data,
+    )
+
+    def run(mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
+        return streams.run(onnx_system.Stream(model, embedding), mixture)
+
+    listen = _encoder(name, about.encoder, encoder)
+    enhance = _personal(run, listen, name, about.sample_rate, about.embedding)
+    return Trained(enhance, system, digest, about.macs_per_second)
+
+
+def _encoder(name: str, wanted: str, given: Encoder | None) -> Encoder:
+    if given:
+        return given
+    if wanted not in ENCODERS:
+        raise InputError(
+            f"system {name}: was trained with the speaker encoder {wanted!r}, known here: {', '.join(ENCODERS)}; "
+            "load it from Python with models.load(…, encoder=…)"
+        )
+    return ENCODERS[wanted]
+
+
+def _personal(
+    run: Callable[[np.ndarray, np.ndarray], np.ndarray], encoder: Encoder, name: str, rate: int, size: int
+) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
+    def enhance(mixture: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
+        if sample_rate != rate:
+            raise InputError(
+                f"the mixture has {sample_rate} Hz and the model hears {rate} Hz; resample the dataset"
+            )
+        embedding: Any = encoder(enrollment, sample_rate)
+        if np.shape(embedding) != (size,):
+            raise InputError(f"the encoder gave shape {np.shape(embedding)}, {name} expects ({size},)")
+        return run(mixture, embedding)
+
+    return enhance
