@@ -105,8 +105,8 @@ class Cast:
                 best = (spoken, Role(self._material.clips[index], [piece]), row)
             if spoken * activity.HOP_S >= LEAST_ACTIVE_S:
                 break
-        if best is None:
-            raise RequestError("nobody of the training speech can be enrolled; give longer utterances")
+        if best is None or best[0] == 0:
+            raise RequestError("nobody of the training speech can be enrolled and heard; give longer utterances")
         return best[1], np.asarray(self._enrollments.embeddings[best[2]])
 
     def _enrolled(self, index: int, seed: int, name: Name) -> tuple[int, tuple[int, int]] | None:

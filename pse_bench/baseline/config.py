@@ -67,8 +67,8 @@ class Loss(Record):
     """Options of the enhancer's loss; see ``losses``.
 
     ``guide`` is where the probability of target speech comes from: ``pvad`` (``--pvad CHECKPOINT``), or as a
-    control from the true activity: ``target`` (a pVAD without faults, so no frame is spared) or ``interferer`` (one
-    that takes everybody for the target, so every frame in which somebody else talks is spared).
+    control from the true activity: ``target`` (a pVAD without faults, so no frame is spared) or ``interferer``
+    (one that takes everybody for the target, so every frame in which somebody else talks is spared).
     """
 
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -73,11 +73,13 @@ class Run:
             files.write_json(path, self.about)
 
     @property
-    def state(self) -> Path:
+    def state_path(self) -> Path:
+        """Where what the next step depends on is kept."""
         return self.folder / "state.safetensors"
 
     @property
-    def checkpoint(self) -> Path:
+    def checkpoint_path(self) -> Path:
+        """Where the averaged weights are kept."""
         return self.folder / "checkpoint.safetensors"
 
     # ---- going on
@@ -90,13 +92,13 @@ class Run:
             tensors[f"average.{name}"] = average.weights[name]
             for key, value in optimiser.state_dict()["state"].get(index, {}).items():
                 tensors[f"moment.{key}.{name}"] = torch.as_tensor(value)
-        checkpoint.write(self.state, tensors, {"step": step})
+        checkpoint.write(self.state_path, tensors, {"step": step})
 
     def resume(self, model: torch.nn.Module, optimiser: torch.optim.Optimizer, average: Average) -> int:
         """Put everything back as it was saved; the number of steps done, 0 when nothing was."""
-        if not self.state.exists():
+        if not self.state_path.exists():
             return 0
-        tensors, document = checkpoint.read(self.state)
+        tensors, document = checkpoint.read(self.state_path)
         state = optimiser.state_dict()
         try:
             with torch.no_grad():
@@ -108,13 +110,15 @@ class Run:
                     if moments:
                         state["state"][index] = moments
         except (KeyError, RuntimeError) as error:
-            raise InputError(f"{self.state}: does not fit the model ({error}); begin anew with --force") from error
+            raise InputError(
+                f"{self.state_path}: does not fit the model ({error}); begin anew with --force"
+            ) from error
         optimiser.load_state_dict(state)
         return int(document["step"])
 
     def export(self, model: torch.nn.Module, about: checkpoint.About) -> None:
         """Write the checkpoint. The model holds the averaged weights."""
-        checkpoint.save(self.checkpoint, model, about)
+        checkpoint.save(self.checkpoint_path, model, about)
 
 
 def _trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

@@ -27,8 +27,9 @@ TILTS = 16
 class Parts:
     """What a scene is made of, float32 of shape (num_samples,), None where nobody is heard.
 
-    ``label`` is what the scene is drawn to be, ``wanted`` the target as the reference has it (early or reverberant),
-    ``active`` and ``interferer_active`` are bool of shape (num_samples / hop,), ``levels`` the drawn numbers.
+    ``label`` is what the scene is drawn to be, ``wanted`` the target as the reference has it (early or
+    reverberant), ``active`` and ``interferer_active`` are bool of shape (num_samples / hop,), ``levels`` the
+    drawn numbers.
     """
 
     label: str
@@ -203,9 +204,7 @@ class Mixer:
         loudest = max(float(np.abs(parts.mixture(label)).max()) for label in labels)
         if loudest <= PEAK:
             return parts
-        # without early reference, target and wanted are one array
-        sounds = {id(part): part for part in (parts.target, parts.wanted, parts.interferer, parts.noise)}
-        for sound in sounds.values():
+        for sound in (parts.target, parts.wanted, parts.interferer, parts.noise):
             if sound is not None:
                 np.multiply(sound, np.float32(PEAK / loudest), out=sound)
         return parts

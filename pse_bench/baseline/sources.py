@@ -19,6 +19,7 @@ from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, RequestError
 from pse_bench.executor import Executor
 from pse_bench.files import read_table
+from pse_bench.pools import person
 from pse_bench.records import NoiseClip, Utterance
 
 VALIDATION_SEED = 7
@@ -69,8 +70,6 @@ def from_manifests(
     drawn = with_its_share(drawn, asked.its_share)
     rate = drawn.sample_rate
     utterances = [row for path in speech for row in read_table(path, Utterance)]
-    if speakers is not None:
-        utterances = allowed(utterances, speakers)
     noises = [row for path in noise for row in read_table(path, NoiseClip)]
     with progress("decoding", "files") as update:
         stuff = material.prepare(
@@ -106,31 +105,36 @@ def from_manifests(
             executor=executor,
             progress=update,
         )
-    people = {clip.person for clip in stuff.clips}
+    # Everybody is prepared, so that one cache serves every list of speakers.
+    people = {person(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
     held_out = hold_out(people, config.validation.speakers)
-    everybody = {"material": stuff, "enrollments": known, "scenario": drawn, "chunk": chunk}
     reference = asked.reference or drawn.reference
 
-    def mixer(cast: Cast, tilt_db: float) -> Mixer:
+    def mixer(who: set[str], *, speeds: bool, tilt_db: float) -> Mixer:
         return Mixer(
-            material=stuff, acoustics=rooms, cast=cast, scenario=drawn, reference=reference, tilt_db=tilt_db
+            material=stuff,
+            acoustics=rooms,
+            cast=Cast(stuff, known, drawn, chunk=chunk, people=who, speeds=speeds),
+            scenario=drawn,
+            reference=reference,
+            tilt_db=tilt_db,
         )
 
-    training = Cast(people=people - held_out, **_without(everybody, "material"), material=stuff)
-    watching = mixer(Cast(people=held_out, speeds=False, **_without(everybody, "material"), material=stuff), 0.0)
+    watching = mixer(held_out, speeds=False, tilt_db=0.0)
     return Source(
-        scenes=mixer(training, asked.tilt_db),
+        scenes=mixer(people - held_out, speeds=True, tilt_db=asked.tilt_db),
         validation=look_at(watching, config.validation.scenes),
-        fingerprints={"material": stuff.fingerprint, "rooms": rooms.fingerprint, "enrollments": known.fingerprint},
+        fingerprints={
+            "material": stuff.fingerprint,
+            "rooms": rooms.fingerprint,
+            "enrollments": known.fingerprint,
+            "people": files.sha256_of_text("\n".join(sorted(people - held_out))),
+        },
         notes=[
             f"{len(people) - len(held_out)} people at {len(set(asked.speeds) | {1.0})} speeds to train on, "
             f"{len(held_out)} to look at: {', '.join(sorted(held_out))}"
         ],
     )
-
-
-def _without(mapping: dict, key: str) -> dict:
-    return {name: value for name, value in mapping.items() if name != key}
 
 
 def from_datasets(config: TrainConfig, *, folders: Iterable[Path]) -> Source:

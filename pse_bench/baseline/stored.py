@@ -20,8 +20,8 @@ TRIES = 8
 class StoredScenes:
     """Cuts chunks out of the mixtures of datasets.
 
-    A mixture is drawn by ``data.its_share`` where that is set, else as often as the dataset has it. A level is drawn
-    anew (±6 dB for the whole scene), so that a small dataset is not learned by heart.
+    A mixture is drawn by ``data.its_share`` where that is set, else as often as the dataset has it. A level is
+    drawn anew (±6 dB for the whole scene), so that a small dataset is not learned by heart.
 
     Args:
         folders: datasets of one sample rate.

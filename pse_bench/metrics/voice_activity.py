@@ -30,8 +30,8 @@ def average_precision(*, scores: np.ndarray, positive: np.ndarray) -> float:
     hits, count = _accumulated(scores, positive)
     if hits[-1] == 0:
         raise UndefinedScore("no frame is positive")
-    gained = np.diff(hits, prepend=0) / hits[-1]
-    return float(np.sum(gained * hits / count))
+    gained = np.diff(hits, prepend=0)
+    return float(np.sum(gained * (hits / count)) / hits[-1])
 
 
 def equal_error_rate(*, scores: np.ndarray, positive: np.ndarray) -> float:
