@@ -1,6 +1,7 @@
 """Batches: a function of (seed, step), the same on any number of data workers, split over any number of ranks."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -37,9 +38,20 @@ class Scenes(Protocol):
         """One chunk, a function of seed and name."""
 
 
-def draw(scenes: Scenes, seed: int, step: int, items: range) -> Batch:
-    """Items of a step's batch. Item k is the same whichever others are drawn with it."""
-    return of_parts([scenes.scene(seed, ("step", step, index)) for index in items])
+def draw(scenes: Scenes, seed: int, step: int, items: range, pool: ThreadPoolExecutor | None = None) -> Batch:
+    """Items of a step's batch. Item k is the same whichever others are drawn with it.
+
+    Args:
+        scenes: where chunks come from.
+        seed, step: of the run.
+        items: which items of the step's batch.
+        pool: threads that share the items; Fourier transforms run side by side.
+    """
+
+    def item(index: int) -> Parts:
+        return scenes.scene(seed, ("step", step, index))
+
+    return of_parts(list(pool.map(item, items) if pool else map(item, items)))
 
 
 def of_parts(parts: list[Parts], label: str | None = None) -> Batch:
@@ -69,7 +81,7 @@ def loader(
         steps: which steps.
         batch: items of all ranks together.
         rank, world: this process makes the items of its part of the batch.
-        workers: processes that mix ahead; 0 mixes here.
+        workers: processes that mix ahead, each with one thread; 0 mixes here, with as many threads as torch has.
     """
     import torch
     from torch.utils.data import DataLoader
@@ -77,12 +89,11 @@ def loader(
     part = range(batch * rank // world, batch * (rank + 1) // world)
     return iter(
         DataLoader(
-            _Steps(scenes, seed, part),
+            _Steps(scenes, seed, part, 1 if workers else torch.get_num_threads()),
             batch_size=None,
             sampler=steps,
             num_workers=workers,
-            # spawn: a fork would copy locks of threads that do not exist in the child
-            multiprocessing_context="spawn" if workers else None,
+            multiprocessing_context=_clean_processes() if workers else None,
             prefetch_factor=4 if workers else None,
             pin_memory=torch.cuda.is_available(),
             generator=torch.Generator(),  # or it would draw from the global one
@@ -90,11 +101,22 @@ def loader(
     )
 
 
+def _clean_processes() -> Any:
+    """How workers start: from a server without threads, which has loaded torch once for all of them. A fork of
+    this process would copy locks of threads that do not exist in the child."""
+    import multiprocessing
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch.utils.data", "scipy.fft", "pse_bench.baseline.scenes"])
+    return context
+
+
 class _Steps:
     """What the loader asks for a step's batch; a plain object, as it goes to worker processes."""
 
-    def __init__(self, scenes: Scenes, seed: int, items: range) -> None:
+    def __init__(self, scenes: Scenes, seed: int, items: range, threads: int) -> None:
         self._scenes, self._seed, self._items = scenes, seed, items
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def __getitem__(self, step: int) -> Batch:
-        return draw(self._scenes, self._seed, step, self._items)
+        return draw(self._scenes, self._seed, step, self._items, self._pool)
