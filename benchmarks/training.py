@@ -2,8 +2,8 @@
 
 Steps with a new batch each and steps on one cached batch take turns, so that whatever else the machine does falls
 on both alike. Printed are seconds of audio a second of wall time, medians over blocks, and their ratio. Exits with
-status 1 when mixing leaves less than 85 % of the cached rate. The rate itself is told and not judged, since it is the
-machine's: on two idle cores it should be 200. Without manifests the embedded corpus is made first.
+status 1 when mixing leaves less than 85 % of the cached rate. The rate itself is told and not judged, since it is
+the machine's: on two idle cores it should be 200. Without manifests the embedded corpus is made first.
 
     python benchmarks/training.py [--threads 2] [--workers 0] [--speech M.csv --noise N.csv] [--recipe no-its]
 """

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from pse_bench.errors import InputError
 from pse_bench.files import Record, parse, read_text
-from pse_bench.scenario import Scenario
+from pse_bench.scenario import PlainYaml, Scenario
 
 SHIPPED = Path(__file__).parent / "configs"
 
@@ -148,9 +149,18 @@ def load(config: str, changes: tuple[str, ...] = (), *, task: str) -> TrainConfi
 
 def _yaml(text: str, where: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_Yaml)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{where}: not YAML ({' '.join(str(error).split())}); repair it") from error
+
+
+class _Yaml(PlainYaml):
+    """Plain YAML in which 1e-5 is a number; in the YAML 1.1 of the library it is text."""
+
+
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
 
 
 def model_config(kind: type, fields: dict[str, Any]) -> Any:

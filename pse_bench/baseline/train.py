@@ -52,7 +52,7 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
         InputError: see ``tasks.make`` and ``journey.Run``.
         KeyboardInterrupt: after an interrupt, once the step is done and saved.
     """
-    rank, world, device = _where()
+    rank, world, device = join()
     task = make(config, rate=source.scenes.sample_rate, guide=guide, begin=begin)
     model = task.model.to(device)
     about = {
@@ -158,7 +158,7 @@ def _is_low(config: TrainConfig, device: torch.device) -> bool:
 # ---- where it runs
 
 
-def _where() -> tuple[int, int, torch.device]:
+def join() -> tuple[int, int, torch.device]:
     """Rank, number of ranks and device; under torchrun, the group of processes is joined."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     cuda = torch.cuda.is_available()
@@ -173,6 +173,17 @@ def _where() -> tuple[int, int, torch.device]:
 def _barrier(world: int) -> None:
     if world > 1:
         distributed.barrier()
+
+
+@contextlib.contextmanager
+def first_then_others() -> Iterator[None]:
+    """Under torchrun, the first rank does what is inside while the others wait, then they do."""
+    rank, world, _ = join()
+    if rank > 0:
+        _barrier(world)
+    yield
+    if rank == 0:
+        _barrier(world)
 
 
 @contextlib.contextmanager

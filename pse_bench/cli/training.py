@@ -128,21 +128,22 @@ def _train(
     first = os.environ.get("RANK", "0") == "0"
     if force and first and (out / "run.json").exists():
         shutil.rmtree(out)
-    if dataset:
-        source = sources.from_datasets(asked, folders=dataset)
-    else:
-        source = sources.from_manifests(
-            asked,
-            speech=speech,
-            noise=noise,
-            speakers=speakers,
-            roots=Roots.parse(roots),
-            cache=cache,
-            bank=bank,
-            executor=options.executor(jobs),
-            progress=progress,
-        )
-    for note in source.notes:
+    with loop.first_then_others():  # the others find everything prepared
+        if dataset:
+            source = sources.from_datasets(asked, folders=dataset)
+        else:
+            source = sources.from_manifests(
+                asked,
+                speech=speech,
+                noise=noise,
+                speakers=speakers,
+                roots=Roots.parse(roots),
+                cache=cache,
+                bank=bank,
+                executor=options.executor(jobs),
+                progress=progress,
+            )
+    for note in source.notes if first else ():
         click.echo(f"note: {note}", err=True)
     own = files.locked(out, "training") if first else nullcontext()
     with own, progress("training", "s of audio") as update:

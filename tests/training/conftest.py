@@ -12,7 +12,7 @@ import soundfile
 
 pytest.importorskip("torch")
 
-from pse_bench import files
+from pse_bench import files, plan, render
 from pse_bench.baseline import sources
 from pse_bench.baseline.config import TrainConfig
 from pse_bench.baseline.sources import Source
@@ -21,10 +21,11 @@ from pse_bench.corpora.roots import Roots
 from pse_bench.executor import Serial
 from pse_bench.files import parse
 from pse_bench.records import NoiseClip, Utterance
+from pse_bench.scenario import parse_scenario
 
 RATE = 16_000
 PITCH_HZ = {"ada": 205.0, "bea": 230.0, "carl": 105.0, "dan": 125.0, "eve": 180.0, "fred": 140.0}
-UTTERANCES = {"ada": 1, "bea": 2, "carl": 1, "dan": 2, "eve": 1, "fred": 1}
+UTTERANCES = {"ada": 2, "bea": 2, "carl": 2, "dan": 2, "eve": 1, "fred": 1}
 CHUNK_S = 1.5
 
 SCENARIO: dict[str, Any] = {
@@ -162,3 +163,22 @@ def threads():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def dataset(tiny) -> Path:
+    """A rendered dataset of scenes in all three scenarios."""
+    content = {**SCENARIO, "name": "tiny-set", "duration_s": 3.0}
+    content.pop("shares")
+    planner = plan.Planner(
+        parse_scenario(content, "the tiny scenario"),
+        speech=files.read_table(tiny.folder / "speech.csv", Utterance),
+        noise=files.read_table(tiny.folder / "noise.csv", NoiseClip),
+        seed=1,
+    )
+    head = plan.header(content, manifests={}, seed=1)
+    plan.write(tiny.folder / "plan.jsonl", head, (planner.recipe(index) for index in range(12)))
+    where = tiny.folder / "dataset"
+    bank = tiny.cache / "rooms"
+    render.render(tiny.folder / "plan.jsonl", where, roots=tiny.roots, executor=Serial(), bank=bank)
+    return where

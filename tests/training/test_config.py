@@ -20,6 +20,7 @@ def test_every_recipe_and_the_pvad_are_shipped() -> None:
 def test_values_are_replaced() -> None:
     made = config.load("its", ("optimiser.lr=0.5", "model.lstm=24", "data.reference=early", "steps=7"), task="pse")
     assert (made.optimiser.lr, made.model, made.data.reference, made.steps) == (0.5, {"lstm": 24}, "early", 7)
+    assert config.load("its", ("optimiser.lr=1e-4", "optimiser.last_lr=0"), task="pse").optimiser.lr == 0.0001
     assert made.optimiser.last_lr == config.load("its", task="pse").optimiser.last_lr
 
 
