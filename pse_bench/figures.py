@@ -7,6 +7,7 @@ it is above −100 dB of the loudest sample of the two outputs, which is where f
 whole clip ends. It can refute a claim and not prove one for every input; what was seen is reported.
 """
 
+import functools
 import statistics
 import time
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 
 from pse_bench import systems
 from pse_bench.audio import seconds_to_samples
-from pse_bench.draws import uniform, white
+from pse_bench.draws import integer, uniform, white
 from pse_bench.errors import InputError
 
 LATENCY_MS = 20.0
@@ -24,7 +25,6 @@ LATENCY_MS = 20.0
 PROBES = 16
 """Changes of each of the two signals."""
 
-STRIDE_SHARE = 0.6
 DURATION_S = 2.4
 ENROLLMENT_S = 3.0
 TOLERANCE = 1e-5
@@ -112,14 +112,15 @@ def look_ahead_samples(loaded: systems.Loaded, sample_rate: int) -> tuple[int, i
         other = _parts(kind, num_samples, sample_rate, "second")
         before = _run(loaded, target, rest, sample_rate, kind)
         again = _run(loaded, target, rest, sample_rate, kind)
-        if (_differs(before, again)).any():
+        if _differs(before, again).any():
             raise InputError(
-                f"system {loaded.system.name}: gives another output for the same input, so nothing can be said about "
-                "its look-ahead; fix its seed"
+                f"system {loaded.system.name}: gives another output for the same input, so nothing can be said "
+                "about its look-ahead; fix its seed"
             )
         for number in range(PROBES):
-            # An odd stride meets frames of any usual length in different places.
-            start = round(num_samples * (0.3 + STRIDE_SHARE * number / PROBES)) | 1
+            # Drawn, since an even stride would meet all frames in the same place.
+            low, high = (round(num_samples * (0.3 + 0.6 * share / PROBES)) for share in (number, number + 1))
+            start = integer(low, high, 0, "figures", kind, number)
             changed = [
                 _changed(part, new, start, number % 3) for part, new in zip((target, rest), other, strict=True)
             ]
@@ -136,19 +137,22 @@ def real_time_factor(loaded: systems.Loaded, sample_rate: int) -> float:
     """Processing time over duration, median of some runs on 10 s; loading, and embedding the enrollment where it
     is remembered, fall into a first run that does not count."""
     parts = _parts("voice", seconds_to_samples(SPEED_DURATION_S, sample_rate), sample_rate, "speed")
+    work = _work(*parts, sample_rate)
     times = []
     for _ in range(SPEED_RUNS + 1):
         begin = time.perf_counter()
-        _run(loaded, *parts, sample_rate, "the test of speed")
+        systems.run(loaded, work, "the test of speed")
         times.append(time.perf_counter() - begin)
     return statistics.median(times[1:]) / SPEED_DURATION_S
 
 
 def _run(loaded: systems.Loaded, target: np.ndarray, rest: np.ndarray, sample_rate: int, what: str) -> np.ndarray:
+    return systems.run(loaded, _work(target, rest, sample_rate), what)
+
+
+def _work(target: np.ndarray, rest: np.ndarray, sample_rate: int) -> systems.Work:
     enrollment, _ = _parts("voice", seconds_to_samples(ENROLLMENT_S, sample_rate), sample_rate, "enrollment")
-    mixture = target + rest
-    work = systems.Work(mixture, enrollment, sample_rate, target.copy(), rest.copy())
-    return systems.run(loaded, work, what)
+    return systems.Work(target + rest, enrollment.copy(), sample_rate, target.copy(), rest.copy())
 
 
 def _differs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -162,14 +166,15 @@ def _changed(part: np.ndarray, new: np.ndarray, start: int, how: int) -> np.ndar
     return changed
 
 
+@functools.lru_cache(maxsize=8)
 def _parts(kind: str, num_samples: int, sample_rate: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Something to keep and something to remove, float32: noise and noise, or a voice and noise."""
-    noise = LEVEL / np.sqrt(10) * white(num_samples, 0, "figures", kind, name, "rest")
+    rest = (LEVEL / np.sqrt(10) * white(num_samples, 0, "figures", kind, name, "rest")).astype(np.float32)
     if kind == "noise":
-        return (LEVEL * white(num_samples, 0, "figures", name, "target")).astype(np.float32), noise.astype(
-            np.float32
-        )
-    return _voice(num_samples, sample_rate, name).astype(np.float32), noise.astype(np.float32)
+        target = LEVEL * white(num_samples, 0, "figures", name, "target")
+    else:
+        target = _voice(num_samples, sample_rate, name)
+    return target.astype(np.float32), rest
 
 
 def _voice(num_samples: int, sample_rate: int, name: str) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scoring import tiny
 
-from pse_bench import audio, enhance, files, submission
+from pse_bench import audio, enhance, files, submission, systems
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError, RequestError
 from pse_bench.executor import Outcome, Processes, Serial
@@ -80,6 +80,33 @@ def test_progress_counts_every_mixture(dataset: Dataset, tmp_path: Path) -> None
 def test_processes_give_the_same_files(dataset: Dataset, submitted: Callable[[str], Path], tmp_path: Path) -> None:
     enhance.enhance(dataset, "oracle-mask", tmp_path / "out", executor=Processes(2))
     assert contents(tmp_path / "out") == contents(submitted("oracle-mask"))
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_checkpoint_enhances_a_dataset(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streaming: bool
+) -> None:
+    """Whole or hop by hop: the same audio, and it continues only what was made in the same way."""
+    pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
+    from pse_bench import models
+    from pse_bench.baseline import checkpoint
+    from pse_bench.baseline.e3net import E3Net, E3NetConfig
+
+    monkeypatch.setitem(models.ENCODERS, "dvector", lambda samples, sample_rate: np.full(256, 1 / 16))
+    net = E3Net(E3NetConfig(bottleneck=8, fc=8, lstm=8, layers=1))
+    checkpoint.save(tmp_path / "its.safetensors", net, checkpoint.describe(net, recipe="its"))
+    few = tiny.some_scenes(dataset, tmp_path / "few", 0)
+    system = str(tmp_path / "its.safetensors")
+    run(few, system, tmp_path / "out", streaming=streaming)
+    whole = systems.load(system)
+    for row in few.mixtures:
+        work = enhance._work(few, row, row.enrollment_path)
+        expected = systems.run(whole, work, row.mixture_id)
+        found = submission.read_estimate(tmp_path / "out", row).samples
+        assert np.abs(found - expected).max() < 1e-5
+    described = submission.read_system(tmp_path / "out")
+    assert described.algorithmic_latency_ms == 20.0
+    assert described.version == whole.code[:12]
 
 
 # ---- interruptions

@@ -1,0 +1,234 @@
+"""The losses: against NumPy twins and finite differences, and the limits that make the recipes what they are."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
+
+from pse_bench.baseline import losses  # noqa: E402
+from pse_bench.baseline.losses import recipe_loss  # noqa: E402
+
+SHAPE = (3, 7, 9)
+ITS = torch.tensor([False, True, False])
+
+
+def spectra(seed: int, scale: float = 1.0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return scale * torch.randn(SHAPE, dtype=torch.complex128, generator=generator)
+
+
+@pytest.fixture
+def batch() -> dict:
+    """Estimate, reference, mixture, activity and probability; the second item is ITS."""
+    generator = torch.Generator().manual_seed(9)
+    activity = torch.rand(SHAPE[:2], generator=generator) > 0.4
+    activity[1] = False
+    reference = spectra(2) * activity[..., None]
+    probability = torch.rand(SHAPE[:2], generator=generator)
+    return {
+        "estimate": spectra(1).requires_grad_(),
+        "reference": reference,
+        "mixture": reference + spectra(3),
+        "activity": activity,
+        "probability": probability,
+    }
+
+
+def wrong(batch: dict, threshold: float = 0.5) -> torch.Tensor:
+    return ~batch["activity"] & (batch["probability"] > threshold)
+
+
+# ---- the frame loss
+
+
+def test_the_frame_loss_is_its_numpy_twin() -> None:
+    estimate, reference = spectra(1), spectra(2)
+    s, e = reference.numpy(), estimate.numpy()
+    expected = np.zeros(SHAPE[:2])
+    for b, t, f in np.ndindex(*SHAPE):
+        wanted, given = abs(s[b, t, f]) ** 0.3, abs(e[b, t, f]) ** 0.3
+        loudness = (wanted - given) ** 2
+        phase = abs(wanted * np.exp(1j * np.angle(s[b, t, f])) - given * np.exp(1j * np.angle(e[b, t, f]))) ** 2
+        missing = max(wanted - given, 0) ** 2
+        expected[b, t] += (0.5 * loudness + 0.5 * phase + 1.0 * missing) / SHAPE[2]
+    found = losses.frame_loss(estimate=estimate, reference=reference).numpy()
+    np.testing.assert_allclose(found, expected, rtol=2e-4)
+
+
+def test_the_weights_of_the_terms() -> None:
+    given = {"estimate": spectra(1), "reference": spectra(2)}
+    plain, missing = losses.plcpa(**given), losses.over_suppression(**given)
+    assert torch.allclose(losses.frame_loss(**given, beta=3.0), plain + 3 * missing)
+    loud, phase = losses.plcpa(**given, alpha=1.0), losses.plcpa(**given, alpha=0.0)
+    assert torch.allclose(losses.plcpa(**given, alpha=0.2), 0.2 * loud + 0.8 * phase)
+    turned = given["estimate"] * np.exp(0.7j)
+    assert torch.allclose(losses.plcpa(estimate=turned, reference=given["reference"], alpha=1.0), loud)
+
+
+def test_only_what_is_missing_is_over_suppression() -> None:
+    reference = spectra(2)
+    assert not losses.over_suppression(estimate=1.5 * reference, reference=reference).any()
+    assert not losses.over_suppression(estimate=reference, reference=0 * reference).any()
+    muted = losses.over_suppression(estimate=0 * reference, reference=reference)
+    expected = reference.abs().pow(0.6).mean(-1)
+    assert torch.allclose(muted, expected, rtol=1e-3)
+    more = losses.over_suppression(estimate=0.1 * reference, reference=reference)
+    assert (more > losses.over_suppression(estimate=0.5 * reference, reference=reference)).all()
+
+
+@pytest.mark.parametrize("estimate", ["zero", "sound"])
+@pytest.mark.parametrize("reference", ["zero", "sound"])
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_the_gradient_is_finite_at_zero(estimate: str, reference: str, dtype: torch.dtype) -> None:
+    given = {"zero": torch.zeros(SHAPE, dtype=dtype), "sound": spectra(1).to(dtype)}
+    other = {"zero": torch.zeros(SHAPE, dtype=dtype), "sound": spectra(2).to(dtype)}
+    start = given[estimate].clone().requires_grad_()
+    value = losses.frame_loss(estimate=start, reference=other[reference]).mean()
+    value.backward()
+    assert value.isfinite()
+    assert torch.view_as_real(start.grad).isfinite().all()
+    assert start.grad.abs().max() < 1e3
+
+
+@pytest.mark.parametrize("recipe", losses.RECIPES)
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_gradients_against_finite_differences(batch: dict, recipe: str, scale: float) -> None:
+    fixed = {**batch, "reference": scale * batch["reference"], "mixture": scale * batch["mixture"], "its": ITS}
+    start = scale * fixed.pop("estimate").detach()
+
+    def value(real: torch.Tensor) -> torch.Tensor:
+        return recipe_loss(recipe, estimate=torch.view_as_complex(real), **fixed)
+
+    real = torch.view_as_real(start).contiguous().requires_grad_()
+    (gradient,) = torch.autograd.grad(value(real), real)
+    for seed in range(4):
+        generator = torch.Generator().manual_seed(seed)
+        direction = scale * torch.randn(real.shape, dtype=real.dtype, generator=generator)
+        step = 1e-5
+        slope = (value(real + step * direction) - value(real - step * direction)) / (2 * step)
+        assert float(slope.detach()) == pytest.approx(float((gradient * direction).sum()), rel=1e-4, abs=1e-9)
+
+
+# ---- the recipes
+
+
+@pytest.mark.parametrize("normaliser", losses.NORMALISERS)
+@pytest.mark.parametrize("recipe", losses.RECIPES)
+def test_each_recipe_is_its_brute_force_twin(batch: dict, recipe: str, normaliser: str) -> None:
+    plain = losses.frame_loss(estimate=batch["estimate"], reference=batch["reference"]).tolist()
+    noisy = losses.frame_loss(estimate=batch["estimate"], reference=batch["mixture"]).tolist()
+    sums, weights = np.zeros(3), np.zeros(3)
+    for b, t in np.ndindex(*SHAPE[:2]):
+        active, q = bool(batch["activity"][b, t]), float(batch["probability"][b, t])
+        in_m = not active and q > 0.5
+        weight, value = 1.0, plain[b][t]
+        if recipe == "no-its" and ITS[b]:
+            weight = 0.0
+        if recipe == "its-exclude" and in_m:
+            weight = 0.0
+        if recipe == "its-noisy-reference" and in_m:
+            value = noisy[b][t]
+        if recipe == "its-soft" and not active:
+            weight = 1 - q
+        sums[b] += weight * value
+        weights[b] += weight
+    counted = weights > 0
+    expected = {
+        "item": np.mean(sums[counted] / weights[counted]),
+        "batch": np.sum(sums) / np.sum(weights),
+        "frames": np.sum(sums) / (SHAPE[0] * SHAPE[1]),
+    }[normaliser]
+    found = recipe_loss(recipe, **batch, its=ITS, normaliser=normaliser)
+    assert float(found.detach()) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("recipe", ["its-exclude", "its-noisy-reference"])
+def test_a_threshold_of_one_is_its(batch: dict, recipe: str) -> None:
+    batch["probability"][0, 0] = 1.0
+    assert torch.equal(recipe_loss(recipe, **batch, threshold=1.0), recipe_loss("its", **batch))
+    assert not torch.equal(recipe_loss(recipe, **batch, threshold=0.5), recipe_loss("its", **batch))
+
+
+@pytest.mark.parametrize("recipe", losses.GUIDED)
+def test_a_pvad_that_hears_no_target_is_its(batch: dict, recipe: str) -> None:
+    batch["probability"] = torch.zeros(SHAPE[:2])
+    assert torch.equal(recipe_loss(recipe, **batch), recipe_loss("its", **batch))
+
+
+@pytest.mark.parametrize("recipe", losses.GUIDED)
+def test_where_the_target_speaks_the_pvad_does_not_matter(batch: dict, recipe: str) -> None:
+    batch["activity"] = torch.ones(SHAPE[:2], dtype=torch.bool)
+    assert torch.equal(recipe_loss(recipe, **batch), recipe_loss("its", **batch))
+
+
+@pytest.mark.parametrize("normaliser", losses.NORMALISERS)
+def test_excluded_frames_have_no_gradient_at_all(batch: dict, normaliser: str) -> None:
+    recipe_loss("its-exclude", **batch, normaliser=normaliser).backward()
+    gradient = batch["estimate"].grad.abs().sum(dim=-1)
+    assert wrong(batch).any()
+    assert torch.equal(gradient == 0, wrong(batch))
+
+
+def test_the_mixture_itself_costs_nothing_on_m(batch: dict) -> None:
+    estimate = torch.where(wrong(batch)[..., None], batch["mixture"], batch["reference"])
+    batch["estimate"] = estimate.clone().requires_grad_()
+    value = recipe_loss("its-noisy-reference", **batch)
+    value.backward()
+    assert value == 0
+    assert not batch["estimate"].grad.any()
+    assert recipe_loss("its", **batch) > 0
+
+
+def test_a_certain_pvad_makes_soft_and_exclude_the_same(batch: dict) -> None:
+    batch["probability"] = (batch["probability"] > 0.5).double()
+    assert torch.allclose(recipe_loss("its-soft", **batch), recipe_loss("its-exclude", **batch))
+
+
+@pytest.mark.parametrize("recipe", losses.GUIDED)
+def test_the_pvad_is_not_trained_through(batch: dict, recipe: str) -> None:
+    batch["probability"].requires_grad_()
+    recipe_loss(recipe, **batch).backward()
+    assert batch["probability"].grad is None
+
+
+@pytest.mark.parametrize("recipe", losses.GUIDED)
+def test_the_scope_its_leaves_other_items_alone(batch: dict, recipe: str) -> None:
+    guided = recipe_loss(recipe, **batch, its=ITS, scope="its", normaliser="batch")
+    batch["probability"] = torch.where(ITS[:, None], batch["probability"], 0.0)
+    assert torch.equal(guided, recipe_loss(recipe, **batch, normaliser="batch"))
+    nobody = torch.zeros(3, dtype=torch.bool)
+    assert torch.equal(recipe_loss(recipe, **batch, its=nobody, scope="its"), recipe_loss("its", **batch))
+
+
+@pytest.mark.parametrize("normaliser", losses.NORMALISERS)
+def test_when_nothing_counts_nothing_is_learned(batch: dict, normaliser: str) -> None:
+    batch["activity"] = torch.zeros(SHAPE[:2], dtype=torch.bool)
+    batch["probability"] = torch.ones(SHAPE[:2])
+    value = recipe_loss("its-exclude", **batch, normaliser=normaliser)
+    value.backward()
+    assert value == 0
+    assert not batch["estimate"].grad.any()
+
+
+def test_no_its_does_not_learn_from_its_items(batch: dict) -> None:
+    recipe_loss("no-its", **batch, its=ITS).backward()
+    gradient = batch["estimate"].grad.abs().sum(dim=(1, 2))
+    assert torch.equal(gradient == 0, ITS)
+    assert torch.equal(recipe_loss("no-its", **batch), recipe_loss("its", **batch)), "where there are none"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"recipe": "its-excluded"}, "recipe 'its-excluded' is not known"),
+        ({"scope": "frames"}, "scope 'frames' is not known"),
+        ({"normaliser": "none"}, "normaliser 'none' is not known"),
+        ({"probability": None}, "its-noisy-reference needs the pVAD's probability"),
+        ({"mixture": None}, "its-noisy-reference needs the mixture"),
+        ({"scope": "its"}, "needs to know which items are ITS"),
+    ],
+)
+def test_what_is_missing_is_said(batch: dict, change: dict, words: str) -> None:
+    arguments = {"recipe": "its-noisy-reference", **batch, **change}
+    with pytest.raises(ValueError, match=words):
+        recipe_loss(arguments.pop("recipe"), **arguments)
