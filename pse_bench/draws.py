@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 Name = str | int
+_TEXT = json.JSONEncoder(separators=(",", ":"))
 
 
 def _digest(seed: int, name: tuple[Name, ...]) -> bytes:
-    return hashlib.sha256(json.dumps([seed, *name], separators=(",", ":")).encode()).digest()
+    return hashlib.sha256(_TEXT.encode([seed, *name]).encode()).digest()
 
 
 def unit(seed: int, *name: Name) -> float:

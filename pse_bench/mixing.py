@@ -136,12 +136,12 @@ def _track(talker: Talker, length: int, rate: int, load: Load) -> np.ndarray:
     """A talker's clips laid into silence, float64, shape (length,)."""
     track = np.zeros(length)
     for segment in talker.segments:
-        speech = _without_rumble(load(talker.corpus, segment), rate)
+        speech = without_rumble(load(talker.corpus, segment), rate)
         track[segment.onset : segment.onset + segment.num_samples] = _faded(speech, rate)
     return track
 
 
-def _without_rumble(speech: np.ndarray, rate: int) -> np.ndarray:
+def without_rumble(speech: np.ndarray, rate: int) -> np.ndarray:
     """Speech without what lies below every voice: hum and rumble of a recording would otherwise be counted into
     its level, by up to 10 dB in read corpora, and sound on where the talker pauses."""
     from scipy.signal import sosfiltfilt

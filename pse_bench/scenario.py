@@ -223,7 +223,7 @@ def load(scenario: str) -> tuple[Scenario, dict[str, Any]]:
             )
     text = read_text(path)
     try:
-        content = yaml.load(text, Loader=_UniqueKeys)
+        content = yaml.load(text, Loader=PlainYaml)
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); repair it") from error
     return parse_scenario(content, str(path)), content
@@ -246,7 +246,7 @@ def is_changed(name: str, content: dict[str, Any]) -> bool:
     return name in shipped() and load(name)[1] != content
 
 
-class _UniqueKeys(yaml.SafeLoader):
+class PlainYaml(yaml.SafeLoader):
     """Plain YAML without tags, anchors that expand, or a key given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -73,9 +73,10 @@ def _collect() -> None:
         results,
         scoring,
         system,
+        training,
     )
 
-    for module in (demo, corpora, generate, benchmark, checking, scoring, system, results, leaderboards):
+    for module in (demo, corpora, generate, benchmark, checking, scoring, system, results, leaderboards, training):
         for command in module.COMMANDS:
             cli.add_command(command)
 

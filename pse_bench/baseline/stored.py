@@ -1,0 +1,125 @@
+"""Scenes from rendered datasets: chunks of stored stems, with the dataset's activity, at the dataset's levels."""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from pse_bench import activity, audio, draws, dvector
+from pse_bench.baseline.cast import Name
+from pse_bench.baseline.config import TrainConfig
+from pse_bench.baseline.scenes import Parts
+from pse_bench.dataset import Dataset
+from pse_bench.errors import InputError
+from pse_bench.records import Mixture
+
+TRIES = 8
+
+
+class StoredScenes:
+    """Cuts chunks out of the mixtures of datasets.
+
+    A mixture is drawn by ``data.its_share`` where that is set, else as often as the dataset has it. A level is
+    drawn anew (±6 dB for the whole scene), so that a small dataset is not learned by heart.
+
+    Args:
+        folders: datasets of one sample rate.
+        config: of the run.
+
+    Raises:
+        InputError: a folder is no dataset, rates differ, or nothing is long enough.
+    """
+
+    LEVEL_DB = 6.0
+
+    def __init__(self, folders: Iterable[Path], config: TrainConfig) -> None:
+        self._datasets = [Dataset.open(folder) for folder in folders]
+        rates = {data.description.sample_rate for data in self._datasets}
+        if len(rates) != 1:
+            raise InputError(f"datasets at {sorted(rates)} Hz: give datasets of one sample rate")
+        self.sample_rate = rates.pop()
+        self.chunk = audio.seconds_to_samples(config.data.chunk_s, self.sample_rate)
+        self._reference, self._its_share = config.data.reference, config.data.its_share
+        self._rows = [
+            (number, row)
+            for number, data in enumerate(self._datasets)
+            for row in data.mixtures
+            if row.num_samples >= self.chunk
+        ]
+        if not self._rows:
+            raise InputError(f"no mixture is {config.data.chunk_s:g} s long; set a shorter data.chunk_s")
+
+    @property
+    def people(self) -> set[str]:
+        """Everybody who is a target somewhere."""
+        return {row.target_speaker for _, row in self._rows}
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Of the datasets."""
+        return {f"dataset{n}": data.description.fingerprint for n, data in enumerate(self._datasets)}
+
+    def only(self, accept: Callable[[set[str], str], bool]) -> "StoredScenes":
+        """The scenes that are accepted by everybody heard in them and by their target.
+
+        Raises:
+            InputError: none is.
+        """
+        chosen = StoredScenes.__new__(StoredScenes)
+        chosen.__dict__ |= self.__dict__
+        chosen._rows = [
+            (number, row)
+            for number, row in self._rows
+            if accept({row.target_speaker, *row.interferer_speaker.split(";")}, row.target_speaker)
+        ]
+        if not chosen._rows:
+            raise InputError("no scene is left beside the people held out; give more scenes or hold out fewer")
+        return chosen
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def scene(self, seed: int, name: Name, *, everything: bool = False) -> Parts:
+        """A chunk of a stored scene, a function of seed and name; see ``batches.Scenes``."""
+        its = None if self._its_share is None else draws.unit(seed, *name, "its") < self._its_share
+        number, row = self._draw(seed, name, its)
+        data = self._datasets[number]
+        hop = activity.hop_samples(self.sample_rate)
+        start = hop * draws.integer(0, (row.num_samples - self.chunk) // hop, seed, *name, "cut")
+        gain = (
+            10 ** (draws.uniform(-self.LEVEL_DB, self.LEVEL_DB, seed, *name, "level_db") / 20) / audio.FULL_SCALE
+        )
+
+        def stem(what: str) -> np.ndarray:
+            return data.read_stem(row.scene_id, what)[start : start + self.chunk] * np.float32(gain)
+
+        reference = self._reference or data.description.reference
+        masks = data.read_activity(row.scene_id)
+        frames = {who: mask[start : start + self.chunk : hop] for who, mask in masks.items()}
+        interferer = stem("interferer") if data.has_interferer(row.scene_id) else None
+        return Parts(
+            label=row.scenario,
+            target=stem("target"),
+            wanted=stem("target_early" if reference == "early" else "target"),
+            interferer=interferer,
+            noise=stem("noise"),
+            active=frames["target"],
+            interferer_active=frames["interferer"],
+            embedding=_embedding(data.folder / row.enrollment_path),
+            levels={"snr_db": row.snr_db} | ({} if row.sir_db is None else {"sir_db": row.sir_db}),
+        )
+
+    def _draw(self, seed: int, name: Name, its: bool | None) -> tuple[int, Mixture]:
+        for attempt in range(TRIES * 8):
+            number, row = draws.choice(self._rows, seed, *name, "mixture", attempt)
+            if its is None or (row.scenario == "TS3") == its:
+                return number, row
+        raise InputError(
+            f"the datasets have too few mixtures {'in' if its else 'beside'} TS3 for this data.its_share"
+        )
+
+
+@lru_cache(maxsize=100_000)
+def _embedding(path: Path) -> np.ndarray:
+    return dvector.embed(*audio.read(path))

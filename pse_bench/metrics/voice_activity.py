@@ -1,0 +1,135 @@
+"""How well frames are told apart into target speech, other speech and no speech: AP, mean AP, EER, onset delay.
+
+Conventions: scores are probabilities of the three classes in this order; labels are class indices 0, 1, 2. Frames
+of several clips are pooled (concatenate them), so that every frame counts once. Frames of equal score are one
+threshold: a constant score has the prevalence as its average precision and an EER of a half.
+
+Sources: Ding et al., "Personal VAD" (arXiv 1908.04284) for classes and mean AP; average precision is the area
+under the step curve of precision over recall, Σ (R_n − R_{n−1}) P_n.
+"""
+
+import numpy as np
+
+from pse_bench.errors import UndefinedScore
+
+CLASSES = ("target speech", "other speech", "no speech")
+SUSTAINED_S = 0.1
+"""An onset is found at the first of this long a run of positive frames."""
+
+
+def average_precision(*, scores: np.ndarray, positive: np.ndarray) -> float:
+    """Area under the precision-recall steps, within [0, 1]; a chance score has the share of positives.
+
+    Args:
+        scores: shape (num_frames,), the higher the more likely positive.
+        positive: bool, shape (num_frames,).
+
+    Raises:
+        UndefinedScore: no frame is positive.
+    """
+    hits, count = _accumulated(scores, positive)
+    if hits[-1] == 0:
+        raise UndefinedScore("no frame is positive")
+    gained = np.diff(hits, prepend=0)
+    return float(np.sum(gained * (hits / count)) / hits[-1])
+
+
+def equal_error_rate(*, scores: np.ndarray, positive: np.ndarray) -> float:
+    """Where as many positives are missed as negatives taken, as shares, within [0, 1]; linear between thresholds.
+
+    Args: as ``average_precision``.
+
+    Raises:
+        UndefinedScore: all frames are positive, or none.
+    """
+    hits, count = _accumulated(scores, positive)
+    negatives = count[-1] - hits[-1]
+    if hits[-1] == 0 or negatives == 0:
+        raise UndefinedScore("all frames are positive, or none")
+    missed = 1 - np.concatenate([[0], hits]) / hits[-1]
+    false = np.concatenate([[0], count - hits]) / negatives
+    after = int(np.argmax(false >= missed))  # the last is 1 >= 0
+    gap = missed[after - 1] - false[after - 1]
+    share = gap / (gap + false[after] - missed[after])
+    return float(missed[after - 1] + share * (missed[after] - missed[after - 1]))
+
+
+def mean_average_precision(*, probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over the three classes of the average precision of each against the others.
+
+    Args:
+        probabilities: shape (num_frames, 3).
+        labels: shape (num_frames,), class indices.
+
+    Raises:
+        UndefinedScore: a class has no frame.
+    """
+    return float(
+        np.mean(
+            [
+                average_precision(scores=probabilities[:, index], positive=labels == index)
+                for index in range(len(CLASSES))
+            ]
+        )
+    )
+
+
+def onset_delays_s(
+    *, probability: np.ndarray, active: np.ndarray, hop_s: float, threshold: float = 0.5
+) -> tuple[np.ndarray, int]:
+    """How long after each onset of target speech it is noticed.
+
+    A stretch of true activity is noticed at the first frame from which the probability stays above the threshold
+    for 100 ms, or to the stretch's end.
+
+    Args:
+        probability: of target speech, shape (num_frames,).
+        active: bool, shape (num_frames,).
+        hop_s: distance of the frames.
+        threshold: above it a frame is taken for target speech.
+
+    Returns:
+        the delays in seconds, one a stretch that is noticed, and the number of stretches that never are.
+    """
+    edges = np.diff(np.concatenate([[0], active.astype(np.int8), [0]]))
+    sustained = max(1, round(SUSTAINED_S / hop_s))
+    delays, missed = [], 0
+    for start, stop in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+        above = probability[start:stop] > threshold
+        length = min(sustained, stop - start)
+        runs = np.convolve(above, np.ones(length, dtype=int), mode="valid")
+        found = np.flatnonzero(runs == length)
+        if len(found):
+            delays.append(found[0] * hop_s)
+        else:
+            missed += 1
+    return np.array(delays), missed
+
+
+# ---- what any detector must beat
+
+
+def chance(labels: np.ndarray) -> np.ndarray:
+    """The classes' shares as every frame's probabilities, shape (num_frames, 3)."""
+    shares = np.bincount(labels, minlength=len(CLASSES))[: len(CLASSES)] / max(len(labels), 1)
+    return np.tile(shares, (len(labels), 1))
+
+
+def energy_detector(*, mixture: np.ndarray, hop: int) -> np.ndarray:
+    """Probabilities from the level alone, shape (ceil(num_samples / hop), 3): speech is loud, whoever speaks.
+
+    A logistic curve of 3 dB about 10 dB below the clip's 95th percentile; target and other speech share the rest.
+    """
+    padded = np.pad(mixture, (0, -len(mixture) % hop)).reshape(-1, hop)
+    level_db = 10 * np.log10(np.mean(padded.astype(np.float64) ** 2, axis=1) + 1e-12)
+    speech = 1 / (1 + np.exp(-np.clip((level_db - np.percentile(level_db, 95) + 10) / 3, -30, 30)))
+    return np.stack([speech / 2, speech / 2, 1 - speech], axis=1)
+
+
+def _accumulated(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positives and all frames at or above each distinct score, from the highest down."""
+    if scores.shape != positive.shape or scores.ndim != 1 or not len(scores):
+        raise ValueError(f"scores {scores.shape} and labels {positive.shape}: expected one number a frame of each")
+    order = np.argsort(-scores, kind="stable")
+    last_of_equal = np.flatnonzero(np.diff(scores[order], append=np.nan))
+    return np.cumsum(positive[order])[last_of_equal], last_of_equal + 1

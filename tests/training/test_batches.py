@@ -1,0 +1,174 @@
+"""Batches: a function of (seed, step), levels as drawn, and nobody where they should not be."""
+
+import numpy as np
+import pytest
+
+from pse_bench import activity
+from pse_bench.activity import active_power, power_db
+from pse_bench.baseline import batches
+from pse_bench.baseline.sources import allowed
+from pse_bench.errors import InputError, RequestError
+from pse_bench.files import read_table
+from pse_bench.mixing import PEAK
+from pse_bench.records import Utterance
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def source(tiny):
+    return tiny.source(tiny.config())
+
+
+def same(one, other) -> bool:
+    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(one, other, strict=True))
+
+
+def test_a_batch_is_a_function_of_seed_and_step(source) -> None:
+    scenes = source.scenes
+    assert same(batches.draw(scenes, 1, 5, range(4)), batches.draw(scenes, 1, 5, range(4)))
+    assert not same(batches.draw(scenes, 1, 5, range(4)), batches.draw(scenes, 1, 6, range(4)))
+    assert not same(batches.draw(scenes, 1, 5, range(4)), batches.draw(scenes, 2, 5, range(4)))
+
+
+def test_ranks_share_a_batch_out(source) -> None:
+    whole = batches.draw(source.scenes, 1, 5, range(4))
+    parts = [
+        next(batches.loader(source.scenes, seed=1, steps=range(5, 6), batch=4, rank=rank, world=2))
+        for rank in range(2)
+    ]
+    assert same(whole, [np.concatenate(pair) for pair in zip(*parts, strict=True)])
+
+
+def test_workers_give_the_same_batches_in_order(source) -> None:
+    asked = {"seed": 3, "steps": range(2, 6), "batch": 2}
+    alone = list(batches.loader(source.scenes, **asked))
+    helped = list(batches.loader(source.scenes, workers=2, **asked))
+    assert len(alone) == len(helped) == 4
+    assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
+
+
+def test_kinds_and_shapes(source) -> None:
+    batch = batches.draw(source.scenes, 1, 0, range(3))
+    assert batch.mixture.shape == batch.reference.shape == (3, 24_000)
+    assert batch.mixture.dtype == batch.reference.dtype == batch.embedding.dtype == np.float32
+    assert batch.target_active.shape == batch.interferer_active.shape == (3, 150)
+    assert batch.embedding.shape == (3, 256)
+    assert np.allclose(np.linalg.norm(batch.embedding, axis=1), 1, atol=1e-5)
+
+
+def test_sir_and_snr_are_as_drawn_on_the_parts_themselves(source) -> None:
+    for index in range(24):
+        parts = source.scenes.scene(4, ("levels", index), everything=True)
+        masks = [activity.to_samples(labels, 24_000, RATE) for labels in (parts.active, parts.interferer_active)]
+        target = power_db(active_power(parts.target.astype(float), masks[0]))
+        interferer = power_db(active_power(parts.interferer.astype(float), masks[1]))
+        noise = power_db(float(np.mean(parts.noise.astype(float) ** 2)))
+        assert target - interferer == pytest.approx(parts.levels["sir_db"], abs=0.01)
+        assert target - noise == pytest.approx(parts.levels["snr_db"], abs=0.01)
+        assert np.abs(parts.mixture("TS2")).max() <= PEAK * 1.0001
+
+
+def test_a_mixture_is_the_sum_of_its_parts_and_an_inactive_target_has_no_reference(source) -> None:
+    seen = set()
+    for step in range(12):
+        parts = [source.scenes.scene(1, ("step", step, index)) for index in range(2)]
+        batch = batches.draw(source.scenes, 1, step, range(2))
+        for row, part in enumerate(parts):
+            seen.add(part.label)
+            total = part.noise + sum(
+                getattr(part, name)
+                for name, labels in (("target", ("TS1", "TS2")), ("interferer", ("TS2", "TS3")))
+                if part.label in labels
+            )
+            assert np.allclose(batch.mixture[row], total, atol=1e-7)
+            its = part.label == "TS3"
+            assert batch.is_its[row] == its
+            assert batch.reference[row].any() != its
+            assert batch.target_active[row].any() != its
+            assert (part.label != "TS1") == batch.interferer_active[row].any()
+    assert seen == {"TS1", "TS2", "TS3"}
+
+
+def test_the_reference_is_near_the_target_and_no_louder(source) -> None:
+    part = source.scenes.scene(1, ("reference",), everything=True)
+    apart = part.target - part.wanted
+    assert 0 < np.sum(apart.astype(float) ** 2) < 0.5 * np.sum(part.target.astype(float) ** 2)
+
+
+def test_the_share_of_inactive_targets_is_the_configurations(tiny) -> None:
+    none = tiny.source(tiny.config(data={"its_share": 0.0})).scenes
+    assert not any(none._label(1, ("x", i)) == "TS3" for i in range(300))
+    most = tiny.source(tiny.config(data={"its_share": 0.5})).scenes
+    labels = [most._label(1, ("x", i)) for i in range(3000)]
+    assert labels.count("TS3") / 3000 == pytest.approx(0.5, abs=0.03)
+    assert labels.count("TS1") / labels.count("TS2") == pytest.approx(0.75, abs=0.12)
+
+
+def test_who_is_enrolled_is_who_is_heard_and_never_in_the_same_samples(source) -> None:
+    cast = source.scenes._cast
+    material, enrollments = cast._material, cast._enrollments
+    alone = 0
+    for index in range(60):
+        role, embedding = cast.target(1, ("enrolled", index))
+        rows = np.flatnonzero((np.asarray(enrollments.embeddings) == embedding).all(axis=1))
+        crops = [crop for found in enrollments.of_clip.values() for row, crop in found if row in rows]
+        assert {material.clips[crop.clip].voice for crop in crops} == {role.clip.voice}
+        (piece,) = role.pieces
+        for crop in crops:
+            begin = material.clips[crop.clip].start + crop.start
+            assert begin + crop.num_samples <= piece.first or piece.first + piece.num_samples <= begin
+            alone += material.clips[crop.clip].start == role.clip.start
+        others = cast.interferers(1, ("enrolled", index), role)
+        assert others
+        assert role.clip.person not in {other.clip.person for other in others}
+    assert alone > 5
+
+
+def test_people_who_are_looked_at_are_never_trained_on(source) -> None:
+    cast = source.scenes._cast
+    heard = {name.split("@")[0] for name in cast._voices.of}
+    held_out = {word.strip() for word in source.notes[0].rsplit(": ", 1)[1].split(",")}
+    assert len(held_out) == 2
+    assert not heard & held_out
+    assert all(part.interferer is not None and part.active.any() for part in source.validation)
+
+
+def test_only_people_of_the_table_are_used(tiny, tmp_path) -> None:
+    rows = read_table(tiny.folder / "speech.csv", Utterance)
+    table = tmp_path / "people.csv"
+    table.write_text("corpus,speaker_id,role\ntalk,ada,training\ntalk,bea,target\n")
+    assert {row.speaker_id for row in allowed(rows, table)} == {"ada"}
+    table.write_text("corpus,speaker_id\ntalk,ada\ntalk,bea\n")
+    assert {row.speaker_id for row in allowed(rows, table)} == {"ada", "bea"}
+    table.write_text("corpus,speaker_id\nother,ada\n")
+    assert len(allowed(rows, table)) == len(rows)
+    table.write_text("corpus,speaker_id\ntalk,nobody\n")
+    with pytest.raises(InputError, match="none of its training speakers"):
+        allowed(rows, table)
+
+
+def test_too_few_people_are_refused(tiny) -> None:
+    with pytest.raises(RequestError, match=r"6 people .* 5 of them for validation"):
+        tiny.source(tiny.config(validation={"speakers": 5}))
+
+
+def test_an_image_is_the_direct_convolution(source) -> None:
+    """Against numpy's convolution of the same dry track with the same response."""
+    scenes = source.scenes
+    role, _ = scenes._cast.target(1, ("convolved",))
+    place = scenes._acoustics.places[0][0][0]
+    tilts, scenes._tilts = scenes._tilts, []
+    (image,), _ = scenes._images(role, place, [place.whole], 1, ("x",))
+    scenes._tilts = tilts
+    (piece,) = role.pieces
+    dry = np.zeros(scenes.chunk)
+    sound = scenes._material.speech[piece.first : piece.first + piece.num_samples] / 32768
+    fade = len(scenes._ramp)
+    sound[:fade] *= scenes._ramp
+    sound[-fade:] *= scenes._ramp[::-1]
+    dry[piece.onset : piece.onset + piece.num_samples] = sound
+    start, length = place.raw
+    response = scenes._acoustics.samples[start : start + length].astype(float)
+    expected = np.convolve(dry, response)[scenes._acoustics.lead :][: scenes.chunk]
+    assert np.abs(image - expected).max() < 1e-5 * np.abs(expected).max() + 1e-7

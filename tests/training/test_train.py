@@ -1,0 +1,199 @@
+"""The loop: interrupted and resumed, on any number of workers, from datasets, under every recipe."""
+
+import csv
+import json
+from itertools import pairwise
+
+import pytest
+import torch
+
+from pse_bench.baseline import checkpoint, config, tasks
+from pse_bench.baseline import train as loop
+from pse_bench.baseline.losses import RECIPES
+from pse_bench.errors import InputError
+
+pytestmark = pytest.mark.usefixtures("threads")
+
+
+def rows(path) -> list[dict[str, str]]:
+    with path.open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def without_pace(path) -> list[dict[str, str]]:
+    return [{key: value for key, value in row.items() if key != "audio_s_per_s"} for row in rows(path)]
+
+
+@pytest.fixture(scope="module")
+def finished(tiny, tmp_path_factory):
+    """A run of six steps that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("finished")
+    asked = tiny.config()
+    torch.set_num_threads(1)
+    assert loop.train(asked, tiny.source(asked), folder)
+    return folder
+
+
+@pytest.mark.parametrize("stop", [2, 3])
+def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(tiny, finished, tmp_path, stop) -> None:
+    asked = tiny.config()
+    assert not loop.train(asked, tiny.source(asked), tmp_path, stop_after=stop)
+    assert loop.train(asked, tiny.source(asked), tmp_path)
+    for name in ("checkpoint.safetensors", "state.safetensors", "checkpoint.json"):
+        assert (tmp_path / name).read_bytes() == (finished / name).read_bytes(), name
+    assert without_pace(tmp_path / "log.csv") == without_pace(finished / "log.csv")
+    assert (tmp_path / "looks.csv").read_bytes() == (finished / "looks.csv").read_bytes()
+
+
+def test_killed_after_steps_that_were_not_saved_equals_uninterrupted(
+    tiny, finished, tmp_path, monkeypatch
+) -> None:
+    """A crash in step 5: step 4 was saved, what was logged later is dropped and made again."""
+    asked = tiny.config()
+    calls = []
+
+    def rate(*arguments):
+        calls.append(1)
+        if len(calls) == 6:
+            raise RuntimeError("killed")
+        return original(*arguments)
+
+    original = loop.learning_rate
+    monkeypatch.setattr(loop, "learning_rate", rate)
+    with pytest.raises(RuntimeError, match="killed"):
+        loop.train(asked, tiny.source(asked), tmp_path)
+    assert rows(tmp_path / "log.csv")[-1]["step"] == "5"
+    monkeypatch.setattr(loop, "learning_rate", original)
+    assert loop.train(asked, tiny.source(asked), tmp_path)
+    assert (tmp_path / "state.safetensors").read_bytes() == (finished / "state.safetensors").read_bytes()
+    assert without_pace(tmp_path / "log.csv") == without_pace(finished / "log.csv")
+
+
+def test_any_number_of_workers_gives_the_same_first_ten_losses(tiny, tmp_path) -> None:
+    asked = tiny.config(steps=10, validation={"every": 100}, save_every=100)
+    source = tiny.source(asked)
+    seen = []
+    for workers in range(3):
+        loop.train(asked, source, tmp_path / str(workers), workers=workers)
+        seen.append([(row["loss"], row["gradient"]) for row in rows(tmp_path / str(workers) / "log.csv")])
+    assert len(seen[0]) == 10
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_training_lowers_the_loss(tiny, tmp_path) -> None:
+    asked = tiny.config(
+        steps=40,
+        batch=4,
+        optimiser={"lr": 0.01, "warmup_steps": 5, "average": 0.8},
+        validation={"every": 20},
+        save_every=40,
+    )
+    loop.train(asked, tiny.source(asked), tmp_path)
+    looks = rows(tmp_path / "looks.csv")
+    log = [float(row["loss"]) for row in rows(tmp_path / "log.csv")]
+    assert float(looks[-1]["TS3.leakage_reduction_db"]) > 1
+    assert sum(log[-10:]) < sum(log[:10])
+
+
+def test_a_checkpoint_says_what_it_is(finished) -> None:
+    model, about = checkpoint.load(finished / "checkpoint.safetensors")
+    assert (about.kind, about.recipe, about.seed, about.step) == ("e3net", "its", 1, 6)
+    assert set(about.data) == {"material", "rooms", "enrollments", "people"}
+    assert about.training["optimiser"]["average"] == 0.9
+    assert "TS2.si_sdri" in about.metrics
+    assert model.config.bottleneck == 16
+    look = rows(finished / "looks.csv")[-1]
+    assert float(look["TS2.tsos"]) == pytest.approx(about.metrics["TS2.tsos"], abs=1e-3)
+
+
+def test_the_checkpoint_holds_the_average_and_not_the_last_weights(finished) -> None:
+    tensors, document = checkpoint.read(finished / "state.safetensors")
+    weights = checkpoint.load(finished / "checkpoint.safetensors")[0].state_dict()
+    assert document == {"step": 6}
+    for name, value in weights.items():
+        assert torch.equal(value, tensors[f"average.{name}"])
+    assert not torch.equal(tensors["average.mask.weight"], tensors["weight.mask.weight"])
+
+
+def test_another_run_is_not_continued(tiny, finished) -> None:
+    asked = tiny.config(seed=2)
+    with pytest.raises(InputError, match="another config"):
+        loop.train(asked, tiny.source(asked), finished)
+
+
+@pytest.fixture(scope="module")
+def detector(tiny, tmp_path_factory):
+    """A pVAD of a few steps."""
+    folder = tmp_path_factory.mktemp("pvad")
+    asked = tiny.config("pvad")
+    assert loop.train(asked, tiny.source(asked), folder)
+    return folder
+
+
+def test_the_pvad_is_trained_and_looked_at(detector) -> None:
+    _, about = checkpoint.load(detector / "checkpoint.safetensors")
+    assert about.kind == "pvad"
+    assert {"ap_target", "ap_other", "ap_no", "mean_ap", "eer_target"} <= set(about.metrics)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_trains(tiny, detector, tmp_path, recipe) -> None:
+    asked = tiny.config(recipe=recipe, steps=2)
+    assert loop.train(asked, tiny.source(asked), tmp_path, guide=detector / "checkpoint.safetensors")
+    assert json.loads((tmp_path / "run.json").read_text())["guide"]
+
+
+def test_a_guide_without_faults_spares_nothing(tiny, tmp_path) -> None:
+    """With q = a no frame is misclassified, so the first recipe is ``its``; with q of everybody it is not."""
+    losses = {}
+    for name, changes in {
+        "its": {"recipe": "its"},
+        "target": {"recipe": "its-exclude", "loss": {"guide": "target"}},
+        "interferer": {"recipe": "its-exclude", "loss": {"guide": "interferer"}},
+    }.items():
+        asked = tiny.config(steps=3, **changes)
+        loop.train(asked, tiny.source(asked), tmp_path / name)
+        losses[name] = [row["loss"] for row in rows(tmp_path / name / "log.csv")]
+    assert losses["its"] == losses["target"] != losses["interferer"]
+
+
+def test_a_guided_recipe_asks_for_its_guide(tiny, tmp_path, finished) -> None:
+    asked = tiny.config(recipe="its-soft")
+    with pytest.raises(InputError, match="give --pvad"):
+        loop.train(asked, tiny.source(asked), tmp_path)
+    with pytest.raises(InputError, match="kind e3net, expected a pvad"):
+        loop.train(asked, tiny.source(asked), tmp_path, guide=finished / "checkpoint.safetensors")
+
+
+def test_a_run_begins_with_the_weights_of_another(tiny, finished, tmp_path) -> None:
+    begin = finished / "checkpoint.safetensors"
+    task = tasks.make(tiny.config(), rate=16_000, guide=None, begin=begin)
+    weights = checkpoint.load(begin)[0].state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in task.model.state_dict().items())
+    with pytest.raises(InputError, match="the configuration asks for"):
+        tasks.make(tiny.config(model={"fc": 24}), rate=16_000, guide=None, begin=begin)
+
+
+def test_weights_are_interpolated(tiny, finished, detector, tmp_path) -> None:
+    asked = tiny.config(recipe="no-its")
+    loop.train(asked, tiny.source(asked), tmp_path)
+    ends = [tmp_path / "checkpoint.safetensors", finished / "checkpoint.safetensors"]
+    one, other = (checkpoint.load(path)[0].state_dict() for path in ends)
+    middle, about = tasks.interpolate(*ends, share=0.25)
+    for name, value in middle.state_dict().items():
+        assert torch.allclose(value, 0.75 * one[name] + 0.25 * other[name], atol=1e-7)
+    assert about.recipe == "no-its to its at 0.25"
+    for share, end in ((0, one), (1, other)):
+        same = tasks.interpolate(*ends, share=share)[0].state_dict()
+        assert all(torch.equal(value, end[name]) for name, value in same.items())
+    with pytest.raises(InputError, match="another model than"):
+        tasks.interpolate(ends[0], detector / "checkpoint.safetensors", share=0.5)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    asked = config.Optimiser(lr=1.0, last_lr=0.1, warmup_steps=10)
+    rates = [loop.learning_rate(asked, step, 100) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[9] == rates[10] == 1.0
+    assert rates[100] == pytest.approx(0.1)
+    assert all(a >= b for a, b in pairwise(rates[10:]))
