@@ -48,9 +48,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("render", "enhance", "score", "check", "system_figures"),  # 7: the workers, which never import each other
     ("verify", "summaries", "breakdown"),  # 8
     ("results",),  # still 8, each on top of those before
-    ("comparison", "ranking"),
-    ("tables", "board"),
-    ("leaderboard", "standings"),
+    ("comparison", "boards.*"),
+    ("tables",),
     ("cli.*",),  # 9
     ("__main__",),
 )

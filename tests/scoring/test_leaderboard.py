@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 from scoring import tiny
 
-from pse_bench import files, leaderboard, metrics, ranking, standings
-from pse_bench.board import read
+from pse_bench import files, metrics
+from pse_bench.boards import leaderboard, ranking, standings
+from pse_bench.boards.board import read
 from pse_bench.errors import InputError
 from pse_bench.records import Mixture, Score
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pse_bench import metrics
-from pse_bench.board import COLUMN, Entry, Row, text_of
+from pse_bench.boards.board import COLUMN, Entry, Row, text_of
+from pse_bench.boards.ranking import CRITERIA, LEAKAGE, LOSS, OVER_SUPPRESSION
 from pse_bench.errors import InputError
 from pse_bench.grids import Grid, for_terminal, in_markdown, literal
-from pse_bench.ranking import CRITERIA, LEAKAGE, LOSS, OVER_SUPPRESSION
 
 SHOWN = tuple(dict.fromkeys((*(column for criterion in CRITERIA for column in criterion.columns[:1]), LOSS)))
 FOOT = (

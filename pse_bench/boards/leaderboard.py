@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pse_bench import benchmark, files, ranking
-from pse_bench.board import Kind, Row, evidence, evidence_folder, read, row_of, text_of, write
+from pse_bench import benchmark, files
+from pse_bench.boards import ranking
+from pse_bench.boards.board import Kind, Row, evidence, evidence_folder, read, row_of, text_of, write
 from pse_bench.errors import InputError
 from pse_bench.records import Summary
 from pse_bench.results import Result, check_comparable

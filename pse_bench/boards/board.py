@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pse_bench import files, metrics, ranking
+from pse_bench import files, metrics
+from pse_bench.boards import ranking
 from pse_bench.errors import InputError
 from pse_bench.figures import figures_of
 from pse_bench.records import DESCRIPTIONS, Sha256, Summary
