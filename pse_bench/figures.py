@@ -72,9 +72,9 @@ class Figure:
     def swapped(
         self, first: np.ndarray, second: np.ndarray, clusters: np.ndarray, chosen: np.ndarray
     ) -> np.ndarray:
-        """``difference`` after each swap of speakers, shape (num_swaps,)."""
+        """What a test looks at after each swap of speakers, shape (num_swaps,): ``difference``, or its sign."""
         if self.form == "median":
-            return statistics.swapped_medians(second[:, 0] - first[:, 0], clusters, chosen)
+            return statistics.swapped_signs(second[:, 0] - first[:, 0], clusters, chosen)
         return statistics.swapped_quotients(first, second, clusters, chosen, link=self.link)
 
 

@@ -86,6 +86,7 @@ def test_the_commands_of_the_readme_work_in_order(place: Path) -> None:
     run(scripts["submission"], place)
     run(scripts["callable"], place)
     run(scripts["system"], place)
+    run(scripts["compare"], place)
 
 
 def test_the_two_commands_are_there_and_make_knows_them() -> None:

@@ -36,7 +36,7 @@ _FRAMES = Resolution(0.1, "one frame in a thousand")
 _DECIBEL = Resolution(0.1, "the last figure that is printed in the field")
 _LEVEL = Resolution(0.5, "half of the smallest difference of level that is heard")
 _INTELLIGIBILITY = Resolution(0.001, "the last figure that is printed in the field")
-_OPINION = Resolution(0.01, "the last figure that is printed in the field")
+_OPINION = Resolution(0.05, "dither of one step of 16 bits moves the ideal mask's by 0.04")
 
 _ALL = (
     Metric(
@@ -87,7 +87,7 @@ _ALL = (
         low=0.0,
         high=1800.0,
         worst=None,
-        resolution=Resolution(20.0, "as tsos, with the target talking for half of the time"),
+        resolution=Resolution(15.0, "as tsos, with the target talking for half of the time"),
         source="unit of Thakker et al., arXiv 2204.00771; rule of tsos",
         needs=_TSOS_NEEDS,
         compute=oversuppression.tsos_s_per_30min,

@@ -10,7 +10,7 @@ _WITH_TARGET = ("TS1", "TS2")
 _WER_NEEDS = ("estimate", "text", "transcribe")
 
 _WORDS = Resolution(0.1, "one word in a thousand, or in ten minutes")
-_OPINION = Resolution(0.02, "dither of one step of 16 bits moves it by half of that")
+_OPINION = Resolution(0.05, "two dithers of one step of 16 bits differ by up to 0.04")
 
 _OPINIONS = {
     "sig": "speech quality",

@@ -167,6 +167,10 @@ class WordCounts:
 def counts(reference: str, hypothesis: str) -> WordCounts:
     """Word errors of a hypothesis by an alignment with the fewest errors, after both were normalised.
 
+    A word added or misheard never lowers the errors. A right word left out adds one only as far as the alignment
+    goes: of a hypothesis longer than the reference, one word less may even be one error less ("x a" heard as
+    "a p q r" has four errors, as "p q r" three).
+
     Where several alignments have the fewest, jiwer's is taken, which is the same every time. Either text may be
     without words: then all words of the other are inserted or deleted.
     """

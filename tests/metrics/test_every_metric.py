@@ -53,6 +53,8 @@ def test_the_table_is_complete_and_consistent() -> None:
         assert metric.description
         assert metric.source
         assert metric.version >= 1
+        assert metric.resolution.size > 0
+        assert metric.resolution.reason
         assert set(metric.scenarios) <= {"TS1", "TS2", "TS3"}
         assert "estimate" in metric.needs
         assert set(metric.needs) <= clip_fields
@@ -66,6 +68,8 @@ def test_the_table_is_complete_and_consistent() -> None:
     for derived in DERIVED:
         assert set(derived.scenarios) <= set(METRICS[derived.metric].scenarios)
         assert derived.name not in METRICS
+        assert derived.resolution.size > 0
+        assert derived.resolution.reason
 
 
 def test_metrics_cannot_be_changed() -> None:
