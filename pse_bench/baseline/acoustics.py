@@ -111,10 +111,10 @@ def prepare(
     Raises:
         RequestError: the scenario asks for measured rooms, or rooms that cannot be.
     """
-    if set(scenario.room.engine.options) != {"pyroomacoustics"}:
+    if set(scenario.room.engine.options) & {"measured"}:
         raise RequestError(
             f"scenario {scenario.name}: training mixes in simulated rooms only, room.engine may be measured; set "
-            "room.engine: pyroomacoustics, or render a dataset and train from that"
+            "room.engine: image-source, or render a dataset and train from that"
         )
     count = num_rooms or scenario.room.rooms or ROOMS
     drawn = _rooms(scenario, count)

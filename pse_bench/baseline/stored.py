@@ -97,7 +97,7 @@ class StoredScenes:
         reference = self._reference or data.description.reference
         masks = data.read_activity(row.scene_id)
         frames = {who: mask[start : start + self.chunk : hop] for who, mask in masks.items()}
-        interferer = stem("interferer") if data.has_interferer(row.scene_id) else None
+        interferer = stem("interferer") if data.stem_path(row.scene_id, "interferer").exists() else None
         return Parts(
             label=row.scenario,
             target=stem("target"),

@@ -163,7 +163,8 @@ def _levels(samples: np.ndarray) -> dict[str, float]:
     return {
         "peak": peak,
         "rms": peak * float(np.sqrt(np.mean((samples / peak) ** 2))) if peak > SILENT else 0.0,
-        "clipped_runs": int(np.count_nonzero(runs >= CLIPPED_RUN)),
+        # whole numbers are equal now and then far from the loudest of them
+        "clipped_runs": int(np.count_nonzero(runs >= CLIPPED_RUN)) if peak <= INTEGER_PEAK else 0,
     }
 
 
