@@ -28,6 +28,7 @@ class Figure:
         pair_of: a score's numerator and denominator; ValueError where its detail has none.
         link: the figure from the sums of numerators and denominators, shape (..., 2).
         compared: systems may differ by it.
+        skewed: few clips may make up most of it.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Figure:
     pair_of: Callable[[Score], Pair]
     link: statistics.Link
     compared: bool = True
+    skewed: bool = False
 
     def value(self, pairs: np.ndarray) -> float:
         """The figure over clips whose pairs have shape (num_clips, 2)."""
@@ -52,7 +54,9 @@ class Figure:
         """Its interval; ``clusters`` of shape (num_clips,) as ``statistics.clusters_of`` gives them."""
         if self.form == "median":
             return statistics.median_interval(pairs[:, 0], clusters)
-        return statistics.quotient_interval(pairs, clusters, link=self.link, low=self.low, high=self.high)
+        return statistics.quotient_interval(
+            pairs, clusters, link=self.link, low=self.low, high=self.high, skewed=self.skewed
+        )
 
     def difference(self, first: np.ndarray, second: np.ndarray) -> float:
         """second − first over the same clips; of a median, the median of the clips' differences."""
@@ -117,6 +121,7 @@ def _derived(derived: metrics.Derived) -> Figure:
         if derived.form == "energies"
         else partial(_scaled, scale=1.0),
         compared=derived.compared,
+        skewed=derived.form == "energies",
     )
 
 

@@ -51,7 +51,7 @@ def clusters_of(names: list[str]) -> np.ndarray:
 
 
 def quotient_interval(
-    pairs: np.ndarray, clusters: np.ndarray, *, link: Link, low: float, high: float
+    pairs: np.ndarray, clusters: np.ndarray, *, link: Link, low: float, high: float, skewed: bool = False
 ) -> Interval | None:
     """Interval of a figure that is a function of two sums over clips: a mean, a share, a ratio of sums.
 
@@ -60,6 +60,7 @@ def quotient_interval(
         clusters: whose clip it is, shape (num_clips,), as ``clusters_of`` gives it.
         link: the figure from the sums.
         low, high: what the figure cannot leave.
+        skewed: few clips may make up most of either sum, as the loudest do of an energy.
 
     Returns:
         None with fewer than two speakers; without width where every speaker gives the same.
@@ -68,9 +69,14 @@ def quotient_interval(
     if len(sums) < 2:
         return None
     value = float(link(sums.sum(axis=0)))
-    spread = _jackknife(link(sums.sum(axis=0) - sums))
+    left = link(sums.sum(axis=0) - sums)
+    spread = _jackknife(left)
     if spread <= NOTHING * (high - low):
         return value, value
+    if skewed:
+        effective = min(_effective(sums[:, 0]), _effective(sums[:, 1]))
+        down, up = _around(value, spread, effective, high - low, left)
+        return max(low, down), min(high, up)
     reach = _t(_effective(sums[:, 1])) * spread
     if not low < value < high:
         return max(low, value - reach), min(high, value + reach)

@@ -537,3 +537,13 @@ def test_sorting_puts_the_better_end_first(board: Path) -> None:
     ]
     without = [*rows, rows[0].__class__(rows[0].entry, {})]
     assert standings.by_column(without, "TS2.wer")[-1].cells == {}
+
+
+COMMITTED = sorted((Path(__file__).parents[2] / "leaderboards").glob("*-v*.csv"))
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+def test_the_boards_that_come_with_the_project_are_what_they_say(path: Path) -> None:
+    assert leaderboard.verify(path) == []
+    assert names(path)[0] not in ("mixture", "silence")
+    assert set(leaderboard.REFERENCES) <= set(names(path))
