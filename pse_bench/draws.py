@@ -60,5 +60,5 @@ def white(num_samples: int, seed: int, *name: Name) -> np.ndarray:
 
 
 def generator(seed: int, *name: Name) -> np.random.Generator:
-    """A generator for statistics (bootstrap), fixed by ``seed`` and ``name``. Nothing that sounds uses it."""
+    """A generator for statistics, fixed by ``seed`` and ``name``. Nothing that sounds uses it."""
     return np.random.Generator(np.random.PCG64(int.from_bytes(_digest(seed, name)[:16], "big")))

@@ -45,10 +45,12 @@ def _higher_is_better(column: str) -> bool:
     return figure is not None and figure.higher_is_better
 
 
-def grid(board: Path, rows: Sequence[Row], name: Callable[[str], str] = str) -> Grid:
-    """The board with the figures that are ranked. ``name`` makes a name fit for where it is shown."""
+def grid(board: Path, rows: Sequence[Row], beside: str = "", name: Callable[[str], str] = str) -> Grid:
+    """The board with the figures that are ranked, and the column ``beside`` them, if it is another one. ``name``
+    makes a name fit for where it is shown."""
+    shown = list(dict.fromkeys([*SHOWN, *([beside] if COLUMN.fullmatch(beside) else [])]))
     head = ["rank", "system", "kind", "mean rank", "front"]
-    head += [f"{column} {'↑' if _higher_is_better(column) else '↓'}" for column in SHOWN]
+    head += [f"{column} {'↑' if _higher_is_better(column) else '↓'}" for column in shown]
     lines = [
         [
             "" if row.entry.rank is None else str(row.entry.rank),
@@ -56,7 +58,7 @@ def grid(board: Path, rows: Sequence[Row], name: Callable[[str], str] = str) -> 
             row.entry.kind,
             "" if row.entry.mean_rank is None else f"{row.entry.mean_rank:.1f}",
             "●" if row.entry.pareto else "",
-            *(_cell(row, column) for column in SHOWN),
+            *(_cell(row, column) for column in shown),
         ]
         for row in rows
     ]
@@ -75,22 +77,22 @@ def _cell(row: Row, column: str) -> str:
     return text if low is None or high is None else f"{text} [{low:.1f}, {high:.1f}]"
 
 
-def terminal(board: Path, rows: Sequence[Row]) -> str:
+def terminal(board: Path, rows: Sequence[Row], beside: str = "") -> str:
     """For a terminal."""
-    return for_terminal([grid(board, rows)], 150) + "\n".join(FOOT)
+    return for_terminal([grid(board, rows, beside)], 150) + "\n".join(FOOT)
 
 
-def markdown(board: Path, rows: Sequence[Row]) -> str:
+def markdown(board: Path, rows: Sequence[Row], beside: str = "") -> str:
     """In Markdown."""
-    return in_markdown([grid(board, rows, literal)]) + "\n" + "\n".join(f"- {line}" for line in FOOT)
+    return in_markdown([grid(board, rows, beside, literal)]) + "\n" + "\n".join(f"- {line}" for line in FOOT)
 
 
-def to_csv(board: Path, rows: Sequence[Row]) -> str:
+def to_csv(board: Path, rows: Sequence[Row], beside: str = "") -> str:
     """Every column, as the board's file has them."""
     return text_of(rows).rstrip("\n")
 
 
-FORMATS: dict[str, Callable[[Path, Sequence[Row]], str]] = {
+FORMATS: dict[str, Callable[[Path, Sequence[Row], str], str]] = {
     "terminal": terminal,
     "markdown": markdown,
     "csv": to_csv,

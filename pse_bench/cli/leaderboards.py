@@ -60,7 +60,7 @@ def show(board: Path, sort: str | None, form: str) -> None:
     from pse_bench.boards.board import read
 
     rows = read(board)
-    click.echo(standings.FORMATS[form](board, standings.by_column(rows, sort) if sort else rows))
+    click.echo(standings.FORMATS[form](board, standings.by_column(rows, sort) if sort else rows, sort or ""))
 
 
 @leaderboard.command()

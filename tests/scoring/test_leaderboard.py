@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 from scoring import tiny
+from scoring.made import BLANK
 
 from pse_bench import files, metrics
 from pse_bench.boards import leaderboard, ranking, standings
@@ -31,39 +32,8 @@ RANKED = {
 
 
 def mixture(scene_id: str, label: str) -> Mixture:
-    return Mixture(
-        mixture_id=f"{scene_id}_{label}",
-        scene_id=scene_id,
-        scenario=label,
-        mixture_path=f"{label}/{scene_id}.flac",
-        reference_path="",
-        enrollment_path="",
-        target_speaker=f"p{scene_id}",
-        interferer_speaker="",
-        noise_id="",
-        sir_db=None,
-        snr_db=0,
-        sir_achieved_db=None,
-        snr_achieved_db=0,
-        rt60_s=0,
-        rt60_achieved_s=0,
-        target_distance_m=1,
-        interferer_distance_m=None,
-        num_samples=16_000,
-        sample_rate=16_000,
-        text="",
-        interferer_text="",
-        mixture_sha256="b" * 64,
-        target_gender="F",
-        interferer_gender="",
-        noise_category="",
-        room_id="",
-        overlap=None,
-        num_interferers=0,
-        enrollment_s=5,
-        enrollment_condition="clean",
-        scene_gain_db=0,
-    )
+    named = {"mixture_id": f"{scene_id}_{label}", "scene_id": scene_id, "scenario": label}
+    return BLANK.model_copy(update={**named, "target_speaker": f"p{scene_id}"})
 
 
 def result(folder: Path, name: str, *, tsos=(5, 6), wer=30, leakage=10, pause=8, loss=0.5, **about: Any) -> Path:
@@ -509,6 +479,10 @@ def test_the_command_from_results_to_a_printed_board(tmp_path: Path) -> None:
         "mine | <b>",
         "silence",
     ]
+    beside = tiny.pse_bench(
+        "leaderboard", "show", board, "--format", "markdown", "--sort", "TS3.leakage_reduction_median_db"
+    )
+    assert "TS3.leakage_reduction_median_db ↑ |" in beside.stdout
     marked = tiny.pse_bench("leaderboard", "show", board, "--format", "markdown", "--sort", "system")
     assert r"| mine \| \<b\> 1 | submission |" in marked.stdout
     assert tiny.pse_bench("leaderboard", "verify", board, *folders, mine).stdout == (
