@@ -172,6 +172,13 @@ def test_too_few_people_are_refused(tiny) -> None:
         tiny.source(tiny.config(validation={"speakers": 5}))
 
 
+def test_people_to_look_at_can_be_named(tiny) -> None:
+    source = tiny.source(tiny.config(validation={"people": ["talk/eve", "talk/ada"]}))
+    assert "2 to look at: talk/ada, talk/eve" in source.notes[0]
+    with pytest.raises(RequestError, match=r"validation.people names talk/nobody.* for example talk/"):
+        tiny.source(tiny.config(validation={"people": ["talk/eve", "talk/nobody"]}))
+
+
 def test_an_image_is_the_direct_convolution(source) -> None:
     """Against numpy's convolution of the same dry track with the same response."""
     scenes = source.scenes
