@@ -167,12 +167,24 @@ class Dataset:
 
     def read_activity(self, scene_id: str) -> dict[str, np.ndarray]:
         """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,)."""
+        document, frames = self._activity(scene_id)
+        return {
+            who: activity.to_samples(labels, document.num_samples, document.sample_rate)
+            for who, labels in frames.items()
+        }
+
+    def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
+        """Who is heard speaking in each frame of a mixture: target and interferer, bool, (num_frames,)."""
+        _, frames = self._activity(mixture.scene_id)
+        silent = {"TS1": "interferer", "TS3": "target"}.get(mixture.scenario)
+        return {who: labels & (who != silent) for who, labels in frames.items()}
+
+    def _activity(self, scene_id: str) -> tuple[Activity, dict[str, np.ndarray]]:
         path = self._unchanged(f"activity/{scene_id}.json")
         document = parse(Activity, parse_json(read_text(path), str(path)), str(path))
-        masks = {}
+        frames = {}
         for who in ("target", "interferer"):
-            labels = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
-            if len(labels) != -(-document.num_samples // document.hop):
-                raise InputError(f"{path}: {len(labels)} frames of {who} do not fit its grid; restore it")
-            masks[who] = activity.to_samples(labels, document.num_samples, document.sample_rate)
-        return masks
+            frames[who] = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
+            if len(frames[who]) != -(-document.num_samples // document.hop):
+                raise InputError(f"{path}: {len(frames[who])} frames of {who} do not fit its grid; restore it")
+        return document, frames

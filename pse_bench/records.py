@@ -28,6 +28,8 @@ DESCRIPTIONS = {
     "TS2": "target + interferer + noise",
     "TS3": "inactive target: interferer + noise",
 }
+TABLES = {**DESCRIPTIONS, "all": "TS1, TS2 and TS3 pooled"}
+"""What tables and boards are divided into."""
 
 
 # ---- manifests: what clips exist
@@ -255,10 +257,36 @@ class Score(Record):
     detail: str
 
 
-class Summary(Record):
-    """A row of ``summary.csv``: one metric over one scenario."""
+Steps = Annotated[str, Field(pattern=r"^((10000|\d{1,4})(\*\d+)?( |$))*$")]
 
+
+class Detection(Record):
+    """A row of ``detections.csv``: what a system said of the frames of one mixture, beside the truth.
+
+    ``target`` holds how probable target speech was called in frames of target speech, ``not_target`` in all
+    others, and so on, in steps of 1/10 000, highest first: ``9998*12 9997`` is twelve times 0.9998 and once 0.9997.
+    ``delays_ms`` are those of the onsets of target speech that were noticed, ``missed`` counts those that were not.
+    A failed row, whose ``detail`` says why, has the worst of everything.
+    """
+
+    mixture_id: str
     scenario: ScenarioLabel
+    status: Literal["ok", "failed"]
+    detail: str
+    target: Steps
+    not_target: Steps
+    other: Steps
+    not_other: Steps
+    none: Steps
+    not_none: Steps
+    delays_ms: Annotated[str, Field(pattern=r"^(\d+( |$))*$")]
+    missed: Annotated[int, Field(ge=0)]
+
+
+class Summary(Record):
+    """A row of ``summary.csv``: one metric over one scenario, or over ``all`` of them pooled."""
+
+    scenario: ScenarioLabel | Literal["all"]
     metric: str
     value: float | None
     ci_low: float | None

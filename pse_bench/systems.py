@@ -132,14 +132,23 @@ def load(name: str, *, streaming: bool = False) -> Loaded:
         run, system = REFERENCES[name]
         return Loaded(run, system, __version__)
     if models.is_one(name):
-        trained = models.load(name, streaming=streaming)
-        return Loaded(_run_on_audio(trained.enhance), trained.system, trained.digest, trained.macs_per_second)
+        return of_model(models.load(name, streaming=streaming))
+    return of_callable(
+        name, f"{', '.join(REFERENCES)} or module:callable, baseline:<recipe>, or the path of a .safetensors or .onnx file"
+    )
+
+
+def of_model(trained: models.Trained) -> Loaded:
+    """A trained model as a system."""
+    return Loaded(_run_on_audio(trained.run), trained.system, trained.digest, trained.macs_per_second)
+
+
+def of_callable(name: str, expected: str) -> Loaded:
+    """The system that ``module:callable`` names. Raises InputError, with what was ``expected`` where it is no such
+    name."""
     module_name, separator, attribute = name.partition(":")
     if not separator or not module_name or not attribute:
-        raise InputError(
-            f"system {name!r}: expected {', '.join(REFERENCES)} or module:callable, baseline:<recipe>, "
-            "or the path of a .safetensors or .onnx file"
-        )
+        raise InputError(f"system {name!r}: expected {expected}")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # a console script does not look where it was called
     try:
@@ -184,11 +193,7 @@ def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
     Raises:
         InputError: the system failed, or gave another shape or numbers that are not finite floats.
     """
-    name = loaded.system.name
-    try:
-        estimate = np.asarray(loaded.run(work))
-    except (Exception, SystemExit) as error:  # a stranger's code
-        raise InputError(f"system {name}: failed on {mixture_id} ({_reason(error)})") from error
+    name, estimate = loaded.system.name, answer(loaded, work, mixture_id)
     if estimate.shape != work.mixture.shape:
         raise InputError(
             f"system {name}: gave shape {estimate.shape} for {mixture_id}, expected {work.mixture.shape}; "
@@ -202,6 +207,14 @@ def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
     if not np.isfinite(estimate).all():
         raise InputError(f"system {name}: gave NaN or infinity for {mixture_id}; give finite samples")
     return estimate.astype(np.float64)
+
+
+def answer(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
+    """Whatever a system gives for a mixture, as an array. Raises InputError when it fails."""
+    try:
+        return np.asarray(loaded.run(work))
+    except (Exception, SystemExit) as error:  # a stranger's code
+        raise InputError(f"system {loaded.system.name}: failed on {mixture_id} ({_reason(error)})") from error
 
 
 def _reason(error: BaseException) -> str:
