@@ -1,7 +1,7 @@
 """Systems that say who speaks, by name: what any of them must beat, a trained pVAD, and anybody's callable.
 
-A detector maps (mixture, enrollment, sample_rate) to the probabilities of target speech, other speech and no speech
-in each frame, see ``probabilities``.
+A detector maps (mixture, enrollment, sample_rate) to the probabilities of target speech, other speech and no
+speech in each frame, see ``probabilities``.
 """
 
 from collections.abc import Callable
@@ -44,10 +44,10 @@ def load(name: str) -> Loaded:
     """
     if name in FLOOR:
         run, description = FLOOR[name]
-        system = System(name=name, version=__version__, description=description, causal=name == "chance", parameters=0)
-        loaded = Loaded(run, system, __version__)
+        about = {"version": __version__, "description": description, "causal": name == "chance", "parameters": 0}
+        loaded = Loaded(run, System(name=name, **about), __version__)
     elif name.endswith(".onnx"):
-        raise InputError(f"system {name}: an .onnx file enhances and detects nothing; give a pVAD's .safetensors file")
+        raise InputError(f"system {name}: an .onnx file detects nothing; give a pVAD's .safetensors file")
     elif models.is_one(name):
         loaded = systems.of_model(models.load_detector(name))
     else:
@@ -68,8 +68,8 @@ def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
         raise InputError(f"system {loaded.system.name}: gave {found.dtype} for {mixture_id}, expected floats")
     if problems := probabilities.faults(found, _num_frames(work)):
         raise InputError(
-            f"system {loaded.system.name}: gave {problems[0][1]}, for {mixture_id}; give the probabilities of target "
-            "speech, other speech and no speech of each 10 ms, which add up to 1"
+            f"system {loaded.system.name}: gave {problems[0][1]}, for {mixture_id}; give the probabilities of "
+            "target speech, other speech and no speech of each 10 ms, which add up to 1"
         )
     return found.astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""Run a system over a dataset and write a submission."""
+"""Run a system over a dataset and write a submission: enhanced audio, or who speaks when."""
 
 import shutil
 from collections import defaultdict
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from pse_bench import audio, draws, files, journal, submission, systems
+from pse_bench import audio, detectors, draws, files, journal, submission, systems
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError, PseBenchError, RequestError
 from pse_bench.executor import Executor
@@ -18,7 +19,10 @@ from pse_bench.records import Mixture
 
 JOURNAL = "enhance.journal"
 BATCH = 4
-FOLDERS = ("TS1", "TS2", "TS3")
+FOLDERS = {"audio": ("TS1", "TS2", "TS3"), "activity": ("activity",)}
+"""What a submission's folder holds, by what a system gives."""
+
+Gives = Literal["audio", "activity"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Job:
 
     dataset: Dataset
     system: str
+    gives: Gives
     streaming: bool
     out: Path
 
@@ -37,21 +42,23 @@ def enhance(
     out: Path,
     *,
     executor: Executor,
+    gives: Gives = "audio",
     enrollment: str = "right",
     streaming: bool = False,
     force: bool = False,
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
 ) -> int:
-    """Enhance every mixture; the number of files written now.
+    """Enhance every mixture, or say who speaks in it; the number of files written now.
 
     Run again after an interruption, it continues, unless the system's code has changed meanwhile.
 
     Args:
         dataset: what to enhance.
-        system: see ``systems.load``.
+        system: see ``systems.load``, or ``detectors.load`` where it gives activity.
         out: the submission's folder.
         executor: where the system runs.
+        gives: what is asked of the system.
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
         streaming: run a trained model hop by hop.
         force: replace what lies in ``out``.
@@ -60,18 +67,19 @@ def enhance(
     Raises:
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
     """
-    loaded = systems.load(system, streaming=streaming)
+    loaded = _load(system, gives, streaming)
     dataset.require_unchanged()
     identity = {
         "dataset": dataset.description.fingerprint,
         "system": system,
         "code": loaded.code,
+        "gives": gives,
         "enrollment": enrollment,
         "streaming": streaming,
     }
     paths = _enrollments(dataset.mixtures, enrollment)
     with files.locked(out, "enhance"):
-        _prepare(out, force)
+        _prepare(out, gives, force)
         known, entries = journal.read(out / JOURNAL)
         if known:
             journal.check(out, known, identity)
@@ -84,7 +92,7 @@ def enhance(
                 f"{count} of {total} mixtures are kept from an earlier run of the same code; if weights or other "
                 "files that it reads have changed, start again with --force"
             )
-        job = Job(dataset, system, streaming, out.resolve())
+        job = Job(dataset, system, gives, streaming, out.resolve())
         batches = [todo[first : first + BATCH] for first in range(0, len(todo), BATCH)]
         with journal.record(out / JOURNAL, identity, kept) as add:
             progress(count, total)
@@ -108,14 +116,17 @@ def enhance(
 
 
 def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[journal.Entry], str]:
-    """Enhance some mixtures; entries of what was written, and the problem that ended it, if any."""
+    """Some mixtures; entries of what was written, and the problem that ended it, if any."""
     job, mixtures = work
     entries: list[journal.Entry] = []
-    loaded = _loaded(job.system, job.streaming)
+    loaded = _loaded(job.system, job.gives, job.streaming)
     for row, enrollment_path in mixtures:
         try:
-            estimate = systems.run(loaded, _work(job.dataset, row, enrollment_path), row.mixture_id)
-            path = submission.write_estimate(job.out, row, estimate)
+            given = _work(job.dataset, row, enrollment_path)
+            if job.gives == "audio":
+                path = submission.write_estimate(job.out, row, systems.run(loaded, given, row.mixture_id))
+            else:
+                path = submission.write_activity(job.out, row, detectors.run(loaded, given, row.mixture_id))
         except PseBenchError as error:
             return entries, str(error)
         name = path.relative_to(job.out).as_posix()
@@ -123,9 +134,11 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
     return entries, ""
 
 
-@lru_cache(maxsize=2)
-def _loaded(system: str, streaming: bool) -> systems.Loaded:
-    return systems.load(system, streaming=streaming)
+def _load(system: str, gives: Gives, streaming: bool) -> systems.Loaded:
+    return systems.load(system, streaming=streaming) if gives == "audio" else detectors.load(system)
+
+
+_loaded = lru_cache(maxsize=2)(_load)
 
 
 def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> systems.Work:
@@ -170,19 +183,20 @@ def _intact(out: Path, entry: journal.Entry) -> bool:
     return path.is_file() and files.sha256(path) == entry["sha256"]
 
 
-def _prepare(out: Path, force: bool) -> None:
+def _prepare(out: Path, gives: Gives, force: bool) -> None:
     """Make sure that the folder is new, or ours to continue or (``force``) to replace: a dataset has folders of
     the same names."""
-    known = {*FOLDERS, submission.DESCRIPTION, JOURNAL}
+    folders = FOLDERS[gives]
+    known = {*folders, submission.DESCRIPTION, JOURNAL}
     strangers = sorted(path.name for path in out.iterdir() if path.name.removesuffix(".part") not in known)
     if strangers:
         raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
     if force:
-        for name in FOLDERS:
+        for name in folders:
             shutil.rmtree(out / name, ignore_errors=True)
         for name in (submission.DESCRIPTION, JOURNAL):
             (out / name).unlink(missing_ok=True)
     elif (out / submission.DESCRIPTION).exists():
         raise InputError(f"{out}: holds a submission already; give a new folder, or --force to replace it")
-    elif not (out / JOURNAL).exists() and any((out / name).exists() for name in FOLDERS):
-        raise InputError(f"{out}: holds audio of another origin; give a new folder, or --force to replace it")
+    elif not (out / JOURNAL).exists() and any((out / name).exists() for name in folders):
+        raise InputError(f"{out}: holds {gives} of another origin; give a new folder, or --force to replace it")

@@ -5,24 +5,25 @@ A mixture whose estimate is missing or unusable takes each metric's worst value,
 
 import difflib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pse_bench import __version__, audio, files, journal, metrics, submission
+from pse_bench import __version__, audio, detections, files, journal, metrics, submission
 from pse_bench.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Executor
 from pse_bench.memory import Memory, package_versions
+from pse_bench.metrics import detection
 from pse_bench.progress import Update
 from pse_bench.recognisers.recogniser import Recogniser
-from pse_bench.records import SCHEMA, Mixture, Score
+from pse_bench.records import SCHEMA, Detection, Mixture, Score
 
 JOURNAL = "score.journal"
-RESULT_FILES = ("scores.csv", "summary.csv", "result.json", "mixtures.csv", JOURNAL)
+RESULT_FILES = ("scores.csv", "summary.csv", "result.json", "mixtures.csv", detections.FILE, JOURNAL)
 NATIVE = ("pesq_wb",)
 """Metrics whose library can take its process down."""
 
@@ -53,9 +54,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class Report:
-    """How a scoring ended: a line for each estimate that could not be used, and for what else is notable."""
+    """How a scoring ended: a line for each of ``files`` that could not be used, and for what else is notable."""
 
     mixtures: int
+    files: int
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -73,14 +75,15 @@ def score(
     force: bool = False,
     progress: Update = lambda done, total: None,
 ) -> Report:
-    """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``.
+    """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``, and where it holds activity
+    ``detections.csv``.
 
     Args:
         dataset: what was enhanced.
         path: the submission, a folder or a zip.
         out: the result's folder.
         executor: where metrics run; never this process, since a metric's library may crash.
-        names: metrics to compute, or ``["all"]``; by default those that need no model.
+        names: metrics of audio to compute, or ``["all"]``; by default those that need no model.
         recogniser: hears the words for the metrics of recognition.
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
@@ -94,11 +97,6 @@ def score(
     dataset.require_unchanged()
     reference = reference or dataset.description.reference
     order = {row.mixture_id: number for number, row in enumerate(dataset.mixtures)}
-    identity = {
-        "dataset": dataset.description.fingerprint,
-        "reference": reference,
-        "metrics": _identities(chosen, recogniser),
-    }
     with submission.opened(path, dataset.mixtures) as folder:
         try:
             system = submission.read_system(folder)
@@ -109,32 +107,46 @@ def score(
                 f"{path}: made from another dataset (its system.yaml says {system.dataset_fingerprint[:12]}, this "
                 f"is {dataset.description.fingerprint[:12]}); enhance this one, or score it with its own"
             )
+        if "audio" not in system.holds:
+            if names or recogniser:
+                raise InputError(
+                    f"{path}: holds activity only, of which all figures are computed; leave --metrics and "
+                    "--recogniser out, or say holds: [audio, activity] in its system.yaml"
+                )
+            chosen = []
+        identity = {
+            "dataset": dataset.description.fingerprint,
+            "reference": reference,
+            "metrics": _identities(chosen, recogniser),
+        }
         with files.locked(out, "score"):
             _prepare(out, force)
-            known, entries = journal.read(out / JOURNAL)
-            if known:
-                journal.check(out, known, identity)
-            try:
-                earlier = [_from_entry(entry) for entry in entries]
-            except (KeyError, TypeError, ValueError) as error:
-                raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
-            kept = [scored for scored in earlier if _current(folder, scored)]
+            kept = [scored for scored in _earlier(out, identity) if _current(folder, scored)]
             done = {scored.mixture_id: scored for scored in kept}
-            todo = [row for row in dataset.mixtures if row.mixture_id not in done]
+            todo = [row for row in dataset.mixtures if "audio" in system.holds and row.mixture_id not in done]
+            total = len(dataset.mixtures) * len(system.holds)
             shown = str(path).rstrip("/")
             job = Job(dataset, folder.resolve(), shown, reference, tuple(chosen), recogniser, cache)
             with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
-                progress(len(done), len(dataset.mixtures))
+                progress(len(done), total)
                 for scored in _all(job, todo, executor):
                     done[scored.mixture_id] = scored
                     add(_entry(scored))
-                    progress(len(done), len(dataset.mixtures))
+                    progress(len(done), total)
             ordered = sorted(done.values(), key=lambda scored: order[scored.mixture_id])
             scores = [row for scored in ordered for row in scored.scores]
             files.write_table(out / "scores.csv", Score, scores)
             shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
             problems = [scored.problem for scored in ordered if scored.problem]
             content = {scored.mixture_id: scored.sha256 for scored in ordered}
+            hashes: dict[str, str] = {}
+            if "activity" in system.holds:
+                watched = detections.Job(dataset, folder.resolve(), shown)
+                detected = _detected(watched, executor, lambda count: progress(len(done) + count, total))
+                files.write_table(out / detections.FILE, Detection, [found.row for found in detected])
+                hashes["detections_sha256"] = files.sha256(out / detections.FILE)
+                problems += [found.problem for found in detected if found.problem]
+                content |= {f"{found.row.mixture_id} activity": found.sha256 for found in detected}
             files.write_json(
                 out / "result.json",
                 {
@@ -145,19 +157,20 @@ def score(
                     "submission_sha256": files.sha256_of_text(repr(sorted(content.items()))),
                     "reference": reference,
                     "complete": not problems,
-                    "mixtures": len(ordered),
+                    "mixtures": len(dataset.mixtures),
                     "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
-                    "metrics": _identities(chosen, recogniser),
+                    "metrics": _identities(chosen, recogniser) | _identities_of_activity(system),
                     "recogniser": recogniser.identity if recogniser else None,
                     "scores_sha256": files.sha256(out / "scores.csv"),
                     "mixtures_sha256": files.sha256(out / "mixtures.csv"),
+                    **hashes,
                     "pse_bench": __version__,
                     "packages": package_versions(),
                     "system": system.model_dump(),
                 },
             )
             (out / JOURNAL).unlink()
-    return Report(len(ordered), problems, _warnings(scores, problems))
+    return Report(len(dataset.mixtures), total, problems, _warnings(scores, problems))
 
 
 def _warnings(scores: list[Score], problems: list[str]) -> list[str]:
@@ -211,6 +224,12 @@ def _identities(chosen: list[str], recogniser: Recogniser | None) -> dict[str, d
         if model := recogniser.key if recogniser and "transcribe" in metric.needs else metric.model:
             found[name]["model"] = model
     return found
+
+
+def _identities_of_activity(system: submission.System) -> dict[str, dict[str, Any]]:
+    if "activity" not in system.holds:
+        return {}
+    return {name: {"version": metric.version} for name, metric in detection.METRICS.items()}
 
 
 # ---- one mixture, in a worker
@@ -315,6 +334,20 @@ def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
             yield outcome.value
 
 
+def _detected(
+    job: detections.Job, executor: Executor, progress: Callable[[int], None]
+) -> list[detections.Detected]:
+    """What was said of who speaks in each mixture, in the order of the dataset."""
+    rows = job.dataset.mixtures
+    found: dict[int, detections.Detected] = {}
+    for outcome in executor.run(detections.score_mixture, [(job, row) for row in rows]):
+        if outcome.lost:
+            raise InputError(f"{job.shown}/{submission.activity_name(rows[outcome.index])}: {outcome.lost}")
+        found[outcome.index] = outcome.value
+        progress(len(found))
+    return [found[index] for index in range(len(rows))]
+
+
 def _prepare(out: Path, force: bool) -> None:
     """Make sure that the folder is new, or ours to continue or (``force``) to replace. Looked at before anything
     is removed: a dataset has a mixtures.csv too."""
@@ -326,6 +359,17 @@ def _prepare(out: Path, force: bool) -> None:
             (out / name).unlink(missing_ok=True)
     elif (out / "result.json").exists():
         raise InputError(f"{out}: holds a result already; give a new folder, or --force to replace it")
+
+
+def _earlier(out: Path, identity: journal.Entry) -> list[Scored]:
+    """What an interrupted run has scored."""
+    known, entries = journal.read(out / JOURNAL)
+    if known:
+        journal.check(out, known, identity)
+    try:
+        return [_from_entry(entry) for entry in entries]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
 
 
 def _entry(scored: Scored) -> journal.Entry:

@@ -1,5 +1,5 @@
-"""What a system made of a dataset, and ``system.yaml``, which says what it is and what lies beside it: enhanced audio
-(``TS1/<scene_id>.flac|wav``, ``TS2/…``, ``TS3/…``), who speaks when (``activity/TS1/<scene_id>.csv``, …), or both.
+"""What a system made of a dataset: enhanced audio (``TS1/<scene_id>.flac|wav``, ``TS2/…``, ``TS3/…``), who speaks
+when (``activity/TS1/<scene_id>.csv``, …), or both, and ``system.yaml``, which says which and what made it.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ DESCRIPTION_LENGTH = 65_536
 
 class System(files.Record):
     """``system.yaml``: what made the submission. What is not known is left out. ``holds`` says what there is to
-    score: ``audio``, ``activity``, or both. With ``dataset_fingerprint`` (which ``enhance`` and ``detect`` write, from
-    ``dataset.json``) it is scored against no other dataset."""
+    score: ``audio``, ``activity``, or both. With ``dataset_fingerprint`` (which ``enhance`` and ``detect`` write,
+    from ``dataset.json``) it is scored against no other dataset."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     version: str = ""
@@ -36,7 +36,7 @@ class System(files.Record):
     training_data: str = ""
     url: str = ""
     dataset_fingerprint: str = ""
-    holds: Annotated[list[Literal["audio", "activity"]], Field(min_length=1)] = ["audio"]
+    holds: list[Literal["audio", "activity"]] = Field(default=["audio"], min_length=1, max_length=2)
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Said:
-    """Who speaks in a mixture: probabilities of shape (num_frames, 3), see ``probabilities``, and the SHA-256 of the
-    file's bytes."""
+    """Who speaks in a mixture: probabilities of shape (num_frames, 3), see ``probabilities``, and the SHA-256 of
+    the file's bytes."""
 
     probabilities: np.ndarray
     sha256: str

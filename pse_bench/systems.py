@@ -134,7 +134,9 @@ def load(name: str, *, streaming: bool = False) -> Loaded:
     if models.is_one(name):
         return of_model(models.load(name, streaming=streaming))
     return of_callable(
-        name, f"{', '.join(REFERENCES)} or module:callable, baseline:<recipe>, or the path of a .safetensors or .onnx file"
+        name,
+        f"{', '.join(REFERENCES)} or module:callable, baseline:<recipe>, "
+        "or the path of a .safetensors or .onnx file",
     )
 
 

@@ -38,13 +38,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("records", "activity", "journal", "decks", "archive", "dvector", "statistics", "response"),  # still 1
     ("engines.*",),  # still 1, on top of those
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
-    ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
+    ("casting", "placing", "mixing", "memory", "recognisers.*", "figures", "probabilities"),  # 3
     ("interference",),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("checks.*", "store", "benchmark", "onnx_system"),  # 6
+    ("checks.*", "store", "benchmark", "onnx_system", "detections"),  # 6
     ("baseline.*",),  # still 6, on top of those, then what loads it
     ("models",),
     ("systems",),
+    ("detectors",),
     ("render", "enhance", "score", "check", "system_figures"),  # 7: the workers, which never import each other
     ("verify", "summaries", "breakdown"),  # 8
     ("results",),  # still 8, each on top of those before

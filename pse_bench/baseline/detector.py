@@ -30,7 +30,7 @@ class Detector:
     def __init__(self, path: Path) -> None:
         model, self.about = checkpoint.load(path)
         if not isinstance(model, PVAD):
-            raise InputError(f"{path}: holds a model of kind {self.about.kind}, which detects nothing; give a pvad")
+            raise InputError(f"{path}: holds an {self.about.kind}, which detects nothing; give a pvad")
         self._model, config = model, model.config
         self.sample_rate, self.embedding, self.speaker = config.sample_rate, config.embedding, config.speaker
         self.latency_s = config.hop / config.sample_rate

@@ -28,7 +28,9 @@ class Enhancer:
     def __init__(self, path: Path, *, streaming: bool = False) -> None:
         model, self.about = checkpoint.load(path)
         if not isinstance(model, E3Net):
-            raise InputError(f"{path}: holds a {self.about.kind}, which enhances nothing; give an e3net, or run pse-bench detect")
+            raise InputError(
+                f"{path}: holds a {self.about.kind}, which enhances nothing; give an e3net, or run detect"
+            )
         self._model, self._streaming = model, streaming
         self.sample_rate, self.embedding = model.config.sample_rate, model.config.embedding
         self.encoder = self.about.encoder

@@ -1,4 +1,4 @@
-"""enhance, score: from a dataset to figures."""
+"""enhance, detect, score: from a dataset to figures."""
 
 import json
 import sys
@@ -13,19 +13,23 @@ SHOWN = 20
 """Estimates that are named one by one when they cannot be used."""
 
 
-@click.command()
-@click.argument("dataset", type=options.FOLDER)
-@click.option("--system", required=True, help=options.SYSTEMS)
-@click.option(
+_enrollment = click.option(
     "--enrollment",
     type=click.Choice(["right", "wrong"]),
     default="right",
     show_default=True,
     help="wrong: another speaker's enrollment, as a control.",
 )
+_jobs = click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+@click.option("--system", required=True, help=options.SYSTEMS)
+@_enrollment
 @click.option("--streaming", is_flag=True, help="Run a trained model hop by hop.")
 @options.out_folder
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+@_jobs
 @options.force
 def enhance(
     dataset: Path, system: str, enrollment: str, streaming: bool, out: Path, jobs: int, force: bool
@@ -35,23 +39,47 @@ def enhance(
     A callable is called as enhance(mixture, enrollment, sample_rate) with float32 arrays, and returns the
     estimate, as long as the mixture.
     """
+    asked = {"enrollment": enrollment, "streaming": streaming, "force": force}
+    count = _submit("enhancing", dataset, system, out, jobs, **asked)
+    click.echo(f"{out}: {count} mixtures enhanced by {system}")
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+@click.option(
+    "--system",
+    required=True,
+    help="chance, energy, baseline:pvad, a pVAD's .safetensors file, or module:callable.",
+)
+@_enrollment
+@options.out_folder
+@_jobs
+@options.force
+def detect(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, force: bool) -> None:
+    """Let a system say who speaks when, and write a submission of activity.
+
+    A callable is called as detect(mixture, enrollment, sample_rate) with float32 arrays, and returns the
+    probabilities of target speech, other speech and no speech of each 10 ms, shape (num_frames, 3).
+    """
+    count = _submit("detecting", dataset, system, out, jobs, gives="activity", enrollment=enrollment, force=force)
+    click.echo(f"{out}: who speaks in {count} mixtures, by {system}")
+
+
+def _submit(what: str, dataset: Path, system: str, out: Path, jobs: int, **asked: Any) -> int:
     from pse_bench import enhance as room
     from pse_bench.dataset import Dataset
     from pse_bench.progress import progress
 
-    with progress("enhancing", "mixtures") as update:
-        count = room.enhance(
+    with progress(what, "mixtures") as update:
+        return room.enhance(
             Dataset.open(dataset),
             system,
             out,
             executor=options.executor(jobs),
-            enrollment=enrollment,
-            streaming=streaming,
-            force=force,
             progress=update,
             notice=lambda line: click.echo(f"note: {line}", err=True),
+            **asked,
         )
-    click.echo(f"{out}: {count} mixtures enhanced by {system}")
 
 
 @click.command()
@@ -92,7 +120,8 @@ def score(
 ) -> None:
     """Score a submission, a folder or a zip: every metric on every mixture, none left out.
 
-    A missing or unusable estimate takes each metric's worst value and is named; the exit status is then 1.
+    Of activity all pvad figures are computed, of audio the --metrics. A missing or unusable estimate takes each
+    metric's worst value and is named; the exit status is then 1.
     """
     from pse_bench import score as room
     from pse_bench import summaries as figures
@@ -131,7 +160,7 @@ def score(
         click.echo(tables.terminal([Result.open(out)]))
     if report.problems:
         click.echo(
-            f"{len(report.problems)} of {report.mixtures} estimates are missing or unusable and were given the "
+            f"{len(report.problems)} of {report.files} estimates are missing or unusable and were given the "
             "worst values; mend them and score again with --force",
             err=True,
         )
@@ -148,4 +177,4 @@ def _recogniser(spec: str, dataset: Any) -> Any:
     return remembered(listener, options.cache() / "transcripts")
 
 
-COMMANDS = (enhance, score)
+COMMANDS = (enhance, detect, score)
