@@ -13,7 +13,7 @@ from pse_bench import activity, files, statistics, submission
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError, UndefinedScore
 from pse_bench.metrics import detection, voice_activity
-from pse_bench.metrics.detection import STEPS, DetectionMetric
+from pse_bench.metrics.detection import LIMIT, SIZE, DetectionMetric
 from pse_bench.records import TABLES, Detection, Mixture, Summary
 
 FILE = "detections.csv"
@@ -76,9 +76,8 @@ def row_of(mixture: Mixture, labels: np.ndarray, probabilities: np.ndarray) -> D
 
 def worst(mixture: Mixture, labels: np.ndarray, reason: str) -> Detection:
     """The row of a mixture of which nothing usable was said: every frame as wrong as can be, no onset noticed."""
-    wrong = 1.0 - (labels[:, None] == np.arange(len(NAMES)))
     missed = int(np.count_nonzero(np.diff(labels == detection.TARGET, prepend=False, append=False)) // 2)
-    return _row(mixture, detection.histograms(wrong, labels), "", missed, reason)
+    return _row(mixture, detection.worst_histograms(labels), "", missed, reason)
 
 
 def _row(mixture: Mixture, counts: np.ndarray, delays_ms: str, missed: int, reason: str = "") -> Detection:
@@ -95,14 +94,16 @@ def _row(mixture: Mixture, counts: np.ndarray, delays_ms: str, missed: int, reas
 
 def _text(counts: np.ndarray) -> str:
     there = np.flatnonzero(counts)[::-1]
-    return " ".join(f"{step}*{count}" if (count := counts[step]) > 1 else f"{step}" for step in there)
+    return " ".join(
+        f"{step - LIMIT}*{count}" if (count := counts[step]) > 1 else f"{step - LIMIT}" for step in there
+    )
 
 
 def _counts(text: str) -> np.ndarray:
-    counts = np.zeros(STEPS + 1, dtype=np.int64)
+    counts = np.zeros(SIZE, dtype=np.int64)
     for word in text.split():
         step, _, count = word.partition("*")
-        counts[int(step)] += int(count or 1)
+        counts[int(step) + LIMIT] += int(count or 1)
     return counts
 
 
@@ -147,11 +148,11 @@ def summaries(rows: Sequence[Detection], mixtures: Mapping[str, Mixture]) -> lis
 
 
 class _Pool:
-    """Some mixtures by target speaker: histograms of shape (speakers, 3, 2, STEPS + 1), and onsets."""
+    """Some mixtures by target speaker: histograms of shape (speakers, 3, 2, SIZE), and onsets."""
 
     def __init__(self, rows: Sequence[Detection], mixtures: Sequence[Mixture]) -> None:
         self.clusters = statistics.clusters_of([mixture.target_speaker for mixture in mixtures])
-        self.counts = np.zeros((int(self.clusters.max()) + 1, len(NAMES), 2, STEPS + 1), dtype=np.int32)
+        self.counts = np.zeros((int(self.clusters.max()) + 1, len(NAMES), 2, SIZE), dtype=np.int32)
         self.never_s = max(mixture.num_samples / mixture.sample_rate for mixture in mixtures)
         delays: list[float] = []
         whose: list[int] = []

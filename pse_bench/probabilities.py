@@ -2,7 +2,7 @@
 
 The columns are the probabilities of target speech (whoever else speaks), other speech, and no speech; a row is a
 frame of the dataset's activity grid: frame t covers samples [t · hop, (t + 1) · hop), and a last one that is cut
-off counts. Four decimals are kept of a probability.
+off counts. Four significant digits are kept: of 0.99999 the others' 8.213e-06 tells how sure it was.
 """
 
 from pathlib import Path
@@ -72,6 +72,6 @@ def read(path: Path, num_frames: int) -> np.ndarray:
 
 
 def write(path: Path, values: np.ndarray) -> None:
-    """Write probabilities of shape (num_frames, 3)."""
-    lines = [HEADER, *("{:.4f},{:.4f},{:.4f}".format(*row) for row in values.tolist())]
+    """Write probabilities of shape (num_frames, 3), to four significant digits."""
+    lines = [HEADER, *("{:.4g},{:.4g},{:.4g}".format(*row) for row in values.tolist())]
     files.write_text(path, "\n".join(lines) + "\n")

@@ -257,16 +257,16 @@ class Score(Record):
     detail: str
 
 
-Steps = Annotated[str, Field(pattern=r"^((10000|\d{1,4})(\*\d+)?( |$))*$")]
+Steps = Annotated[str, Field(pattern=r"^(-?(4000|[0-3]?\d{1,3})(\*\d+)?( |$))*$")]
 
 
 class Detection(Record):
     """A row of ``detections.csv``: what a system said of the frames of one mixture, beside the truth.
 
-    ``target`` holds how probable target speech was called in frames of target speech, ``not_target`` in all
-    others, and so on, in steps of 1/10 000, highest first: ``9998*12 9997`` is twelve times 0.9998 and once
-    0.9997. ``delays_ms`` are those of the onsets of target speech that were noticed, ``missed`` counts those that
-    were not. A failed row, whose ``detail`` says why, has the worst of everything.
+    ``target`` holds the log-odds given to target speech in frames of target speech, ``not_target`` in all others,
+    and so on, in hundredths, highest first: ``312*12 -5`` is twelve times 3.12 and once -0.05 (see
+    ``metrics.detection``). ``delays_ms`` are those of the onsets of target speech that were noticed, ``missed``
+    counts those that were not. A failed row, whose ``detail`` says why, has the worst of everything.
     """
 
     mixture_id: str

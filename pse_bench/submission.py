@@ -184,7 +184,7 @@ def read_activity(folder: Path, mixture: Mixture) -> Said:
 
 
 def write_activity(folder: Path, mixture: Mixture, values: np.ndarray) -> Path:
-    """Write probabilities of shape (num_frames, 3), to four decimals; the file's path."""
+    """Write probabilities of shape (num_frames, 3), to four digits; the file's path."""
     path = folder / activity_name(mixture)
     probabilities.write(path, values)
     return path

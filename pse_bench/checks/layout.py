@@ -29,8 +29,8 @@ TEXTS = {
 
 @dataclass
 class Layout:
-    """The one estimate of each mixture by mixture id, as its name below the submission, the file of who speaks in it
-    likewise, and the findings on names."""
+    """The one estimate of each mixture by mixture id, as its name below the submission, likewise the file of who
+    speaks in it, and the findings on names."""
 
     names: dict[str, str] = field(default_factory=dict)
     activity: dict[str, str] = field(default_factory=dict)
