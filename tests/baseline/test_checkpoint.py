@@ -39,11 +39,11 @@ def test_a_write_that_fails_leaves_the_old_one(
     path = tmp_path / "a.safetensors"
     path.write_bytes(checkpoint_path.read_bytes())
 
-    def fails(tensors: dict, part: Path, metadata: dict) -> None:
-        part.write_bytes(b"half")
+    def fails(part: Path, content: bytes) -> None:
+        part.write_text("half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(checkpoint, "save_file", fails)
+    monkeypatch.setattr(Path, "write_bytes", fails)
     with pytest.raises(OSError, match="disk full"):
         checkpoint.write(path, {"x": torch.zeros(3)}, {})
     assert path.read_bytes() == checkpoint_path.read_bytes()
