@@ -51,8 +51,8 @@ def recipe(
 
 
 def swept(what: str, kind: str, *changes: str, guided: bool | None = None) -> Training:
-    """A recipe with something else, shorter and from the shorter beginning."""
-    return recipe(f"sweep.{kind}.{what}", kind, 1, "steps=1500", *changes, begin="short", guided=guided)
+    """A recipe with something else, from the shorter beginning."""
+    return recipe(f"sweep.{kind}.{what}", kind, 1, *changes, begin="short", guided=guided)
 
 
 COMPARED = [recipe(f"{kind}.{seed}", kind, seed) for seed in SEEDS for kind in RECIPES]

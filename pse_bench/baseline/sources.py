@@ -15,6 +15,7 @@ from pse_bench.baseline.cast import Cast
 from pse_bench.baseline.config import TrainConfig, Validation, with_its_share
 from pse_bench.baseline.scenes import Mixer, Parts
 from pse_bench.baseline.stored import StoredScenes
+from pse_bench.baseline.voices import voices
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, RequestError
 from pse_bench.executor import Executor
@@ -71,13 +72,14 @@ def from_manifests(
     rate = drawn.sample_rate
     utterances = [row for path in speech for row in read_table(path, Utterance)]
     noises = [row for path in noise for row in read_table(path, NoiseClip)]
+    heard_as = voices(asked.speeds, asked.formants)
     with progress("decoding", "files") as update:
         stuff = material.prepare(
             cache,
             speech=utterances,
             noise=noises,
             roots=roots,
-            speeds=[1.0, *asked.speeds],
+            voices=heard_as,
             sample_rate=rate,
             executor=executor,
             progress=update,
@@ -110,19 +112,19 @@ def from_manifests(
     held_out = hold_out(people, config.validation)
     reference = asked.reference or drawn.reference
 
-    def mixer(who: set[str], *, speeds: bool, tilt_db: float) -> Mixer:
+    def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> Mixer:
         return Mixer(
             material=stuff,
             acoustics=rooms,
-            cast=Cast(stuff, known, drawn, chunk=chunk, people=who, speeds=speeds),
+            cast=Cast(stuff, known, drawn, chunk=chunk, people=who, all_voices=all_voices),
             scenario=drawn,
             reference=reference,
             tilt_db=tilt_db,
         )
 
-    watching = mixer(held_out, speeds=False, tilt_db=0.0)
+    watching = mixer(held_out, all_voices=False, tilt_db=0.0)
     return Source(
-        scenes=mixer(people - held_out, speeds=True, tilt_db=asked.tilt_db),
+        scenes=mixer(people - held_out, all_voices=True, tilt_db=asked.tilt_db),
         validation=look_at(watching, config.validation.scenes),
         fingerprints={
             "material": stuff.fingerprint,
@@ -131,7 +133,7 @@ def from_manifests(
             "people": files.sha256_of_text("\n".join(sorted(people - held_out))),
         },
         notes=[
-            f"{len(people) - len(held_out)} people at {len(set(asked.speeds) | {1.0})} speeds to train on, "
+            f"{len(people) - len(held_out)} people in {len(heard_as)} voices to train on, "
             f"{len(held_out)} to look at: {', '.join(sorted(held_out))}"
         ],
     )

@@ -7,6 +7,7 @@ from pse_bench import activity
 from pse_bench.activity import active_power, power_db
 from pse_bench.baseline import batches, material
 from pse_bench.baseline.sources import allowed
+from pse_bench.baseline.voices import OWN
 from pse_bench.corpora.sources import identity
 from pse_bench.errors import InputError, RequestError
 from pse_bench.executor import Serial
@@ -158,7 +159,7 @@ def test_clips_are_known_by_their_samples_too(tiny, tmp_path) -> None:
         row.model_copy(update={"sha256": identity(path, of_sound=True)})
         for row, path in zip(rows, paths, strict=True)
     ]
-    asked = {"noise": noise, "roots": tiny.roots, "speeds": [1.0], "sample_rate": RATE, "executor": Serial()}
+    asked = {"noise": noise, "roots": tiny.roots, "voices": [OWN], "sample_rate": RATE, "executor": Serial()}
     of_files = material.prepare(tmp_path / "a", speech=rows, **asked)
     of_sound = material.prepare(tmp_path / "b", speech=by_sound, **asked)
     assert np.array_equal(of_files.speech, of_sound.speech)

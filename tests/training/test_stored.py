@@ -103,7 +103,7 @@ def test_the_command_trains_continues_and_interpolates(options, tmp_path) -> Non
     assert done.exit_code == 0, done.output
     assert done.stdout == f"{tmp_path / 'run' / 'checkpoint.safetensors'}\n"
     assert "s of audio" in done.stderr
-    assert "4 people at 2 speeds to train on, 2 to look at" in done.stderr
+    assert "4 people in 2 voices to train on, 2 to look at" in done.stderr
     with (tmp_path / "run" / "log.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == 2
     again = call("train", "pse", *options, "--set", "steps=2", "-o", tmp_path / "run")
