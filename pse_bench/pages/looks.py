@@ -1,0 +1,64 @@
+"""How each system looks on every plot of a page: its name, colour and shape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pse_bench import tables
+from pse_bench.boards.leaderboard import CONTROL, REFERENCES
+from pse_bench.results import Result
+
+COLOURS = 8
+SHAPES = ("circle", "triangle", "diamond", "square", "down", "hexagon", "plus", "star")
+REFERENCE_SHAPES = {"mixture": "square", "silence": "square", "oracle-mask": "diamond"}
+SHORT = 26
+"""Characters of a name that a plot has room for; tables and legends have all of it."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """``colour`` is a class of the style sheet. What is ``hollow`` has an outline only: controls, and the mixture.
+    ``trivial`` are the two that do nothing and leave nothing."""
+
+    name: str
+    colour: str
+    shape: str
+    hollow: bool
+    reference: bool
+    control: bool
+    trivial: bool
+
+    @property
+    def short(self) -> str:
+        return self.name if len(self.name) <= SHORT else f"{self.name[: SHORT - 1]}…"
+
+
+def looks_of(results: Sequence[Result]) -> list[Look]:
+    """One a result, in their order. A control has the colour of its system."""
+    found: list[Look] = []
+    numbers: dict[str, int] = {}
+    for result, name in zip(results, tables.heads(results), strict=True):
+        control = result.system.endswith(CONTROL)
+        own = result.system.removesuffix(CONTROL)
+        if own in REFERENCES:
+            hollow = control or own == "mixture"
+            trivial = own in ("mixture", "silence")
+            found.append(Look(name, "reference", REFERENCE_SHAPES[own], hollow, not control, control, trivial))
+            continue
+        key = own if control or own not in numbers else name
+        number = numbers.setdefault(key, len(numbers))
+        shape = SHAPES[(number + number // COLOURS) % len(SHAPES)]
+        found.append(Look(name, f"c{number % COLOURS}", shape, control, False, control, False))
+    return found
+
+
+def in_detail(looks: Sequence[Look]) -> list[int]:
+    """Which to show clip by clip. Controls have a place of their own, and of `silence` all clips are alike; where
+    there is nothing else, all."""
+    found = [n for n, look in enumerate(looks) if not look.control and not (look.trivial and not look.hollow)]
+    return found or list(range(len(looks)))
+
+
+def to_hear(looks: Sequence[Look]) -> list[int]:
+    """Whose failures are worth hearing: of everybody shown in detail but the mixture, where there is any other."""
+    detailed = in_detail(looks)
+    return [n for n in detailed if not looks[n].trivial] or detailed
