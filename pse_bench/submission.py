@@ -107,8 +107,8 @@ def estimate_name(mixture: Mixture) -> str:
 
 
 def content_sha256(estimates: Mapping[str, str]) -> str:
-    """One number for a submission: the SHA-256 of each estimate's file by its mixture, '' where it has none that can
-    be used."""
+    """One number for a submission: the SHA-256 of each estimate's file by its mixture, '' where it has none that
+    can be used."""
     return files.sha256_of_text(repr(sorted(estimates.items())))
 
 

@@ -186,8 +186,8 @@ def _signed(value: float, digits: int) -> str:
 
 
 def _comparison_foot(comparison: Comparison, results: Sequence[Result], by: str | None) -> str:
-    heads = heads(results)
-    named = [f"{letter}: {head}" for letter, head in zip("AB", heads, strict=True)]
+    systems = heads(results)
+    named = [f"{letter}: {head}" for letter, head in zip("AB", systems, strict=True)]
     tested = sum(line.p is not None for line in comparison.lines)
     medians = any("median" in line.metric for line in comparison.lines)
     return "\n".join(

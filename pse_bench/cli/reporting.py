@@ -10,7 +10,9 @@ from pse_bench.cli import options
 @click.command()
 @click.argument("results", nargs=-1, required=True, type=options.FOLDER)
 @options.out_file
-@click.option("--dataset", type=options.FOLDER, help="What the results were scored on: adds scenes to see and hear.")
+@click.option(
+    "--dataset", type=options.FOLDER, help="What the results were scored on: adds scenes to see and hear."
+)
 @click.option(
     "--submission",
     "submissions",
@@ -63,4 +65,43 @@ def report(
     click.echo(f"{out}: {len(results)} result{'s' if len(results) > 1 else ''}, {size / 1e6:.1f} MB")
 
 
-COMMANDS = (report,)
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+@click.option(
+    "--scene", "scene_id", metavar="ID", help="Look at one scene: waveforms, spectrograms, activity, levels."
+)
+@click.option("-o", "--out", type=options.FILE, help="Page to write; without it there is only the summary.")
+@options.force
+def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) -> None:
+    """Look at a dataset, or at one of its scenes, before it is used.
+
+    How levels, rooms, distances and durations are spread, who speaks, how often clips are used, what looks odd.
+    `verify` compares the files; this shows what they are.
+    """
+    from pse_bench.dataset import Dataset
+    from pse_bench.pages import page
+    from pse_bench.progress import progress
+
+    if out:
+        page.require_new(out, force)
+    opened = Dataset.open(dataset).require_unchanged()
+    if scene_id is None:
+        from pse_bench.pages import inspection
+
+        with progress("looking", "scenes") as update:
+            found = inspection.overview(opened, update)
+        click.echo(inspection.terminal(opened, found))
+        size = inspection.write(opened, found, out) if out else 0
+    else:
+        from pse_bench.pages import scene
+        from pse_bench.pages.media import Media
+
+        kept = Media()
+        shown = scene.scene(opened, scene_id, kept)
+        click.echo(scene.terminal(scene_id, shown))
+        size = scene.write(opened, scene_id, shown, kept, out) if out else 0
+    if out:
+        click.echo(f"{out}: {size / 1e6:.1f} MB", err=True)
+
+
+COMMANDS = (report, inspect)

@@ -111,7 +111,7 @@ def leaky_frames(
 
 
 def leaking_frames(*, estimate: np.ndarray, mixture: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Frames attenuated by less than 15 dB, whoever talks: bool, shape (num_frames,); frames as in ``leaky_frames``.
+    """Frames of ``leaky_frames`` attenuated by less than 15 dB, whoever talks: bool, shape (num_frames,).
 
     Args:
         estimate, mixture: shape (num_samples,).

@@ -51,7 +51,9 @@ def _own(metric: metrics.Metric, scored: Mapping[str, Any]) -> Definition:
         ("version", str(scored.get("version", metric.version))),
     ]
     model = scored.get("model")
-    return Definition(metric.name, metric.description, _said_by(metric), [*facts, *([("model", model)] if model else [])])
+    return Definition(
+        metric.name, metric.description, _said_by(metric), [*facts, *([("model", model)] if model else [])]
+    )
 
 
 def _derived(figure: metrics.Derived) -> Definition:

@@ -1,4 +1,4 @@
-"""The scenes of a report: the worst and the median of each failure of each system, as many as there is room for."""
+"""The scenes of a report: the worst and the median of each failure and system, as far as there is room."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +30,12 @@ class Failure:
 
 FAILURES = (
     Failure("Over-suppression", "the target was taken away, while an interferer talks too", "TS2", "tsos", 0.0),
-    Failure("Leakage", "others were let through while the target is silent", "TS3", "leakage_reduction_db", CAP_DB),
-    Failure("Leakage in pauses", "others were let through where the target pauses", "TS2", "pause_leakage_db", CAP_DB),
+    Failure(
+        "Leakage", "others were let through while the target is silent", "TS3", "leakage_reduction_db", CAP_DB
+    ),
+    Failure(
+        "Leakage in pauses", "others were let through where the target pauses", "TS2", "pause_leakage_db", CAP_DB
+    ),
 )
 
 
@@ -57,7 +61,9 @@ class Cases:
     def of(self, failure: Failure) -> list[tuple[Look, list[Case]]]:
         """The cases of a failure by system."""
         mine = [case for case in self.found if case.failure == failure]
-        return [(look, [case for case in mine if case.look == look]) for look in dict.fromkeys(c.look for c in mine)]
+        return [
+            (look, [case for case in mine if case.look == look]) for look in dict.fromkeys(c.look for c in mine)
+        ]
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,8 @@ def cases(
         progress(number, len(wanted))
         if kept.size > room:
             chosen.notes.append(
-                f"{len(wanted) - number} of {len(wanted)} scenes are left out, so that the page stays small enough "
-                "for a mail; report fewer systems at once to hear them"
+                f"{len(wanted) - number} of {len(wanted)} scenes are left out, so that the page stays small "
+                "enough for a mail; report fewer systems at once to hear them"
             )
             break
         row = system.scores.mixtures[score.mixture_id]
@@ -123,7 +129,9 @@ def cases(
 def _picked(system: Heard, failure: Failure, worst: int) -> tuple[list[Wanted], str]:
     """The worst scenes of a failure, then the median, or why there is none."""
     better = ALL_METRICS[failure.metric].higher_is_better
-    scores = [row for row in system.scores.cells.get((failure.scenario, failure.metric), []) if row.value is not None]
+    scores = [
+        row for row in system.scores.cells.get((failure.scenario, failure.metric), []) if row.value is not None
+    ]
     scores.sort(key=lambda row: ((row.value or 0.0) * (1 if better else -1), row.mixture_id))
     if not scores:
         return [], f"{system.look.name}: {failure.scenario} {failure.metric} was not scored"
@@ -131,7 +139,9 @@ def _picked(system: Heard, failure: Failure, worst: int) -> tuple[list[Wanted], 
         return [], f"{system.look.name}: no {failure.name.lower()} in any of {len(scores)} clips"
     ranks = [*range(min(worst, len(scores))), len(scores) // 2]
     names = ["worst", *(f"{_ordinal(n + 1)} worst" for n in range(1, worst))][: len(ranks) - 1]
-    picked = dict(reversed(list(zip(ranks, [*names, "median"], strict=True))))  # with few clips the median is a worst
+    picked = dict(
+        reversed(list(zip(ranks, [*names, "median"], strict=True)))
+    )  # with few clips the median is a worst
     return [(system, failure, scores[rank], picked[rank]) for rank in dict.fromkeys(ranks)], ""
 
 

@@ -8,8 +8,8 @@ from pse_bench.boards.leaderboard import CONTROL, REFERENCES
 from pse_bench.results import Result
 
 COLOURS = 8
-SHAPES = ("circle", "triangle", "diamond", "square", "down", "hexagon", "plus", "star")
-REFERENCE_SHAPES = {"mixture": "square", "silence": "square", "oracle-mask": "diamond"}
+SHAPES = ("circle", "triangle", "diamond", "down", "hexagon", "plus")
+REFERENCE_SHAPES = {"mixture": "square", "silence": "square", "oracle-mask": "star"}
 SHORT = 26
 """Characters of a name that a plot has room for; tables and legends have all of it."""
 
@@ -29,6 +29,8 @@ class Look:
 
     @property
     def short(self) -> str:
+        if self.control:
+            return "wrong enrollment"  # a line ties it to its system
         return self.name if len(self.name) <= SHORT else f"{self.name[: SHORT - 1]}…"
 
 

@@ -13,7 +13,15 @@ ROWS = 128
 MOST_COLUMNS = 640
 RANGE_DB = 75.0
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-ANCHORS = ((2, 3, 18), (44, 17, 94), (114, 31, 129), (183, 55, 121), (241, 96, 93), (254, 176, 120), (252, 253, 200))
+ANCHORS = (
+    (2, 3, 18),
+    (44, 17, 94),
+    (114, 31, 129),
+    (183, 55, 121),
+    (241, 96, 93),
+    (254, 176, 120),
+    (252, 253, 200),
+)
 """Colours from nothing to the loudest: dark violet, red, pale yellow; lightness grows evenly."""
 
 
@@ -22,6 +30,7 @@ class Media:
     """Data URIs by key, and how many characters they have together."""
 
     uris: dict[str, str] = field(default_factory=dict)
+    heard: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -32,6 +41,13 @@ class Media:
         key = hashlib.sha256(content).hexdigest()[:16]
         self.uris.setdefault(key, data_uri(kind, content))
         return key
+
+    def keep_sound(self, samples: np.ndarray, sample_rate: int) -> str:
+        """The key of a sound, which is encoded once."""
+        digest = hashlib.sha256(samples.tobytes()).hexdigest()
+        if digest not in self.heard:
+            self.heard[digest] = self.keep(*sound(samples, sample_rate))
+        return self.heard[digest]
 
 
 def data_uri(kind: str, content: bytes) -> str:
@@ -53,8 +69,8 @@ def sound(samples: np.ndarray, sample_rate: int) -> tuple[str, bytes]:
 
 
 def levels_db(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Spectrogram in dB, shape (ROWS, num_columns), highest frequency first: at most ``MOST_COLUMNS`` columns, each
-    the mean power of what it stands for. A full-scale sine has about 0 dB."""
+    """Spectrogram in dB, shape (ROWS, num_columns), highest frequency first: at most ``MOST_COLUMNS`` columns,
+    each the mean power of what it stands for. A full-scale sine has about 0 dB."""
     frame, hop = round(FRAME_S * sample_rate), round(HOP_S * sample_rate)
     padded = np.pad(samples, (frame // 2, frame))
     frames = np.lib.stride_tricks.sliding_window_view(padded, frame)[: len(samples) : hop]
@@ -77,5 +93,5 @@ def spectrogram(levels: np.ndarray, top_db: float) -> bytes:
     steps = np.linspace(0, 1, len(ANCHORS))
     colours = np.stack([np.interp(places, steps, [c[n] for c in ANCHORS]) for n in range(3)], axis=-1)
     stream = io.BytesIO()
-    Image.fromarray(colours.round().astype(np.uint8)).save(stream, "WEBP", quality=60, method=4)
+    Image.fromarray(colours.round().astype(np.uint8)).save(stream, "WEBP", quality=60, method=2)
     return stream.getvalue()

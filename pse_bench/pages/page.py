@@ -49,6 +49,14 @@ def render(template: str, **values: Any) -> str:
     )
 
 
+def as_yaml(content: Any) -> str:
+    """A document as a person would write it."""
+    import yaml
+
+    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
 def _source(room: Any, name: str) -> str:
     text: str = room.loader.get_source(room, name)[0]
     return text

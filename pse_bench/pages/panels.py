@@ -1,4 +1,4 @@
-"""Scenes as a reader sees and hears them: sounds with their spectrograms on one time axis, and when what happens."""
+"""Scenes as a reader sees and hears them: spectrograms and sounds on one time axis, and what happens when."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ Runs = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Track:
-    """One sound: its name, the keys of its audio and picture, and its level in dBFS. ``silent`` ones have no audio.
-    ``wave`` is the outline of its samples as an SVG path, where asked for."""
+    """One sound: its name, the keys of its audio and picture, and its level in dBFS. ``silent`` ones have no
+    audio. ``wave`` is the outline of its samples as an SVG path, where asked for."""
 
     name: str
     audio: str
@@ -91,7 +91,7 @@ def masks_of(dataset: Dataset, row: Mixture) -> dict[str, np.ndarray]:
 def panel(
     named: Sequence[tuple[str, np.ndarray]], lanes: list[Lane], rate: int, kept: Media, waves: bool = False
 ) -> Panel:
-    """Sounds of one length under each other; their spectrograms share one scale of colours, that of the loudest."""
+    """Sounds of one length under each other; their spectrograms share the scale of colours of the loudest."""
     levels = [media.levels_db(samples, rate) for _, samples in named]
     top_db = max(QUIETEST_TOP_DB, *(float(level.max()) for level in levels))
     peak = max(float(np.abs(samples).max()) for _, samples in named) or 1.0
@@ -101,7 +101,7 @@ def panel(
         tracks.append(
             Track(
                 name,
-                "" if silent else kept.keep(*media.sound(samples, rate)),
+                "" if silent else kept.keep_sound(samples, rate),
                 kept.keep("image/webp", media.spectrogram(level, top_db)),
                 level_dbfs(samples),
                 silent,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pse_bench import metrics
 from pse_bench.boards.ranking import LEAKAGE, OVER_SUPPRESSION, PAUSE_LEAKAGE
 from pse_bench.breakdown import ALL, parts
 from pse_bench.errors import InputError
@@ -19,6 +20,8 @@ COLUMNS = {
     "gender_pair": "target–interferer gender",
     "enrollment_s": "enrollment (s)",
 }
+FEWEST = 4
+"""Target speakers below which the interval of a part stands in its table only: in the plot it would hide all."""
 FIGURES = (OVER_SUPPRESSION, LEAKAGE, PAUSE_LEAKAGE, "TS1.tsos", "TS2.si_sdri", "TS2.wer")
 WIDTH, HEIGHT = 340, 230
 LEFT, RIGHT, TOP, BOTTOM = 40, 8, 12, 46
@@ -30,7 +33,7 @@ class Dot:
 
     x: float
     y: float
-    ends: tuple[float, float]
+    ends: tuple[float, float] | None
     words: str
 
 
@@ -54,6 +57,7 @@ class Panel:
     axis: Scale
     parts: list[tuple[float, str, str]]
     lines: list[Line]
+    tight: bool
     table: list[list[str]]
     heads: list[str]
 
@@ -70,11 +74,11 @@ class Breakdown:
 
 
 def breakdowns(scores: Sequence[Scores], looks: Sequence[Look]) -> tuple[list[Breakdown], list[str]]:
-    """Those of ``FIGURES`` that there are, of the systems shown in detail, and a note for each column that cannot be
-    broken down by."""
+    """Those of ``FIGURES`` that there are, of the systems shown in detail, and a note for each column that cannot
+    be broken down by."""
     shown = [(looks[number], scores[number]) for number in in_detail(looks)]
     notes: list[str] = []
-    by_figure: dict[str, list[Panel]] = {name: [] for name in FIGURES}
+    by_figure: dict[str, list[tuple[str, Summed]]] = {name: [] for name in FIGURES}
     rows: dict[str, Summary] = {}
     for column, title in COLUMNS.items():
         for label in ("TS2", "TS3", "TS1"):
@@ -88,12 +92,12 @@ def breakdowns(scores: Sequence[Scores], looks: Sequence[Look]) -> tuple[list[Br
                 continue
             for name in names:
                 if any(name in part for _, table in summed for _, part in table):
-                    by_figure[name].append(_panel(name, title, summed))
+                    by_figure[name].append((title, summed))
                     rows[name] = next(part[name] for _, table in summed for _, part in table if name in part)
     return [
-        Breakdown(*name.split("."), rows[name].unit, rows[name].higher_is_better, panels)
-        for name, panels in by_figure.items()
-        if panels
+        Breakdown(*name.split("."), rows[name].unit, rows[name].higher_is_better, _panels(name, by_column))
+        for name, by_column in by_figure.items()
+        if by_column
     ], notes
 
 
@@ -108,6 +112,10 @@ Parted = list[tuple[tuple[str, int, int], Mapping[str, Summary]]]
 """Of each part: its label, its mixtures and target speakers; its figures by name."""
 
 
+Summed = Sequence[tuple[Look, Parted]]
+"""That of each system."""
+
+
 def _summed(scores: Scores, column: str) -> Parted:
     mixtures: list[Mixture] = list(scores.mixtures.values())
     found = []
@@ -119,27 +127,32 @@ def _summed(scores: Scores, column: str) -> Parted:
     return found
 
 
-def _panel(name: str, title: str, summed: Sequence[tuple[Look, Parted]]) -> Panel:
+def _panels(name: str, by_column: Sequence[tuple[str, Summed]]) -> list[Panel]:
+    """The panels of a figure, which share an axis."""
+    shown = []
+    for _, summed in by_column:
+        for (_, _, speakers), part in (found for _, table in summed for found in table):
+            if name in part:
+                row = part[name]
+                shown += [row.value, *((row.ci_low, row.ci_high) if speakers >= FEWEST else ())]
+    metric = metrics.ALL_METRICS[name.split(".")[1]]
+    low = -float("inf") if metric.low is None else metric.low
+    high = float("inf") if metric.high is None else metric.high
+    axis = scale_over([value for value in shown if value is not None], HEIGHT - BOTTOM, TOP, low=low, high=high)
+    return [_panel(name, title, summed, axis) for title, summed in by_column]
+
+
+def _panel(name: str, title: str, summed: Summed, axis: Scale) -> Panel:
     heads = [head for head, _ in summed[0][1]]
-    rows = [part[name] for _, table in summed for _, part in table if name in part]
-    values = [row.value for row in rows if row.value is not None]
-    # room for most of an interval, not for all of that of a part with two speakers
-    span = max(values, default=1.0) - min(values, default=0.0) or 1.0
-    ends = [
-        min(max(end, min(values) - span / 2), max(values) + span / 2)
-        for row in rows
-        for end in (row.ci_low, row.ci_high)
-        if end is not None and values
-    ]
-    low, high = _bounds(name)
-    axis = scale_over([*values, *ends], HEIGHT - BOTTOM, TOP, low=low, high=high)
     step = (WIDTH - LEFT - RIGHT) / len(heads)
     centres = [LEFT + step * (number + 0.5) for number in range(len(heads))]
     lines = []
     for number, (look, table) in enumerate(summed):
         beside = min(9.0, step / (len(summed) + 1)) * (number - (len(summed) - 1) / 2)
         dots = [
-            _dot(part[name], centre + beside, axis, f"{look.name}, {head[0]}: {cell(part[name])}")
+            _dot(
+                part[name], centre + beside, axis, f"{look.name}, {head[0]}: {cell(part[name])}", head[2] >= FEWEST
+            )
             for centre, (head, part) in zip(centres, table, strict=True)
             if name in part and part[name].value is not None
         ]
@@ -150,8 +163,12 @@ def _panel(name: str, title: str, summed: Sequence[tuple[Look, Parted]]) -> Pane
         WIDTH,
         HEIGHT,
         axis,
-        [(centre, head[0], f"{head[1]}/{head[2]}") for centre, head in zip(centres, heads, strict=True)],
+        [
+            (centre, head[0].replace(" to ", "–"), f"{head[1]}/{head[2]}")
+            for centre, head in zip(centres, heads, strict=True)
+        ],
         lines,
+        any(len(head[0]) * 5 > step for head in heads),
         [
             [head[0], f"{head[1]}/{head[2]}", *(cell(table[number][1].get(name)) for _, table in summed)]
             for number, head in enumerate(heads)
@@ -160,17 +177,7 @@ def _panel(name: str, title: str, summed: Sequence[tuple[Look, Parted]]) -> Pane
     )
 
 
-def _dot(row: Summary, x: float, axis: Scale, words: str) -> Dot:
+def _dot(row: Summary, x: float, axis: Scale, words: str, sure: bool) -> Dot:
     value = row.value or 0.0
     low, high = (end if end is not None else value for end in (row.ci_low, row.ci_high))
-    return Dot(round(x, 1), axis.at(value), (axis.at(low), axis.at(high)), words)
-
-
-def _bounds(name: str) -> tuple[float, float]:
-    from pse_bench import metrics
-
-    metric = metrics.ALL_METRICS[name.split(".")[1]]
-    return (
-        -float("inf") if metric.low is None else metric.low,
-        float("inf") if metric.high is None else metric.high,
-    )
+    return Dot(round(x, 1), axis.at(value), (axis.at(low), axis.at(high)) if sure else None, words)

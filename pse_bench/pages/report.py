@@ -1,12 +1,12 @@
 """A report: results side by side as one page, with what was measured, on what, and how it sounds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pse_bench import check, comparison, score, tables
+from pse_bench import check, comparison, plan, score, tables
 from pse_bench.boards.leaderboard import CONTROL
 from pse_bench.comparison import Line
 from pse_bench.dataset import Dataset
@@ -18,9 +18,8 @@ from pse_bench.pages import media, page, sources, tradeoff
 from pse_bench.pages.definitions import definitions
 from pse_bench.pages.failures import FAILURES, Cases, Heard, cases
 from pse_bench.pages.looks import Look, looks_of, to_hear
-from pse_bench.pages.parted import breakdowns
-from pse_bench.pages.spread import spreads
-from pse_bench.progress import Update
+from pse_bench.pages.parted import FEWEST, FIGURES, breakdowns
+from pse_bench.pages.spread import Spread, spreads
 from pse_bench.records import DESCRIPTIONS, Score
 from pse_bench.results import Result, check_comparable
 from pse_bench.summaries import Scores
@@ -92,6 +91,7 @@ def build(
     kept = media.Media()
     downloads = _downloads(results, scores, looks)
     parted, undivided = breakdowns(scores, looks)
+    spread = sorted(spreads(scores, looks), key=_first_what_counts)
     points = tradeoff.points_of(results, looks)
     fixed = {
         "title": ask.title or f"Report on {results[0].about.get('dataset', 'a dataset')}",
@@ -99,9 +99,12 @@ def build(
         "results": results,
         "about": results[0].about,
         "points": points,
-        "pictures": [tradeoff.picture(points, kind) for kind in tradeoff.SIZES] if points else [],
+        "pictures": tradeoff.pictures(points),
         "tables": _tables(results, looks),
-        "spreads": spreads(scores, looks),
+        "chosen": [found for found in spread if f"{found.scenario}.{found.metric}" in FIGURES],
+        "rest": [found for found in spread if f"{found.scenario}.{found.metric}" not in FIGURES],
+        "descriptions": _descriptions(results),
+        "fewest": FEWEST,
         "breakdowns": parted,
         "undivided": undivided,
         "controls": _controls(results),
@@ -135,39 +138,61 @@ def _sounds(
         return Sounds()
     dataset = Dataset.open(ask.dataset).require_unchanged()
     sources.require_same(results, dataset)
-    header = read_text(dataset.folder / "plan.jsonl").partition("\n")[0]
-    found = Sounds(scenario=_scenario(header), versions=dataset.description.versions)
+    _, header, _ = plan.read(dataset.folder / "plan.jsonl")
+    found = Sounds(scenario=page.as_yaml(header["scenario"]), versions=dataset.description.versions)
     with ExitStack() as stack:
-        folders = sources.opened(results, dataset, ask.submissions, stack)
-        numbers = [n for n in to_hear(looks) if n in folders] or list(folders)
-        heard = [Heard(looks[n], scores[n], results[n].about["reference"], folders[n]) for n in numbers]
+        given = sources.opened(results, dataset, ask.submissions, stack)
+        numbers = [n for n in to_hear(looks) if n in given] or list(given)
+        heard = [Heard(looks[n], scores[n], results[n].about["reference"], given[n].folder) for n in numbers]
         if heard:
             with progress("listening", "scenes") as update:
                 found.cases = cases(dataset, heard, kept, worst=ask.worst, room=room, progress=update)
-        found.checked = _checked(dataset, ask.submissions, executor, progress)
+        own = {looks[n].name: source.path for n, source in given.items() if not looks[n].reference}
+        found.checked = _checked(dataset, own, executor, progress)
     return found
 
 
-def _scenario(header: str) -> str:
-    import json
-
-    import yaml
-
-    return yaml.safe_dump(json.loads(header)["scenario"], sort_keys=False, allow_unicode=True, width=100)
-
-
 def _checked(
-    dataset: Dataset, paths: Sequence[Path], executor: Executor, progress: Callable[[str, str], Any]
+    dataset: Dataset, paths: Mapping[str, Path], executor: Executor, progress: Callable[[str, str], Any]
 ) -> list[tuple[str, Checked]]:
+    """What ``check`` finds in each submission by the name of its system."""
     found = []
-    for path in paths:
-        update: Update
+    for name, path in paths.items():
         with progress(f"checking {path.name}", "estimates") as update:
-            found.append((path.name, check.check(dataset, path, executor=executor, progress=update)))
+            found.append((name, check.check(dataset, path, executor=executor, progress=update)))
     return found
 
 
 # ---- what follows from the results alone
+
+
+def _first_what_counts(spread: Spread) -> int:
+    name = f"{spread.scenario}.{spread.metric}"
+    return FIGURES.index(name) if name in FIGURES else len(FIGURES)
+
+
+def _descriptions(results: Sequence[Result]) -> dict[str, list[Any]]:
+    """What systems say of themselves: the heads of the columns that any of them fills, and a row of text each."""
+    rows = []
+    for result in results:
+        system = result.about["system"]
+        causal, latency, size = (system.get(key) for key in ("causal", "algorithmic_latency_ms", "parameters"))
+        rows.append(
+            {
+                "version": system.get("version") or "",
+                "description": system.get("description") or "",
+                "causal": "" if causal is None else "yes" if causal else "no",
+                "latency": "" if latency is None else f"{latency:g} ms",
+                "parameters": "" if size is None else f"{size:,}",
+                "training data": system.get("training_data") or "",
+                "url": system.get("url") or "",
+                "estimates": "all" if result.about.get("complete") else "some missing or unusable",
+                "submission": str(result.about.get("submission_sha256", ""))[:12],
+                "scored with": f"pse-bench {result.about.get('pse_bench', '')}",
+            }
+        )
+    heads = [head for head in rows[0] if any(row[head] for row in rows)]
+    return {"heads": heads, "rows": [[row[head] for head in heads] for row in rows]}
 
 
 def _names(results: Sequence[Result]) -> list[str]:
@@ -208,7 +233,11 @@ def _controls(results: Sequence[Result]) -> list[tuple[str, list[Line], list[str
     for name, control in by_name.items():
         own = by_name.get(name.removesuffix(CONTROL))
         if own and own is not control:
-            both = [metric for metric in CONTROLLED if metric in own.about["metrics"] and metric in control.about["metrics"]]
+            both = [
+                metric
+                for metric in CONTROLLED
+                if metric in own.about["metrics"] and metric in control.about["metrics"]
+            ]
             compared = comparison.compare(own, control, names=both)
             found.append((own.system, compared.lines, compared.notes))
     return found

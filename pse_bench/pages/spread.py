@@ -10,7 +10,7 @@ from pse_bench.pages.looks import Look, in_detail
 from pse_bench.pages.scales import Scale, scale_over
 from pse_bench.summaries import Scores
 
-WIDTH, ROW, TOP, BOTTOM = 340, 46, 8, 26
+WIDTH, ROW, TOP, BOTTOM = 340, 52, 0, 30
 BINS = 32
 
 
@@ -73,7 +73,7 @@ def _spread(key: tuple[str, str], tables: Sequence[tuple[Look, Scores]]) -> Spre
 
 def _row(look: Look, values: np.ndarray, axis: Scale, base: float, unit: str) -> Row:
     counts, edges = np.histogram(values, BINS, (axis.low, axis.high))
-    heights = (ROW - 22) * counts / counts.max()
+    heights = (ROW - 30) * counts / counts.max()
     places = [axis.at(edge) for edge in edges]
     steps = "".join(f"V{base - h:.1f}H{after}" for h, after in zip(heights, places[1:], strict=True))
     least, first, middle, third, most = np.percentile(values, [0, 25, 50, 75, 100])

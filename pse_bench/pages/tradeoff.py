@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pse_bench.boards import ranking
-from pse_bench.metrics.leakage import CAP_DB
+from pse_bench.boards.leaderboard import CONTROL
+from pse_bench.metrics.leakage import CAP_DB, WORST_DB
 from pse_bench.pages.looks import Look
-from pse_bench.pages.scales import Scale
+from pse_bench.pages.scales import Scale, scale_over
 from pse_bench.records import Summary
 from pse_bench.results import Result
 
-LETTER = 6.4
+LETTER = 7.1
 """Width of a character of a label, in pixels."""
-SIZES = {"wide": (860, 520), "narrow": (350, 400)}
+SIZES = {"wide": (860, 500), "half": (540, 470), "narrow": (350, 400)}
+LEFT, RIGHT, TOP, BOTTOM = 58, 24, 26, 56
 
 Box = tuple[float, float, float, float]
 
@@ -50,9 +52,10 @@ class Corner:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything that is drawn, in pixels."""
+    """Everything that is drawn, in pixels. ``near`` is the part of the plot where systems are."""
 
     kind: str
+    near: bool
     width: int
     height: int
     x: Scale
@@ -82,35 +85,49 @@ def points_of(results: Sequence[Result], looks: Sequence[Look]) -> list[Point]:
     return [Point(look, over, leak, look.name in front) for look, over, leak in rows]
 
 
-def picture(points: Sequence[Point], kind: str) -> Picture:
-    """The plot in one of ``SIZES``."""
+def pictures(points: Sequence[Point]) -> list[Picture]:
+    """The whole plot, with its corners, and where there are two systems or more to tell apart, the part of it
+    where they are; each for a page and for a phone."""
+    if not points:
+        return []
+    close = [point for point in points if not point.look.reference]
+    whole = [_picture(points, kind, near=False) for kind in ("half" if len(close) > 1 else "wide", "narrow")]
+    return whole + [_picture(close, kind, near=True) for kind in ("half", "narrow") if len(close) > 1]
+
+
+def _picture(points: Sequence[Point], kind: str, *, near: bool) -> Picture:
     width, height = SIZES[kind]
-    lowest = min((value for p in points for value in (p.leak.value, p.leak.ci_low) if value is not None), default=0)
-    x = Scale(0.0, 100.0, 58, width - 24, root=True)
-    y = Scale(min(0.0, lowest), CAP_DB, height - 56, 26, root=True)
+    over = [_end(p.over, end) for p in points for end in ("value", "ci_low", "ci_high")]
+    leak = [_end(p.leak, end) for p in points for end in ("value", "ci_low", "ci_high")]
+    across, upwards = (LEFT, width - RIGHT), (height - BOTTOM, TOP)
+    x = Scale(0.0, 100.0, *across, root=True)
+    y = Scale(min(0.0, *leak), CAP_DB, *upwards, root=True)
+    if near:
+        x = scale_over(over, *across, low=0.0, high=100.0)
+        y = scale_over(leak, *upwards, low=WORST_DB, high=CAP_DB)
     places = [(x.at(p.over.value or 0.0), y.at(p.leak.value or 0.0)) for p in points]
     there = {p.look.name for p in points}
     corners = [
         Corner(name, x.at(over), y.at(leak))
         for name, over, leak in (("mixture", 0.0, 0.0), ("silence", 100.0, CAP_DB))
-        if name not in there
+        if name not in there and not near
+    ]
+    crosses = [
+        (
+            (x.at(_end(point.over, "ci_low")), x.at(_end(point.over, "ci_high"))),
+            (y.at(_end(point.leak, "ci_low")), y.at(_end(point.leak, "ci_high"))),
+        )
+        for point in points
     ]
     taken = [_around(*place) for place in (*places, *((c.x, c.y) for c in corners))]
+    for (left, top), (beside, above) in zip(places, crosses, strict=True):
+        taken += [(beside[0], top - 1, beside[1], top + 1), (left - 1, above[1], left + 1, above[0])]
     marks = []
-    for point, (left, top) in zip(points, places, strict=True):
+    for point, (left, top), cross in zip(points, places, crosses, strict=True):
         label, box = _label(left, top, len(point.look.short) * LETTER, taken, (width, height))
         taken.append(box)
-        marks.append(
-            Mark(
-                point,
-                left,
-                top,
-                (x.at(_end(point.over, "ci_low")), x.at(_end(point.over, "ci_high"))),
-                (y.at(_end(point.leak, "ci_low")), y.at(_end(point.leak, "ci_high"))),
-                label,
-            )
-        )
-    return Picture(kind, width, height, x, y, marks, corners, _front(marks, x, y), _controls(marks))
+        marks.append(Mark(point, left, top, *cross, label))
+    return Picture(kind, near, width, height, x, y, marks, corners, _front(marks, x, y), _controls(marks))
 
 
 def _end(row: Summary, end: str) -> float:
@@ -142,7 +159,7 @@ def _label(
         boxes.append((begin, top - 11, begin + width, top + 3))
 
     def crowded(box: Box) -> float:
-        outside = box[0] < 58 or box[2] > size[0] - 4 or box[1] < 8 or box[3] > size[1] - 56
+        outside = box[0] < LEFT or box[2] > size[0] - 4 or box[1] < 8 or box[3] > size[1] - BOTTOM
         return sum(map(lambda other: _overlap(box, other), taken)) + (1e4 if outside else 0.0)
 
     best = min(range(len(options)), key=lambda number: (crowded(boxes[number]), number))
@@ -163,15 +180,14 @@ def _front(marks: Sequence[Mark], x: Scale, y: Scale) -> str:
     if not shown:
         return ""
     shown.sort(key=lambda mark: (mark.x, -mark.y))
-    steps = [f"M{shown[0].x} {y.start}"] + [f"V{mark.y}H{after}" for mark, after in zip(
-        shown, [*(mark.x for mark in shown[1:]), x.stop], strict=True)]
+    steps = [f"M{shown[0].x} {y.start}"] + [
+        f"V{mark.y}H{after}" for mark, after in zip(shown, [*(mark.x for mark in shown[1:]), x.stop], strict=True)
+    ]
     return "".join(steps)
 
 
 def _controls(marks: Sequence[Mark]) -> list[tuple[float, float, float, float]]:
     """Lines from systems to their controls."""
-    from pse_bench.boards.leaderboard import CONTROL
-
     by_name = {mark.point.look.name: mark for mark in marks}
     return [
         (own.x, own.y, mark.x, mark.y)
