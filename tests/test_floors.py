@@ -172,7 +172,19 @@ def test_the_rules_can_be_broken(texts: dict[str, str], words: str | None) -> No
 
 # ---- what an import costs and leaves behind
 
-SLOW = ("numpy", "scipy", "pandas", "torch", "pydantic", "soundfile", "pyroomacoustics", "rich", "yaml", "jinja2", "PIL")
+SLOW = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "torch",
+    "pydantic",
+    "soundfile",
+    "pyroomacoustics",
+    "rich",
+    "yaml",
+    "jinja2",
+    "PIL",
+)
 
 
 def in_a_new_process(code: str) -> str:

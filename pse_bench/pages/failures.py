@@ -76,6 +76,8 @@ class Heard:
     folder: Path
 
 
+ORDINALS = {0: "", 1: "2nd ", 2: "3rd "}
+
 Wanted = tuple[Heard, Failure, Score, str]
 
 
@@ -137,13 +139,6 @@ def _picked(system: Heard, failure: Failure, worst: int) -> tuple[list[Wanted], 
         return [], f"{system.look.name}: {failure.scenario} {failure.metric} was not scored"
     if scores[0].value == failure.faultless:
         return [], f"{system.look.name}: no {failure.name.lower()} in any of {len(scores)} clips"
-    ranks = [*range(min(worst, len(scores))), len(scores) // 2]
-    names = ["worst", *(f"{_ordinal(n + 1)} worst" for n in range(1, worst))][: len(ranks) - 1]
-    picked = dict(
-        reversed(list(zip(ranks, [*names, "median"], strict=True)))
-    )  # with few clips the median is a worst
-    return [(system, failure, scores[rank], picked[rank]) for rank in dict.fromkeys(ranks)], ""
-
-
-def _ordinal(number: int) -> str:
-    return f"{number}{ {2: 'nd', 3: 'rd'}.get(number, 'th') }"
+    places = {n: f"{ORDINALS.get(n, f'{n + 1}th ')}worst" for n in range(min(worst, len(scores)))}
+    places.setdefault(len(scores) // 2, "median")  # of few clips the median is among the worst
+    return [(system, failure, scores[rank], place) for rank, place in places.items()], ""

@@ -11,7 +11,7 @@ from pse_bench.boards.leaderboard import CONTROL
 from pse_bench.comparison import Line
 from pse_bench.dataset import Dataset
 from pse_bench.executor import Executor
-from pse_bench.files import cell, read_text
+from pse_bench.files import cell, parse, read_text
 from pse_bench.findings import Report as Checked
 from pse_bench.grids import as_csv
 from pse_bench.pages import media, page, sources, tradeoff
@@ -22,6 +22,7 @@ from pse_bench.pages.parted import FEWEST, FIGURES, breakdowns
 from pse_bench.pages.spread import Spread, spreads
 from pse_bench.records import DESCRIPTIONS, Score
 from pse_bench.results import Result, check_comparable
+from pse_bench.submission import System
 from pse_bench.summaries import Scores
 
 LARGEST = 14_000_000
@@ -97,7 +98,7 @@ def build(
         "title": ask.title or f"Report on {results[0].about.get('dataset', 'a dataset')}",
         "looks": looks,
         "results": results,
-        "about": results[0].about,
+        "about": _about(results[0], scores[0]),
         "points": points,
         "pictures": tradeoff.pictures(points),
         "tables": _tables(results, looks),
@@ -166,6 +167,20 @@ def _checked(
 # ---- what follows from the results alone
 
 
+def _about(result: Result, scores: Scores) -> dict[str, Any]:
+    """What all results have in common."""
+    about = result.about
+    return {
+        "dataset": about.get("dataset", "unknown"),
+        "fingerprint": about["dataset_fingerprint"],
+        "reference": about["reference"],
+        "mixtures": len(scores.mixtures),
+        "speakers": len({row.target_speaker for row in scores.mixtures.values()}),
+        "recogniser": about.get("recogniser") or {},
+        "packages": about.get("packages") or {},
+    }
+
+
 def _first_what_counts(spread: Spread) -> int:
     name = f"{spread.scenario}.{spread.metric}"
     return FIGURES.index(name) if name in FIGURES else len(FIGURES)
@@ -175,17 +190,17 @@ def _descriptions(results: Sequence[Result]) -> dict[str, list[Any]]:
     """What systems say of themselves: the heads of the columns that any of them fills, and a row of text each."""
     rows = []
     for result in results:
-        system = result.about["system"]
-        causal, latency, size = (system.get(key) for key in ("causal", "algorithmic_latency_ms", "parameters"))
+        system = parse(System, result.about["system"], str(result.folder / "result.json"))
+        causal, latency, size = system.causal, system.algorithmic_latency_ms, system.parameters
         rows.append(
             {
-                "version": system.get("version") or "",
-                "description": system.get("description") or "",
+                "version": system.version,
+                "description": system.description,
                 "causal": "" if causal is None else "yes" if causal else "no",
                 "latency": "" if latency is None else f"{latency:g} ms",
                 "parameters": "" if size is None else f"{size:,}",
-                "training data": system.get("training_data") or "",
-                "url": system.get("url") or "",
+                "training data": system.training_data,
+                "url": system.url,
                 "estimates": "all" if result.about.get("complete") else "some missing or unusable",
                 "submission": str(result.about.get("submission_sha256", ""))[:12],
                 "scored with": f"pse-bench {result.about.get('pse_bench', '')}",
