@@ -54,10 +54,16 @@ def looks_of(results: Sequence[Result]) -> list[Look]:
 
 
 def in_detail(looks: Sequence[Look]) -> list[int]:
-    """Which to show clip by clip. Controls have a place of their own, and of `silence` all clips are alike; where
-    there is nothing else, all."""
-    found = [n for n, look in enumerate(looks) if not look.control and not (look.trivial and not look.hollow)]
-    return found or list(range(len(looks)))
+    """Which to show clip by clip: the systems, and the mixture that they began with. Controls have a place of their
+    own. An oracle and silence would stretch every axis; they are shown where there is nothing else."""
+    systems = [n for n, look in enumerate(looks) if not look.control and not look.reference]
+    if systems:
+        return [
+            n for n, look in enumerate(looks) if n in systems or (look.trivial and look.hollow and look.reference)
+        ]
+    return [n for n, look in enumerate(looks) if not look.control and look.name != "silence"] or list(
+        range(len(looks))
+    )
 
 
 def to_hear(looks: Sequence[Look]) -> list[int]:

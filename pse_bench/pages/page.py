@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    room.filters["formula"] = formula
     script = _source(room, "page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return room.get_template(template).render(
@@ -47,6 +49,14 @@ def render(template: str, **values: Any) -> str:
         pse_bench_version=__version__,
         **values,
     )
+
+
+def formula(text: str) -> Any:
+    """A text whose x^{2p}, x^p and Σ_f are written as people write them, and which is safe in a page."""
+    from markupsafe import Markup, escape
+
+    raised = re.sub(r"\^(?:\{(\w+)\}|(\w+))", lambda m: f"<sup>{m[1] or m[2]}</sup>", str(escape(text)))
+    return Markup(re.sub(r"Σ_(\w)", r"Σ<sub>\1</sub>", raised))
 
 
 def as_yaml(content: Any) -> str:

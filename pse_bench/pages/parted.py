@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """A figure by a column. ``table`` has the same in words: a row a part, then a cell a system."""
+    """A figure by a column; parts that are ``ordered`` are joined by lines, ``tight`` ones have long names. ``table`` has the same in words: a row a part, then a cell a system."""
 
     title: str
     width: int
@@ -58,6 +58,7 @@ class Panel:
     parts: list[tuple[float, str, str]]
     lines: list[Line]
     tight: bool
+    ordered: bool
     table: list[list[str]]
     heads: list[str]
 
@@ -169,6 +170,7 @@ def _panel(name: str, title: str, summed: Summed, axis: Scale) -> Panel:
         ],
         lines,
         any(len(head[0]) * 5 > step for head in heads),
+        title != COLUMNS["gender_pair"],
         [
             [head[0], f"{head[1]}/{head[2]}", *(cell(table[number][1].get(name)) for _, table in summed)]
             for number, head in enumerate(heads)

@@ -17,7 +17,7 @@ from pse_bench.grids import as_csv
 from pse_bench.pages import media, page, sources, tradeoff
 from pse_bench.pages.definitions import definitions
 from pse_bench.pages.failures import FAILURES, Cases, Heard, cases
-from pse_bench.pages.looks import Look, looks_of, to_hear
+from pse_bench.pages.looks import Look, in_detail, looks_of, to_hear
 from pse_bench.pages.parted import FEWEST, FIGURES, breakdowns
 from pse_bench.pages.spread import Spread, spreads
 from pse_bench.records import DESCRIPTIONS, Score
@@ -97,6 +97,7 @@ def build(
     fixed = {
         "title": ask.title or f"Report on {results[0].about.get('dataset', 'a dataset')}",
         "looks": looks,
+        "detailed": [looks[number] for number in in_detail(looks)],
         "results": results,
         "about": _about(results[0], scores[0]),
         "points": points,

@@ -145,7 +145,7 @@ def test_what_was_measured_is_said(page: Page, scored: Scored) -> None:
     assert scored.dataset.description.fingerprint in page.words
     assert "duration_s: uniform: - 3.0 - 3.4" in page.words
     assert "with the enrollment of somebody who is not in the scene" in page.words
-    assert "Σ_f h(|S|^p − |Ŝ|^p)² > γ Σ_f |S|^{2p}" in page.words
+    assert "Σ f h(|S| p − |Ŝ| p )² > γ Σ f |S| 2p" in page.words  # with sub- and superscripts
     assert "Warnings of check" in page.words
     assert "acceptable; 12 of 12 estimates are there" in page.words
 
