@@ -14,16 +14,11 @@ from pse_bench.breakdown import gender_pair
 from pse_bench.dataset import Dataset
 from pse_bench.grids import Grid, for_terminal
 from pse_bench.pages import page
+from pse_bench.pages.oddities import Talking, oddities
 from pse_bench.pages.scales import Scale, scale_over
 from pse_bench.progress import Update
 from pse_bench.records import DESCRIPTIONS, Mixture, Recipe
 
-OFF_DB = 0.1
-"""How far an achieved level may lie from the asked one."""
-OFF_RT60 = 0.15
-LEAST_ACTIVE = 0.15
-"""A target that talks for a smaller share of its clip says little."""
-FEW_SPEAKERS = 10
 WIDTH, HEIGHT = 340, 150
 BINS = 24
 MOST = 12
@@ -98,7 +93,7 @@ def overview(dataset: Dataset, progress: Update = lambda done, total: None) -> O
         _quantities(scenes, recipes, shares),
         _counts(scenes),
         _use(recipes),
-        [*_off(rows), *_people(scenes, recipes), *_quiet(scenes, shares)],
+        oddities(rows, scenes, recipes, shares),
         header,
     )
 
@@ -108,9 +103,7 @@ def _most_complete(row: Mixture) -> tuple[bool, str]:
     return row.num_interferers > 0, row.scenario
 
 
-def _shares(
-    dataset: Dataset, scenes: Sequence[Mixture], progress: Update
-) -> dict[str, tuple[float, float, float]]:
+def _shares(dataset: Dataset, scenes: Sequence[Mixture], progress: Update) -> dict[str, Talking]:
     """Of each scene, the shares of the time in which the target talks, the interferer, and both."""
     found = {}
     for number, row in enumerate(scenes, 1):
@@ -125,7 +118,7 @@ def _shares(
 
 
 def _quantities(
-    scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: dict[str, tuple[float, float, float]]
+    scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: dict[str, Talking]
 ) -> list[Quantity]:
     talking = np.array(list(shares.values())) * 100
 
@@ -181,80 +174,6 @@ def _use(recipes: Sequence[Recipe]) -> list[tuple[str, int, float, int]]:
         if counted:
             found.append((name, len(counted), counted.total() / len(counted), max(counted.values())))
     return found
-
-
-# ---- what looks odd
-
-
-def _off(rows: Sequence[Mixture]) -> list[str]:
-    """Levels and rooms that are not what was asked for."""
-    found = []
-    for name, unit, least, off in (
-        ("SNR", "dB", OFF_DB, lambda row: _distance(row.snr_achieved_db, row.snr_db)),
-        ("SIR", "dB", OFF_DB, lambda row: _distance(row.sir_achieved_db, row.sir_db)),
-        ("RT60", "", OFF_RT60, lambda row: _distance(row.rt60_achieved_s, row.rt60_s) / max(row.rt60_s, 1e-9)),
-    ):
-        worst = max(rows, key=off)
-        count = sum(off(row) > least for row in rows)
-        if count:
-            size = f"{off(worst):.2f} {unit}" if unit else f"{100 * off(worst):.0f} %"
-            found.append(
-                f"{name}: {count} of {len(rows)} mixtures are off what was asked, {worst.mixture_id} by {size}"
-            )
-    return found
-
-
-def _distance(one: float | None, other: float | None) -> float:
-    return 0.0 if one is None or other is None else abs(one - other)
-
-
-def _people(scenes: Sequence[Mixture], recipes: Sequence[Recipe]) -> list[str]:
-    found = []
-    targets = Counter(row.target_speaker for row in scenes)
-    if len(targets) < FEW_SPEAKERS:
-        found.append(
-            f"{len(targets)} target speakers: intervals rest on speakers, and are a hint below {FEW_SPEAKERS}"
-        )
-    name, most = targets.most_common(1)[0]
-    if len(targets) > 1 and most > 3 * len(scenes) / len(targets):
-        found.append(f"{name} is the target of {most} of {len(scenes)} scenes; figures are mostly theirs")
-    alone = [row.scene_id for row in scenes if row.target_speaker in row.interferer_speaker.split(";")]
-    if alone:
-        found.append(f"{alone[0]}{_more(alone)}: the target is also an interferer")
-    enrolled = [
-        recipe.scene_id
-        for recipe in recipes
-        if {(s.clip_id, s.start) for s in recipe.enrollment.segments}
-        & {(s.clip_id, s.start) for s in recipe.target.segments}
-    ]
-    if enrolled:
-        found.append(f"{enrolled[0]}{_more(enrolled)}: enrolled with what is said in the scene")
-    both = set(targets) & {name for row in scenes for name in row.interferer_speaker.split(";")}
-    if both and len(both) < len(targets):
-        found.append(
-            f"{len(both)} of {len(targets)} target speakers are interferers in other scenes, the rest are not"
-        )
-    silent = [row.scene_id for row in scenes if not row.text]
-    if silent and len(silent) < len(scenes):
-        found.append(f"{silent[0]}{_more(silent)}: no transcript, while others have one")
-    return found
-
-
-def _quiet(scenes: Sequence[Mixture], shares: dict[str, tuple[float, float, float]]) -> list[str]:
-    found = []
-    little = [row.scene_id for row in scenes if shares[row.scene_id][0] < LEAST_ACTIVE]
-    if little:
-        found.append(
-            f"{little[0]}{_more(little)}: the target talks for less than {100 * LEAST_ACTIVE:.0f} % of the time"
-        )
-    mute = [row.scene_id for row in scenes if row.num_interferers and not shares[row.scene_id][1]]
-    if mute:
-        found.append(f"{mute[0]}{_more(mute)}: the interferer is never heard")
-    return found
-
-
-def _more(names: Sequence[str]) -> str:
-    return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
 # ---- as a page, and as text

@@ -54,16 +54,13 @@ def looks_of(results: Sequence[Result]) -> list[Look]:
 
 
 def in_detail(looks: Sequence[Look]) -> list[int]:
-    """Which to show clip by clip: the systems, and the mixture that they began with. Controls have a place of their
-    own. An oracle and silence would stretch every axis; they are shown where there is nothing else."""
-    systems = [n for n, look in enumerate(looks) if not look.control and not look.reference]
-    if systems:
-        return [
-            n for n, look in enumerate(looks) if n in systems or (look.trivial and look.hollow and look.reference)
-        ]
-    return [n for n, look in enumerate(looks) if not look.control and look.name != "silence"] or list(
-        range(len(looks))
-    )
+    """Which to show clip by clip: the systems, and the mixture that they began with. Controls have a place of
+    their own. An oracle and silence would stretch every axis: they are shown where there is nothing else."""
+    everybody = range(len(looks))
+    right = [n for n in everybody if not looks[n].control]
+    if any(not looks[n].reference for n in right):
+        return [n for n in right if not looks[n].reference or looks[n].hollow]
+    return [n for n in right if looks[n].hollow or not looks[n].trivial] or list(everybody)
 
 
 def to_hear(looks: Sequence[Look]) -> list[int]:

@@ -49,7 +49,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """A figure by a column; parts that are ``ordered`` are joined by lines, ``tight`` ones have long names. ``table`` has the same in words: a row a part, then a cell a system."""
+    """A figure by a column; parts that are ``ordered`` are joined by lines, ``tight`` ones have long names.
+    ``table`` has the same in words: a row a part, then a cell a system."""
 
     title: str
     width: int

@@ -17,7 +17,7 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
   show();
 
-  // ---- tables: a head sorts, first the way in which most readers want it
+  // ---- tables: a head sorts, the best first
   const keyOf = (row, column) => {
     const cell = row.cells[column];
     if (cell.dataset.value === undefined) return cell.textContent.trim().toLowerCase();
@@ -28,7 +28,8 @@
     const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => {
       head.querySelector("button").addEventListener("click", () => {
-        const down = head.getAttribute("aria-sort") === "ascending";
+        const before = head.getAttribute("aria-sort");
+        const down = before === "none" ? head.dataset.first === "descending" : before === "ascending";
         heads.forEach((other) => other.setAttribute("aria-sort", "none"));
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
         const rows = [...table.tBodies[0].rows];
