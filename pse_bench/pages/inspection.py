@@ -125,7 +125,7 @@ def _quantities(
     def of(field: str) -> list[float]:
         return [value for row in scenes if (value := getattr(row, field)) is not None]
 
-    found = [
+    found: list[tuple[str, str, Sequence[float] | np.ndarray]] = [
         ("SNR", "dB", of("snr_achieved_db")),
         ("SIR", "dB", of("sir_achieved_db")),
         ("level of the target", "dBFS", [recipe.level_dbfs for recipe in recipes]),

@@ -97,7 +97,13 @@ def breakdowns(scores: Sequence[Scores], looks: Sequence[Look]) -> tuple[list[Br
                     by_figure[name].append((title, summed))
                     rows[name] = next(part[name] for _, table in summed for _, part in table if name in part)
     return [
-        Breakdown(*name.split("."), rows[name].unit, rows[name].higher_is_better, _panels(name, by_column))
+        Breakdown(
+            rows[name].scenario,
+            rows[name].metric,
+            rows[name].unit,
+            rows[name].higher_is_better,
+            _panels(name, by_column),
+        )
         for name, by_column in by_figure.items()
         if by_column
     ], notes
@@ -120,7 +126,7 @@ Summed = Sequence[tuple[Look, Parted]]
 
 def _summed(scores: Scores, column: str) -> Parted:
     mixtures: list[Mixture] = list(scores.mixtures.values())
-    found = []
+    found: Parted = []
     for part in parts(mixtures, column):
         if part.label != ALL:
             rows = summaries_of(scores.among(part.mixtures))

@@ -174,6 +174,23 @@ def test_a_result_without_the_two_figures_has_no_trade_off(tmp_path: Path) -> No
     assert "si_sdr" in page.words
 
 
+def test_a_zip_with_a_missing_estimate_is_reported(scored: Scored, tmp_path: Path) -> None:
+    folder = tmp_path / "part"
+    shutil.copytree(scored.submissions[SCRIPT], folder)
+    lost = next(row for row in scored.dataset.mixtures if row.scenario == "TS2")
+    next((folder / "TS2").glob(f"{lost.scene_id[:2]}*")).unlink()
+    archive = shutil.make_archive(str(tmp_path / "part"), "zip", folder)
+    assert run("score", scored.dataset.folder, archive, "-o", tmp_path / "r", "--metrics", "tsos").exit_code == 1
+    given = ["--dataset", scored.dataset.folder, "--submission", archive]
+    done = run("report", tmp_path / "r", *given, "-o", tmp_path / "r.html")
+    assert done.exit_code == 0, done.output
+    page = Page(tmp_path / "r.html")
+    assert "some missing or unusable" in page.words
+    assert f"missing (nor .wav); enhance {lost.mixture_id} and add it" in page.words
+    assert "not acceptable; 11 of 12 estimates are there" in page.words
+    assert page.all("audio")
+
+
 # ---- what it refuses
 
 
