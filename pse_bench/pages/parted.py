@@ -176,7 +176,7 @@ def _panel(name: str, title: str, summed: Summed, axis: Scale) -> Panel:
             for centre, head in zip(centres, heads, strict=True)
         ],
         lines,
-        any(len(head[0]) * 5 > step for head in heads),
+        any(len(head[0]) * 6 > step for head in heads),
         title != COLUMNS["gender_pair"],
         [
             [head[0], f"{head[1]}/{head[2]}", *(cell(table[number][1].get(name)) for _, table in summed)]
