@@ -70,13 +70,27 @@ def _collect() -> None:
         demo,
         generate,
         leaderboards,
+        reporting,
         results,
         scoring,
         system,
         training,
     )
 
-    for module in (demo, corpora, generate, benchmark, checking, scoring, system, results, leaderboards, training):
+    rooms = (
+        demo,
+        corpora,
+        generate,
+        benchmark,
+        checking,
+        scoring,
+        system,
+        results,
+        reporting,
+        leaderboards,
+        training,
+    )
+    for module in rooms:
         for command in module.COMMANDS:
             cli.add_command(command)
 
