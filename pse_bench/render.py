@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import audio, dataset, files, journal, plan, rooms, store
+from pse_bench import audio, dataset, files, journal, plan, recorded, rooms, store
 from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, PseBenchError
@@ -23,10 +23,12 @@ from pse_bench.records import (
     MeasuredRoom,
     Mixture,
     Recipe,
+    RecordedRoom,
     Segment,
     SimulatedRoom,
     StoredFile,
 )
+from pse_bench.scenario import Scenario
 from pse_bench.store import Problem, Rendered
 
 BATCH = 4
@@ -57,7 +59,6 @@ def render_batch(work: tuple[Setting, list[str]]) -> list[Rendered]:
 def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
     """Render one scene and write its files."""
     try:
-        responses = _responses(setting, recipe)
 
         def load(corpus: str, segment: Segment) -> np.ndarray:
             path = setting.roots.locate(corpus, segment.path)
@@ -67,6 +68,9 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
                 raise InputError(f"{path}: shorter than its manifest says; make the manifest and plan again")
             return stretch
 
+        if isinstance(recipe.room, RecordedRoom):
+            return _write(setting, recipe, recorded.mix(recipe, load), None)
+        responses = _responses(setting, recipe)
         scene = mix(recipe, responses, load)
         used = [talker.source for talker in (recipe.target, *recipe.interferers)]
         achieved = float(np.mean([responses.sources[source].rt60_s for source in used]))
@@ -95,7 +99,7 @@ def _shared_room(room: str, rate: int, bank: Path) -> rooms.Responses:
     return rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
 
 
-def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: float) -> Rendered:
+def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: float | None) -> Rendered:
     stored: list[StoredFile] = []
 
     def save(path: str, pcm: np.ndarray) -> str:
@@ -151,7 +155,7 @@ def _row(recipe: Recipe, scene: Scene, label: str, **known: Any) -> Mixture:
         scenario=label,
         target_speaker=recipe.target.speaker_id,
         interferer_speaker=";".join(talker.speaker_id for talker in others),
-        noise_id=recipe.noise.segment.clip_id,
+        noise_id=recipe.noise.segment.clip_id if recipe.noise else "",
         sir_db=recipe.sir_db if others else None,
         snr_db=recipe.snr_db,
         sir_achieved_db=scene.sir_achieved_db if others else None,
@@ -166,7 +170,7 @@ def _row(recipe: Recipe, scene: Scene, label: str, **known: Any) -> Mixture:
         interferer_text=others[0].text if single else "",
         target_gender=recipe.target.gender,
         interferer_gender=";".join(talker.gender for talker in others),
-        noise_category=recipe.noise.category,
+        noise_category=recipe.noise.category if recipe.noise else "",
         room_id=recipe.room.room_id,
         overlap=others[0].overlap if single else None,
         num_interferers=len(others),
@@ -235,9 +239,8 @@ def render(
         "format": format,
         "versions": dataset.sound_versions(),
     }
-    setting = Setting(
-        out.resolve(), roots, bank.resolve(), format, scenario.reference, scenario.room.rooms is not None
-    )
+    shared_rooms = isinstance(scenario, Scenario) and scenario.room.rooms is not None
+    setting = Setting(out.resolve(), roots, bank.resolve(), format, scenario.reference, shared_rooms)
     with files.locked(out, "render"):
         finished = store.prepare(out, plan_path, identity, force)
         done = {scene.scene_id: scene for scene in finished if store.intact(out, scene)}

@@ -39,9 +39,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("engines.*",),  # still 1, on top of those
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
-    ("interference",),  # 4
+    ("interference", "recorded"),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("checks.*", "store", "benchmark", "onnx_system"),  # 6
+    ("checks.*", "store", "benchmark", "onnx_system", "interop.*"),  # 6
     ("baseline.*",),  # still 6, on top of those, then what loads it
     ("models",),
     ("systems",),

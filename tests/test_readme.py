@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interop import sets
 
 from pse_bench import audio
+from pse_bench.corpora import librispeech
+from pse_bench.executor import Serial
 
 README = Path(__file__).parent.parent / "README.md"
 RATE = 16_000
@@ -52,6 +55,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 texts.append(f"{name} SENTENCE {number} OF {speaker} IN {chapter}")
             (folder / f"{speaker}-{chapter}.trans.txt").write_text("\n".join(texts) + "\n")
     (tree / "SPEAKERS.TXT").write_text("\n".join(lines) + "\n")
+    names = sorted(tree.rglob("*.flac"))[:12]
+    rows, _ = librispeech.read(tree, executor=Serial())
+    said = {row.path: row for row in rows}
+    sets.write(
+        root / "Libri2Mix",
+        [(said[path.relative_to(tree).as_posix()], audio.read(path)[0]) for path in names],
+    )
     hiss = root / "noise" / "hiss"
     hiss.mkdir(parents=True)
     audio.write(hiss / "a.wav", 0.02 * np.random.default_rng(1).standard_normal(20 * RATE), RATE)
@@ -66,6 +76,7 @@ def run(script: str, place: Path) -> None:
         "PATH": path,
         "LIBRISPEECH": str(place / "LibriSpeech"),
         "NOISE": str(place / "noise"),
+        "LIBRI2MIX": str(place / "Libri2Mix"),
         "XDG_CACHE_HOME": str(place / "cache"),
     }
     done = subprocess.run(
@@ -87,6 +98,8 @@ def test_the_commands_of_the_readme_work_in_order(place: Path) -> None:
     run(scripts["callable"], place)
     run(scripts["system"], place)
     run(scripts["compare"], place)
+    run(scripts["toolkits"], place)
+    run(scripts["librimix"], place)
 
 
 def test_the_two_commands_are_there_and_make_knows_them() -> None:

@@ -68,7 +68,9 @@ def _collect() -> None:
         checking,
         corpora,
         demo,
+        exporting,
         generate,
+        importing,
         leaderboards,
         results,
         scoring,
@@ -76,7 +78,21 @@ def _collect() -> None:
         training,
     )
 
-    for module in (demo, corpora, generate, benchmark, checking, scoring, system, results, leaderboards, training):
+    rooms = (
+        demo,
+        corpora,
+        generate,
+        benchmark,
+        checking,
+        scoring,
+        system,
+        results,
+        leaderboards,
+        training,
+        exporting,
+        importing,
+    )
+    for module in rooms:
         for command in module.COMMANDS:
             cli.add_command(command)
 
