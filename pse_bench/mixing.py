@@ -1,6 +1,6 @@
 """From a recipe and dry clips to stems at the asked levels, and to mixtures that are exactly their sum."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -208,7 +208,7 @@ def _noise(noise: Noise, load: Load, power: float) -> np.ndarray:
     return samples * np.sqrt(power / found)
 
 
-def headroom_db(stems: dict[str, np.ndarray], labels: list[str]) -> float:
+def headroom_db(stems: dict[str, np.ndarray], labels: Sequence[str]) -> float:
     """The gain, at most 0 dB, with which neither a stem nor a mixture clips; rounded down to 0.01 dB."""
     mixtures = [sum(stems[part] for part in PARTS[label]) for label in labels]
     peak = max(float(np.abs(signal).max()) for signal in [*stems.values(), *mixtures])

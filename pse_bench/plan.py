@@ -24,6 +24,7 @@ from pse_bench.records import (
     Noise,
     NoiseClip,
     Recipe,
+    ScenarioLabel,
     Talker,
     Utterance,
 )
@@ -106,7 +107,7 @@ class Planner:
             enrollment=self._enrollment((*name, "enrollment"), scene_id, part, noise),
         )
 
-    def _labels(self, name: Name) -> list[str]:
+    def _labels(self, name: Name) -> list[ScenarioLabel]:
         """Which scenarios the scene becomes: all, or one of them by its share."""
         shares = self._scenario.shares
         if shares is None:

@@ -23,7 +23,7 @@ of a corpus in other containers share."""
 Count = Annotated[int, Field(ge=1)]
 Position = tuple[float, float, float]
 
-DESCRIPTIONS = {
+DESCRIPTIONS: dict[ScenarioLabel, str] = {
     "TS1": "target + noise",
     "TS2": "target + interferer + noise",
     "TS3": "inactive target: interferer + noise",
@@ -191,10 +191,10 @@ class Recipe(Record):
     @property
     def corpora(self) -> set[str]:
         """The corpora that the scene's sound comes from."""
-        noises = [noise for noise in (self.noise, self.enrollment.noise) if noise]
-        people = [self.target, *self.interferers]
-        rooms = [self.room] if isinstance(self.room, MeasuredRoom) else []
-        return {source.corpus for source in (*noises, *people, *rooms)}
+        noises = {noise.corpus for noise in (self.noise, self.enrollment.noise) if noise}
+        people = {talker.corpus for talker in (self.target, *self.interferers)}
+        rooms = {self.room.corpus} if isinstance(self.room, MeasuredRoom) else set()
+        return noises | people | rooms
 
     @property
     def enrollment_source(self) -> EnrollmentSource:

@@ -24,6 +24,7 @@ from pse_bench.records import (
     Mixture,
     Recipe,
     RecordedRoom,
+    ScenarioLabel,
     Segment,
     SimulatedRoom,
     StoredFile,
@@ -70,7 +71,7 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
 
         if isinstance(recipe.room, RecordedRoom):
             return _write(setting, recipe, recorded.mix(recipe, load), None)
-        responses = _responses(setting, recipe)
+        responses = _responses(setting, recipe.room, recipe.sample_rate)
         scene = mix(recipe, responses, load)
         used = [talker.source for talker in (recipe.target, *recipe.interferers)]
         achieved = float(np.mean([responses.sources[source].rt60_s for source in used]))
@@ -86,12 +87,12 @@ def _clip(path: Path, sha256: str, rate: int) -> np.ndarray:
     return audio.resample(samples, own_rate, rate)
 
 
-def _responses(setting: Setting, recipe: Recipe) -> rooms.Responses:
-    if isinstance(recipe.room, MeasuredRoom):
-        return rooms.measured(recipe.room, recipe.sample_rate, setting.roots.locate)
+def _responses(setting: Setting, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.Responses:
+    if isinstance(room, MeasuredRoom):
+        return rooms.measured(room, rate, setting.roots.locate)
     if setting.shared_rooms:
-        return _shared_room(recipe.room.model_dump_json(), recipe.sample_rate, setting.bank)
-    return rooms.simulate(recipe.room, recipe.sample_rate)
+        return _shared_room(room.model_dump_json(), rate, setting.bank)
+    return rooms.simulate(room, rate)
 
 
 @lru_cache(maxsize=16)
@@ -145,7 +146,7 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
     return Rendered(name, rows, stored)
 
 
-def _row(recipe: Recipe, scene: Scene, label: str, **known: Any) -> Mixture:
+def _row(recipe: Recipe, scene: Scene, label: ScenarioLabel, **known: Any) -> Mixture:
     """A row of mixtures.csv. Where nobody interferes, what describes the interferer is empty."""
     others = recipe.interferers if label != "TS1" else []
     single = len(others) == 1

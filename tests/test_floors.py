@@ -46,7 +46,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("models",),
     ("systems",),
     ("render", "enhance", "score", "check", "system_figures"),  # 7: the workers, which never import each other
-    ("verify", "summaries", "breakdown"),  # 8
+    ("verify", "summaries", "breakdown", "doctor"),  # 8
     ("results",),  # still 8, each on top of those before
     ("comparison", "boards.*"),
     ("tables",),

@@ -63,7 +63,8 @@ def lhotse(**asked: Any) -> None:
     from pse_bench.interop import lhotse as room
 
     path, count = _export(room.write, **asked)
-    click.echo(f"{path}: {count} cuts; next: lhotse.CutSet.from_jsonl({str(path)!r})")
+    click.echo(f"{path}: {count} cuts")
+    options.hint(f"lhotse.CutSet.from_jsonl({str(path)!r})")
 
 
 @export.command()
@@ -77,7 +78,8 @@ def kaldi(**asked: Any) -> None:
     from pse_bench.interop import kaldi as room
 
     path, count = _export(room.write_kaldi, **asked)
-    click.echo(f"{path}: {count} mixtures; next: copy or link it into the recipe's data/")
+    click.echo(f"{path}: {count} mixtures")
+    options.hint("copy or link the folder into the recipe's data/")
 
 
 @export.command()
@@ -91,7 +93,8 @@ def wesep(**asked: Any) -> None:
     from pse_bench.interop import kaldi as room
 
     path, count = _export(room.write_wesep, **asked)
-    click.echo(f"{path}: {count} mixtures; next: give wav.scp and utt2spk to WeSep's make_shard_list_premix.py")
+    click.echo(f"{path}: {count} mixtures")
+    options.hint("give wav.scp and utt2spk to WeSep's make_shard_list_premix.py")
 
 
 @export.command()
@@ -108,7 +111,8 @@ def huggingface(**asked: Any) -> None:
 
     with progress("linking", "mixtures") as update:
         path, count = _export(partial(room.write, progress=update), **asked)
-    click.echo(f'{path}: {count} mixtures; next: datasets.load_dataset("audiofolder", data_dir={str(path)!r})')
+    click.echo(f"{path}: {count} mixtures")
+    options.hint(f'datasets.load_dataset("audiofolder", data_dir={str(path)!r})')
 
 
 def _export(

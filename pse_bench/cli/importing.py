@@ -103,7 +103,8 @@ def _import(
             progress=update,
         )
     plan.write(out, plan.imported_header(about, seed=seed), recipes)
-    click.echo(f"{out}: {len(recipes)} scenes; next: pse-bench render {out} -o {called}")
+    click.echo(f"{out}: {len(recipes)} scenes")
+    options.hint(f"pse-bench render {out} --root {corpus}={where.locate(corpus, '')} -o {called}")
     if problems:
         for problem in problems:
             click.echo(problem, err=True)
