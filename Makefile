@@ -1,12 +1,14 @@
 # make demo   set up and run the whole chain on the embedded corpus
 # make test   set up and run the tests
-# make lint   set up and check style
+# make lint   set up and check style and types
+# make docs   set up and build the documentation into site/
+# make release  build the wheel, install it alone in a fresh environment and run the demo there
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test lint docs release setup clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -29,6 +31,18 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/python docs/reference.py
+	$(BIN)/mkdocs build --strict
+
+release: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv dist/fresh
+	dist/fresh/bin/pip install --quiet --disable-pip-version-check "$$(ls dist/*.whl)[embedded]"
+	cd dist && fresh/bin/pse-bench demo -n 4 --out demo
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) demo build dist site *.egg-info
