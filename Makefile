@@ -35,7 +35,7 @@ lint: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/reference.py
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 release: $(READY)
 	rm -rf dist
