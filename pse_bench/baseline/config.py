@@ -81,9 +81,12 @@ class Loss(Record):
 
 
 class Validation(Record):
-    """The early look: people who are never trained on, ``scenes`` of each scenario, every so many steps."""
+    """The early look: people who are never trained on, ``scenes`` of each scenario, every so many steps.
+
+    ``people`` names them as corpus/speaker_id; with none named, ``speakers`` of them are drawn."""
 
     speakers: Annotated[int, Field(ge=2)] = 8
+    people: list[str] = Field(default_factory=list)
     scenes: Count = 32
     every: Count = 500
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pse_bench import activity, audio, files
+from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import sound_versions
 from pse_bench.errors import InputError, RequestError
@@ -241,10 +242,10 @@ def _heard_at(sample_rate: int, speed: float) -> int:
 def _decode(work: tuple[Path, str, int, list[float], int, bool]) -> list[tuple[np.ndarray, np.ndarray]]:
     """A file at each speed: int16 samples, and frame labels where it is speech."""
     path, sha256, own_rate, speeds, rate, is_speech = work
-    samples, _ = audio.read(path, sample_rate=own_rate)
-    if files.sha256(path) != sha256:
+    samples, found_rate = sources.read(path, sha256)
+    if found_rate != own_rate:
         raise InputError(
-            f"{path}: not the file its manifest describes (sha256 differs); restore it or make the manifest again"
+            f"{path}: {found_rate} Hz, its manifest says {own_rate} Hz; restore it or make the manifest again"
         )
     played = []
     for speed in speeds:

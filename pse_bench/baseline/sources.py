@@ -12,7 +12,7 @@ from pse_bench import scenario as scenarios
 from pse_bench.baseline import acoustics, enrollments, material
 from pse_bench.baseline.batches import Scenes
 from pse_bench.baseline.cast import Cast
-from pse_bench.baseline.config import TrainConfig, with_its_share
+from pse_bench.baseline.config import TrainConfig, Validation, with_its_share
 from pse_bench.baseline.scenes import Mixer, Parts
 from pse_bench.baseline.stored import StoredScenes
 from pse_bench.corpora.roots import Roots
@@ -107,7 +107,7 @@ def from_manifests(
         )
     # Everybody is prepared, so that one cache serves every list of speakers.
     people = {person(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
-    held_out = hold_out(people, config.validation.speakers)
+    held_out = hold_out(people, config.validation)
     reference = asked.reference or drawn.reference
 
     def mixer(who: set[str], *, speeds: bool, tilt_db: float) -> Mixer:
@@ -145,7 +145,7 @@ def from_datasets(config: TrainConfig, *, folders: Iterable[Path]) -> Source:
     """
     folders = list(folders)
     everything = StoredScenes(folders, config)
-    held_out = hold_out(everything.people, config.validation.speakers)
+    held_out = hold_out(everything.people, config.validation)
     training = everything.only(lambda people, target: not people & held_out)
     watching = everything.only(lambda people, target: target in held_out)
     return Source(
@@ -156,15 +156,23 @@ def from_datasets(config: TrainConfig, *, folders: Iterable[Path]) -> Source:
     )
 
 
-def hold_out(people: Iterable[str], count: int) -> set[str]:
-    """Who is never trained on. Raises RequestError when fewer than two people would be left."""
+def hold_out(people: Iterable[str], asked: Validation) -> set[str]:
+    """Who is never trained on. Raises RequestError when fewer than two people would be left, or are asked for, and
+    when somebody is named who is not there."""
     ordered = sorted(people, key=lambda who: draws.order(VALIDATION_SEED, "validation", who))
-    if len(ordered) < count + 2:
+    unknown = sorted(set(asked.people) - set(ordered))
+    if unknown:
         raise RequestError(
-            f"{len(ordered)} people in the training speech, {count} of them for validation: at least two have to "
-            "be left; give more speech or set a smaller validation.speakers"
+            f"validation.people names {', '.join(unknown)}, not in the training speech; people are "
+            f"corpus/speaker_id, for example {ordered[0]}"
         )
-    return set(ordered[:count])
+    chosen = asked.people or ordered[: asked.speakers]
+    if len(set(chosen)) < 2 or len(ordered) < len(set(chosen)) + 2:
+        raise RequestError(
+            f"{len(ordered)} people in the training speech, {len(set(chosen))} of them for validation: at least "
+            "two have to be on either side; give more speech or set another validation.speakers"
+        )
+    return set(chosen)
 
 
 def look_at(scenes: Scenes, count: int) -> list[Parts]:
