@@ -52,6 +52,7 @@ def enhance(
             notice=lambda line: click.echo(f"note: {line}", err=True),
         )
     click.echo(f"{out}: {count} mixtures enhanced by {system}")
+    options.hint(f"pse-bench score {dataset} {out} -o results/{out.name}")
 
 
 @click.command()
@@ -129,6 +130,8 @@ def score(
         click.echo(f"{out}: {report.mixtures} mixtures scored")
     else:
         click.echo(tables.terminal([Result.open(out)]))
+    if not report.problems:
+        options.hint(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
     if report.problems:
         click.echo(
             f"{len(report.problems)} of {report.mixtures} estimates are missing or unusable and were given the "
