@@ -167,6 +167,18 @@ def test_a_set_without_noise(librimix: LibriMix, tmp_path: Path) -> None:
     assert verify.verify(out, roots=there.roots, executor=Serial()).problems == []
     for row in Dataset.open(out).mixtures:
         assert (row.noise_id, row.snr_db, row.snr_achieved_db) == ("", None, None)
+    seen = call("inspect", out, "-o", tmp_path / "page.html")
+    assert seen.exit_code == 0, seen.output
+    done = call("enhance", out, "--system", "mixture", "--jobs", 1, "-o", tmp_path / "submission")
+    assert done.exit_code == 0, done.output
+    asked = ("--metrics", "tsos,leakage_reduction_db", "--jobs", 1, "--quiet", "-o", tmp_path / "result")
+    done = call("score", out, tmp_path / "submission", *asked)
+    assert done.exit_code == 0, done.output
+    heard = ("--dataset", out, "--submission", tmp_path / "submission", "-o", tmp_path / "report.html")
+    done = call("report", tmp_path / "result", *heard)
+    assert done.exit_code == 0, done.output
+    scene = Dataset.open(out).mixtures[0].scene_id
+    assert call("inspect", out, "--scene", scene, "-o", tmp_path / "scene.html").exit_code == 0
 
 
 def test_a_mixture_that_is_not_its_sum_is_named(librimix: LibriMix, tmp_path: Path) -> None:
