@@ -154,7 +154,7 @@ def score(
                     "kind": "pse-bench result",
                     "dataset": f"{dataset.description.name}-v{dataset.description.version}",
                     "dataset_fingerprint": dataset.description.fingerprint,
-                    "submission_sha256": files.sha256_of_text(repr(sorted(content.items()))),
+                    "submission_sha256": submission.content_sha256(content),
                     "reference": reference,
                     "complete": not problems,
                     "mixtures": len(dataset.mixtures),
@@ -170,10 +170,10 @@ def score(
                 },
             )
             (out / JOURNAL).unlink()
-    return Report(len(dataset.mixtures), total, problems, _warnings(scores, problems))
+    return Report(len(dataset.mixtures), total, problems, warnings(scores, problems))
 
 
-def _warnings(scores: list[Score], problems: list[str]) -> list[str]:
+def warnings(scores: list[Score], problems: list[str]) -> list[str]:
     """A line for each reason why usable estimates failed a metric, or a metric is undefined, with an example."""
     said = set(problems)
     found: dict[tuple[str, str], list[str]] = {}

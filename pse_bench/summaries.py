@@ -9,7 +9,7 @@ from pse_bench import detections, metrics, statistics
 from pse_bench.errors import InputError
 from pse_bench.figures import Figure, figures_of, pairs_of
 from pse_bench.files import read_table, write_table
-from pse_bench.records import DESCRIPTIONS, Detection, Mixture, Score, Summary
+from pse_bench.records import DESCRIPTIONS, Detection, Mixture, ScenarioLabel, Score, Summary
 
 Cells = Mapping[tuple[str, str], Sequence[Score]]
 """Scores by scenario and metric."""
@@ -48,7 +48,7 @@ class Scores:
             [row for row in self.detections if row.mixture_id in kept],
         )
 
-    def figures(self) -> list[tuple[str, Figure, Sequence[Score]]]:
+    def figures(self) -> list[tuple[ScenarioLabel, Figure, Sequence[Score]]]:
         """Scenario, figure and scores of every line that a table can have, in the order of tables."""
         longest_s = max((row.num_samples / row.sample_rate for row in self.mixtures.values()), default=0.0)
         return [
@@ -87,7 +87,7 @@ def summaries_of(scores: Scores) -> list[Summary]:
     ]
 
 
-def _summary(scores: Scores, label: str, figure: Figure, found: Sequence[Score]) -> Summary:
+def _summary(scores: Scores, label: ScenarioLabel, figure: Figure, found: Sequence[Score]) -> Summary:
     counted = [score for score in found if score.value is not None]
     try:
         pairs = pairs_of(figure, counted)

@@ -173,9 +173,10 @@ def _run_on_audio(function: Callable[..., Any]) -> Callable[[Work], Any]:
 def _code(module: ModuleType) -> str:
     """SHA-256 of the source of a module and of what its author wrote beside it: every loaded module that lies
     below the same folder and is not installed."""
-    if not getattr(module, "__file__", None):
+    path = getattr(module, "__file__", None)
+    if not path:
         return ""
-    own = Path(module.__file__).resolve()
+    own = Path(path).resolve()
     beside = own.parents[module.__name__.count(".") + (own.name == "__init__.py")]
     installed = [Path(path).resolve() for path in sysconfig.get_paths().values()]
     found = {}

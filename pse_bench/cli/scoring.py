@@ -42,6 +42,7 @@ def enhance(
     asked = {"enrollment": enrollment, "streaming": streaming, "force": force}
     count = _submit("enhancing", dataset, system, out, jobs, **asked)
     click.echo(f"{out}: {count} mixtures enhanced by {system}")
+    options.hint(f"pse-bench score {dataset} {out} -o results/{out.name}")
 
 
 @click.command()
@@ -63,6 +64,7 @@ def detect(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, fo
     """
     count = _submit("detecting", dataset, system, out, jobs, gives="activity", enrollment=enrollment, force=force)
     click.echo(f"{out}: who speaks in {count} mixtures, by {system}")
+    options.hint(f"pse-bench score {dataset} {out} -o results/{out.name}")
 
 
 def _submit(what: str, dataset: Path, system: str, out: Path, jobs: int, **asked: Any) -> int:
@@ -158,6 +160,8 @@ def score(
         click.echo(f"{out}: {report.mixtures} mixtures scored")
     else:
         click.echo(tables.terminal([Result.open(out)]))
+    if not report.problems:
+        options.hint(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
     if report.problems:
         click.echo(
             f"{len(report.problems)} of {report.files} estimates are missing or unusable and were given the "
