@@ -22,7 +22,10 @@ def energy_decay_db(response: np.ndarray) -> np.ndarray:
     Source: M. R. Schroeder, "New method of measuring reverberation time", JASA 37, 1965, eq. 6.
     """
     remaining = np.cumsum(response[::-1] ** 2)[::-1]
-    return 10 * np.log10(np.maximum(remaining / remaining[0], 1e-20))
+    # In double precision, for single precision logarithms differ from one processor to the next, by enough to
+    # change what a room is calibrated to.
+    share = np.maximum(remaining.astype(np.float64) / remaining[0], 1e-20)
+    return 10 * np.log10(share)
 
 
 def rt60_s(response: np.ndarray, sample_rate: int, *, range_db: float = 30.0) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import math
 import os
 import subprocess
@@ -298,3 +299,48 @@ def test_bits_do_not_depend_on_threads_and_pyroomacoustics_is_not_loaded():
             env=environment,
         )
         assert done.stdout.split() == [digest.hexdigest(), "False"]
+
+
+NARROW = """
+import json, sys
+from pse_bench import rooms
+from pse_bench.records import SimulatedRoom
+for text in json.load(sys.stdin):
+    found = rooms.simulate(SimulatedRoom.model_validate_json(text), 16000).sources
+    print(json.dumps([[one.rt60_s, one.samples.astype(float).tolist()] for one in found]))
+"""
+
+
+def test_a_processor_with_wider_vectors_makes_the_same_room():
+    """The calibration takes several passes here, and each follows from what the last one measured."""
+    from numpy._core import _multiarray_umath as core
+
+    wider = [name for name in core.__cpu_dispatch__ if name.startswith(("X86_V4", "AVX512"))]
+    if not any(core.__cpu_features__.get(name) for name in wider):
+        pytest.skip("this processor has no vectors of 512 bit to go without")
+    asked = [
+        room_with(
+            size_m=(3.64, 6.014, 3.176),
+            rt60_s=0.271,
+            microphone_m=(2.483, 4.99, 0.916),
+            sources_m=[(1.616, 5.426, 1.589), (3.273, 2.787, 1.252)],
+        ),
+        room_with(
+            size_m=(6.131, 6.622, 3.278),
+            rt60_s=0.59,
+            microphone_m=(0.977, 3.251, 0.946),
+            sources_m=[(1.703, 2.959, 1.544), (4.594, 4.555, 1.324)],
+        ),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", NARROW],
+        input=json.dumps([room.model_dump_json() for room in asked]),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "NPY_DISABLE_CPU_FEATURES": " ".join(wider)},
+    )
+    for room, line in zip(asked, done.stdout.splitlines(), strict=True):
+        for here, (rt60, samples) in zip(rooms.simulate(room, RATE).sources, json.loads(line), strict=True):
+            assert here.rt60_s == pytest.approx(rt60, rel=1e-12)
+            assert np.abs(here.samples - samples).max() <= 1e-6 * np.abs(here.samples).max()
