@@ -1,6 +1,7 @@
 """From recipes to a dataset: every scene rendered once, whole files, continued where a run was stopped."""
 
 import contextlib
+import hashlib
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import numpy as np
 from pse_bench import audio, dataset, files, journal, plan, rooms, store
 from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
-from pse_bench.errors import InputError, PseBenchError
+from pse_bench.errors import PseBenchError
 from pse_bench.executor import Executor
 from pse_bench.mixing import Scene, mix
 from pse_bench.progress import Update
@@ -60,12 +61,13 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
         responses = _responses(setting, recipe)
 
         def load(corpus: str, segment: Segment) -> np.ndarray:
-            path = setting.roots.locate(corpus, segment.path)
-            clip = _clip(path, segment.sha256, recipe.sample_rate)
-            stretch = clip[segment.start : segment.start + segment.num_samples]
-            if len(stretch) != segment.num_samples:
-                raise InputError(f"{path}: shorter than its manifest says; make the manifest and plan again")
-            return stretch
+            return sources.stretch(
+                setting.roots.locate(corpus, segment.path),
+                segment.sha256,
+                start=segment.start,
+                num_samples=segment.num_samples,
+                sample_rate=recipe.sample_rate,
+            )
 
         scene = mix(recipe, responses, load)
         used = [talker.source for talker in (recipe.target, *recipe.interferers)]
@@ -73,13 +75,6 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
     except PseBenchError as error:
         return Rendered(recipe.scene_id, problem=setting.roots.hide(str(error), recipe.corpora))
     return _write(setting, recipe, scene, round(achieved, 4))
-
-
-@lru_cache(maxsize=64)
-def _clip(path: Path, sha256: str, rate: int) -> np.ndarray:
-    """A whole clip at the scene's rate, after a check that it is the one that was planned with."""
-    samples, own_rate = sources.read(path, sha256)
-    return audio.resample(samples, own_rate, rate)
 
 
 def _responses(setting: Setting, recipe: Recipe) -> rooms.Responses:
@@ -99,14 +94,14 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
     stored: list[StoredFile] = []
 
     def save(path: str, pcm: np.ndarray) -> str:
-        with files.replacing(setting.out / path) as part:
-            audio.write(part, pcm, recipe.sample_rate)
-            row = StoredFile(
-                path=path,
-                num_bytes=part.stat().st_size,
-                sha256=files.sha256(part),
-                content_sha256=audio.sha256_of_samples(pcm),
-            )
+        content = audio.encode(pcm, recipe.sample_rate, f".{setting.format}")
+        files.write_bytes(setting.out / path, content)
+        row = StoredFile(
+            path=path,
+            num_bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            content_sha256=audio.sha256_of_samples(pcm),
+        )
         stored.append(row)
         return row.sha256
 

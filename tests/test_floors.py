@@ -34,10 +34,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "mel",
         "dvector_weights",
         "streams",
+        "filters",
     ),  # 1
     ("records", "activity", "journal", "decks", "archive", "dvector", "statistics", "response"),  # still 1
     ("engines.*",),  # still 1, on top of those
-    ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
+    ("corpora.*", "scenario", "rooms", "pools", "heard", "metrics.*"),  # 2
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
     ("interference",),  # 4
     ("plan", "dataset", "submission"),  # 5
