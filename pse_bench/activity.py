@@ -49,8 +49,7 @@ def speech_activity(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     if not audible.any():
         return np.zeros(len(energy), dtype=bool)
     level_db = 10 * np.log10(np.maximum(energy, 1e-12))
-    loud_db = np.percentile(level_db[audible], 95)
-    floor_db = np.percentile(level_db[audible], 5)
+    loud_db, floor_db = np.percentile(level_db[audible], (95, 5))
     # A clip that talks from end to end has no pauses to show its floor: never ask for more than half way up.
     threshold_db = max(loud_db - BELOW_PEAK_DB, min(floor_db + ABOVE_FLOOR_DB, (floor_db + loud_db) / 2))
     active = audible & (level_db > threshold_db)
@@ -65,10 +64,14 @@ def _band_energy(samples: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
     before = (window - hop) // 2
     padded = np.pad(samples, (window, window + num_frames * hop - len(samples)))
     band = butterworth((BAND_HZ[0], min(BAND_HZ[1], 0.45 * sample_rate)), "bandpass", sample_rate)
-    filtered = zero_phase(band, padded, PADDING)
-    power = np.concatenate([[0.0], np.cumsum(filtered**2)])
+    energy = zero_phase(band, padded, PADDING)
+    np.square(energy, out=energy)
     starts = window - before + hop * np.arange(num_frames)
-    return (power[starts + window] - power[starts]) / window
+    # sums between all the places where a stretch begins or ends, then over those
+    places = np.union1d(starts, starts + window)
+    until = np.concatenate([[0.0], np.cumsum(np.add.reduceat(energy, places)[:-1])])
+    begins, ends = np.searchsorted(places, (starts, starts + window))
+    return (until[ends] - until[begins]) / window
 
 
 def _without_runs(labels: np.ndarray, value: bool, longest: int) -> np.ndarray:

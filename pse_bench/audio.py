@@ -97,7 +97,10 @@ def read(
         try:
             if start:
                 stream.seek(start)
-            samples = stream.read(stop - start, dtype="float64")
+            if header.subtype == "PCM_16":  # quicker, and the same numbers
+                samples = stream.read(stop - start, dtype="int16") / FULL_SCALE
+            else:
+                samples = stream.read(stop - start, dtype="float64")
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise InputError(f"{path}: damaged ({_reason(error)}); restore or remove it") from error
     if len(samples) != stop - start:

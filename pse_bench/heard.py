@@ -44,20 +44,9 @@ class Heard:
         return _placed(track, begin, self._length)
 
     def through(self, response: Response, samples: list[np.ndarray]) -> list[np.ndarray]:
-        """The clips at the microphone, once for each of some parts of a response: float64, shape (length,).
-
-        They are transformed once, and no silence before or after them is.
-        """
-        from scipy.fft import irfft, next_fast_len, rfft
-
+        """The clips at the microphone, once for each of some parts of a response: float64, shape (length,)."""
         track, begin = self.track()
-        size = next_fast_len(len(track) + max(map(len, samples)) - 1, real=True)
-        spectrum = rfft(track, size)
-        images = []
-        for part in samples:
-            image = irfft(spectrum * rfft(part.astype(np.float64), size), size)
-            images.append(_placed(image[: len(track) + len(part) - 1], begin - response.lead, self._length))
-        return images
+        return [_placed(image, begin - response.lead, self._length) for image in _convolved(track, samples)]
 
     def active(self, delay: int) -> np.ndarray:
         """Frame labels at the microphone: of the dry clips, later by the direct sound's delay."""
@@ -75,6 +64,30 @@ class Heard:
                 "manifest and plan again"
             )
         return labels
+
+
+def _convolved(track: np.ndarray, parts: list[np.ndarray]) -> list[np.ndarray]:
+    """A signal with each of some filters, each result as long as the longest.
+
+    By overlapping blocks, all of which are transformed at once and once only for all filters: transforms that
+    stay in the processor's cache take half the time of one of the whole signal.
+    """
+    from scipy.fft import irfft, rfft
+
+    taps = max(map(len, parts))
+    length = len(track) + taps - 1
+    size = 5 << max(0, (3 * taps // 5).bit_length())
+    step = size - taps + 1
+    count = -(-length // step)
+    padded = np.zeros((count - 1) * step + size)
+    padded[taps - 1 : taps - 1 + len(track)] = track
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, size)[::step]
+    spectra = rfft(blocks)
+    images = []
+    for part in parts:
+        image = irfft(spectra * rfft(part.astype(np.float64), size), size)
+        images.append(image[:, taps - 1 :].ravel()[:length])
+    return images
 
 
 def _placed(sound: np.ndarray, begin: int, length: int) -> np.ndarray:

@@ -43,10 +43,10 @@ class Scene:
 
 def sum_of(stems: dict[str, np.ndarray], label: str) -> np.ndarray:
     """The integer sum of a scenario's stems. Raises OverflowError when it does not fit 16 bits."""
-    first, *others = PARTS[label]
-    total = stems[first].astype(np.int32)
-    for part in others:
-        total += stems[part]
+    parts = [stems[part] for part in PARTS[label]]
+    if sum(map(_peak, parts)) <= 32767:  # even if all peaks met
+        return sum(parts[1:], parts[0])
+    total = sum(part.astype(np.int32) for part in parts)
     if _peak(total) > 32767:
         raise OverflowError("the sum of the stems clips")
     return total.astype(np.int16)
@@ -72,31 +72,29 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
     heard = Heard(recipe.target, length, rate, load)
     target, early = heard.through(response, [response.samples, response.early(rate)])
     labels = {"target": heard.active(response.direct)}
-    gain = 10 ** (recipe.level_dbfs / 20) / np.sqrt(power_over(labels["target"], target, rate))
-    target *= gain
-    early *= gain
-    stems = {"target": target, "target_early": early}
-    power = power_over(labels["target"], target, rate)
-
     labels["interferer"] = np.zeros_like(labels["target"])
+    # sounds as they come, and the factors that they are stored with
+    power = 10 ** (recipe.level_dbfs / 10)
+    gain = np.sqrt(power / power_over(labels["target"], target, rate))
+    sounds, gains = {"target": target, "target_early": early}, {"target": gain, "target_early": gain}
     if recipe.interferers:
-        together = np.zeros(length)
+        images = []
         for talker in recipe.interferers:
             source = responses.sources[talker.source]
             heard = Heard(talker, length, rate, load)
-            (image,) = heard.through(source, [source.samples])
+            images += heard.through(source, [source.samples])
             active = heard.active(source.direct)
-            image /= np.sqrt(power_over(active, image, rate))
-            together += image
+            images[-1] /= np.sqrt(power_over(active, images[-1], rate))
             labels["interferer"] |= active
+        sounds["interferer"] = sum(images[1:], images[0])
         wanted = power / 10 ** (recipe.sir_db / 10)
-        together *= np.sqrt(wanted / power_over(labels["interferer"], together, rate))
-        stems["interferer"] = together
+        gains["interferer"] = np.sqrt(wanted / power_over(labels["interferer"], sounds["interferer"], rate))
+    sounds["noise"], found = _noise(recipe.noise, load)
+    gains["noise"] = np.sqrt(power / 10 ** (recipe.snr_db / 10) / found)
 
-    stems["noise"] = _noise(recipe.noise, load, power / 10 ** (recipe.snr_db / 10))
-    gain_db = _headroom_db(stems, recipe.scenarios)
-    stored = {name: audio.to_pcm16(stem, 10 ** (gain_db / 20)) for name, stem in stems.items()}
-    masks = {who: activity.to_samples(active, length, rate) for who, active in labels.items() if who in stems}
+    gain_db = _headroom_db(sounds, gains, recipe.scenarios)
+    stored = {name: audio.to_pcm16(sound, gains[name] * 10 ** (gain_db / 20)) for name, sound in sounds.items()}
+    masks = {who: activity.to_samples(active, length, rate) for who, active in labels.items() if who in stored}
     scene = Scene(
         stems=stored,
         enrollment=_enrollment(recipe.enrollment, recipe.target, response, rate, load),
@@ -131,8 +129,8 @@ def _check_levels(recipe: Recipe, scene: Scene) -> None:
             )
 
 
-def _noise(noise: Noise, load: Load, power: float) -> np.ndarray:
-    """A stretch of noise at a mean power."""
+def _noise(noise: Noise, load: Load) -> tuple[np.ndarray, float]:
+    """A stretch of noise, and its mean power."""
     samples = load(noise.corpus, noise.segment)
     found = mean_power(samples)
     if found < 1e-12:
@@ -140,17 +138,16 @@ def _noise(noise: Noise, load: Load, power: float) -> np.ndarray:
             f"{noise.segment.path}: silent from sample {noise.segment.start} for {noise.segment.num_samples}; "
             f"remove {noise.segment.clip_id} from the noise manifest and plan again"
         )
-    return samples * np.sqrt(power / found)
+    return samples, found
 
 
-def _headroom_db(stems: dict[str, np.ndarray], labels: list[str]) -> float:
+def _headroom_db(sounds: dict[str, np.ndarray], gains: dict[str, float], labels: list[str]) -> float:
     """The gain, at most 0 dB, with which neither a stem nor a mixture clips; rounded down to 0.01 dB."""
-    peaks = {name: _peak(stem) for name, stem in stems.items()}
-    bound = max(*peaks.values(), *(sum(peaks[part] for part in PARTS[label]) for label in labels))
-    if bound <= PEAK:  # even if all peaks met
-        return 0.0
-    mixtures = [sum(stems[part] for part in PARTS[label]) for label in labels]
-    peak = max(*peaks.values(), *map(_peak, mixtures))
+    peaks = {name: gains[name] * _peak(sound) for name, sound in sounds.items()}
+    sums = [sum(peaks[part] for part in PARTS[label]) for label in labels]
+    if max(*peaks.values(), *sums) > PEAK:  # where the parts' peaks do not meet, there may still be room
+        sums = [_peak(sum(gains[part] * sounds[part] for part in PARTS[label])) for label in labels]
+    peak = max(*peaks.values(), *sums)
     return min(0.0, float(np.floor(2000 * np.log10(PEAK / peak)) / 100))
 
 
@@ -165,6 +162,7 @@ def _enrollment(enrollment: Enrollment, target: Talker, response: Response, rate
         samples = heard.dry()
     samples *= 10 ** (ENROLLMENT_DBFS / 20) / np.sqrt(power_over(active, samples, rate))
     if enrollment.noise is not None:
+        noise, found = _noise(enrollment.noise, load)
         power = power_over(active, samples, rate) / 10 ** (enrollment.snr_db / 10)
-        samples += _noise(enrollment.noise, load, power)
+        samples += noise * np.sqrt(power / found)
     return audio.to_pcm16(samples, min(1.0, PEAK / _peak(samples)))
