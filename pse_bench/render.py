@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pse_bench import audio, dataset, files, journal, plan, rooms, store
+from pse_bench.allocator import keep_freed_memory
 from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import PseBenchError
@@ -52,6 +53,7 @@ class Setting:
 def render_batch(work: tuple[Setting, list[str]]) -> list[Rendered]:
     """Render some scenes; a scene whose sources are damaged is reported, the others go on."""
     setting, lines = work
+    keep_freed_memory()
     return [render_scene(setting, Recipe.model_validate_json(line)) for line in lines]
 
 

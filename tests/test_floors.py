@@ -35,6 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "dvector_weights",
         "streams",
         "filters",
+        "allocator",
     ),  # 1
     ("records", "activity", "journal", "decks", "archive", "dvector", "statistics", "response"),  # still 1
     ("engines.*",),  # still 1, on top of those
