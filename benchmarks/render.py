@@ -6,14 +6,16 @@ for nothing and look at no file twice:
 
 - the floor: the same files read, convolved and written with nothing else, in float32, rooms from the bank;
 - the floor with rooms by pyroomacoustics, every scene simulated once;
-- the same, simulated anew for every mixture with whoever is heard in it (two sources become four).
+- the same, the scene simulated anew for every mixture;
+- the same, but each time only who is heard in the mixture (four responses a scene and not six).
 
 pyroomacoustics gets the absorption that we found for nothing, and the order that holds the images we have, so that
 the responses are the same (``benchmarks/rooms.py``). Beside that, it gets what its own ``inverse_sabine`` names:
 then the rooms are others, with another RT60 than was asked for. Scenes for which that refuses are left out on both
 sides. Blocks of scenes take turns; times are processor times on one thread, the best of ``--repeats``.
 
-    python benchmarks/render.py [--scenes 100] [--repeats 3] [--speech M.csv --noise N.csv --root A=DIR]
+    python benchmarks/render.py [--only bank|fresh|memory] [--scenes 100] [--repeats 2]
+        [--speech M.csv --noise N.csv --root A=DIR]
 
 Exits with status 1 when a bound is missed: 60 % of the floor with the bank; 6 times the script that simulates each
 scene once and 15 times the one that simulates each mixture, with the same responses; 500 MB; 10 % between the
@@ -26,7 +28,8 @@ import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +44,11 @@ from pse_bench.dataset import Dataset
 from pse_bench.engines.image_source import SPEED_OF_SOUND
 from pse_bench.executor import Serial
 from pse_bench.mixing import PARTS
-from pse_bench.records import Recipe, Talker
+from pse_bench.records import NoiseClip, Recipe, Talker, Utterance
 from pse_bench.response import EARLY_S
 
 BLOCK = 10
+ROOMS = 50
 FLOOR_SHARE, ONCE, EVERY, MOST_MB, GROWTH = 0.60, 6.0, 15.0, 500.0, 0.10
 
 Images = dict[str, np.ndarray]
@@ -71,14 +75,11 @@ class Script:
                 for name, image in images.items()
             }
 
-    def scene(self, recipe: Recipe, simulate: Callable[[Recipe], Any], *, every: bool = False) -> None:
-        """Read, convolve and write one scene."""
+    def scene(self, recipe: Recipe, simulate: Callable[[Recipe, Any], Any], calls: list[Any]) -> None:
+        """Read, convolve and write one scene. Each of the calls simulates some parts of it."""
         images = {}
-        if every:
-            for label in ("TS1", "TS3", "TS2"):
-                images |= self._images(recipe, simulate(recipe, PARTS[label]), PARTS[label])
-        else:
-            images = self._images(recipe, simulate(recipe), PARTS["TS2"])
+        for parts in calls:
+            images |= self._images(recipe, simulate(recipe, parts), parts)
         gains, rate, name = self._gains[recipe.scene_id], recipe.sample_rate, recipe.scene_id
         stems = {stem: (image * np.float32(gains[stem])).astype(np.int16) for stem, image in images.items()}
         for stem, pcm in stems.items():
@@ -219,7 +220,10 @@ def compare(
     return {name: seconds / len(recipes) for name, seconds in spent.items()}
 
 
-def script_of(script: Script, simulate: Callable, *, every: bool = False) -> Callable:
+WHOLE = PARTS["TS2"]
+
+
+def script_of(script: Script, simulate: Callable, calls: Sequence[Any] = (WHOLE,)) -> Callable:
     """A script as ``compare`` wants it: called with a dataset it learns, without it works."""
 
     def work(dataset: Dataset | None, block: list[Recipe]) -> None:
@@ -227,7 +231,7 @@ def script_of(script: Script, simulate: Callable, *, every: bool = False) -> Cal
             script.learn(dataset, block)
             return
         for recipe in block:
-            script.scene(recipe, simulate, every=every)
+            script.scene(recipe, simulate, calls)
 
     return work
 
@@ -258,75 +262,113 @@ def recipes_of(path: Path) -> list[Recipe]:
     return list(plan.read(path)[2])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--scenes", type=int, default=100)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--memory", type=int, nargs=2, default=(100, 1000), help="scenes of the two sizes")
-    material.options(parser)
-    asked = parser.parse_args()
+@dataclass(frozen=True)
+class Bench:
+    """What the parts of the benchmark share."""
+
+    folder: Path
+    speech: list[Utterance]
+    noise: list[NoiseClip]
+    roots: Roots
+    scenes: int
+    repeats: int
+    memory: tuple[int, int]
+
+    @property
+    def bank(self) -> Path:
+        return self.folder / "bank"
+
+    def recipes(self, content: dict[str, Any], count: int) -> list[Recipe]:
+        """The first scenes of a scenario, their rooms in the bank."""
+        drawn = material.planner(content, self.speech, self.noise)
+        recipes = [drawn.recipe(index) for index in range(count)]
+        for room in {recipe.room.room_id: recipe.room for recipe in recipes}.values():
+            rooms.from_bank(room, recipes[0].sample_rate, self.bank)
+        return recipes
+
+
+def with_the_bank(bench: Bench) -> bool:
+    """Ours against the floor."""
+    content = material.scenario(rooms=ROOMS)
+    script = Script(bench.roots, bench.folder / "script", bench.bank)
+    recipes = bench.recipes(content, bench.scenes)
+    scripts = {"floor": script_of(script, script.from_bank)}
+    spent = compare(bench.folder / "banked", content, recipes, scripts, bench.roots, bench.repeats)
+    share = spent["floor"] / spent["ours"]
+    print(f"\n{bench.scenes} scenes of 10 s, rooms from the bank, one process")
+    for name in ("floor", "ours"):
+        print(f"{name:32s} {1e3 * spent[name]:5.1f} ms a scene, {1 / spent[name]:.1f} scenes/s")
+    print(f"{'share of the floor':32s} {100 * share:5.0f} %", flush=True)
+    return share >= FLOOR_SHARE
+
+
+def with_fresh_rooms(bench: Bench) -> bool:
+    """Ours against scripts with pyroomacoustics."""
     import pyroomacoustics as pra
 
-    speech, noise, roots = material.corpora(asked)
     pra.constants.set("num_threads", 1)
+    content = material.scenario()
+    script = Script(bench.roots, bench.folder / "script", bench.bank)
+    # the scripts learn their levels with rooms from the bank; ours does not look there
+    recipes = [recipe for recipe in bench.recipes(content, bench.scenes // 2) if possible(recipe)]
+    same = functools.partial(simulated, walls=walls_of(recipes))
+    scripts = {
+        "each scene simulated once": (script_of(script, same), ONCE),
+        "anew for each mixture": (script_of(script, same, [WHOLE] * 3), EVERY),
+        "only who is heard in it": (script_of(script, same, list(PARTS.values())), 0),
+        "once, by inverse_sabine": (script_of(script, simulated), 0),
+    }
+    works = {name: work for name, (work, _) in scripts.items()}
+    spent = compare(bench.folder / "fresh", content, recipes, works, bench.roots, bench.repeats)
+    print(f"\n{len(recipes)} scenes of 10 s, each in a room of its own, one process")
+    print(f"{'ours':32s} {1e3 * spent['ours']:5.1f} ms a scene, {1 / spent['ours']:.1f} scenes/s")
     met = True
+    for name, (_, least) in scripts.items():
+        ratio = spent[name] / spent["ours"]
+        print(f"{name:32s} {1e3 * spent[name]:5.0f} ms a scene, ratio {ratio:.1f}", flush=True)
+        met &= ratio >= least
+    return met
+
+
+def memory(bench: Bench) -> bool:
+    """The most memory that a process takes, for few scenes and for many."""
+    content = material.scenario(rooms=ROOMS)
+    recipes = bench.recipes(content, max(bench.memory))
+    peaks = {}
+    print("\npeak memory of any process")
+    for count in bench.memory:
+        path = material.write_plan(bench.folder / f"memory{count}.jsonl", content, recipes[:count])
+        for jobs in (1, 2):
+            peaks[jobs, count] = peak_mb(
+                path, bench.folder / f"memory{count}-{jobs}", bench.bank, bench.roots, jobs
+            )
+            print(f"{count:5d} scenes, {jobs} jobs {' ' * 14} {peaks[jobs, count]:5.0f} MB", flush=True)
+    few, many = bench.memory
+    return max(peaks.values()) <= MOST_MB and all(
+        abs(peaks[jobs, many] / peaks[jobs, few] - 1) <= GROWTH for jobs in (1, 2)
+    )
+
+
+MEASURED = {"bank": with_the_bank, "fresh": with_fresh_rooms, "memory": memory}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--scenes", type=int, default=100, help="with the bank; half as many in fresh rooms")
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--memory", type=int, nargs=2, default=(100, 1000), help="scenes of the two sizes")
+    parser.add_argument("--only", choices=MEASURED, help="one part of the benchmark")
+    material.options(parser)
+    asked = parser.parse_args()
+    speech, noise, roots = material.corpora(asked)
     print(material.machine(), flush=True)
-    with tempfile.TemporaryDirectory(prefix="pse-bench-") as temporary:
-        folder = Path(temporary)
-        bank = folder / "bank"
-
-        banked = material.scenario(rooms=50)
-        drawn = material.planner(banked, speech, noise)
-        recipes = [drawn.recipe(index) for index in range(max(asked.scenes, *asked.memory))]
-        for room in {recipe.room.room_id: recipe.room for recipe in recipes}.values():
-            rooms.from_bank(room, recipes[0].sample_rate, bank)
-        script = Script(roots, folder / "script", bank)
-        spent = compare(
-            folder / "banked",
-            banked,
-            recipes[: asked.scenes],
-            {"floor": script_of(script, script.from_bank)},
-            roots,
-            asked.repeats,
-        )
-        share = spent["floor"] / spent["ours"]
-        print(f"\n{asked.scenes} scenes of 10 s, rooms from the bank, one process")
-        print(f"floor         {1 / spent['floor']:.1f} scenes/s ({1e3 * spent['floor']:.1f} ms each)")
-        print(f"ours          {1 / spent['ours']:.1f} scenes/s ({1e3 * spent['ours']:.1f} ms each)")
-        print(f"share         {100 * share:.0f} % of the floor", flush=True)
-        met &= share >= FLOOR_SHARE
-
-        fresh = material.scenario()
-        drawn = material.planner(fresh, speech, noise)
-        drawn_all = [drawn.recipe(index) for index in range(asked.scenes)]
-        alone = [recipe for recipe in drawn_all if possible(recipe)][: asked.scenes // 4]
-        for recipe in alone:
-            rooms.from_bank(recipe.room, recipe.sample_rate, bank)  # only for the scripts' levels
-        same = functools.partial(simulated, walls=walls_of(alone))
-        scripts = {
-            "each scene simulated once": script_of(script, same),
-            "each mixture simulated": script_of(script, same, every=True),
-            "once, by inverse_sabine": script_of(script, simulated),
-            "each mixture, by inverse_sabine": script_of(script, simulated, every=True),
-        }
-        spent = compare(folder / "fresh", fresh, alone, scripts, roots, asked.repeats)
-        print(f"\n{len(alone)} scenes of 10 s, each in a room of its own, one process")
-        print(f"{'ours':32s} {1e3 * spent['ours']:4.0f} ms a scene, {1 / spent['ours']:.1f} scenes/s")
-        for name, least in zip(scripts, (ONCE, EVERY, 0, 0), strict=True):
-            ratio = spent[name] / spent["ours"]
-            print(f"{name:32s} {1e3 * spent[name]:4.0f} ms a scene, ratio {ratio:.1f}", flush=True)
-            met &= ratio >= least
-
-        print("\npeak memory of any process, MB")
-        peaks = {}
-        for count in asked.memory:
-            path = material.write_plan(folder / f"memory{count}.jsonl", banked, recipes[:count])
-            for jobs in (1, 2):
-                peaks[jobs, count] = peak_mb(path, folder / f"memory{count}-{jobs}", bank, roots, jobs)
-                print(f"{count} scenes, {jobs} jobs   {peaks[jobs, count]:.0f}", flush=True)
-        few, many = asked.memory
-        met &= max(peaks.values()) <= MOST_MB
-        met &= all(abs(peaks[jobs, many] / peaks[jobs, few] - 1) <= GROWTH for jobs in (1, 2))
+    met = True
+    for name, measure in MEASURED.items():
+        if asked.only in (None, name):
+            with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
+                met &= measure(
+                    Bench(Path(folder), speech, noise, roots, asked.scenes, asked.repeats, tuple(asked.memory))
+                )
     print("\nall bounds are met" if met else "\na bound is missed")
     return 0 if met else 1
 

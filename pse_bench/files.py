@@ -63,9 +63,9 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8", newline="")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file, or nothing."""
-    with replacing(path) as part:
+def write_bytes(path: Path, content: bytes, *, shared: bool = False) -> None:
+    """Write a whole file, or nothing; ``shared`` as in ``replacing``."""
+    with replacing(path, shared=shared) as part:
         part.write_bytes(content)
 
 

@@ -1,6 +1,5 @@
 """From recipes to a dataset: every scene rendered once, whole files, continued where a run was stopped."""
 
-import contextlib
 import hashlib
 import tempfile
 import time
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pse_bench import audio, dataset, files, journal, plan, rooms, store
+from pse_bench import bank as room_bank
 from pse_bench.allocator import keep_freed_memory
 from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
@@ -97,7 +97,7 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
 
     def save(path: str, pcm: np.ndarray) -> str:
         content = audio.encode(pcm, recipe.sample_rate, f".{setting.format}")
-        files.write_bytes(setting.out / path, content)
+        files.write_bytes(setting.out / path, content, shared=True)
         row = StoredFile(
             path=path,
             num_bytes=len(content),
@@ -244,7 +244,8 @@ def render(
         with journal.record(out / store.JOURNAL, identity, map(store.entry_of, done.values())) as add:
             rooms_begin = time.monotonic()
             if setting.shared_rooms:
-                _build_bank(setting, [lines[scene_id] for scene_id in todo], executor, rooms_progress)
+                needed = (Recipe.model_validate_json(lines[scene_id]) for scene_id in todo)
+                room_bank.build(needed, setting.bank, executor, rooms_progress)
             scenes_begin = time.monotonic()
             progress(reused, len(lines))
             for rendered in _scenes(setting, {scene_id: lines[scene_id] for scene_id in todo}, executor):
@@ -274,28 +275,6 @@ def _scenes(setting: Setting, lines: dict[str, str], executor: Executor) -> Iter
             yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in batches[outcome.index])
         else:
             yield from outcome.value
-
-
-def _build_bank(setting: Setting, lines: list[str], executor: Executor, progress: Update) -> None:
-    """Simulate the shared rooms once each, before the scenes that use them."""
-    wanted = {}
-    for line in lines:
-        recipe = Recipe.model_validate_json(line)
-        if isinstance(recipe.room, SimulatedRoom):
-            name = rooms.bank_name(recipe.room, recipe.sample_rate)
-            wanted[name] = (recipe.room.model_dump_json(), recipe.sample_rate, setting.bank)
-    missing = [work for name, work in wanted.items() if not (setting.bank / name).exists()]
-    if missing:
-        progress(0, len(missing))
-    for count, _ in enumerate(executor.run(build_room, missing), 1):
-        progress(count, len(missing))
-
-
-def build_room(work: tuple[str, int, Path]) -> None:
-    """Put one room into the bank. Of a room that cannot be simulated, the scenes that need it tell."""
-    room, rate, bank = work
-    with contextlib.suppress(PseBenchError):
-        rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
 
 
 # ---- what it will cost

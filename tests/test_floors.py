@@ -43,7 +43,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
     ("interference",),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("checks.*", "store", "benchmark", "onnx_system"),  # 6
+    ("checks.*", "store", "bank", "benchmark", "onnx_system"),  # 6
     ("baseline.*",),  # still 6, on top of those, then what loads it
     ("models",),
     ("systems",),

@@ -71,12 +71,25 @@ def _collect() -> None:
         generate,
         leaderboards,
         results,
+        rooms,
         scoring,
         system,
         training,
     )
 
-    for module in (demo, corpora, generate, benchmark, checking, scoring, system, results, leaderboards, training):
+    for module in (
+        demo,
+        corpora,
+        generate,
+        rooms,
+        benchmark,
+        checking,
+        scoring,
+        system,
+        results,
+        leaderboards,
+        training,
+    ):
         for command in module.COMMANDS:
             cli.add_command(command)
 
