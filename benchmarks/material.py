@@ -8,6 +8,8 @@ import argparse
 import json
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -116,3 +118,17 @@ def machine() -> str:
             break
     versions = ", ".join(f"{package} {version}" for package, version in sound_versions().items())
     return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+
+
+CHILD = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def peak_mb(command: list[str]) -> float:
+    """The most memory that a command, or any process it starts, takes."""
+    # from a small process, because what a process is started from counts as its own
+    done = subprocess.run([sys.executable, "-c", CHILD, *command], check=True, stdout=subprocess.PIPE, text=True)
+    return int(done.stdout) / (1024 if sys.platform != "darwin" else 1 << 20)

@@ -25,7 +25,6 @@ memory that 100 and 1,000 scenes take.
 import argparse
 import functools
 import math
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -236,24 +235,13 @@ def script_of(script: Script, simulate: Callable, calls: Sequence[Any] = (WHOLE,
     return work
 
 
-CHILD = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-
-
 def peak_mb(plan_path: Path, out: Path, bank: Path, roots: Roots, jobs: int) -> float:
     """The most memory that any process of a render took, parent or worker."""
     command = [sys.executable, "-m", "pse_bench", "render", plan_path, "-o", out, "--room-bank", bank]
     command += ["--jobs", str(jobs)]
     corpora = {corpus for recipe in recipes_of(plan_path) for corpus in recipe.corpora}
     command += [part for name in sorted(corpora) for part in ("--root", f"{name}={roots.locate(name, '')}")]
-    # from a small process, because what a process is started from counts as its own
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, *map(str, command)], check=True, capture_output=True, text=True
-    )
-    return int(done.stdout) / (1024 if sys.platform != "darwin" else 1 << 20)
+    return material.peak_mb(list(map(str, command)))
 
 
 def recipes_of(path: Path) -> list[Recipe]:
