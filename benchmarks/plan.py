@@ -1,10 +1,10 @@
 """How long does planning take, and how much memory?
 
-The standard scenario over manifests as large as those of LibriSpeech's 960 hours, which are made up: planning
+The standard scenario over manifests as large as those of LibriSpeech's train-clean-100, but made up: planning
 opens no audio. ``pse-bench plan`` runs as a process of its own. It is compared with writing the same plan with
 nothing drawn: its recipes as plain objects through ``json.dumps``, in the same run.
 
-    python benchmarks/plan.py [--scenes 100000] [--speakers 2000] [--utterances 140]
+    python benchmarks/plan.py [--scenes 100000] [--speakers 251] [--utterances 114]
 
 Exits with status 1 when 100,000 scenes would take more than 60 s, or more than 1 GB is needed.
 """
@@ -65,8 +65,8 @@ def noises() -> list[NoiseClip]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scenes", type=int, default=100_000)
-    parser.add_argument("--speakers", type=int, default=2000)
-    parser.add_argument("--utterances", type=int, default=140, help="a speaker")
+    parser.add_argument("--speakers", type=int, default=251)
+    parser.add_argument("--utterances", type=int, default=114, help="a speaker")
     asked = parser.parse_args()
     print(material.machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as temporary:
