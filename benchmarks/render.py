@@ -38,6 +38,7 @@ import rooms as rooms_alone
 import soundfile
 
 from pse_bench import render, rooms
+from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import Dataset
 from pse_bench.engines.image_source import SPEED_OF_SOUND
@@ -203,6 +204,7 @@ def compare(
         for repeat in range(repeats + (number == 0)):
             if number == 0 and repeat == 1:  # the first time is for imports
                 best = dict.fromkeys(spent, math.inf)
+            sources.forget()  # as with a corpus of which no clip was heard before
             report, seconds = material.timed(
                 lambda path=path: render.render(
                     path, folder / "out", roots=roots, executor=Serial(), bank=folder.parent / "bank", force=True

@@ -252,7 +252,7 @@ def render(
                 if rendered.problem:
                     problems.append(Problem(scene_id=rendered.scene_id, reason=rendered.problem))
                 else:
-                    done[rendered.scene_id] = rendered
+                    done[rendered.scene_id] = store.slim(rendered)
                     add(store.entry_of(rendered))
                 progress(len(done) + len(problems), len(lines))
         timings = {
