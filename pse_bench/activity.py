@@ -4,11 +4,10 @@ Labels are on a grid of ``HOP_S`` frames without overlap, so a label speaks for 
 else. Levels are means of power over active samples (the idea of ITU-T P.56, on our labels).
 """
 
-from functools import lru_cache
-
 import numpy as np
 
 from pse_bench.audio import seconds_to_samples
+from pse_bench.filters import butterworth, zero_phase
 
 HOP_S = 0.010
 """Length of an activity frame, in seconds."""
@@ -18,6 +17,9 @@ WINDOW_S = 0.030
 
 BAND_HZ = (180.0, 5000.0)
 """Mains hum and its strongest harmonics stay below the lower edge, hiss above the upper."""
+
+PADDING = 27
+"""Samples that the band-pass is run in over before either end."""
 
 BELOW_PEAK_DB = 32.0
 ABOVE_FLOOR_DB = 9.0
@@ -47,8 +49,7 @@ def speech_activity(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     if not audible.any():
         return np.zeros(len(energy), dtype=bool)
     level_db = 10 * np.log10(np.maximum(energy, 1e-12))
-    loud_db = np.percentile(level_db[audible], 95)
-    floor_db = np.percentile(level_db[audible], 5)
+    loud_db, floor_db = np.percentile(level_db[audible], (95, 5))
     # A clip that talks from end to end has no pauses to show its floor: never ask for more than half way up.
     threshold_db = max(loud_db - BELOW_PEAK_DB, min(floor_db + ABOVE_FLOOR_DB, (floor_db + loud_db) / 2))
     active = audible & (level_db > threshold_db)
@@ -56,26 +57,21 @@ def speech_activity(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     return _without_runs(active, True, round(DROP_S / HOP_S) - 1)
 
 
-@lru_cache
-def _speech_band(sample_rate: int) -> np.ndarray:
-    """The band-pass filter as second-order sections."""
-    from scipy.signal import butter
-
-    high = min(BAND_HZ[1], 0.45 * sample_rate)
-    return butter(4, (BAND_HZ[0], high), btype="bandpass", fs=sample_rate, output="sos")
-
-
 def _band_energy(samples: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
     """Mean power in the speech band over 30 ms around each frame's middle."""
-    from scipy.signal import sosfiltfilt
-
     num_frames = -(-len(samples) // hop)
     window = seconds_to_samples(WINDOW_S, sample_rate)
     before = (window - hop) // 2
     padded = np.pad(samples, (window, window + num_frames * hop - len(samples)))
-    power = np.concatenate([[0.0], np.cumsum(sosfiltfilt(_speech_band(sample_rate), padded) ** 2)])
+    band = butterworth((BAND_HZ[0], min(BAND_HZ[1], 0.45 * sample_rate)), "bandpass", sample_rate)
+    energy = zero_phase(band, padded, PADDING)
+    np.square(energy, out=energy)
     starts = window - before + hop * np.arange(num_frames)
-    return (power[starts + window] - power[starts]) / window
+    # sums between all the places where a stretch begins or ends, then over those
+    places = np.union1d(starts, starts + window)
+    until = np.concatenate([[0.0], np.cumsum(np.add.reduceat(energy, places)[:-1])])
+    begins, ends = np.searchsorted(places, (starts, starts + window))
+    return (until[ends] - until[begins]) / window
 
 
 def _without_runs(labels: np.ndarray, value: bool, longest: int) -> np.ndarray:
@@ -113,6 +109,32 @@ def frames_with(mask: np.ndarray, frame: int, hop: int, more_than: float = 0.5) 
     counts = np.concatenate([[0], np.cumsum(mask)])
     starts = hop * np.arange(1 + (len(mask) - frame) // hop)
     return counts[starts + frame] - counts[starts] > more_than * frame
+
+
+def power_over(labels: np.ndarray, samples: np.ndarray, sample_rate: int) -> float:
+    """Mean power over the samples of active frames; 0 when none is active.
+
+    Sums are of a fixed order, whatever the processor's number of threads.
+
+    Args:
+        labels: bool, shape (ceil(num_samples / hop),).
+        samples: shape (num_samples,).
+        sample_rate: Hz.
+    """
+    hop = hop_samples(sample_rate)
+    whole = len(samples) // hop
+    frames = samples[: whole * hop].reshape(whole, hop)
+    energy = float(np.einsum("ij,ij->i", frames, frames)[labels[:whole]].sum())
+    count = hop * int(np.count_nonzero(labels[:whole]))
+    if labels[whole:].any():
+        energy += mean_power(samples[whole * hop :]) * (len(samples) - whole * hop)
+        count += len(samples) - whole * hop
+    return energy / count if count else 0.0
+
+
+def mean_power(samples: np.ndarray) -> float:
+    """Mean power of a signal of at least one sample."""
+    return float(np.einsum("i,i->", samples, samples)) / len(samples)
 
 
 def active_power(samples: np.ndarray, mask: np.ndarray) -> float:

@@ -6,8 +6,10 @@ names the file.
 """
 
 import hashlib
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,9 @@ from pse_bench.errors import InputError
 
 FULL_SCALE = 32768.0
 FORMATS = {".flac": "FLAC", ".wav": "WAV"}
+
+RESAMPLING_TAPS = 10
+"""Half the length of the resampling filter, in samples of the slower rate."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,23 @@ def seconds_to_samples(seconds: float, sample_rate: int) -> int:
 
 def info(path: Path) -> Info:
     """The header of a sound file. Raises InputError when it cannot be opened."""
+    with _opened(path) as stream:
+        return _header(stream)
+
+
+def _opened(path: Path) -> soundfile.SoundFile:
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path and the --root it is relative to")
     try:
-        header = soundfile.info(str(path))
+        return soundfile.SoundFile(str(path))
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(
             f"{path}: not a sound file that can be opened ({_reason(error)}); restore or remove it"
         ) from error
-    return Info(header.samplerate, header.frames, header.channels, header.subtype)
+
+
+def _header(stream: soundfile.SoundFile) -> Info:
+    return Info(stream.samplerate, stream.frames, stream.channels, stream.subtype)
 
 
 def read(
@@ -61,29 +74,35 @@ def read(
         path: a mono file of any format libsndfile reads.
         sample_rate: the rate that is expected, in Hz; None accepts any.
         num_samples: the length that the whole file is expected to have; None accepts any.
-        start, stop: the stretch to read, in samples of the file.
+        start, stop: the stretch to read, in samples of the file; nothing else of it is decoded.
 
     Raises:
         InputError: the file is missing, unreadable, truncated, not mono, empty, of another rate or length,
             or holds NaN or infinity.
     """
-    header = info(path)
-    if header.channels != 1:
-        raise InputError(f"{path}: has {header.channels} channels, expected 1; mix down to mono first")
-    if sample_rate is not None and header.sample_rate != sample_rate:
-        raise InputError(f"{path}: sampled at {header.sample_rate} Hz, expected {sample_rate} Hz; resample it")
-    if header.num_samples == 0:
-        raise InputError(f"{path}: holds no samples; restore or remove it")
-    if num_samples is not None and header.num_samples != num_samples:
-        raise InputError(
-            f"{path}: {header.num_samples} samples long, expected {num_samples}; "
-            "keep the length and the alignment of the original"
-        )
-    stop = header.num_samples if stop is None else stop
-    try:
-        samples, _ = soundfile.read(str(path), start=start, stop=stop, dtype="float64")
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise InputError(f"{path}: damaged ({_reason(error)}); restore or remove it") from error
+    with _opened(path) as stream:
+        header = _header(stream)
+        if header.channels != 1:
+            raise InputError(f"{path}: has {header.channels} channels, expected 1; mix down to mono first")
+        if sample_rate is not None and header.sample_rate != sample_rate:
+            raise InputError(f"{path}: sampled at {header.sample_rate} Hz, expected {sample_rate} Hz; resample it")
+        if header.num_samples == 0:
+            raise InputError(f"{path}: holds no samples; restore or remove it")
+        if num_samples is not None and header.num_samples != num_samples:
+            raise InputError(
+                f"{path}: {header.num_samples} samples long, expected {num_samples}; "
+                "keep the length and the alignment of the original"
+            )
+        stop = header.num_samples if stop is None else stop
+        try:
+            if start:
+                stream.seek(start)
+            if header.subtype == "PCM_16":  # quicker, and the same numbers
+                samples = stream.read(stop - start, dtype="int16") / FULL_SCALE
+            else:
+                samples = stream.read(stop - start, dtype="float64")
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            raise InputError(f"{path}: damaged ({_reason(error)}); restore or remove it") from error
     if len(samples) != stop - start:
         raise InputError(
             f"{path}: ends after {start + len(samples)} samples, its header says {header.num_samples}; "
@@ -106,23 +125,34 @@ def read_pcm16(path: Path) -> np.ndarray:
     return samples
 
 
+def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "PCM_16") -> bytes:
+    """A mono file of the format that belongs to an ending of ``FORMATS``, as bytes.
+
+    In memory, because libsndfile makes the disk catch up with every file that it writes itself.
+    """
+    stream = io.BytesIO()
+    soundfile.write(stream, samples, sample_rate, format=FORMATS[ending], subtype=subtype)
+    return stream.getvalue()
+
+
 def write(path: Path, samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
     """Write a mono file; the format follows from the name's ending (.flac or .wav).
 
     The caller writes to a temporary name first (see ``files.replacing``).
     """
     name = path.with_suffix("") if path.suffix == ".part" else path
-    soundfile.write(str(path), samples, sample_rate, format=FORMATS[name.suffix], subtype=subtype)
+    path.write_bytes(encode(samples, sample_rate, name.suffix, subtype))
 
 
-def to_pcm16(samples: np.ndarray) -> np.ndarray:
-    """Round full scale ±1 to int16. The caller makes sure that nothing clips."""
-    return np.round(samples * FULL_SCALE).astype(np.int16)
+def to_pcm16(samples: np.ndarray, gain: float = 1.0) -> np.ndarray:
+    """Round full scale ±1, times a gain, to int16. The caller makes sure that nothing clips."""
+    scaled = samples * (gain * FULL_SCALE)
+    return np.rint(scaled, out=scaled).astype(np.int16)
 
 
 def sha256_of_samples(pcm: np.ndarray) -> str:
     """SHA-256 of int16 samples in little-endian order: the sound itself, whatever file holds it."""
-    return hashlib.sha256(np.ascontiguousarray(pcm, dtype="<i2").tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(pcm, dtype="<i2")).hexdigest()
 
 
 def resample(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
@@ -131,14 +161,44 @@ def resample(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
         return samples
     from scipy.signal import resample_poly
 
-    common = np.gcd(from_hz, to_hz)
-    return resample_poly(samples, to_hz // common, from_hz // common)
+    up, down = _ratio(from_hz, to_hz)
+    return resample_poly(samples, up, down, window=_low_pass(max(up, down)))
+
+
+def _ratio(from_hz: int, to_hz: int) -> tuple[int, int]:
+    common = int(np.gcd(from_hz, to_hz))
+    return to_hz // common, from_hz // common
+
+
+@lru_cache
+def _low_pass(most: int) -> np.ndarray:
+    """The filter of a resampling whose larger factor is ``most``, as scipy designs it anew every time."""
+    from scipy.signal import firwin
+
+    return firwin(2 * RESAMPLING_TAPS * most + 1, 1 / most, window=("kaiser", 5.0))
+
+
+def needed_to_resample(first: int, last: int, from_hz: int, to_hz: int) -> tuple[int, int, int]:
+    """The stretch that resampled samples depend on.
+
+    Args:
+        first, last: the wanted samples, first included and last not, at ``to_hz``.
+
+    Returns:
+        The stretch's first and last sample at ``from_hz`` (the last may lie beyond the signal's end), and how many
+        samples at ``to_hz`` come before the wanted ones when that stretch alone is resampled.
+    """
+    up, down = _ratio(from_hz, to_hz)
+    margin = RESAMPLING_TAPS * max(up, down) // up + 2
+    # a multiple of the factor: then the stretch meets the same taps as the whole signal
+    start = max(0, first * down // up - margin) // down * down
+    return start, last * down // up + margin, first - start * up // down
 
 
 def resampled_length(num_samples: int, from_hz: int, to_hz: int) -> int:
     """The length that ``resample`` gives."""
-    common = int(np.gcd(from_hz, to_hz))
-    return -(-num_samples * (to_hz // common) // (from_hz // common))
+    up, down = _ratio(from_hz, to_hz)
+    return -(-num_samples * up // down)
 
 
 def find(folder: Path, stem: str, endings: Iterable[str] = FORMATS) -> list[Path]:

@@ -53,7 +53,7 @@ class Targets:
                 f"({'; '.join(self.notes) or 'the manifest is empty'}); give more speech, a shorter "
                 "enrollment.duration_s or a longer duration_s"
             )
-        self._deck = pool.deck(seed, "target")
+        self._deck = pool.deck(seed, "target", leading=self.names)
         self._enrollment_deck = pool.deck(seed, "enrollment")
         people = {person(pool[name]) for name in self.names}
         self._speakers = Deck(((who, "") for who in people), seed, "target speaker")
@@ -79,9 +79,12 @@ class Targets:
         if pool.length(clip) < self._samples(target.shortest_s):
             return "utterances shorter than target.shortest_s"
         count = int(target.utterances.largest)
-        mates = sorted(pool.length(other) for other in pool.companions(clip))
+        mates = sorted(pool.length(other) for other in pool.companions(clip)) if count > 1 else []
         used_up = 0 if pool.has_sessions(clip) or count == 1 else sum(mates[-(count - 1) :])
-        other_speech = pool.material(self._enrollable(clip, [])) - used_up
+        other_speech = pool.length_elsewhere(clip)
+        if not other_speech and self._scenario.enrollment.source != "other-utterance":
+            other_speech = pool.material(pool.parts(clip, []))
+        other_speech -= used_up
         if other_speech < self._least_enrollment(self._samples(self._scenario.enrollment.duration_s.largest)):
             return "too little other speech for the enrollment"
         pauses = (count - 1) * self._samples(target.pause_s.largest)
@@ -89,14 +92,6 @@ class Targets:
         if target.clip == "whole" and (len(mates) < count - 1 or length > self._longest):
             return "utterances too long or too few for the scene"
         return ""
-
-    def _enrollable(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
-        """What a person may be enrolled with: other utterances or, where there are none and the scenario allows
-        it, the rest of the same one."""
-        others = self._pool.elsewhere(clip, used)
-        if others or self._scenario.enrollment.source == "other-utterance":
-            return others
-        return self._pool.parts(clip, used)
 
     def _least_enrollment(self, num_samples: int) -> int:
         """What is enough where ``num_samples`` are asked for."""
@@ -173,13 +168,21 @@ class Targets:
 
     def enrollment(self, part: Part, num_samples: int, scene_id: str) -> list[Segment]:
         """Other speech of the target, one clip after the other, cut at ``num_samples``; less of it where the
-        scenario puts up with that."""
+        scenario puts up with that. Other utterances or, where there are none and the scenario allows it, the rest
+        of the same one."""
         pool, first = self._pool, part.clips[0]
-        allowed = {pool.name(clip) for clip in self._enrollable(first, part.clips)}
+        allowed = pool.is_elsewhere(first, part.clips)
         segments: list[Segment] = []
+        used: set[str] = set()
         filled = 0
         while filled < num_samples:
-            name = self._enrollment_deck.deal(allowed.__contains__, person(first))
+            name = self._enrollment_deck.deal(
+                lambda key, allowed=allowed: key not in used and allowed(key), person(first)
+            )
+            if name is None and not used and self._scenario.enrollment.source != "other-utterance":
+                rest = {pool.name(clip) for clip in pool.parts(first, part.clips)}
+                allowed = rest.__contains__
+                name = self._enrollment_deck.deal(allowed, person(first))
             if name is None and filled >= self._least_enrollment(num_samples):
                 break
             if name is None:
@@ -187,7 +190,7 @@ class Targets:
                     f"{scene_id}: speaker {first.speaker_id} has less than {num_samples / pool.rate:g} s of "
                     "other speech for the enrollment; ask for a shorter enrollment.duration_s"
                 )
-            allowed.discard(name)
+            used.add(name)
             kept = min(pool.length(pool[name]), num_samples - filled)
             segments.append(pool.segment(pool[name], onset=filled, num_samples=kept))
             filled += kept

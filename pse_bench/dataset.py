@@ -65,7 +65,7 @@ def activity_document(scene_id: str, rate: int, num_samples: int, labels: dict[s
         "sample_rate": rate,
         "num_samples": num_samples,
         "hop": activity.hop_samples(rate),
-        **{who: "".join("1" if frame else "0" for frame in active) for who, active in labels.items()},
+        **{who: (active + np.uint8(ord("0"))).tobytes().decode("ascii") for who, active in labels.items()},
     }
     return json.dumps(document) + "\n"
 

@@ -1,8 +1,8 @@
 """Dealing clips so that each is used once before any is used twice."""
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from pse_bench import draws
 
@@ -13,20 +13,28 @@ class Deck:
     Args:
         items: names of the items, with the group that each belongs to.
         seed, name: what fixes the order.
+        leading: where given, only these are dealt when no group is asked for.
     """
 
-    def __init__(self, items: Iterable[tuple[str, str]], seed: int, name: str) -> None:
+    def __init__(
+        self, items: Iterable[tuple[str, str]], seed: int, name: str, leading: Collection[str] | None = None
+    ) -> None:
         self._seed, self._name = seed, name
         self._group = dict(items)
+        self._leading = self._group if leading is None else leading
         # levels[uses] and grouped[group][uses] hold (order, item) sorted
         self._levels: dict[int, list[tuple[str, str]]] = defaultdict(list)
         self._grouped: dict[str, dict[int, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
-        for item in self._group:
-            self._insert(item, 0)
+        entries = sorted((draws.order(seed, name, 0, item), item) for item in self._group)
+        if leaders := [entry for entry in entries if entry[1] in self._leading]:
+            self._levels[0] = leaders
+        for entry in entries:
+            self._grouped[self._group[entry[1]]][0].append(entry)
 
     def _insert(self, item: str, uses: int) -> None:
         entry = (draws.order(self._seed, self._name, uses, item), item)
-        insort(self._levels[uses], entry)
+        if item in self._leading:
+            insort(self._levels[uses], entry)
         insort(self._grouped[self._group[item]][uses], entry)
 
     def deal(self, accept: Callable[[str], bool], group: str | None = None) -> str | None:
@@ -40,8 +48,9 @@ class Deck:
         return None
 
     def _take(self, entry: tuple[str, str], uses: int) -> None:
-        for levels in (self._levels, self._grouped[self._group[entry[1]]]):
-            levels[uses].remove(entry)
+        leading = [self._levels] if entry[1] in self._leading else []
+        for levels in (*leading, self._grouped[self._group[entry[1]]]):
+            del levels[uses][bisect_left(levels[uses], entry)]
             if not levels[uses]:
                 del levels[uses]
         self._insert(entry[1], uses + 1)

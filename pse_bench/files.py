@@ -63,6 +63,12 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8", newline="")
 
 
+def write_bytes(path: Path, content: bytes, *, shared: bool = False) -> None:
+    """Write a whole file, or nothing; ``shared`` as in ``replacing``."""
+    with replacing(path, shared=shared) as part:
+        part.write_bytes(content)
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON document that a person can read."""
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -81,8 +81,12 @@ class Interferers:
         clip = self._pool[name]
         if self._pool.length(clip) >= need:
             return True
-        own = self._pool.people[person(clip)]
-        return need <= self._pool.material(c for c in own if accept(self._pool.name(c)))
+        for other in self._pool.people[person(clip)]:
+            if accept(self._pool.name(other)):
+                need -= self._pool.length(other)
+                if need <= 0:
+                    return True
+        return False
 
     def _span(self, overlap: float, part: Part, who: Name, scene_id: str) -> tuple[int, int]:
         """When an interferer may talk: its share of the target's time, and all time before or after."""

@@ -1,31 +1,22 @@
 """From a recipe and dry clips to stems at the asked levels, and to mixtures that are exactly their sum."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from pse_bench import activity, audio
-from pse_bench.activity import active_power, power_db
+from pse_bench.activity import active_power, mean_power, power_db, power_over
 from pse_bench.errors import InputError, RequestError
-from pse_bench.records import Enrollment, Noise, Recipe, Segment, Talker
+from pse_bench.heard import Heard, Load
+from pse_bench.records import Enrollment, Noise, Recipe, Talker
 from pse_bench.response import Response, Responses
-
-FADE_S = 0.005
-"""Every clip is faded in and out over this time, so that a cut does not click."""
-
-RUMBLE_HZ = 65.0
-"""Dry speech is heard above this frequency only; voices begin at about 75 Hz."""
 
 PEAK = 0.98
 """The loudest sample of a scene, as a share of full scale, when the scene has to be turned down."""
 
 ENROLLMENT_DBFS = -26.0
 LEVEL_TOLERANCE_DB = 0.1
-
-Load = Callable[[str, Segment], np.ndarray]
-"""Gives a stretch of a corpus's clip at the scene's rate: float64, shape (segment.num_samples,)."""
 
 PARTS = {"TS1": ("target", "noise"), "TS2": ("target", "interferer", "noise"), "TS3": ("interferer", "noise")}
 """The stems that each scenario is the sum of."""
@@ -53,10 +44,17 @@ class Scene:
 
 def sum_of(stems: dict[str, np.ndarray], label: str) -> np.ndarray:
     """The integer sum of a scenario's stems. Raises OverflowError when it does not fit 16 bits."""
-    total = sum(stems[part].astype(np.int32) for part in PARTS[label])
-    if np.abs(total).max() > 32767:
+    parts = [stems[part] for part in PARTS[label]]
+    if sum(map(_peak, parts)) <= 32767:  # even if all peaks met
+        return sum(parts[1:], parts[0])
+    total = sum(part.astype(np.int32) for part in parts)
+    if _peak(total) > 32767:
         raise OverflowError("the sum of the stems clips")
     return total.astype(np.int16)
+
+
+def _peak(samples: np.ndarray) -> float:
+    return max(float(samples.max()), -float(samples.min()))
 
 
 def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
@@ -72,32 +70,32 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
     """
     rate, length = recipe.sample_rate, recipe.num_samples
     response = responses.sources[recipe.target.source]
-    dry = _track(recipe.target, length, rate, load)
-    target, early = _images(dry, [(response.samples, response), (response.early(rate), response)])
-    labels = {"target": _activity(recipe.target, response, length, rate, load)}
-    masks = {"target": activity.to_samples(labels["target"], length, rate)}
-    gain = 10 ** (recipe.level_dbfs / 20) / np.sqrt(active_power(target, masks["target"]))
-    stems = {"target": gain * target, "target_early": gain * early}
-    power = active_power(stems["target"], masks["target"])
-
+    heard = Heard(recipe.target, length, rate, load)
+    target, early = heard.through(response, [response.samples, response.early(rate)])
+    labels = {"target": heard.active(response.direct)}
     labels["interferer"] = np.zeros_like(labels["target"])
+    # sounds as they come, and the factors that they are stored with
+    power = 10 ** (recipe.level_dbfs / 10)
+    gain = np.sqrt(power / power_over(labels["target"], target, rate))
+    sounds, gains = {"target": target, "target_early": early}, {"target": gain, "target_early": gain}
     if recipe.interferers:
         images = []
         for talker in recipe.interferers:
             source = responses.sources[talker.source]
-            (image,) = _images(_track(talker, length, rate, load), [(source.samples, source)])
-            active = _activity(talker, source, length, rate, load)
-            own = active_power(image, activity.to_samples(active, length, rate))
-            images.append(image / np.sqrt(own))
-            labels["interferer"] = labels["interferer"] | active
-        masks["interferer"] = activity.to_samples(labels["interferer"], length, rate)
-        together = np.sum(images, axis=0)
+            heard = Heard(talker, length, rate, load)
+            images += heard.through(source, [source.samples])
+            active = heard.active(source.direct)
+            images[-1] /= np.sqrt(power_over(active, images[-1], rate))
+            labels["interferer"] |= active
+        sounds["interferer"] = sum(images[1:], images[0])
         wanted = power / 10 ** (recipe.sir_db / 10)
-        stems["interferer"] = together * np.sqrt(wanted / active_power(together, masks["interferer"]))
+        gains["interferer"] = np.sqrt(wanted / power_over(labels["interferer"], sounds["interferer"], rate))
+    sounds["noise"], found = _noise(recipe.noise, load)
+    gains["noise"] = np.sqrt(power / 10 ** (recipe.snr_db / 10) / found)
 
-    stems["noise"] = _noise(recipe.noise, load, power / 10 ** (recipe.snr_db / 10))
-    gain_db = headroom_db(stems, recipe.scenarios)
-    stored = {name: audio.to_pcm16(stem * 10 ** (gain_db / 20)) for name, stem in stems.items()}
+    gain_db = headroom_db(sounds, gains, recipe.scenarios)
+    stored = {name: audio.to_pcm16(sound, gains[name] * 10 ** (gain_db / 20)) for name, sound in sounds.items()}
+    masks = {who: activity.to_samples(active, length, rate) for who, active in labels.items() if who in stored}
     scene = Scene(
         stems=stored,
         enrollment=_enrollment(recipe.enrollment, recipe.target, response, rate, load),
@@ -113,7 +111,7 @@ def achieved(stems: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict
     """SIR and SNR in dB as stored, from integer stems and sample masks of activity; rounded to 3 decimals, and
     None where there is nobody else, or no noise."""
     power = {name: active_power(stems[name].astype(np.float64), mask) for name, mask in masks.items()}
-    noise = float(np.mean(stems["noise"].astype(np.float64) ** 2))
+    noise = mean_power(stems["noise"].astype(np.float64))
     sir = power_db(power["target"]) - power_db(power["interferer"]) if "interferer" in power else None
     return {
         "sir_achieved_db": None if sir is None else round(sir, 3),
@@ -133,99 +131,40 @@ def _check_levels(recipe: Recipe, scene: Scene) -> None:
             )
 
 
-def _track(talker: Talker, length: int, rate: int, load: Load) -> np.ndarray:
-    """A talker's clips laid into silence, float64, shape (length,)."""
-    track = np.zeros(length)
-    for segment in talker.segments:
-        speech = without_rumble(load(talker.corpus, segment), rate)
-        track[segment.onset : segment.onset + segment.num_samples] = _faded(speech, rate)
-    return track
-
-
-def without_rumble(speech: np.ndarray, rate: int) -> np.ndarray:
-    """Speech without what lies below every voice: hum and rumble of a recording would otherwise be counted into
-    its level, by up to 10 dB in read corpora, and sound on where the talker pauses."""
-    from scipy.signal import sosfiltfilt
-
-    padding = min(3 * rate // int(RUMBLE_HZ), len(speech) - 1)
-    return sosfiltfilt(_above_rumble(rate), speech, padlen=padding)
-
-
-@lru_cache
-def _above_rumble(rate: int) -> np.ndarray:
-    from scipy.signal import butter
-
-    return butter(4, RUMBLE_HZ, btype="highpass", fs=rate, output="sos")
-
-
-def _faded(samples: np.ndarray, rate: int) -> np.ndarray:
-    count = min(audio.seconds_to_samples(FADE_S, rate), len(samples) // 2)
-    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    window = np.ones(len(samples))
-    window[:count], window[len(samples) - count :] = ramp, ramp[::-1]
-    return samples * window
-
-
-def _activity(talker: Talker, response: Response, length: int, rate: int, load: Load) -> np.ndarray:
-    """Frame labels of a talker at the microphone: of the dry clips, later by the direct sound's delay."""
-    hop = activity.hop_samples(rate)
-    labels = np.zeros(-(-length // hop), dtype=bool)
-    for segment in talker.segments:
-        first, offset = divmod(segment.onset + response.direct, hop)
-        # Zeros in front put the clip onto the scene's grid.
-        dry = np.concatenate([np.zeros(offset), load(talker.corpus, segment)])
-        own = activity.speech_activity(dry, rate)[: max(0, len(labels) - first)]
-        labels[first : first + len(own)] |= own
-    if not labels.any():
-        raise InputError(
-            f"{talker.segments[0].path}: no speech found in it; remove {talker.segments[0].clip_id} from the "
-            "manifest and plan again"
-        )
-    return labels
-
-
-def _images(dry: np.ndarray, responses: list[tuple[np.ndarray, Response]]) -> list[np.ndarray]:
-    """A dry track through several responses, transformed once; each as long as the track."""
-    from scipy.fft import irfft, next_fast_len, rfft
-
-    size = next_fast_len(len(dry) + max(len(samples) for samples, _ in responses) - 1, real=True)
-    spectrum = rfft(dry, size)
-    return [
-        irfft(spectrum * rfft(samples.astype(np.float64), size), size)[response.lead :][: len(dry)]
-        for samples, response in responses
-    ]
-
-
-def _noise(noise: Noise, load: Load, power: float) -> np.ndarray:
-    """A stretch of noise at a mean power."""
+def _noise(noise: Noise, load: Load) -> tuple[np.ndarray, float]:
+    """A stretch of noise, and its mean power."""
     samples = load(noise.corpus, noise.segment)
-    found = float(np.mean(samples**2))
+    found = mean_power(samples)
     if found < 1e-12:
         raise InputError(
             f"{noise.segment.path}: silent from sample {noise.segment.start} for {noise.segment.num_samples}; "
             f"remove {noise.segment.clip_id} from the noise manifest and plan again"
         )
-    return samples * np.sqrt(power / found)
+    return samples, found
 
 
-def headroom_db(stems: dict[str, np.ndarray], labels: Sequence[str]) -> float:
+def headroom_db(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], labels: Sequence[str]) -> float:
     """The gain, at most 0 dB, with which neither a stem nor a mixture clips; rounded down to 0.01 dB."""
-    mixtures = [sum(stems[part] for part in PARTS[label]) for label in labels]
-    peak = max(float(np.abs(signal).max()) for signal in [*stems.values(), *mixtures])
+    peaks = {name: gains[name] * _peak(sound) for name, sound in sounds.items()}
+    sums = [sum(peaks[part] for part in PARTS[label]) for label in labels]
+    if max(*peaks.values(), *sums) > PEAK:  # where the parts' peaks do not meet, there may still be room
+        sums = [_peak(sum(gains[part] * sounds[part] for part in PARTS[label])) for label in labels]
+    peak = max(*peaks.values(), *sums)
     return min(0.0, float(np.floor(2000 * np.log10(PEAK / peak)) / 100))
 
 
 def _enrollment(enrollment: Enrollment, target: Talker, response: Response, rate: int, load: Load) -> np.ndarray:
     """The enrollment at -26 dBFS over its active samples, int16."""
     talker = target.model_copy(update={"segments": enrollment.segments})
-    length = enrollment.num_samples
-    samples = _track(talker, length, rate, load)
-    active = _activity(talker, Response(np.ones(1), 0, 0, 0.0), length, rate, load)
-    mask = activity.to_samples(active, length, rate)
+    heard = Heard(talker, enrollment.num_samples, rate, load)
+    active = heard.active(0)
     if enrollment.condition == "reverberant":
-        (samples,) = _images(samples, [(response.samples, response)])
-    samples *= 10 ** (ENROLLMENT_DBFS / 20) / np.sqrt(active_power(samples, mask))
+        (samples,) = heard.through(response, [response.samples])
+    else:
+        samples = heard.dry()
+    samples *= 10 ** (ENROLLMENT_DBFS / 20) / np.sqrt(power_over(active, samples, rate))
     if enrollment.noise is not None:
-        power = active_power(samples, mask) / 10 ** (enrollment.snr_db / 10)
-        samples = samples + _noise(enrollment.noise, load, power)
-    return audio.to_pcm16(samples * min(1.0, PEAK / np.abs(samples).max()))
+        noise, found = _noise(enrollment.noise, load)
+        power = power_over(active, samples, rate) / 10 ** (enrollment.snr_db / 10)
+        samples += noise * np.sqrt(power / found)
+    return audio.to_pcm16(samples, min(1.0, PEAK / _peak(samples)))

@@ -1,7 +1,7 @@
 """The clips that scenes are made of: whose they are, how long, from which session."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from pse_bench import audio
@@ -15,9 +15,16 @@ def person(clip: Utterance) -> str:
     return f"{clip.corpus}/{clip.speaker_id}"
 
 
+_ASCII_WORDS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "'")}
+
+
 def words(text: str) -> str:
     """A sentence without case and punctuation, to tell whether two are the same."""
-    kept = "".join(c if c.isalnum() or c == "'" else " " for c in text.casefold())
+    text = text.casefold()
+    if text.isascii():
+        kept = text.translate(_ASCII_WORDS)
+    else:
+        kept = "".join(c if c.isalnum() or c == "'" else " " for c in text)
     return " ".join(kept.split())
 
 
@@ -89,11 +96,16 @@ class SpeechPool(Pool):
         self.people: dict[str, list[Utterance]] = defaultdict(list)
         for name in sorted(self.names()):
             self.people[person(self[name])].append(self[name])
-        self._sessions = {who: len({clip.session for clip in own}) for who, own in self.people.items()}
+        self._spoken: dict[str, dict[str, int]] = {}
+        """Of each person, the length of every session."""
+        for who, own in self.people.items():
+            spoken = self._spoken[who] = defaultdict(int)
+            for clip in own:
+                spoken[clip.session] += self.length(clip)
 
-    def deck(self, seed: int, name: str) -> Deck:
-        """The utterances as a deck, grouped by person."""
-        return Deck(((key, person(self[key])) for key in self.names()), seed, name)
+    def deck(self, seed: int, name: str, leading: Collection[str] | None = None) -> Deck:
+        """The utterances as a deck, grouped by person; ``leading`` as there."""
+        return Deck(((key, person(self[key])) for key in self.names()), seed, name, leading)
 
     def companions(self, clip: Utterance) -> list[Utterance]:
         """The same person's other clips; of the same session where the corpus knows sessions."""
@@ -111,6 +123,20 @@ class SpeechPool(Pool):
         heard = {clip.sha256, *(other.sha256 for other in used)}
         return [other for other in own if other.sha256 not in heard]
 
+    def is_elsewhere(self, clip: Utterance, used: list[Utterance]) -> Callable[[str], bool]:
+        """Whether a clip of the same person is one of those of ``elsewhere``, by its name."""
+        if self.has_sessions(clip):
+            return lambda name: self[name].session != clip.session
+        heard = {clip.sha256, *(other.sha256 for other in used)}
+        return lambda name: self[name].sha256 not in heard
+
+    def length_elsewhere(self, clip: Utterance) -> int:
+        """How much the same person says elsewhere."""
+        spoken = self._spoken[person(clip)]
+        if self.has_sessions(clip):
+            return sum(spoken.values()) - spoken[clip.session]
+        return self.material(self.elsewhere(clip, []))
+
     def parts(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
         """Other parts of the recordings that a person is heard from, without what is used of them."""
         heard = [clip, *used]
@@ -123,7 +149,7 @@ class SpeechPool(Pool):
 
     def has_sessions(self, clip: Utterance) -> bool:
         """Whether the corpus has this person in more than one session."""
-        return self._sessions[person(clip)] > 1
+        return len(self._spoken[person(clip)]) > 1
 
 
 class NoisePool(Pool):

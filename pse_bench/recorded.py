@@ -26,7 +26,7 @@ def mix(recipe: Recipe, load: Load) -> Scene:
         stems["interferer"] = np.sum([_track(talker, length, load) for talker in recipe.interferers], axis=0)
         labels["interferer"] = np.any([_activity(talker, load, recipe) for talker in recipe.interferers], axis=0)
     stems["noise"] = load(recipe.noise.corpus, recipe.noise.segment) if recipe.noise else np.zeros(length)
-    gain_db = headroom_db(stems, recipe.scenarios)
+    gain_db = headroom_db(stems, dict.fromkeys(stems, 1.0), recipe.scenarios)
     stored = {name: audio.to_pcm16(stem * 10 ** (gain_db / 20)) for name, stem in stems.items()}
     masks = {who: activity.to_samples(frames, length, recipe.sample_rate) for who, frames in labels.items()}
     if not recipe.interferers:

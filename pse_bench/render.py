@@ -1,6 +1,6 @@
 """From recipes to a dataset: every scene rendered once, whole files, continued where a run was stopped."""
 
-import contextlib
+import hashlib
 import tempfile
 import time
 from collections.abc import Iterator
@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from pse_bench import audio, dataset, files, journal, plan, recorded, rooms, store
+from pse_bench import bank as room_bank
+from pse_bench.allocator import keep_freed_memory
 from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
-from pse_bench.errors import InputError, PseBenchError
+from pse_bench.errors import PseBenchError
 from pse_bench.executor import Executor
 from pse_bench.mixing import Scene, mix
 from pse_bench.progress import Update
@@ -54,6 +56,7 @@ class Setting:
 def render_batch(work: tuple[Setting, list[str]]) -> list[Rendered]:
     """Render some scenes; a scene whose sources are damaged is reported, the others go on."""
     setting, lines = work
+    keep_freed_memory()
     return [render_scene(setting, Recipe.model_validate_json(line)) for line in lines]
 
 
@@ -62,12 +65,13 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
     try:
 
         def load(corpus: str, segment: Segment) -> np.ndarray:
-            path = setting.roots.locate(corpus, segment.path)
-            clip = _clip(path, segment.sha256, recipe.sample_rate)
-            stretch = clip[segment.start : segment.start + segment.num_samples]
-            if len(stretch) != segment.num_samples:
-                raise InputError(f"{path}: shorter than its manifest says; make the manifest and plan again")
-            return stretch
+            return sources.stretch(
+                setting.roots.locate(corpus, segment.path),
+                segment.sha256,
+                start=segment.start,
+                num_samples=segment.num_samples,
+                sample_rate=recipe.sample_rate,
+            )
 
         if isinstance(recipe.room, RecordedRoom):
             return _write(setting, recipe, recorded.mix(recipe, load), None)
@@ -78,13 +82,6 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
     except PseBenchError as error:
         return Rendered(recipe.scene_id, problem=setting.roots.hide(str(error), recipe.corpora))
     return _write(setting, recipe, scene, round(achieved, 4))
-
-
-@lru_cache(maxsize=64)
-def _clip(path: Path, sha256: str, rate: int) -> np.ndarray:
-    """A whole clip at the scene's rate, after a check that it is the one that was planned with."""
-    samples, own_rate = sources.read(path, sha256)
-    return audio.resample(samples, own_rate, rate)
 
 
 def _responses(setting: Setting, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.Responses:
@@ -104,14 +101,14 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
     stored: list[StoredFile] = []
 
     def save(path: str, pcm: np.ndarray) -> str:
-        with files.replacing(setting.out / path) as part:
-            audio.write(part, pcm, recipe.sample_rate)
-            row = StoredFile(
-                path=path,
-                num_bytes=part.stat().st_size,
-                sha256=files.sha256(part),
-                content_sha256=audio.sha256_of_samples(pcm),
-            )
+        content = audio.encode(pcm, recipe.sample_rate, f".{setting.format}")
+        files.write_bytes(setting.out / path, content, shared=True)
+        row = StoredFile(
+            path=path,
+            num_bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            content_sha256=audio.sha256_of_samples(pcm),
+        )
         stored.append(row)
         return row.sha256
 
@@ -251,14 +248,15 @@ def render(
         with journal.record(out / store.JOURNAL, identity, map(store.entry_of, done.values())) as add:
             rooms_begin = time.monotonic()
             if setting.shared_rooms:
-                _build_bank(setting, [lines[scene_id] for scene_id in todo], executor, rooms_progress)
+                needed = (Recipe.model_validate_json(lines[scene_id]) for scene_id in todo)
+                room_bank.build(needed, setting.bank, executor, rooms_progress)
             scenes_begin = time.monotonic()
             progress(reused, len(lines))
             for rendered in _scenes(setting, {scene_id: lines[scene_id] for scene_id in todo}, executor):
                 if rendered.problem:
                     problems.append(Problem(scene_id=rendered.scene_id, reason=rendered.problem))
                 else:
-                    done[rendered.scene_id] = rendered
+                    done[rendered.scene_id] = store.slim(rendered)
                     add(store.entry_of(rendered))
                 progress(len(done) + len(problems), len(lines))
         timings = {
@@ -281,28 +279,6 @@ def _scenes(setting: Setting, lines: dict[str, str], executor: Executor) -> Iter
             yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in batches[outcome.index])
         else:
             yield from outcome.value
-
-
-def _build_bank(setting: Setting, lines: list[str], executor: Executor, progress: Update) -> None:
-    """Simulate the shared rooms once each, before the scenes that use them."""
-    wanted = {}
-    for line in lines:
-        recipe = Recipe.model_validate_json(line)
-        if isinstance(recipe.room, SimulatedRoom):
-            name = rooms.bank_name(recipe.room, recipe.sample_rate)
-            wanted[name] = (recipe.room.model_dump_json(), recipe.sample_rate, setting.bank)
-    missing = [work for name, work in wanted.items() if not (setting.bank / name).exists()]
-    if missing:
-        progress(0, len(missing))
-    for count, _ in enumerate(executor.run(build_room, missing), 1):
-        progress(count, len(missing))
-
-
-def build_room(work: tuple[str, int, Path]) -> None:
-    """Put one room into the bank. Of a room that cannot be simulated, the scenes that need it tell."""
-    room, rate, bank = work
-    with contextlib.suppress(PseBenchError):
-        rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
 
 
 # ---- what it will cost

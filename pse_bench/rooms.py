@@ -76,20 +76,18 @@ def from_bank(room: SimulatedRoom, sample_rate: int, folder: Path) -> Responses:
     path = folder / bank_name(room, sample_rate)
     try:
         with np.load(path, allow_pickle=False) as stored:
-            sources = [
-                Response(stored[f"source{index}"], int(lead), int(direct), float(time_s))
-                for index, (lead, direct, time_s) in enumerate(stored["about"])
+            samples, about = stored["samples"], stored["about"]
+        ends = np.cumsum(about[:, -1]).astype(int)
+        return Responses(
+            [
+                Response(samples[end - int(length) : end], int(lead), int(direct), float(time_s))
+                for end, (lead, direct, time_s, length) in zip(ends, about, strict=True)
             ]
-            return Responses(sources)
-    except FileNotFoundError:
-        pass
-    except Exception:  # damaged, in whatever way the archive's reader meets it: make it again
-        path.unlink(missing_ok=True)
-    built = simulate(room, sample_rate)
-    with replacing(path, shared=True) as part, part.open("wb") as stream:
-        np.savez(
-            stream,
-            about=np.array([(response.lead, response.direct, response.rt60_s) for response in built.sources]),
-            **{f"source{index}": response.samples for index, response in enumerate(built.sources)},
         )
+    except Exception:  # not there, or damaged, in whatever way the archive's reader meets it
+        pass
+    built = simulate(room, sample_rate)
+    about = [(one.lead, one.direct, one.rt60_s, len(one.samples)) for one in built.sources]
+    with replacing(path, shared=True) as part, part.open("wb") as stream:
+        np.savez(stream, about=np.array(about), samples=np.concatenate([one.samples for one in built.sources]))
     return built

@@ -1,6 +1,7 @@
 """A dataset's folder while it is being rendered: what an earlier run has left, and the tables at the end."""
 
 import shutil
+from collections import namedtuple
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,21 @@ def _clear(out: Path, plan_path: Path) -> bool:
         if (out / name).resolve() != plan_path.resolve():
             (out / name).unlink(missing_ok=True)
     return True
+
+
+_Row = namedtuple("_Row", Mixture.model_fields)
+_File = namedtuple("_File", StoredFile.model_fields)
+
+
+def slim(rendered: Rendered) -> Rendered:
+    """The same in a third of the memory, for as long as other scenes are rendered: plain tuples with the records'
+    names. Nothing is checked any more."""
+    return Rendered(
+        rendered.scene_id,
+        [_Row(*(getattr(row, name) for name in _Row._fields)) for row in rendered.rows],
+        [_File(*(getattr(row, name) for name in _File._fields)) for row in rendered.files],
+        rendered.problem,
+    )
 
 
 def entry_of(rendered: Rendered) -> dict[str, Any]:

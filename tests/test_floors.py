@@ -34,14 +34,16 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "mel",
         "dvector_weights",
         "streams",
+        "filters",
+        "allocator",
     ),  # 1
     ("records", "activity", "journal", "decks", "archive", "dvector", "statistics", "response"),  # still 1
     ("engines.*",),  # still 1, on top of those
-    ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
+    ("corpora.*", "scenario", "rooms", "pools", "heard", "metrics.*"),  # 2
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures", "probabilities"),  # 3
     ("interference", "recorded"),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("checks.*", "store", "benchmark", "onnx_system", "interop.*", "detections"),  # 6
+    ("checks.*", "store", "bank", "benchmark", "onnx_system", "interop.*", "detections"),  # 6
     ("baseline.*",),  # still 6, on top of those, then what loads it
     ("models",),
     ("systems",),

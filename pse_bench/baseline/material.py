@@ -22,7 +22,7 @@ from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import sound_versions
 from pse_bench.errors import InputError, RequestError
 from pse_bench.executor import Executor
-from pse_bench.mixing import without_rumble
+from pse_bench.heard import without_rumble
 from pse_bench.pools import NoisePool, SpeechPool, person, words
 from pse_bench.records import NoiseClip, Utterance
 

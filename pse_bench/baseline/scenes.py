@@ -14,7 +14,8 @@ from pse_bench.baseline.acoustics import Acoustics, Place
 from pse_bench.baseline.cast import Cast, Name, Role
 from pse_bench.baseline.material import Material, NoiseStretch
 from pse_bench.errors import RequestError
-from pse_bench.mixing import FADE_S, PARTS, PEAK
+from pse_bench.heard import FADE_S
+from pse_bench.mixing import PARTS, PEAK
 from pse_bench.scenario import Scenario
 
 TILT_HZ = (100.0, 1000.0)

@@ -92,15 +92,17 @@ def _collect() -> None:
         person,
         reporting,
         results,
+        rooms,
         scoring,
         system,
         training,
     )
 
-    rooms = (
+    for module in (
         demo,
         corpora,
         generate,
+        rooms,
         benchmark,
         checking,
         scoring,
@@ -112,8 +114,7 @@ def _collect() -> None:
         exporting,
         importing,
         person,
-    )
-    for module in rooms:
+    ):
         for command in module.COMMANDS:
             cli.add_command(command)
 

@@ -189,3 +189,14 @@ def test_decibels_have_a_floor():
     assert activity.power_db(0.0) == -200.0
     assert activity.power_db(1e-30) == -200.0
     assert activity.power_db(0.0, floor_db=-90.0) == -90.0
+
+
+@pytest.mark.parametrize("count", [1600, 1601, 1759, 100])
+def test_power_over_frames_is_that_over_their_samples(count):
+    chance = np.random.default_rng(count)
+    samples = chance.standard_normal(count)
+    for share in (0.0, 0.5, 1.0):
+        labels = chance.random(-(-count // 160)) < share
+        expected = activity.active_power(samples, activity.to_samples(labels, count, RATE))
+        assert activity.power_over(labels, samples, RATE) == pytest.approx(expected, rel=1e-12)
+    assert activity.mean_power(samples) == pytest.approx(np.mean(samples**2), rel=1e-12)

@@ -110,3 +110,15 @@ def test_an_item_that_is_added_leaves_the_order_of_the_others():
 
 def test_an_empty_deck_deals_nothing():
     assert Deck([], 1, "x").deal(anything) is None
+
+
+@given(st.sets(st.integers(0, 11)), st.lists(st.one_of(st.none(), st.integers(0, 2)), max_size=40))
+def test_leading_items_are_dealt_as_if_the_others_were_not_accepted(leading, deals):
+    items = [(str(number), str(number % 3)) for number in range(12)]
+    leading = {str(number) for number in leading}
+    one, other = Deck(items, 1, "deck", leading=leading), Deck(items, 1, "deck")
+    for group in deals:
+        if group is None:
+            assert one.deal(lambda _: True) == other.deal(leading.__contains__)
+        else:
+            assert one.deal(lambda _: True, str(group)) == other.deal(lambda _: True, str(group))

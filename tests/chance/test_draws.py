@@ -1,5 +1,7 @@
 """Chance as a pure function: fixed values, honest distributions, and nothing global touched."""
 
+import hashlib
+import json
 import math
 import random
 import statistics
@@ -120,3 +122,9 @@ def test_no_global_generator_is_touched():
     draws.white(10, 1, "a")
     draws.generator(1, "a").random()
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+@given(st.lists(st.one_of(st.text(), st.integers(), st.booleans(), st.floats(allow_nan=False)), max_size=5))
+def test_names_are_hashed_as_json(name):
+    text = json.dumps([7, *name], separators=(",", ":"))
+    assert draws.order(7, *name) == hashlib.sha256(text.encode()).hexdigest()

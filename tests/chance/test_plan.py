@@ -1172,3 +1172,9 @@ def test_measured_responses_that_are_left_out_are_noted():
     rirs = [response("small", rt60_s=0.4), response("hall", rt60_s=2.0)]
     drawn = planner(rirs=rirs, room={"engine": "measured", "measured_rt60_max_s": 1.0})
     assert any(note.startswith("1 of 2 measured responses ring longer") for note in drawn.notes)
+
+
+@given(st.text(alphabet=st.sampled_from("aZ'ß-_ .,7é\n"), max_size=30))
+def test_words_are_letters_digits_and_apostrophes(text):
+    kept = "".join(c if c.isalnum() or c == "'" else " " for c in text.casefold())
+    assert words(text) == " ".join(kept.split())

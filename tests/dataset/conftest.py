@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from pse_bench import files, plan, render
 from pse_bench.cli import cli
-from pse_bench.corpora import folder, noise, responses
+from pse_bench.corpora import folder, noise, responses, sources
 from pse_bench.corpora.roots import Roots
 from pse_bench.executor import Serial
 from pse_bench.records import MeasuredResponse, NoiseClip, Recipe, Utterance
@@ -219,7 +219,7 @@ def copy_of_rendered(rendered, tmp_path) -> Path:
 @pytest.fixture(autouse=True)
 def _as_in_a_new_process():
     """Forget the clips and rooms that a worker keeps in memory for as long as it lives."""
-    render._clip.cache_clear()
+    sources.forget()
     render._shared_room.cache_clear()
 
 

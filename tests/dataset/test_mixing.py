@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from pse_bench import activity, audio, mixing, rooms
+from pse_bench import activity, audio, heard, mixing, rooms
 from pse_bench.errors import InputError, RequestError
 from pse_bench.records import Segment
 
@@ -136,6 +136,19 @@ def test_levels_that_16_bits_cannot_hold_are_refused(recipes, scene_of):
     recipe = recipes[0].model_copy(update={"snr_db": 60, "level_dbfs": -45})
     with pytest.raises(RequestError, match=r"s000000: SNR of 60 dB becomes .* dB in 16 bits; raise target\.level"):
         scene_of(recipe)
+
+
+@pytest.mark.parametrize("count", [1, 5000, 70_000])
+@pytest.mark.parametrize("taps", [[1], [3000, 850], [9700, 9700, 20]])
+def test_convolution_in_blocks_is_convolution(count, taps):
+    chance = np.random.default_rng(count)
+    track = chance.standard_normal(count)
+    parts = [chance.standard_normal(length).astype(np.float32) for length in taps]
+    for part, found in zip(parts, heard._convolved(track, parts), strict=True):
+        expected = scipy.signal.fftconvolve(track, part.astype(np.float64))
+        assert len(found) == count + max(taps) - 1
+        assert found[: len(expected)] == pytest.approx(expected, abs=1e-9)
+        assert np.abs(found[len(expected) :]).max(initial=0) < 1e-9
 
 
 # ---- stems

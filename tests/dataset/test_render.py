@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -205,17 +206,17 @@ def test_a_full_disk_is_one_line_and_the_run_continues(
 ):
     arguments = ("render", rendered / "plan.jsonl", "-o", tmp_path / "dataset", "--jobs", 1, *corpus.options)
     written = Counter()
-    write = audio.write
+    write = Path.write_bytes
 
-    def full(path, *given):
+    def full(path, content):
         written["files"] += 1
         if written["files"] > 12:
-            path.write_bytes(b"half a file")
+            write(path, content[: len(content) // 2])
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        write(path, *given)
+        return write(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(audio, "write", full)
+        patch.setattr(Path, "write_bytes", full)
         result = command(*arguments)
     assert result.exit_code == 1
     complaints = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
@@ -313,7 +314,6 @@ def test_a_damaged_source_costs_only_its_scene(
     ]
 
     source.write_bytes(content)
-    render._clip.cache_clear()
     again = command(*arguments)
     assert (again.exit_code, again.stdout.count("3 kept from an earlier run")) == (0, 1)
     assert contents_of(out) == contents_of(rendered)
