@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -47,8 +48,8 @@ def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
         shared: other processes may be making the same file; each writes under a name of its own.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    own = f".{uuid.uuid4().hex}" if shared else ""
-    part = path.with_name(f"{path.name}{own}.part")
+    own = f"{uuid.uuid4().hex}." if shared else ""
+    part = path.with_name(f"{own}{path.name}.part")
     try:
         yield part
         part.replace(path)
@@ -87,14 +88,29 @@ def locked(folder: Path, purpose: str) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
+        os.close(handle)
         raise InputError(
             f"{folder}: another process is at work here ({purpose}); wait for it or stop it"
         ) from error
-    else:
+    except OSError:
+        pass  # a network file system may know no locks on folders; files are whole all the same
+    try:
         yield
     finally:
         os.close(handle)
+
+
+def require_seen(path: Path) -> None:
+    """In a worker: refuse to go on where it does not see what was written for it, and so works elsewhere.
+
+    Raises:
+        InputError: the file is not there.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path}: not seen by the worker on {platform.node()}; give folders that all machines share"
+        )
 
 
 def read_text(path: Path) -> str:

@@ -1,6 +1,7 @@
 """From recipes to a dataset: every scene rendered once, whole files, continued where a run was stopped."""
 
 import contextlib
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import audio, dataset, files, journal, plan, rooms, store
+from pse_bench import audio, dataset, files, journal, parts, plan, rooms, store
 from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, PseBenchError
@@ -27,6 +28,7 @@ from pse_bench.records import (
     SimulatedRoom,
     StoredFile,
 )
+from pse_bench.shares import Share, batches
 from pse_bench.store import Problem, Rendered
 
 BATCH = 4
@@ -51,6 +53,7 @@ class Setting:
 def render_batch(work: tuple[Setting, list[str]]) -> list[Rendered]:
     """Render some scenes; a scene whose sources are damaged is reported, the others go on."""
     setting, lines = work
+    files.require_seen(setting.out / "plan.jsonl")
     return [render_scene(setting, Recipe.model_validate_json(line)) for line in lines]
 
 
@@ -99,7 +102,8 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
     stored: list[StoredFile] = []
 
     def save(path: str, pcm: np.ndarray) -> str:
-        with files.replacing(setting.out / path) as part:
+        # shared: a worker that was given up for lost may still be writing
+        with files.replacing(setting.out / path, shared=True) as part:
             audio.write(part, pcm, recipe.sample_rate)
             row = StoredFile(
                 path=path,
@@ -190,7 +194,7 @@ class Report:
     mixtures: int
     problems: list[Problem]
     fingerprint: str
-    reused: int
+    reused: int = 0
 
 
 def render(
@@ -201,6 +205,7 @@ def render(
     executor: Executor,
     bank: Path,
     format: str = "flac",
+    share: Share | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
     rooms_progress: Update = lambda done, total: None,
@@ -208,6 +213,7 @@ def render(
     """Render a plan into a dataset folder.
 
     Run again after an interruption, it continues: scenes whose files still have the recorded hashes are kept.
+    What it is run on shows nowhere: the files are the same bytes.
 
     Args:
         plan_path: the plan.
@@ -216,6 +222,7 @@ def render(
         executor: where scenes are rendered.
         bank: folder of shared rooms' responses.
         format: ``flac`` or ``wav``.
+        share: render only this share of the plan, for ``merged``; the report has no fingerprint then.
         force: start again even where another dataset lies.
 
     Raises:
@@ -229,6 +236,10 @@ def render(
         lines[recipe.scene_id] = recipe.model_dump_json()
         corpora |= recipe.corpora
     roots.check(corpora)
+    planned = len(lines)
+    if share:
+        lines = dict(share.of_items(list(lines.items())))
+        out = parts.begin(out, share, allowed=[plan_path])
     identity = {
         "schema": SCHEMA,
         "plan_sha256": files.sha256(plan_path),
@@ -236,7 +247,12 @@ def render(
         "versions": dataset.sound_versions(),
     }
     setting = Setting(
-        out.resolve(), roots, bank.resolve(), format, scenario.reference, scenario.room.rooms is not None
+        out.resolve(),
+        roots.settled(corpora),
+        bank.resolve(),
+        format,
+        scenario.reference,
+        scenario.room.rooms is not None,
     )
     with files.locked(out, "render"):
         finished = store.prepare(out, plan_path, identity, force)
@@ -264,17 +280,59 @@ def render(
         }
         ordered = [done[scene_id] for scene_id in lines if scene_id in done]
         problems.sort(key=lambda problem: problem.scene_id)
-        mark = store.finish(out, scenario, identity, ordered, problems, len(lines), timings)
+        if share:
+            own = {"timings_s": timings, "problems": [problem.model_dump() for problem in problems]}
+            parts.finish(out, "render", share, planned, identity=identity, own=own)
+            mark = ""
+        else:
+            mark = store.finish(out, scenario, identity, ordered, problems, planned, timings)
     return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark, reused)
 
 
+def merged(out: Path, found: list[parts.Part]) -> Report:
+    """Make the shares in a folder the dataset that one run would have made there; timings are summed.
+
+    Interrupted, it is run again. Args: the output and what ``parts.gather`` found in it.
+
+    Raises:
+        InputError: the shares are not the whole of the plan.
+    """
+    with files.locked(out, "merge"):
+        plan_path = found[0].folder / "plan.jsonl"
+        scenario, _, recipes = plan.read(plan_path)
+        order = {recipe.scene_id: number for number, recipe in enumerate(recipes)}
+        problems = [Problem(**problem) for part in found for problem in part.head.own["problems"]]
+
+        def names(part: parts.Part) -> list[str]:
+            failed = [problem["scene_id"] for problem in part.head.own["problems"]]
+            return [*(entry["scene_id"] for entry in part.entries), *failed]
+
+        parts.check_whole(found, names, list(order))
+        ordered = []
+        for part in found:
+            scenes = [store.from_entry(entry) for entry in part.entries]
+            for scene in sorted(scenes, key=lambda scene: order[scene.scene_id]):
+                for row in scene.files:
+                    parts.move(part, row.path, out)
+                ordered.append(scene)
+        with files.replacing(out / "plan.jsonl") as copy:
+            shutil.copyfile(plan_path, copy)
+        timings = {
+            stage: round(sum(part.head.own["timings_s"][stage] for part in found), 3)
+            for stage in found[0].head.own["timings_s"]
+        }
+        identity = found[0].head.identity
+        mark = store.finish(out, scenario, identity, ordered, problems, len(order), timings)
+        parts.remove(found)
+    return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark)
+
+
 def _scenes(setting: Setting, lines: dict[str, str], executor: Executor) -> Iterator[Rendered]:
-    scene_ids = list(lines)
-    batches = [scene_ids[first : first + BATCH] for first in range(0, len(scene_ids), BATCH)]
-    work = [(setting, [lines[scene_id] for scene_id in batch]) for batch in batches]
+    shared_out = batches(list(lines), executor.jobs, BATCH)
+    work = [(setting, [lines[scene_id] for scene_id in batch]) for batch in shared_out]
     for outcome in executor.run(render_batch, work):
         if outcome.lost:
-            yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in batches[outcome.index])
+            yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in shared_out[outcome.index])
         else:
             yield from outcome.value
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import __version__, audio, files, journal, metrics, submission
+from pse_bench import __version__, audio, files, journal, metrics, parts, submission
 from pse_bench.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Executor
@@ -20,9 +20,24 @@ from pse_bench.memory import Memory, package_versions
 from pse_bench.progress import Update
 from pse_bench.recognisers.recogniser import Recogniser
 from pse_bench.records import SCHEMA, Mixture, Score
+from pse_bench.shares import Share
 
 JOURNAL = "score.journal"
-RESULT_FILES = ("scores.csv", "summary.csv", "result.json", "mixtures.csv", JOURNAL)
+RESULT_FILES = ("scores.csv", "summary.csv", "result.json", "mixtures.csv", JOURNAL, parts.HEAD)
+RESULT_KEYS = (
+    *(
+        "schema",
+        "kind",
+        "dataset",
+        "dataset_fingerprint",
+        "submission_sha256",
+        "reference",
+        "complete",
+        "mixtures",
+    ),
+    *("target_speakers", "metrics", "recogniser", "scores_sha256", "mixtures_sha256", "pse_bench"),
+    *("packages", "system"),
+)
 NATIVE = ("pesq_wb",)
 """Metrics whose library can take its process down."""
 
@@ -70,6 +85,7 @@ def score(
     recogniser: Recogniser | None = None,
     reference: str | None = None,
     cache: Path | None = None,
+    share: Share | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
 ) -> Report:
@@ -84,6 +100,7 @@ def score(
         recogniser: hears the words for the metrics of recognition.
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
+        share: score only this share of the mixtures, for ``merged``.
         force: replace the result that lies in ``out``.
 
     Raises:
@@ -93,7 +110,7 @@ def score(
     chosen = _metrics(names, recogniser)
     dataset.require_unchanged()
     reference = reference or dataset.description.reference
-    order = {row.mixture_id: number for number, row in enumerate(dataset.mixtures)}
+    mixtures = list(share.of_items(dataset.mixtures)) if share else dataset.mixtures
     identity = {
         "dataset": dataset.description.fingerprint,
         "reference": reference,
@@ -109,6 +126,8 @@ def score(
                 f"{path}: made from another dataset (its system.yaml says {system.dataset_fingerprint[:12]}, this "
                 f"is {dataset.description.fingerprint[:12]}); enhance this one, or score it with its own"
             )
+        if share:
+            out = parts.begin(out, share)
         with files.locked(out, "score"):
             _prepare(out, force)
             known, entries = journal.read(out / JOURNAL)
@@ -120,44 +139,82 @@ def score(
                 raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
             kept = [scored for scored in earlier if _current(folder, scored)]
             done = {scored.mixture_id: scored for scored in kept}
-            todo = [row for row in dataset.mixtures if row.mixture_id not in done]
-            shown = str(path).rstrip("/")
-            job = Job(dataset, folder.resolve(), shown, reference, tuple(chosen), recogniser, cache)
+            todo = [row for row in mixtures if row.mixture_id not in done]
+            job = Job(
+                dataset=replace(dataset, folder=dataset.folder.resolve(), mixtures=[]),
+                folder=folder.resolve(),
+                shown=str(path).rstrip("/"),
+                reference=reference,
+                names=tuple(chosen),
+                recogniser=recogniser,
+                cache=cache and cache.resolve(),
+            )
             with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
-                progress(len(done), len(dataset.mixtures))
+                progress(len(done), len(mixtures))
                 for scored in _all(job, todo, executor):
                     done[scored.mixture_id] = scored
                     add(_entry(scored))
-                    progress(len(done), len(dataset.mixtures))
-            ordered = sorted(done.values(), key=lambda scored: order[scored.mixture_id])
-            scores = [row for scored in ordered for row in scored.scores]
-            files.write_table(out / "scores.csv", Score, scores)
-            shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
-            problems = [scored.problem for scored in ordered if scored.problem]
-            content = {scored.mixture_id: scored.sha256 for scored in ordered}
-            files.write_json(
-                out / "result.json",
-                {
-                    "schema": SCHEMA,
-                    "kind": "pse-bench result",
-                    "dataset": f"{dataset.description.name}-v{dataset.description.version}",
-                    "dataset_fingerprint": dataset.description.fingerprint,
-                    "submission_sha256": files.sha256_of_text(repr(sorted(content.items()))),
-                    "reference": reference,
-                    "complete": not problems,
-                    "mixtures": len(ordered),
-                    "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
-                    "metrics": _identities(chosen, recogniser),
-                    "recogniser": recogniser.identity if recogniser else None,
-                    "scores_sha256": files.sha256(out / "scores.csv"),
-                    "mixtures_sha256": files.sha256(out / "mixtures.csv"),
-                    "pse_bench": __version__,
-                    "packages": package_versions(),
-                    "system": system.model_dump(),
-                },
-            )
-            (out / JOURNAL).unlink()
-    return Report(len(ordered), problems, _warnings(scores, problems))
+                    progress(len(done), len(mixtures))
+            ordered = [done[row.mixture_id] for row in mixtures]
+            about = {
+                "dataset": f"{dataset.description.name}-v{dataset.description.version}",
+                "dataset_fingerprint": dataset.description.fingerprint,
+                "reference": reference,
+                "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
+                "metrics": identity["metrics"],
+                "recogniser": recogniser.identity if recogniser else None,
+                "mixtures_sha256": dataset.description.tables["mixtures.csv"],
+                "pse_bench": __version__,
+                "packages": package_versions(),
+                "system": system.model_dump(),
+            }
+            if not share or share.number == 1:
+                shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
+            if share:
+                parts.finish(out, "score", share, len(dataset.mixtures), identity=about, own={})
+                return _report(ordered)
+            return _finish(out, about, ordered)
+
+
+def merged(out: Path, found: list[parts.Part]) -> Report:
+    """Make the shares in a folder the result that one run would have made there.
+
+    Interrupted, it is run again. Args: the output and what ``parts.gather`` found in it.
+
+    Raises:
+        InputError: the shares are not the whole of the dataset.
+    """
+    with files.locked(out, "merge"):
+        parts.check_whole(found, lambda part: [entry["mixture_id"] for entry in part.entries])
+        parts.move(found[0], "mixtures.csv", out)
+        scored = {entry["mixture_id"]: _from_entry(entry) for part in found for entry in part.entries}
+        rows = files.read_table(out / "mixtures.csv", Mixture)
+        report = _finish(out, found[0].head.identity, [scored[row.mixture_id] for row in rows])
+        parts.remove(found)
+    return report
+
+
+def _finish(out: Path, about: dict[str, Any], ordered: list[Scored]) -> Report:
+    """Write the scores and what they were made from."""
+    report = _report(ordered)
+    files.write_table(out / "scores.csv", Score, [row for scored in ordered for row in scored.scores])
+    content = {scored.mixture_id: scored.sha256 for scored in ordered}
+    known = about | {
+        "schema": SCHEMA,
+        "kind": "pse-bench result",
+        "submission_sha256": files.sha256_of_text(repr(sorted(content.items()))),
+        "complete": not report.problems,
+        "mixtures": report.mixtures,
+        "scores_sha256": files.sha256(out / "scores.csv"),
+    }
+    files.write_json(out / "result.json", {key: known[key] for key in RESULT_KEYS})
+    (out / JOURNAL).unlink(missing_ok=True)
+    return report
+
+
+def _report(ordered: list[Scored]) -> Report:
+    problems = [scored.problem for scored in ordered if scored.problem]
+    return Report(len(ordered), problems, _warnings([row for one in ordered for row in one.scores], problems))
 
 
 def _warnings(scores: list[Score], problems: list[str]) -> list[str]:
@@ -219,6 +276,7 @@ def _identities(chosen: list[str], recogniser: Recogniser | None) -> dict[str, d
 def score_mixture(work: tuple[Job, Mixture]) -> Scored:
     """All scores of one mixture."""
     job, row = work
+    files.require_seen(job.folder / submission.DESCRIPTION)
     try:
         estimate = submission.read_estimate(job.folder, row)
     except InputError as error:
@@ -295,8 +353,10 @@ def _rows(row: Mixture, results: list[tuple[Any, Any]]) -> list[Score]:
 
 
 def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
-    """Scores of all mixtures. One that takes its worker down is scored again without what may have crashed, and
-    one that does so again, in whatever reads it, as if its estimate were missing."""
+    """Scores of all mixtures, the dearest first, so that no worker is left alone with one at the end. One that
+    takes its worker down is scored again without what may have crashed, and one that does so again, in whatever
+    reads it, as if its estimate were missing."""
+    rows = sorted(rows, key=lambda row: -row.num_samples * len(_chosen(job, row)))
     lost: list[Mixture] = []
     for outcome in executor.run(score_mixture, [(job, row) for row in rows]):
         if outcome.lost:
@@ -332,13 +392,14 @@ def _entry(scored: Scored) -> journal.Entry:
     return {
         "mixture_id": scored.mixture_id,
         "sha256": scored.sha256,
+        "problem": scored.problem,
         "scores": [row.model_dump(mode="json") for row in scored.scores],
     }
 
 
 def _from_entry(entry: journal.Entry) -> Scored:
     scores = [Score.model_validate(row) for row in entry["scores"]]
-    return Scored(entry["mixture_id"], scores, entry["sha256"])
+    return Scored(entry["mixture_id"], scores, entry["sha256"], entry.get("problem", ""))
 
 
 def _current(folder: Path, scored: Scored) -> bool:

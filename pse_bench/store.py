@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pse_bench import dataset, files, journal
+from pse_bench import dataset, files, journal, parts
 from pse_bench.errors import InputError
 from pse_bench.records import SCHEMA, Mixture, StoredFile
 from pse_bench.scenario import Scenario
@@ -13,7 +13,7 @@ from pse_bench.scenario import Scenario
 JOURNAL = "render.journal"
 QUARANTINE = "quarantine.csv"
 FOLDERS = ("TS1", "TS2", "TS3", "stems", "enrollment", "activity")
-FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE)
+FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE, parts.HEAD)
 
 
 class Problem(files.Record):
@@ -41,7 +41,7 @@ def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -
         known, entries = journal.read(out / JOURNAL)
         if known:
             journal.check(out, known, identity)
-        finished = [_from_entry(entry) for entry in entries]
+        finished = [from_entry(entry) for entry in entries]
     elif (out / "dataset.json").exists():
         there = dataset.Dataset.open(out)
         known = there.description.model_dump(by_alias=True)
@@ -89,7 +89,7 @@ def entry_of(rendered: Rendered) -> dict[str, Any]:
     }
 
 
-def _from_entry(entry: dict[str, Any]) -> Rendered:
+def from_entry(entry: dict[str, Any]) -> Rendered:
     return Rendered(
         entry["scene_id"],
         [Mixture.model_validate(row) for row in entry["rows"]],
@@ -154,5 +154,5 @@ def finish(
     }
     files.write_json(out / "dataset.json", description)
     # From here on the tables tell what is there.
-    (out / JOURNAL).unlink()
+    (out / JOURNAL).unlink(missing_ok=True)
     return mark

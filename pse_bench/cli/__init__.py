@@ -70,13 +70,16 @@ def _collect() -> None:
         demo,
         generate,
         leaderboards,
+        merging,
         results,
         scoring,
         system,
         training,
     )
 
-    for module in (demo, corpora, generate, benchmark, checking, scoring, system, results, leaderboards, training):
+    making = (demo, corpora, generate, benchmark)
+    judging = (checking, scoring, merging, system, results, leaderboards)
+    for module in (*making, *judging, training):
         for command in module.COMMANDS:
             cli.add_command(command)
 

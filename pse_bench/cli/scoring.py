@@ -26,9 +26,18 @@ SHOWN = 20
 @click.option("--streaming", is_flag=True, help="Run a trained model hop by hop.")
 @options.out_folder
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+@options.splitting
 @options.force
 def enhance(
-    dataset: Path, system: str, enrollment: str, streaming: bool, out: Path, jobs: int, force: bool
+    dataset: Path,
+    system: str,
+    enrollment: str,
+    streaming: bool,
+    out: Path,
+    jobs: int,
+    shard: str | None,
+    force: bool,
+    **where_run: Any,
 ) -> None:
     """Run a system over a dataset and write a submission.
 
@@ -39,19 +48,23 @@ def enhance(
     from pse_bench.dataset import Dataset
     from pse_bench.progress import progress
 
+    share, opened = options.share(shard), Dataset.open(dataset)
+    executor = options.chosen_executor(jobs=jobs, **where_run)
     with progress("enhancing", "mixtures") as update:
         count = room.enhance(
-            Dataset.open(dataset),
+            opened,
             system,
             out,
-            executor=options.executor(jobs),
+            executor=executor,
             enrollment=enrollment,
             streaming=streaming,
+            share=share,
             force=force,
             progress=update,
             notice=lambda line: click.echo(f"note: {line}", err=True),
         )
-    click.echo(f"{out}: {count} mixtures enhanced by {system}")
+    done = f", share {share} is done" if share else ""
+    click.echo(f"{out}: {count} mixtures enhanced by {system}{done}")
 
 
 @click.command()
@@ -73,6 +86,7 @@ def enhance(
     help="What the target is compared with; the dataset's own choice by default.",
 )
 @options.jobs
+@options.splitting
 @click.option("--no-cache", is_flag=True, help="Compute every score, also those that are known from earlier runs.")
 @options.force
 @click.option("--quiet", is_flag=True, help="Print no table.")
@@ -89,41 +103,55 @@ def score(
     force: bool,
     quiet: bool,
     as_json: bool,
+    shard: str | None,
+    **where_run: Any,
 ) -> None:
     """Score a submission, a folder or a zip: every metric on every mixture, none left out.
 
     A missing or unusable estimate takes each metric's worst value and is named; the exit status is then 1.
     """
     from pse_bench import score as room
-    from pse_bench import summaries as figures
-    from pse_bench import tables
     from pse_bench.dataset import Dataset
     from pse_bench.progress import progress
-    from pse_bench.results import Result
 
+    share = options.share(shard)
     opened = Dataset.open(dataset)
     listener = _recogniser(recogniser, opened) if recogniser else None
+    executor = options.chosen_executor(jobs=jobs, isolated=True, **where_run)
     with progress("scoring", "mixtures") as update:
         report = room.score(
             opened,
             submission,
             out,
-            executor=options.executor(jobs, isolated=True),
+            executor=executor,
             names=[name.strip() for name in metrics.split(",")] if metrics else None,
             recogniser=listener,
             reference=reference,
             cache=None if no_cache else options.cache() / "scores",
+            share=share,
             force=force,
             progress=update,
         )
-    summaries = figures.summarise(out)
+    tell(report, out, quiet=quiet, as_json=as_json, share=share)
+
+
+def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = None) -> None:
+    """Say how a scoring or a merge of its shares ended, with the figures where they are whole; the exit status is
+    1 where estimates could not be used."""
+    from pse_bench import summaries as figures
+    from pse_bench import tables
+    from pse_bench.results import Result
+
+    summaries = [] if share else figures.summarise(out)
     for problem in report.problems[:SHOWN]:
         click.echo(problem, err=True)
     if len(report.problems) > SHOWN:
         click.echo(f"… and {len(report.problems) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
     for warning in report.warnings:
         click.echo(f"warning: {warning}", err=True)
-    if as_json:
+    if share:
+        click.echo(f"{out}: {report.mixtures} mixtures scored, share {share} is done")
+    elif as_json:
         click.echo(json.dumps([row.model_dump() for row in summaries]))
     elif quiet:
         click.echo(f"{out}: {report.mixtures} mixtures scored")

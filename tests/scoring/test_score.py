@@ -455,13 +455,14 @@ class Counting(Serial):
 def test_an_interrupted_scoring_continues(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> None:
     folder, out = tmp_path / "copy", tmp_path / "r"
     shutil.copytree(submitted("mixture"), folder)
-    (folder / "TS1" / "s000000.flac").unlink()
+    # TS2 is dearest and so comes first
+    (folder / "TS2" / "s000000.flac").unlink()
     with pytest.raises(KeyboardInterrupt):
         score.score(dataset, folder, out, executor=Counting(6), names=tiny.QUICK)
     assert not (out / "result.json").exists()
     (out / "scores.csv.part").touch()  # as a kill while the table was written leaves it
-    shutil.copyfile(submitted("mixture") / "TS1" / "s000000.flac", folder / "TS1" / "s000000.flac")
-    silent(folder / "TS2" / "s000000.flac")
+    shutil.copyfile(submitted("mixture") / "TS2" / "s000000.flac", folder / "TS2" / "s000000.flac")
+    silent(folder / "TS2" / "s000001.flac")
     again = Counting()
     report = score.score(dataset, folder, out, executor=again, names=tiny.QUICK)
     assert not report.problems
