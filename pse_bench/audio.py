@@ -6,6 +6,7 @@ names the file.
 """
 
 import hashlib
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,17 @@ def read_pcm16(path: Path) -> np.ndarray:
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(f"{path}: damaged ({_reason(error)}); restore it") from error
     return samples
+
+
+def pcm16_of(content: bytes, where: str) -> np.ndarray:
+    """As ``read_pcm16``, of a file's bytes; ``where`` names it in the error."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            if file.channels != 1 or file.subtype != "PCM_16":
+                raise InputError(f"{where}: {file.channels} channels of {file.subtype}, expected mono PCM_16")
+            return file.read(dtype="int16")
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise InputError(f"{where}: damaged ({_reason(error)}); restore it") from error
 
 
 def write(path: Path, samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:

@@ -5,7 +5,10 @@ numerical libraries give other bits with more), and the packages of this process
 """
 
 import importlib
+import logging
 import platform
+import queue
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import lru_cache, partial
@@ -58,24 +61,26 @@ class Dask:
         from distributed import CancelledError, KilledWorker
 
         task = partial(_carry_out, _packages(), function)
-        queue = iter(enumerate(items))
+        todo = iter(enumerate(items))
         running: dict[Any, int] = {}
+        finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         try:
             while True:
-                room = AHEAD * self.jobs - len(running)
-                for _, (index, item) in zip(range(room), queue, strict=False):
-                    running[self._client.submit(task, item, pure=False)] = index
+                for _ in range(AHEAD * self.jobs - len(running)):
+                    if (following := next(todo, None)) is None:
+                        break
+                    future = self._client.submit(task, following[1], pure=False)
+                    running[future] = following[0]
+                    future.add_done_callback(finished.put)
                 if not running:
                     return
-                for future in self._finished(running):
-                    index = running.pop(future)
-                    try:
-                        yield Outcome(index, future.result())
-                    except KilledWorker:
-                        yield Outcome(index, lost="its worker process died four times (a crash or a kill)")
-        except (CancelledError, OSError) as error:
-            if isinstance(error, OSError) and self._client.status == "running":
-                raise
+                future = self._next(finished)
+                index = running.pop(future)
+                try:
+                    yield Outcome(index, future.result())
+                except KilledWorker:
+                    yield Outcome(index, lost="its worker process died four times (a crash or a kill)")
+        except CancelledError as error:
             raise InputError(
                 "the scheduler is gone; start it and its workers and run the same command again, it continues"
             ) from error
@@ -83,15 +88,13 @@ class Dask:
             if running and self._client.status == "running":
                 self._client.cancel(list(running))
 
-    def _finished(self, running: dict[Any, int]) -> set[Any]:
-        """Some tasks that are done, as soon as there are any."""
-        from distributed import wait
-
+    def _next(self, finished: "queue.SimpleQueue[Any]") -> Any:
+        """A task that is done, as soon as there is one."""
         while True:
             try:
-                return wait(list(running), timeout=self._patience_s, return_when="FIRST_COMPLETED").done
-            except TimeoutError:
-                if not self._client.scheduler_info(n_workers=-1)["workers"]:
+                return finished.get(timeout=self._patience_s)
+            except queue.Empty:
+                if not self._client.nthreads():
                     address = self._client.scheduler.address
                     raise InputError(
                         f"{address}: no worker for {self._patience_s:.0f} s; start some (dask worker {address} "
@@ -142,6 +145,8 @@ def _packages() -> tuple[tuple[str, str], ...]:
 @contextmanager
 def connected(address: str) -> Iterator[Dask]:
     """The workers of a scheduler that is running. Raises InputError when nothing answers there."""
+    if not re.fullmatch(r"(\w+://)?[^\s/]+:\d+", address):
+        raise InputError(f"--scheduler {address}: expected an address such as tcp://host:8786")
     distributed = _module("distributed")
     try:
         client = distributed.Client(address, timeout="10s", set_as_default=False)
@@ -171,8 +176,8 @@ class Jobs(files.Record):
     walltime: Annotated[str, Field(pattern=r"^(\d+-)?\d{1,3}:\d{2}:\d{2}$")] = "01:00:00"
     queue: str | None = None
     account: str | None = None
-    directives: tuple[str, ...] = ()
-    prologue: tuple[str, ...] = ()
+    directives: Annotated[list[str], Field(default_factory=list)]
+    prologue: Annotated[list[str], Field(default_factory=list)]
     interface: str | None = None
     python: str | None = None
     log_folder: str | None = None
@@ -196,8 +201,9 @@ def batch_system(jobs: Jobs) -> Any:
         "processes": jobs.workers_per_job,
         "memory": jobs.memory_per_job,
         "interface": jobs.interface,
-        "job_script_prologue": list(jobs.prologue),
+        "job_script_prologue": jobs.prologue,
         "log_directory": jobs.log_folder,
+        "scheduler_options": {"dashboard": False},
         **({"python": jobs.python} if jobs.python else {}),
     }
     if jobs.system == "local":
@@ -207,7 +213,7 @@ def batch_system(jobs: Jobs) -> Any:
         walltime=jobs.walltime,
         queue=jobs.queue,
         account=jobs.account,
-        job_extra_directives=list(jobs.directives),
+        job_extra_directives=jobs.directives,
     )
 
 
@@ -226,6 +232,10 @@ def queued(path: Path) -> Iterator[Dask]:
 
 def _module(name: str) -> Any:
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
+        # what it has to say of a lost connection is said by us in one line
+        for part in ("distributed", "distributed.client"):
+            logging.getLogger(part).setLevel(logging.CRITICAL)
+        return module
     except ImportError as error:
         raise InputError(f"--executor dask needs {name}, which is not installed; run {REMEDY}") from error

@@ -70,6 +70,18 @@ def activity_document(scene_id: str, rate: int, num_samples: int, labels: dict[s
     return json.dumps(document) + "\n"
 
 
+def activity_masks(text: str, where: str) -> dict[str, np.ndarray]:
+    """Sample masks by who speaks, from the text of an activity file. Raises InputError when it is damaged."""
+    document = parse(Activity, parse_json(text, where), where)
+    masks = {}
+    for who in ("target", "interferer"):
+        labels = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
+        if len(labels) != -(-document.num_samples // document.hop):
+            raise InputError(f"{where}: {len(labels)} frames of {who} do not fit its grid; restore it")
+        masks[who] = activity.to_samples(labels, document.num_samples, document.sample_rate)
+    return masks
+
+
 def sound_versions() -> dict[str, str]:
     """Installed versions of pse-bench and of the packages that affect sound."""
     found = {}
@@ -157,6 +169,11 @@ class Dataset:
         """
         return audio.read_pcm16(self._unchanged(path))
 
+    def read_bytes(self, path: str) -> bytes:
+        """A file of the dataset by its path in the tables. Raises InputError when it is not the one that was
+        rendered."""
+        return self._unchanged(path).read_bytes()
+
     def _unchanged(self, path: str) -> Path:
         """A file's place, after its hash was compared with ``files.csv``."""
         expected = _hashes(self.folder, self.description.tables["files.csv"]).get(path)
@@ -168,11 +185,13 @@ class Dataset:
     def read_activity(self, scene_id: str) -> dict[str, np.ndarray]:
         """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,)."""
         path = self._unchanged(f"activity/{scene_id}.json")
-        document = parse(Activity, parse_json(read_text(path), str(path)), str(path))
-        masks = {}
-        for who in ("target", "interferer"):
-            labels = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
-            if len(labels) != -(-document.num_samples // document.hop):
-                raise InputError(f"{path}: {len(labels)} frames of {who} do not fit its grid; restore it")
-            masks[who] = activity.to_samples(labels, document.num_samples, document.sample_rate)
-        return masks
+        return activity_masks(read_text(path), str(path))
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return str(self.folder)
+
+    def has(self, path: str) -> bool:
+        """Whether a file of the tables is there."""
+        return (self.folder / path).is_file()

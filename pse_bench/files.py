@@ -181,7 +181,12 @@ def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> 
     Columns in ``optional``, and those that the record says, may be absent. Empty cells are None where the field
     allows it. Raises InputError naming the line.
     """
-    rows = csv.reader(io.StringIO(read_text(path)))
+    return table_of(read_text(path), record, str(path), optional=optional)
+
+
+def table_of(text: str, record: type[R], path: str, *, optional: Iterable[str] = ()) -> list[R]:
+    """As ``read_table``, of a file's text; ``path`` names it in errors."""
+    rows = csv.reader(io.StringIO(text))
     try:
         header = next(rows, [])
         fields = record.model_fields
@@ -192,7 +197,7 @@ def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> 
         raise InputError(f"{path}:{rows.line_num}: not CSV ({error}); repair the line") from error
 
 
-def _check_header(path: Path, header: list[str], fields: list[str], optional: set[str]) -> None:
+def _check_header(path: str, header: list[str], fields: list[str], optional: set[str]) -> None:
     if not header:
         raise InputError(f"{path}: empty, expected a CSV with the columns {', '.join(fields)}")
     for name in header:
@@ -207,7 +212,7 @@ def _check_header(path: Path, header: list[str], fields: list[str], optional: se
         raise InputError(f"{path}: column {missing[0]!r} is missing; expected {', '.join(fields)}")
 
 
-def _row(path: Path, line: int, header: list[str], cells: list[str], record: type[R], nullable: set[str]) -> R:
+def _row(path: str, line: int, header: list[str], cells: list[str], record: type[R], nullable: set[str]) -> R:
     if len(cells) != len(header):
         raise InputError(f"{path}:{line}: {len(cells)} cells, expected {len(header)}; repair the line")
     content = {

@@ -35,14 +35,25 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "dvector_weights",
         "streams",
     ),  # 1
-    ("records", "activity", "journal", "decks", "archive", "dvector", "statistics", "response"),  # still 1
-    ("engines.*", "shares", "cluster"),  # still 1, on top of those
+    (
+        "records",
+        "places",
+        "activity",
+        "journal",
+        "decks",
+        "archive",
+        "dvector",
+        "statistics",
+        "response",
+    ),  # still 1
+    ("engines.*", "shares", "places", "cluster"),  # still 1, on top of those
     ("parts",),
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
     ("interference",),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("checks.*", "store", "benchmark", "onnx_system"),  # 6
+    ("checks.*", "store", "benchmark", "onnx_system", "pack"),  # 6
+    ("packed",),
     ("baseline.*",),  # still 6, on top of those, then what loads it
     ("models",),
     ("systems",),

@@ -71,13 +71,14 @@ def _collect() -> None:
         generate,
         leaderboards,
         merging,
+        packing,
         results,
         scoring,
         system,
         training,
     )
 
-    making = (demo, corpora, generate, benchmark)
+    making = (demo, corpora, generate, packing, benchmark)
     judging = (checking, scoring, merging, system, results, leaderboards)
     for module in (*making, *judging, training):
         for command in module.COMMANDS:
