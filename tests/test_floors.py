@@ -35,17 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "dvector_weights",
         "streams",
     ),  # 1
-    (
-        "records",
-        "places",
-        "activity",
-        "journal",
-        "decks",
-        "archive",
-        "dvector",
-        "statistics",
-        "response",
-    ),  # still 1
+    ("records", "activity", "journal", "decks", "archive", "dvector", "statistics", "response"),  # still 1
     ("engines.*", "shares", "places", "cluster"),  # still 1, on top of those
     ("parts",),
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
