@@ -9,6 +9,7 @@ import logging
 import platform
 import queue
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import lru_cache, partial
@@ -29,17 +30,19 @@ PACKAGES = ("pse-bench", "numpy", "scipy", "soundfile", "pyroomacoustics", "pyst
 PATIENCE_S = 60.0
 """How long to wait while there is no worker at all; for workers that a queue starts there is no limit."""
 
+CONNECT_S = 10.0
 AHEAD = 3
 """Tasks a worker that are with the scheduler at a time."""
 
+GONE = "the scheduler is gone; start it and its workers and run the same command again, it continues"
 REMEDY = "pip install 'pse-bench[cluster]'"
 
 
 class Dask:
     """The workers of a scheduler.
 
-    The scheduler gives what a lost worker was doing to another one; an item whose worker is lost four times over
-    is reported as lost.
+    The scheduler gives what a lost worker was doing to another one; an item whose worker is lost again and
+    again (four times, unless the scheduler says otherwise) is reported as lost.
 
     Args:
         client: connected to the scheduler.
@@ -55,7 +58,13 @@ class Dask:
     @property
     def jobs(self) -> int:
         """How many items are worked on at a time."""
-        return max(1, self._expected, len(self._client.nthreads()))
+        return max(1, self._expected, self._workers())
+
+    def _workers(self) -> int:
+        try:
+            return len(self._client.nthreads())
+        except OSError as error:
+            raise InputError(GONE) from error
 
     def run(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Outcome]:
         from distributed import CancelledError, KilledWorker
@@ -64,9 +73,12 @@ class Dask:
         todo = iter(enumerate(items))
         running: dict[Any, int] = {}
         finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        jobs, asked = self.jobs, time.monotonic()
         try:
             while True:
-                for _ in range(AHEAD * self.jobs - len(running)):
+                if time.monotonic() > asked + 1:  # workers come and go
+                    jobs, asked = self.jobs, time.monotonic()
+                for _ in range(AHEAD * jobs - len(running)):
                     if (following := next(todo, None)) is None:
                         break
                     future = self._client.submit(task, following[1], pure=False)
@@ -79,11 +91,9 @@ class Dask:
                 try:
                     yield Outcome(index, future.result())
                 except KilledWorker:
-                    yield Outcome(index, lost="its worker process died four times (a crash or a kill)")
+                    yield Outcome(index, lost="its worker process died again and again (a crash or a kill)")
         except CancelledError as error:
-            raise InputError(
-                "the scheduler is gone; start it and its workers and run the same command again, it continues"
-            ) from error
+            raise InputError(GONE) from error
         finally:
             if running and self._client.status == "running":
                 self._client.cancel(list(running))
@@ -94,7 +104,7 @@ class Dask:
             try:
                 return finished.get(timeout=self._patience_s)
             except queue.Empty:
-                if not self._client.nthreads():
+                if not self._workers():
                     address = self._client.scheduler.address
                     raise InputError(
                         f"{address}: no worker for {self._patience_s:.0f} s; start some (dask worker {address} "
@@ -149,7 +159,7 @@ def connected(address: str) -> Iterator[Dask]:
         raise InputError(f"--scheduler {address}: expected an address such as tcp://host:8786")
     distributed = _module("distributed")
     try:
-        client = distributed.Client(address, timeout="10s", set_as_default=False)
+        client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(
             f"--scheduler {address}: no scheduler answers there; start one with dask scheduler, and give the "
@@ -203,7 +213,7 @@ def batch_system(jobs: Jobs) -> Any:
         "interface": jobs.interface,
         "job_script_prologue": jobs.prologue,
         "log_directory": jobs.log_folder,
-        "scheduler_options": {"dashboard": False},
+        "scheduler_options": {"dashboard_address": ":0"},
         **({"python": jobs.python} if jobs.python else {}),
     }
     if jobs.system == "local":

@@ -91,7 +91,7 @@ def chosen_executor(
 
     for name, given, owner in (("--scheduler", scheduler, "dask"), ("--config", cluster_config, "dask-jobqueue")):
         if bool(given) != (kind == owner):
-            raise InputError(f"{name} and --executor {owner} go together; give {'both' if not given else 'that'}")
+            raise InputError(f"{name} and --executor {owner} go together; give both or neither")
     if kind == "local":
         return executor(jobs, isolated=isolated)
     from pse_bench import cluster
