@@ -1,4 +1,4 @@
-# make demo   set up and run the whole chain on the embedded corpus
+# make demo   set up and run the whole chain on the embedded corpus; ends with a report to open
 # make test   set up and run the tests
 # make lint   set up and check style
 PYTHON ?= python3

@@ -1,9 +1,9 @@
 """Does scoring cost more than the libraries it calls, and do two processes halve it?
 
 One process scores a submission; beside it the bare calls are made on the same clips, read already: pystoi twice,
-pesq, the two DNSMOS models window by window, and our own functions for what has no library (tsos, leakage, SI-SDR). The
-first ratio is of processor seconds, in which other processes do not count; scoring's include its start, reading,
-hashing and writing. The second is of wall seconds, one process to two.
+pesq, the two DNSMOS models window by window, and our own functions for what has no library (tsos, leakage,
+SI-SDR). The first ratio is of processor seconds, in which other processes do not count; with start,
+reading, hashing and writing. The second is of wall seconds, one process to two.
 
     python benchmarks/score.py [--scenes 20] [--rounds 1] [--workers 2]
 

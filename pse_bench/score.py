@@ -202,7 +202,7 @@ def _finish(out: Path, about: dict[str, Any], ordered: list[Scored]) -> Report:
     known = about | {
         "schema": SCHEMA,
         "kind": "pse-bench result",
-        "submission_sha256": files.sha256_of_text(repr(sorted(content.items()))),
+        "submission_sha256": submission.content_sha256(content),
         "complete": not report.problems,
         "mixtures": report.mixtures,
         "scores_sha256": files.sha256(out / "scores.csv"),
@@ -214,10 +214,10 @@ def _finish(out: Path, about: dict[str, Any], ordered: list[Scored]) -> Report:
 
 def _report(ordered: list[Scored]) -> Report:
     problems = [scored.problem for scored in ordered if scored.problem]
-    return Report(len(ordered), problems, _warnings([row for one in ordered for row in one.scores], problems))
+    return Report(len(ordered), problems, warnings([row for one in ordered for row in one.scores], problems))
 
 
-def _warnings(scores: list[Score], problems: list[str]) -> list[str]:
+def warnings(scores: list[Score], problems: list[str]) -> list[str]:
     """A line for each reason why usable estimates failed a metric, or a metric is undefined, with an example."""
     said = set(problems)
     found: dict[tuple[str, str], list[str]] = {}

@@ -1,6 +1,6 @@
 """A folder of enhanced audio: ``TS1/<scene_id>.flac|wav``, ``TS2/…``, ``TS3/…`` and ``system.yaml``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +104,12 @@ def write_system(folder: Path, system: System) -> None:
 def estimate_name(mixture: Mixture) -> str:
     """Where a mixture's estimate lies in a submission, without the ending."""
     return f"{mixture.scenario}/{mixture.scene_id}"
+
+
+def content_sha256(estimates: Mapping[str, str]) -> str:
+    """One number for a submission: the SHA-256 of each estimate's file by its mixture, '' where it has none that
+    can be used."""
+    return files.sha256_of_text(repr(sorted(estimates.items())))
 
 
 def read_estimate(folder: Path, mixture: Mixture) -> Estimate:

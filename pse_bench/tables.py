@@ -35,11 +35,11 @@ def grids(results: Sequence[Result], by: str | None = None) -> list[Grid]:
         for metric, part in sorted(keys, key=lambda key: names.index(key[0])):
             cells = [column.get((metric, part)) for column in rows]
             first = next(row for row in cells if row)
-            lines.append([_name(first), *([part] if by else []), *map(_cell, cells)])
+            lines.append([_name(first), *([part] if by else []), *map(cell, cells)])
         if lines:
             counts = _counts(results[0], next(iter(rows[0].values()), None)) if not by else ""
             parted = [f"{by} (mixtures/speakers)"] if by else []
-            found.append(Grid(f"{label}: {description}{counts}", ["", *parted, *_heads(results)], lines))
+            found.append(Grid(f"{label}: {description}{counts}", ["", *parted, *heads(results)], lines))
     return found
 
 
@@ -66,17 +66,22 @@ def _broken_down(result: Result, by: str) -> list[tuple[Part, list[tuple[Summary
     return found
 
 
-def _cell(row: Summary | None) -> str:
-    if row is None:
-        return ""
-    digits = _digits(row.unit)
-    text = "undefined" if row.value is None else f"{row.value:.{digits}f}"
-    if row.ci_low is not None and row.ci_high is not None:
-        text += f" [{row.ci_low:.{digits}f}, {row.ci_high:.{digits}f}]"
-    return text if row.scored == row.expected else f"{text} {row.scored}/{row.expected}"
+def cell(row: Summary | None) -> str:
+    """A figure with its interval, and scored/expected where not all are."""
+    return "" if row is None else " ".join(filter(None, in_pieces(row)))
 
 
-def _digits(unit: str) -> int:
+def in_pieces(row: Summary) -> tuple[str, str, str]:
+    """The value of a figure, its interval, and scored/expected where not all are; '' for what is not there."""
+    digits = digits_of(row.unit)
+    value = "undefined" if row.value is None else f"{row.value:.{digits}f}"
+    there = row.ci_low is not None and row.ci_high is not None
+    interval = f"[{row.ci_low:.{digits}f}, {row.ci_high:.{digits}f}]" if there else ""
+    return value, interval, "" if row.scored == row.expected else f"{row.scored}/{row.expected}"
+
+
+def digits_of(unit: str) -> int:
+    """How many digits after the point a figure is shown with."""
     return 1 if unit and unit != "s" and not unit.startswith("MOS") else 2
 
 
@@ -91,7 +96,7 @@ def _counts(result: Result, row: Summary | None) -> str:
     return f" ({row.expected} mixtures, {speakers} target speakers)" if row and speakers else ""
 
 
-def _heads(results: Sequence[Result]) -> list[str]:
+def heads(results: Sequence[Result]) -> list[str]:
     """Names of the columns; where two systems have one name, with their folders."""
     names = Counter(result.system for result in results)
     return [
@@ -164,7 +169,7 @@ def _rests_on(comparison: Comparison, label: str) -> str:
 
 
 def _compared(line: Line) -> list[str]:
-    digits = _digits(line.unit) + 1
+    digits = digits_of(line.unit) + 1
     values = ["" if value is None else f"{value:.{digits - 1}f}" for value in (line.first, line.second)]
     difference = "" if line.difference is None else _signed(line.difference, digits)
     if line.ci_low is not None and line.ci_high is not None:
@@ -181,8 +186,8 @@ def _signed(value: float, digits: int) -> str:
 
 
 def _comparison_foot(comparison: Comparison, results: Sequence[Result], by: str | None) -> str:
-    heads = _heads(results)
-    named = [f"{letter}: {head}" for letter, head in zip("AB", heads, strict=True)]
+    systems = heads(results)
+    named = [f"{letter}: {head}" for letter, head in zip("AB", systems, strict=True)]
     tested = sum(line.p is not None for line in comparison.lines)
     medians = any("median" in line.metric for line in comparison.lines)
     return "\n".join(

@@ -87,6 +87,8 @@ def test_the_commands_of_the_readme_work_in_order(place: Path) -> None:
     run(scripts["callable"], place)
     run(scripts["system"], place)
     run(scripts["compare"], place)
+    run(scripts["report"], place)
+    assert "<script>" in (place / "listen.html").read_text()
 
 
 def test_the_two_commands_are_there_and_make_knows_them() -> None:

@@ -47,7 +47,7 @@ class Cast:
 
     Args:
         people: who may be heard (persons of the material); None means everybody.
-        speeds: whether voices at other speeds than 1 take part.
+        all_voices: whether voices beside the people's own take part.
 
     Raises:
         RequestError: nobody can be a target, or there are fewer than two people.
@@ -61,7 +61,7 @@ class Cast:
         *,
         chunk: int,
         people: set[str] | None = None,
-        speeds: bool = True,
+        all_voices: bool = True,
     ) -> None:
         self._material, self._enrollments, self._scenario, self._chunk = material, enrollments, scenario, chunk
         self._rate = material.sample_rate
@@ -70,7 +70,7 @@ class Cast:
         heard = [
             index
             for index, clip in enumerate(clips)
-            if (people is None or clip.person in people) and (speeds or clip.voice == clip.person)
+            if (people is None or clip.person in people) and (all_voices or clip.voice == clip.person)
         ]
         self._voices = _Weighted(clips, heard)
         # with whom the crops of a clip enroll: those of the same voice

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 
 from pse_bench import __version__, files
 from pse_bench.baseline.e3net import E3Net, E3NetConfig
@@ -113,8 +113,10 @@ def write(path: Path, tensors: Mapping[str, torch.Tensor], document: dict[str, A
     if path.suffix != ENDING:
         raise ValueError(f"{path}: expected a name that ends in {ENDING}")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # as bytes, since a file that the library opens itself can be read by its owner only
+    content = serialised(plain, metadata={KEY: json.dumps(document, sort_keys=True)})
     with files.replacing(path) as part:
-        save_file(plain, part, metadata={KEY: json.dumps(document, sort_keys=True)})
+        part.write_bytes(content)
 
 
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

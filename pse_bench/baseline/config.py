@@ -30,9 +30,10 @@ class Data(Record):
         reference: what of the target's room the model should keep; None takes the scenario's.
         chunk_s: length of a training scene.
         speeds: every utterance is played at each of these.
+        formants: and heard with its formants moved by each of these factors.
         tilt_db: spectral tilt of speech, up to this many dB an octave up or down.
         rooms: number of rooms; None takes the scenario's.
-        crops: enrollments drawn of each utterance and speed.
+        crops: enrollments drawn of each utterance and voice.
     """
 
     scenario: str = "training"
@@ -40,6 +41,7 @@ class Data(Record):
     reference: Literal["early", "reverberant"] | None = None
     chunk_s: Positive = 4.0
     speeds: list[Positive] = Field(default_factory=lambda: [0.9, 1.0, 1.1])
+    formants: list[Positive] = Field(default_factory=lambda: [1.0])
     tilt_db: NonNegative = 1.5
     rooms: Count | None = None
     crops: Count = 4
@@ -81,9 +83,12 @@ class Loss(Record):
 
 
 class Validation(Record):
-    """The early look: people who are never trained on, ``scenes`` of each scenario, every so many steps."""
+    """The early look: people who are never trained on, ``scenes`` of each scenario, every so many steps.
+
+    ``people`` names them as corpus/speaker_id; with none named, ``speakers`` of them are drawn."""
 
     speakers: Annotated[int, Field(ge=2)] = 8
+    people: list[str] = Field(default_factory=list)
     scenes: Count = 32
     every: Count = 500
 

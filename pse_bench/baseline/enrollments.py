@@ -96,7 +96,7 @@ def prepare(
     Args:
         cache: where prepared folders lie.
         scenario: durations, conditions and SNR of enrollments.
-        crops: how many crops a clip and speed.
+        crops: how many crops a clip and voice.
         embed: a function of a module (it goes to worker processes).
         encoder: a name or hash that stands for ``embed`` and its weights.
 

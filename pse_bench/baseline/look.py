@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from pse_bench import activity
-from pse_bench.baseline import losses, pvad, spectra
+from pse_bench.baseline import pvad, spectra
 from pse_bench.baseline.batches import Batch, of_parts
+from pse_bench.baseline.frame_loss import frame_loss
 from pse_bench.baseline.scenes import Parts
 from pse_bench.errors import PseBenchError
 from pse_bench.metrics import voice_activity
@@ -39,7 +40,7 @@ def at_enhancer(
         for batch in batches(parts, label):
             estimate = model(batch.mixture.to(device), batch.embedding.to(device)).float().cpu()
             both = {"estimate": spectra.spectrum(estimate), "reference": spectra.spectrum(batch.reference)}
-            values.append(losses.frame_loss(**both).mean(dim=-1))
+            values.append(frame_loss(**both).mean(dim=-1))
             for row in range(len(estimate)):
                 heard = {"estimate": estimate[row].double().numpy()}
                 mixture, wanted = (signal[row].double().numpy() for signal in (batch.mixture, batch.reference))

@@ -20,15 +20,9 @@ what a sum is divided by (``normaliser``), and θ (``threshold``).
 
 import torch
 
-EXPONENT = 0.3
-ALPHA = 0.5
-BETA = 1.0
-THRESHOLD = 0.5
+from pse_bench.baseline.frame_loss import ALPHA, BETA, EXPONENT, frame_loss
 
-FLOOR = 1e-8
-"""Added to |S|² before a negative power, so that the gradient at zero is finite (|S|^0.3 has none there). Then
-|S| = 1e-4, what 16-bit rounding leaves in a bin of a 32 ms frame, is the knee; from 1e-3 on |S|^0.3 is less than
-1 % off."""
+THRESHOLD = 0.5
 
 RECIPES = ("no-its", "its", "its-exclude", "its-noisy-reference", "its-soft")
 GUIDED = ("its-exclude", "its-noisy-reference", "its-soft")
@@ -36,70 +30,6 @@ GUIDED = ("its-exclude", "its-noisy-reference", "its-soft")
 
 SCOPES = ("all", "its")
 NORMALISERS = ("item", "batch", "frames")
-
-
-# ---- the frame loss
-
-
-def plcpa(
-    *, estimate: torch.Tensor, reference: torch.Tensor, exponent: float = EXPONENT, alpha: float = ALPHA
-) -> torch.Tensor:
-    """Power-law compressed phase-aware loss a frame, (B, T).
-
-    1/F Σ_f [ α (|S|^p − |Ŝ|^p)² + (1 − α) | |S|^p e^{jφ_S} − |Ŝ|^p e^{jφ_Ŝ} |² ], p = 0.3, α = 0.5.
-
-    Source: arXiv 2110.09625, PLCPA (there averaged over frames too). Ours is ``FLOOR``.
-
-    Args:
-        estimate, reference: (B, T, F), complex.
-    """
-    loudness = (_magnitude(reference, exponent) - _magnitude(estimate, exponent)).square()
-    apart = _compressed(reference, exponent) - _compressed(estimate, exponent)
-    phase = apart.real.square() + apart.imag.square()
-    return (alpha * loudness + (1 - alpha) * phase).mean(dim=-1)
-
-
-def over_suppression(
-    *, estimate: torch.Tensor, reference: torch.Tensor, exponent: float = EXPONENT
-) -> torch.Tensor:
-    """What is missing in the estimate, a frame, (B, T): 1/F Σ_f h(|S|^p − |Ŝ|^p)² with h(x) = max(x, 0).
-
-    Source: arXiv 2110.09625, the asymmetric term. It is zero wherever the estimate is at least as loud; a zero
-    reference cannot be over-suppressed.
-
-    Args:
-        estimate, reference: (B, T, F), complex.
-    """
-    missing = _magnitude(reference, exponent) - _magnitude(estimate, exponent)
-    return missing.clamp(min=0).square().mean(dim=-1)
-
-
-def frame_loss(
-    *,
-    estimate: torch.Tensor,
-    reference: torch.Tensor,
-    exponent: float = EXPONENT,
-    alpha: float = ALPHA,
-    beta: float = BETA,
-) -> torch.Tensor:
-    """ℓ(t) = PLCPA + β · over-suppression, (B, T), with β = 1 as in arXiv 2110.09625."""
-    plain = plcpa(estimate=estimate, reference=reference, exponent=exponent, alpha=alpha)
-    return plain + beta * over_suppression(estimate=estimate, reference=reference, exponent=exponent)
-
-
-def _energy(spectrum: torch.Tensor) -> torch.Tensor:
-    return spectrum.real.square() + spectrum.imag.square()
-
-
-def _magnitude(spectrum: torch.Tensor, exponent: float) -> torch.Tensor:
-    """|S|^p as |S|² |S|^{p − 2}: smooth at zero, and zero there, so that a muted bin has lost all of itself."""
-    energy = _energy(spectrum)
-    return energy * (energy + FLOOR) ** (exponent / 2 - 1)
-
-
-def _compressed(spectrum: torch.Tensor, exponent: float) -> torch.Tensor:
-    """|S|^p e^{jφ} = S |S|^{p − 1}, smooth at zero."""
-    return spectrum * (_energy(spectrum) + FLOOR) ** ((exponent - 1) / 2)
 
 
 # ---- the recipes

@@ -1,10 +1,10 @@
-"""What training mixes from, decoded once: speech at several speeds with its activity, and noise.
+"""What training mixes from, decoded once: speech in several voices with its activity, and noise.
 
 All of it lies in a folder of plain arrays that every process maps into its memory, so that a batch costs no
 decoding and workers share one copy. The folder's name is a hash of everything that it depends on.
 
-Speech played at another speed is another voice (pitch and formants move by the same factor), so a corpus of few
-people trains a model for many. Two speeds of one person are never mixed with each other.
+Speech played at another speed, or with its formants moved, is another voice (``voices``), so a corpus of few
+people trains a model for many. Two voices of one person are never mixed with each other.
 """
 
 import json
@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from pse_bench import activity, audio, files
+from pse_bench.baseline.voices import OWN, Voice, with_formants_moved
+from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import sound_versions
 from pse_bench.errors import InputError, RequestError
@@ -35,7 +37,7 @@ PEAK = 0.9
 class Clip:
     """A stretch of the speech array: samples [start, start + num_samples), start a multiple of the activity hop.
 
-    ``person`` is who speaks, ``voice`` the person at one speed. ``sentence`` is empty where it is not known.
+    ``person`` is who speaks, ``voice`` the person as heard. ``sentence`` is empty where it is not known.
     """
 
     name: str
@@ -81,7 +83,7 @@ class Material:
 
     @cached_property
     def clips(self) -> list[Clip]:
-        """All clips of speech, at all speeds."""
+        """All clips of speech, in all voices."""
         return [Clip(**row) for row in self.about["clips"]]
 
     @cached_property
@@ -117,7 +119,7 @@ def prepare(
     speech: Iterable[Utterance],
     noise: Iterable[NoiseClip],
     roots: Roots,
-    speeds: Iterable[float],
+    voices: Iterable[Voice],
     sample_rate: int,
     executor: Executor,
     progress: Update | None = None,
@@ -127,7 +129,7 @@ def prepare(
     Args:
         cache: where prepared folders lie.
         speech, noise: rows of manifests.
-        speeds: factors at which every utterance is played; 1 among them.
+        voices: in which every utterance is heard; the own one among them.
         sample_rate: Hz.
 
     Raises:
@@ -140,11 +142,11 @@ def prepare(
         raise RequestError("training needs speech and noise; give manifests with rows for both")
     utterances = sorted(people, key=people.name)
     noises = sorted(sounds, key=sounds.name)
-    speeds = sorted(set(speeds), key=lambda speed: (speed != 1.0, speed))
+    voices = list(voices)
     made_of = {
         "version": VERSION,
         "sample_rate": sample_rate,
-        "speeds": speeds,
+        "voices": [asdict(voice) for voice in voices],
         "speech": [row.model_dump(mode="json") for row in utterances],
         "noise": [row.model_dump(mode="json") for row in noises],
         "versions": sound_versions(),
@@ -155,14 +157,14 @@ def prepare(
         return Material(folder)
     with files.locked(folder, "preparing training material"):
         work = [
-            (roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, speeds, sample_rate, True)
+            (roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, voices, sample_rate, True)
             for row in utterances
         ]
         work += [
-            (roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, [1.0], sample_rate, False)
+            (roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, [OWN], sample_rate, False)
             for row in noises
         ]
-        clips, speech_length = _lay_out(utterances, speeds, sample_rate)
+        clips, speech_length = _lay_out(utterances, voices, sample_rate)
         stretches, noise_length = _lay_out_noise(noises, sample_rate)
         spoken = _new(folder / "speech.npy", np.int16, speech_length)
         active = _new(folder / "active.npy", bool, speech_length // activity.hop_samples(sample_rate))
@@ -197,21 +199,20 @@ def _new(path: Path, dtype: type, length: int) -> np.memmap:
     return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(max(length, 1),))
 
 
-def _lay_out(utterances: list[Utterance], speeds: list[float], rate: int) -> tuple[list[list[Clip]], int]:
-    """Where every utterance will lie at every speed, and the length of all."""
+def _lay_out(utterances: list[Utterance], voices: list[Voice], rate: int) -> tuple[list[list[Clip]], int]:
+    """Where every utterance will lie in every voice, and the length of all."""
     hop = activity.hop_samples(rate)
     clips: list[list[Clip]] = []
     position = 0
     for row in utterances:
         rows = []
-        for speed in speeds:
-            length = audio.resampled_length(row.num_samples, _heard_at(row.sample_rate, speed), rate)
-            mark = "" if speed == 1.0 else f"@{speed:g}"
+        for voice in voices:
+            length = audio.resampled_length(row.num_samples, _heard_at(row.sample_rate, voice.speed), rate)
             rows.append(
                 Clip(
-                    name=f"{row.corpus}/{row.utterance_id}{mark}",
+                    name=f"{row.corpus}/{row.utterance_id}{voice.mark}",
                     person=person(row),
-                    voice=f"{person(row)}{mark}",
+                    voice=f"{person(row)}{voice.mark}",
                     gender=row.gender,
                     session=row.session,
                     sentence=words(row.text),
@@ -238,17 +239,18 @@ def _heard_at(sample_rate: int, speed: float) -> int:
     return round(sample_rate * speed)
 
 
-def _decode(work: tuple[Path, str, int, list[float], int, bool]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """A file at each speed: int16 samples, and frame labels where it is speech."""
-    path, sha256, own_rate, speeds, rate, is_speech = work
-    samples, _ = audio.read(path, sample_rate=own_rate)
-    if files.sha256(path) != sha256:
+def _decode(work: tuple[Path, str, int, list[Voice], int, bool]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """A file in each voice: int16 samples, and frame labels where it is speech."""
+    path, sha256, own_rate, voices, rate, is_speech = work
+    samples, found_rate = sources.read(path, sha256)
+    if found_rate != own_rate:
         raise InputError(
-            f"{path}: not the file its manifest describes (sha256 differs); restore it or make the manifest again"
+            f"{path}: {found_rate} Hz, its manifest says {own_rate} Hz; restore it or make the manifest again"
         )
     played = []
-    for speed in speeds:
-        sound = audio.resample(samples, _heard_at(own_rate, speed), rate)
+    for voice in voices:
+        sound = audio.resample(samples, _heard_at(own_rate, voice.speed), rate)
+        sound = with_formants_moved(sound, voice.formants, rate)
         labels = activity.speech_activity(sound, rate) if is_speech else np.zeros(0, dtype=bool)
         if is_speech:
             sound = without_rumble(sound, rate)

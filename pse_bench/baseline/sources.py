@@ -12,9 +12,10 @@ from pse_bench import scenario as scenarios
 from pse_bench.baseline import acoustics, enrollments, material
 from pse_bench.baseline.batches import Scenes
 from pse_bench.baseline.cast import Cast
-from pse_bench.baseline.config import TrainConfig, with_its_share
+from pse_bench.baseline.config import TrainConfig, Validation, with_its_share
 from pse_bench.baseline.scenes import Mixer, Parts
 from pse_bench.baseline.stored import StoredScenes
+from pse_bench.baseline.voices import voices
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, RequestError
 from pse_bench.executor import Executor
@@ -71,13 +72,14 @@ def from_manifests(
     rate = drawn.sample_rate
     utterances = [row for path in speech for row in read_table(path, Utterance)]
     noises = [row for path in noise for row in read_table(path, NoiseClip)]
+    heard_as = voices(asked.speeds, asked.formants)
     with progress("decoding", "files") as update:
         stuff = material.prepare(
             cache,
             speech=utterances,
             noise=noises,
             roots=roots,
-            speeds=[1.0, *asked.speeds],
+            voices=heard_as,
             sample_rate=rate,
             executor=executor,
             progress=update,
@@ -107,22 +109,22 @@ def from_manifests(
         )
     # Everybody is prepared, so that one cache serves every list of speakers.
     people = {person(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
-    held_out = hold_out(people, config.validation.speakers)
+    held_out = hold_out(people, config.validation)
     reference = asked.reference or drawn.reference
 
-    def mixer(who: set[str], *, speeds: bool, tilt_db: float) -> Mixer:
+    def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> Mixer:
         return Mixer(
             material=stuff,
             acoustics=rooms,
-            cast=Cast(stuff, known, drawn, chunk=chunk, people=who, speeds=speeds),
+            cast=Cast(stuff, known, drawn, chunk=chunk, people=who, all_voices=all_voices),
             scenario=drawn,
             reference=reference,
             tilt_db=tilt_db,
         )
 
-    watching = mixer(held_out, speeds=False, tilt_db=0.0)
+    watching = mixer(held_out, all_voices=False, tilt_db=0.0)
     return Source(
-        scenes=mixer(people - held_out, speeds=True, tilt_db=asked.tilt_db),
+        scenes=mixer(people - held_out, all_voices=True, tilt_db=asked.tilt_db),
         validation=look_at(watching, config.validation.scenes),
         fingerprints={
             "material": stuff.fingerprint,
@@ -131,7 +133,7 @@ def from_manifests(
             "people": files.sha256_of_text("\n".join(sorted(people - held_out))),
         },
         notes=[
-            f"{len(people) - len(held_out)} people at {len(set(asked.speeds) | {1.0})} speeds to train on, "
+            f"{len(people) - len(held_out)} people in {len(heard_as)} voices to train on, "
             f"{len(held_out)} to look at: {', '.join(sorted(held_out))}"
         ],
     )
@@ -146,7 +148,7 @@ def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
     """
     folders = list(folders)
     everything = StoredScenes(folders, config)
-    held_out = hold_out(everything.people, config.validation.speakers)
+    held_out = hold_out(everything.people, config.validation)
     training = everything.only(lambda people, target: not people & held_out)
     watching = everything.only(lambda people, target: target in held_out)
     return Source(
@@ -157,15 +159,23 @@ def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
     )
 
 
-def hold_out(people: Iterable[str], count: int) -> set[str]:
-    """Who is never trained on. Raises RequestError when fewer than two people would be left."""
+def hold_out(people: Iterable[str], asked: Validation) -> set[str]:
+    """Who is never trained on. Raises RequestError when fewer than two people would be left, or are asked for, and
+    when somebody is named who is not there."""
     ordered = sorted(people, key=lambda who: draws.order(VALIDATION_SEED, "validation", who))
-    if len(ordered) < count + 2:
+    unknown = sorted(set(asked.people) - set(ordered))
+    if unknown:
         raise RequestError(
-            f"{len(ordered)} people in the training speech, {count} of them for validation: at least two have to "
-            "be left; give more speech or set a smaller validation.speakers"
+            f"validation.people names {', '.join(unknown)}, not in the training speech; people are "
+            f"corpus/speaker_id, for example {ordered[0]}"
         )
-    return set(ordered[:count])
+    chosen = asked.people or ordered[: asked.speakers]
+    if len(set(chosen)) < 2 or len(ordered) < len(set(chosen)) + 2:
+        raise RequestError(
+            f"{len(ordered)} people in the training speech, {len(set(chosen))} of them for validation: at least "
+            "two have to be on either side; give more speech or set another validation.speakers"
+        )
+    return set(chosen)
 
 
 def look_at(scenes: Scenes, count: int) -> list[Parts]:

@@ -14,8 +14,33 @@ def spectrum(samples: torch.Tensor, *, frame: int = FRAME, hop: int = HOP) -> to
     As in the metrics: frame t covers [t · hop, t · hop + frame), nothing is padded or normalised. In float32 also
     under autocast, since powers of 0.3 need the small values.
     """
-    window = torch.hann_window(frame, periodic=True, device=samples.device)
-    return torch.fft.rfft(samples.float().unfold(-1, frame, hop) * window)
+    return _Spectrum.apply(samples.float(), frame, hop)
+
+
+class _Spectrum(torch.autograd.Function):
+    """The gradient of a real transform is a real transform; torch's own takes a complex one of twice the size."""
+
+    @staticmethod
+    def forward(ctx, samples, frame, hop):
+        window = torch.hann_window(frame, periodic=True, dtype=samples.dtype, device=samples.device)
+        ctx.save_for_backward(window)
+        ctx.sizes = (*samples.shape, hop)
+        return torch.fft.rfft(samples.unfold(-1, frame, hop) * window)
+
+    @staticmethod
+    def backward(ctx, outer):
+        (window,) = ctx.saved_tensors
+        rows, num_samples, hop = ctx.sizes
+        # irfft counts every bin twice, for those of negative frequency, but those that have no such twin
+        halves = outer * 0.5
+        single = [0, -1] if len(window) % 2 == 0 else [0]
+        halves[..., single] = outer[..., single]
+        pieces = torch.fft.irfft(halves, n=len(window), norm="forward") * window  # (B, N, frame)
+        spread = pieces.new_zeros(rows, num_samples)
+        for start in range(0, len(window), hop):
+            part = pieces[..., start : start + hop]  # these of all frames do not overlap
+            spread.as_strided(part.shape, (num_samples, hop, 1), start).add_(part)
+        return spread, None, None
 
 
 def num_frames(num_samples: int, *, frame: int = FRAME, hop: int = HOP) -> int:

@@ -24,7 +24,8 @@ class Stream:
 
     def feed(self, frame: np.ndarray) -> np.ndarray:
         """Hear one hop, float32 of shape (hop,), and give one: the estimate of ``delay`` samples ago."""
-        with torch.inference_mode():
+        # mkldnn puts an LSTM's weights in another order at each call, which takes longer than a hop's arithmetic
+        with torch.inference_mode(), torch.backends.mkldnn.flags(enabled=False):
             samples = torch.from_numpy(np.array(frame, dtype=np.float32))[None]
             output, self._state = self._model.step(samples, self._embedding, self._state)
         return output[0].numpy()

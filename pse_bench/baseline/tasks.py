@@ -109,11 +109,18 @@ def _guide(config: TrainConfig, path: Path | None) -> Callable[[Batch], torch.Te
     model.requires_grad_(False)
 
     def probability(batch: Batch) -> torch.Tensor:
-        model.to(batch.mixture.device)
-        with torch.no_grad():
+        device = batch.mixture.device
+        model.to(device)
+        low = is_low(config, device)
+        with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
             return model.probability(batch.mixture, batch.embedding)
 
     return probability
+
+
+def is_low(config: TrainConfig, device: torch.device) -> bool:
+    """Whether layers, but not losses, compute in bfloat16."""
+    return config.precision == "bfloat16" or (config.precision == "auto" and device.type == "cuda")
 
 
 def interpolate(one: Path, other: Path, *, share: float) -> tuple[torch.nn.Module, checkpoint.About]:

@@ -16,7 +16,7 @@ from pse_bench.baseline.batches import Batch, loader
 from pse_bench.baseline.config import Optimiser, TrainConfig
 from pse_bench.baseline.journey import Average, Log, Run, board
 from pse_bench.baseline.sources import Source
-from pse_bench.baseline.tasks import make
+from pse_bench.baseline.tasks import is_low, make
 from pse_bench.progress import Update
 
 
@@ -69,7 +69,7 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
     average = Average(model, config.optimiser.average)
     start = run.resume(model, optimiser, average)
     parallel = torch.nn.parallel.DistributedDataParallel(model) if world > 1 else model
-    low = torch.bfloat16 if _is_low(config, device) else None
+    low = is_low(config, device)
 
     writer = board(out) if rank == 0 else None
     log, looks = (Log(out / name, start, writer) if rank == 0 else None for name in ("log.csv", "looks.csv"))
@@ -85,7 +85,7 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
             batch = Batch(*(tensor.to(device, non_blocking=True) for tensor in drawn))
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(config.optimiser, step, config.steps)
-            with torch.autocast(device.type, dtype=low, enabled=low is not None):
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
                 output = parallel(batch.mixture, batch.embedding)
             loss = task.loss(output.float(), batch)
             optimiser.zero_grad(set_to_none=True)
@@ -149,10 +149,6 @@ def checkpoint_hash(path: Path | None) -> str:
     from pse_bench import files
 
     return "" if path is None else files.sha256(path)
-
-
-def _is_low(config: TrainConfig, device: torch.device) -> bool:
-    return config.precision == "bfloat16" or (config.precision == "auto" and device.type == "cuda")
 
 
 # ---- where it runs

@@ -72,6 +72,7 @@ def _collect() -> None:
         leaderboards,
         merging,
         packing,
+        reporting,
         results,
         scoring,
         system,
@@ -79,7 +80,7 @@ def _collect() -> None:
     )
 
     making = (demo, corpora, generate, packing, benchmark)
-    judging = (checking, scoring, merging, system, results, leaderboards)
+    judging = (checking, scoring, merging, system, results, reporting, leaderboards)
     for module in (*making, *judging, training):
         for command in module.COMMANDS:
             cli.add_command(command)

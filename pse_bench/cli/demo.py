@@ -21,10 +21,10 @@ SYSTEMS = ("mixture", "oracle-mask", "silence")
 def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     """Run the whole chain on the embedded corpus.
 
-    Corpus, plan, dataset, three reference systems, scores, table: minutes on a laptop, seconds of it the
+    Corpus, plan, dataset, three reference systems, scores, table, report: minutes on a laptop, seconds of it the
     second time. Needs pse-bench[embedded].
     """
-    from pse_bench.cli import corpora, generate, scoring
+    from pse_bench.cli import corpora, generate, reporting, scoring
     from pse_bench.cli.results import table
 
     def step(command: click.Command, *words: str, **values: Any) -> None:
@@ -52,7 +52,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
         jobs=jobs,
     )
     step(generate.verify, f"verify {dataset}", dataset=dataset, jobs=jobs)
-    results = []
+    submissions, results = [], []
     for system in SYSTEMS:
         submission, result = out / "submissions" / system, out / "results" / system
         step(
@@ -74,8 +74,21 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
             force=True,
             quiet=True,
         )
+        submissions.append(submission)
         results.append(result)
     step(table, f"table {' '.join(map(str, results))}", results=tuple(results))
+    page = out / "report.html"
+    step(
+        reporting.report,
+        f"report {' '.join(map(str, results))} --dataset {dataset}",
+        f"{' '.join(f'--submission {folder}' for folder in submissions)} -o {page} --force",
+        results=tuple(results),
+        dataset=dataset,
+        submissions=tuple(submissions),
+        out=page,
+        jobs=jobs,
+        force=True,
+    )
     places = {
         dataset / "mixtures.csv": "every mixture: who, where, how loud",
         dataset / "TS2": "mixtures to listen to",
@@ -89,7 +102,8 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
         click.echo(f"  {path!s:{width}}  {what}")
     click.echo(
         "\nNext: enhance the dataset with your own model and score it beside these, for example\n"
-        f"  pse-bench enhance {dataset} --system my_model:enhance -o {out / 'submissions' / 'mine'}"
+        f"  pse-bench enhance {dataset} --system my_model:enhance -o {out / 'submissions' / 'mine'}\n\n"
+        f"Open in a browser, to see the trade-off and to hear where systems fail:\n{page}"
     )
 
 

@@ -106,10 +106,20 @@ def leaky_frames(
     """
     check_lengths(estimate=estimate, mixture=mixture, interferer_active=interferer_active)
     active = _interferer_frames(interferer_active, sample_rate)
+    leaky = leaking_frames(estimate=estimate, mixture=mixture, sample_rate=sample_rate)
+    return Ratio(int(np.sum(leaky & active)), int(np.sum(active)))
+
+
+def leaking_frames(*, estimate: np.ndarray, mixture: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Frames of ``leaky_frames`` attenuated by less than 15 dB, whoever talks: bool, shape (num_frames,).
+
+    Args:
+        estimate, mixture: shape (num_samples,).
+        sample_rate: Hz.
+    """
     before = np.sum(frames_of(mixture, sample_rate) ** 2, axis=-1)
     after = np.sum(frames_of(estimate, sample_rate) ** 2, axis=-1)
-    leaky = after > before * 10 ** (-LEAKY_BELOW_DB / 10)
-    return Ratio(int(np.sum(leaky & active)), int(np.sum(active)))
+    return after > before * 10 ** (-LEAKY_BELOW_DB / 10)
 
 
 def leaky_frames_of_failure(*, mixture: np.ndarray, interferer_active: np.ndarray, sample_rate: int) -> Ratio:

@@ -73,7 +73,9 @@ def over_suppressed_frames(
 def tsos(*, estimate: np.ndarray, reference: np.ndarray, target_active: np.ndarray, sample_rate: int) -> Ratio:
     """Over-suppressed frames over target-active frames of a clip (pooled over clips and times 100: %).
 
-    A silent estimate is valid and flags every frame that holds anything.
+    A frame is over-suppressed where Σ_f h(|S|^p − |Ŝ|^p)² > γ Σ_f |S|^{2p} with p = 0.3 and γ = 0.1: an even loss
+    of 11.0 dB is the limit, whatever the level. A silent estimate is valid and flags every frame that holds
+    anything.
 
     Args, Raises, Source: as ``over_suppressed_frames``; arXiv 2110.09625 with the right side made
     level-independent and inactive frames left out.

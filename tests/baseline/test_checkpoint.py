@@ -1,6 +1,8 @@
 """Checkpoints: one file that describes itself, whole or absent, and never unpickled."""
 
+import copy
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -37,15 +39,36 @@ def test_a_write_that_fails_leaves_the_old_one(
     path = tmp_path / "a.safetensors"
     path.write_bytes(checkpoint_path.read_bytes())
 
-    def fails(tensors: dict, part: Path, metadata: dict) -> None:
-        part.write_bytes(b"half")
+    def fails(part: Path, content: bytes) -> None:
+        part.write_text("half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(checkpoint, "save_file", fails)
+    monkeypatch.setattr(Path, "write_bytes", fails)
     with pytest.raises(OSError, match="disk full"):
         checkpoint.write(path, {"x": torch.zeros(3)}, {})
     assert path.read_bytes() == checkpoint_path.read_bytes()
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of another kind")
+def test_a_group_can_read_it(tmp_path: Path, model: E3Net) -> None:
+    before = os.umask(0o022)
+    try:
+        checkpoint.save(tmp_path / "a.safetensors", model, checkpoint.describe(model))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+def test_weights_of_16_bit_are_read_as_32(tmp_path: Path, model: E3Net) -> None:
+    about = checkpoint.describe(model)
+    checkpoint.save(tmp_path / "half.safetensors", copy.deepcopy(model).half(), about)
+    checkpoint.save(tmp_path / "full.safetensors", model, about)
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * (tmp_path / "full.safetensors").stat().st_size
+    found, _ = checkpoint.load(tmp_path / "half.safetensors")
+    for name, value in found.state_dict().items():
+        assert value.dtype == model.state_dict()[name].dtype
+        assert torch.allclose(value, model.state_dict()[name], rtol=1e-3, atol=1e-6)
 
 
 def test_other_tensors_can_be_kept_too(tmp_path: Path) -> None:

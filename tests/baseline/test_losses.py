@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
 
-from pse_bench.baseline import losses  # noqa: E402
+from pse_bench.baseline import frame_loss, losses  # noqa: E402
 from pse_bench.baseline.losses import recipe_loss  # noqa: E402
 
 SHAPE = (3, 7, 9)
@@ -51,29 +51,46 @@ def test_the_frame_loss_is_its_numpy_twin() -> None:
         phase = abs(wanted * np.exp(1j * np.angle(s[b, t, f])) - given * np.exp(1j * np.angle(e[b, t, f]))) ** 2
         missing = max(wanted - given, 0) ** 2
         expected[b, t] += (0.5 * loudness + 0.5 * phase + 1.0 * missing) / SHAPE[2]
-    found = losses.frame_loss(estimate=estimate, reference=reference).numpy()
+    found = frame_loss.frame_loss(estimate=estimate, reference=reference).numpy()
     np.testing.assert_allclose(found, expected, rtol=2e-4)
 
 
 def test_the_weights_of_the_terms() -> None:
     given = {"estimate": spectra(1), "reference": spectra(2)}
-    plain, missing = losses.plcpa(**given), losses.over_suppression(**given)
-    assert torch.allclose(losses.frame_loss(**given, beta=3.0), plain + 3 * missing)
-    loud, phase = losses.plcpa(**given, alpha=1.0), losses.plcpa(**given, alpha=0.0)
-    assert torch.allclose(losses.plcpa(**given, alpha=0.2), 0.2 * loud + 0.8 * phase)
+    plain, missing = frame_loss.plcpa(**given), frame_loss.over_suppression(**given)
+    assert torch.allclose(frame_loss.frame_loss(**given, beta=3.0), plain + 3 * missing)
+    loud, phase = frame_loss.plcpa(**given, alpha=1.0), frame_loss.plcpa(**given, alpha=0.0)
+    assert torch.allclose(frame_loss.plcpa(**given, alpha=0.2), 0.2 * loud + 0.8 * phase)
     turned = given["estimate"] * np.exp(0.7j)
-    assert torch.allclose(losses.plcpa(estimate=turned, reference=given["reference"], alpha=1.0), loud)
+    assert torch.allclose(frame_loss.plcpa(estimate=turned, reference=given["reference"], alpha=1.0), loud)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gradient_is_that_of_automatic_differentiation(seed: int) -> None:
+    reference = (
+        spectra(seed + 10)
+        * (torch.rand(SHAPE[:2], generator=torch.Generator().manual_seed(seed)) > 0.3)[..., None]
+    )
+    estimate = (spectra(seed) * 10 ** torch.linspace(-6, 1, SHAPE[2])).requires_grad_()
+    given = {"estimate": estimate, "reference": reference}
+    outer = torch.rand(SHAPE[:2], dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    plain = frame_loss.plcpa(**given) + frame_loss.over_suppression(**given)
+    (expected,) = torch.autograd.grad((plain * outer).sum(), estimate)
+    found = frame_loss.frame_loss(**given)
+    torch.testing.assert_close(found, plain)
+    (gradient,) = torch.autograd.grad((found * outer).sum(), estimate)
+    torch.testing.assert_close(gradient, expected)
 
 
 def test_only_what_is_missing_is_over_suppression() -> None:
     reference = spectra(2)
-    assert not losses.over_suppression(estimate=1.5 * reference, reference=reference).any()
-    assert not losses.over_suppression(estimate=reference, reference=0 * reference).any()
-    muted = losses.over_suppression(estimate=0 * reference, reference=reference)
+    assert not frame_loss.over_suppression(estimate=1.5 * reference, reference=reference).any()
+    assert not frame_loss.over_suppression(estimate=reference, reference=0 * reference).any()
+    muted = frame_loss.over_suppression(estimate=0 * reference, reference=reference)
     expected = reference.abs().pow(0.6).mean(-1)
     assert torch.allclose(muted, expected, rtol=1e-3)
-    more = losses.over_suppression(estimate=0.1 * reference, reference=reference)
-    assert (more > losses.over_suppression(estimate=0.5 * reference, reference=reference)).all()
+    more = frame_loss.over_suppression(estimate=0.1 * reference, reference=reference)
+    assert (more > frame_loss.over_suppression(estimate=0.5 * reference, reference=reference)).all()
 
 
 @pytest.mark.parametrize("estimate", ["zero", "sound"])
@@ -83,7 +100,7 @@ def test_the_gradient_is_finite_at_zero(estimate: str, reference: str, dtype: to
     given = {"zero": torch.zeros(SHAPE, dtype=dtype), "sound": spectra(1).to(dtype)}
     other = {"zero": torch.zeros(SHAPE, dtype=dtype), "sound": spectra(2).to(dtype)}
     start = given[estimate].clone().requires_grad_()
-    value = losses.frame_loss(estimate=start, reference=other[reference]).mean()
+    value = frame_loss.frame_loss(estimate=start, reference=other[reference]).mean()
     value.backward()
     assert value.isfinite()
     assert torch.view_as_real(start.grad).isfinite().all()
@@ -115,8 +132,8 @@ def test_gradients_against_finite_differences(batch: dict, recipe: str, scale: f
 @pytest.mark.parametrize("normaliser", losses.NORMALISERS)
 @pytest.mark.parametrize("recipe", losses.RECIPES)
 def test_each_recipe_is_its_brute_force_twin(batch: dict, recipe: str, normaliser: str) -> None:
-    plain = losses.frame_loss(estimate=batch["estimate"], reference=batch["reference"]).tolist()
-    noisy = losses.frame_loss(estimate=batch["estimate"], reference=batch["mixture"]).tolist()
+    plain = frame_loss.frame_loss(estimate=batch["estimate"], reference=batch["reference"]).tolist()
+    noisy = frame_loss.frame_loss(estimate=batch["estimate"], reference=batch["mixture"]).tolist()
     sums, weights = np.zeros(3), np.zeros(3)
     for b, t in np.ndindex(*SHAPE[:2]):
         active, q = bool(batch["activity"][b, t]), float(batch["probability"][b, t])

@@ -36,6 +36,20 @@ def test_labels_on_frames_are_means_over_their_samples(num_samples: int, seed: i
         assert np.array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize(("frame", "hop", "num_samples"), [(512, 256, 2000), (8, 4, 37), (9, 3, 30), (8, 5, 31)])
+def test_the_gradient_is_that_of_automatic_differentiation(frame: int, hop: int, num_samples: int) -> None:
+    generator = torch.Generator().manual_seed(frame)
+    samples = torch.randn(2, num_samples, generator=generator).requires_grad_()
+    window = torch.hann_window(frame, periodic=True)
+    plain = torch.fft.rfft(samples.unfold(-1, frame, hop) * window)
+    outer = torch.randn(plain.shape, dtype=plain.dtype, generator=generator)
+    found = spectra.spectrum(samples, frame=frame, hop=hop)
+    assert torch.equal(found, plain)
+    (expected,) = torch.autograd.grad(plain, samples, outer)
+    (gradient,) = torch.autograd.grad(found, samples, outer)
+    torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_labels_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="6 labels for 1000 samples, expected 7"):
         spectra.to_spectrum_frames(torch.zeros(1, 6), label_hop=160, num_samples=1000)

@@ -5,12 +5,15 @@ import pytest
 
 from pse_bench import activity
 from pse_bench.activity import active_power, power_db
-from pse_bench.baseline import batches
+from pse_bench.baseline import batches, material
 from pse_bench.baseline.sources import allowed
+from pse_bench.baseline.voices import OWN
+from pse_bench.corpora.sources import identity
 from pse_bench.errors import InputError, RequestError
+from pse_bench.executor import Serial
 from pse_bench.files import read_table
 from pse_bench.mixing import PEAK
-from pse_bench.records import Utterance
+from pse_bench.records import NoiseClip, Utterance
 
 RATE = 16_000
 
@@ -148,9 +151,33 @@ def test_only_people_of_the_table_are_used(tiny, tmp_path) -> None:
         allowed(rows, table)
 
 
+def test_clips_are_known_by_their_samples_too(tiny, tmp_path) -> None:
+    rows = read_table(tiny.folder / "speech.csv", Utterance)[:2]
+    noise = read_table(tiny.folder / "noise.csv", NoiseClip)[:1]
+    paths = [tiny.roots.locate(row.corpus, row.path) for row in rows]
+    by_sound = [
+        row.model_copy(update={"sha256": identity(path, of_sound=True)})
+        for row, path in zip(rows, paths, strict=True)
+    ]
+    asked = {"noise": noise, "roots": tiny.roots, "voices": [OWN], "sample_rate": RATE, "executor": Serial()}
+    of_files = material.prepare(tmp_path / "a", speech=rows, **asked)
+    of_sound = material.prepare(tmp_path / "b", speech=by_sound, **asked)
+    assert np.array_equal(of_files.speech, of_sound.speech)
+    wrong = [row.model_copy(update={"sha256": "pcm:" + "0" * 64}) for row in rows]
+    with pytest.raises(InputError, match="not the file its manifest describes"):
+        material.prepare(tmp_path / "c", speech=wrong, **asked)
+
+
 def test_too_few_people_are_refused(tiny) -> None:
     with pytest.raises(RequestError, match=r"6 people .* 5 of them for validation"):
         tiny.source(tiny.config(validation={"speakers": 5}))
+
+
+def test_people_to_look_at_can_be_named(tiny) -> None:
+    source = tiny.source(tiny.config(validation={"people": ["talk/eve", "talk/ada"]}))
+    assert "2 to look at: talk/ada, talk/eve" in source.notes[0]
+    with pytest.raises(RequestError, match=r"validation.people names talk/nobody.* for example talk/"):
+        tiny.source(tiny.config(validation={"people": ["talk/eve", "talk/nobody"]}))
 
 
 def test_an_image_is_the_direct_convolution(source) -> None:

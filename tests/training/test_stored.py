@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from pse_bench import pack
 from pse_bench.baseline import batches, sources
 from pse_bench.baseline import train as loop
+from pse_bench.baseline.config import Validation
 from pse_bench.baseline.stored import StoredScenes
 from pse_bench.cli import cli
 from pse_bench.dataset import Dataset
@@ -61,7 +62,7 @@ def test_the_its_share_is_drawn_where_it_is_given(tiny, dataset) -> None:
 def test_people_who_are_looked_at_are_in_no_scene_that_is_trained_on(tiny, dataset) -> None:
     source = sources.from_datasets(tiny.config(), folders=[dataset])
     stored = Dataset.open(dataset)
-    held_out = sources.hold_out({row.target_speaker for row in stored.mixtures}, 2)
+    held_out = sources.hold_out({row.target_speaker for row in stored.mixtures}, Validation(speakers=2))
     for _, row in source.scenes._rows:
         assert row.target_speaker not in held_out
         assert not set(row.interferer_speaker.split(";")) & held_out
@@ -117,7 +118,7 @@ def test_the_command_trains_continues_and_interpolates(options, tmp_path) -> Non
     assert done.exit_code == 0, done.output
     assert done.stdout == f"{tmp_path / 'run' / 'checkpoint.safetensors'}\n"
     assert "s of audio" in done.stderr
-    assert "4 people at 2 speeds to train on, 2 to look at" in done.stderr
+    assert "4 people in 2 voices to train on, 2 to look at" in done.stderr
     with (tmp_path / "run" / "log.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == 2
     again = call("train", "pse", *options, "--set", "steps=2", "-o", tmp_path / "run")

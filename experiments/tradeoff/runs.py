@@ -1,0 +1,80 @@
+"""What is trained, from what, and which systems are compared: the experiment as data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SEEDS = (1, 2, 3)
+RECIPES = ("no-its", "its", "its-exclude", "its-noisy-reference", "its-soft")
+GUIDED = RECIPES[2:]
+ITS_SHARE = 0.25
+SHARES = (0.25, 0.5, 0.75)
+"""Where the line from ``no-its`` to ``its`` is looked at."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One run of ``pse-bench train``.
+
+    Attributes:
+        name: of its folder.
+        config: file beside this one.
+        changes: for ``--set``.
+        begin: name of the run whose weights it begins with.
+        guided: whether the pVAD takes part.
+    """
+
+    name: str
+    config: str
+    changes: tuple[str, ...] = ()
+    begin: str = ""
+    guided: bool = False
+
+    @property
+    def task(self) -> str:
+        """``pvad`` or ``pse``."""
+        return "pvad" if self.config == "pvad.yaml" else "pse"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the runs that come first."""
+        return tuple(name for name in (self.begin, "pvad" if self.guided else "") if name)
+
+
+def recipe(
+    name: str, kind: str, seed: int, *changes: str, begin: str = "base", guided: bool | None = None
+) -> Training:
+    """One of the five recipes from a common beginning."""
+    share = 0.0 if kind == "no-its" else ITS_SHARE
+    own = (f"recipe={kind}", f"seed={seed}", f"data.its_share={share}", *changes)
+    return Training(name, "recipe.yaml", own, begin, kind in GUIDED if guided is None else guided)
+
+
+def swept(what: str, kind: str, *changes: str, guided: bool | None = None) -> Training:
+    """A recipe with something else, from the shorter beginning."""
+    return recipe(f"sweep.{kind}.{what}", kind, 1, *changes, begin="short", guided=guided)
+
+
+COMPARED = [recipe(f"{kind}.{seed}", kind, seed) for seed in SEEDS for kind in RECIPES]
+"""What the test sets are scored with."""
+
+SWEEPS = [
+    *(swept("plain", kind) for kind in ("no-its", "its", "its-exclude", "its-soft")),
+    *(swept(f"theta-{theta}", "its-exclude", f"loss.threshold={theta}") for theta in (0.3, 0.8)),
+    *(
+        swept(f"share-{share}", kind, f"data.its_share={share}")
+        for share in (0.1, 0.5)
+        for kind in ("its", "its-exclude")
+    ),
+    swept("scope-its", "its-exclude", "loss.scope=its"),
+    # M from the true activity: every inactive frame in which somebody else talks
+    swept("oracle", "its-exclude", "loss.guide=interferer", guided=False),
+]
+"""Looked at on validation speakers only, before the choice of what COMPARED is."""
+
+BEGINNINGS = [
+    Training("pvad", "pvad.yaml"),
+    Training("base", "base.yaml"),
+    Training("short", "base.yaml", ("steps=5000",)),
+]
+TRAININGS = [*BEGINNINGS, *SWEEPS, *COMPARED]

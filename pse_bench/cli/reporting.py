@@ -1,0 +1,107 @@
+"""report, inspect: pages to look at and to listen to."""
+
+from pathlib import Path
+
+import click
+
+from pse_bench.cli import options
+
+
+@click.command()
+@click.argument("results", nargs=-1, required=True, type=options.FOLDER)
+@options.out_file
+@click.option(
+    "--dataset", type=options.FOLDER, help="What the results were scored on: adds scenes to see and hear."
+)
+@click.option(
+    "--submission",
+    "submissions",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="What a result was scored from, a folder or a zip; repeatable. Needs --dataset.",
+)
+@click.option(
+    "--scenes",
+    "worst",
+    type=click.IntRange(1, 9),
+    default=2,
+    show_default=True,
+    help="Worst scenes of each system and failure; the median one is always there.",
+)
+@click.option("--title", default="", help="Title of the page.")
+@options.jobs
+@options.force
+def report(
+    results: tuple[Path, ...],
+    out: Path,
+    dataset: Path | None,
+    submissions: tuple[Path, ...],
+    worst: int,
+    title: str,
+    jobs: int,
+    force: bool,
+) -> None:
+    """Make a page of RESULTS, one or several side by side: plots, tables, and scenes to listen to.
+
+    One file that works from a mail attachment, without a network. Results hold figures only: with --dataset and a
+    --submission for each system, the page has the worst and the median scenes of each failure, with sound.
+    """
+    from pse_bench.errors import RequestError
+    from pse_bench.pages import report as room
+    from pse_bench.progress import progress
+
+    if submissions and dataset is None:
+        raise RequestError("--submission needs --dataset, the folder that the results were scored on")
+    size = room.build(
+        results,
+        out,
+        room.Ask(dataset, submissions, worst, title),
+        executor=options.executor(jobs, isolated=True),
+        progress=progress,
+        force=force,
+    )
+    if not submissions:
+        click.echo("note: nothing to hear; add --dataset DIR and --submission DIR for each system", err=True)
+    click.echo(f"{out}: {len(results)} result{'s' if len(results) > 1 else ''}, {size / 1e6:.1f} MB")
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+@click.option(
+    "--scene", "scene_id", metavar="ID", help="Look at one scene: waveforms, spectrograms, activity, levels."
+)
+@click.option("-o", "--out", type=options.FILE, help="Page to write; without it there is only the summary.")
+@options.force
+def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) -> None:
+    """Look at a dataset, or at one of its scenes, before it is used.
+
+    How levels, rooms, distances and durations are spread, who speaks, how often clips are used, what looks odd.
+    `verify` compares the files; this shows what they are.
+    """
+    from pse_bench.dataset import Dataset
+    from pse_bench.pages import page
+    from pse_bench.progress import progress
+
+    if out:
+        page.require_new(out, force)
+    opened = Dataset.open(dataset).require_unchanged()
+    if scene_id is None:
+        from pse_bench.pages import inspection
+
+        with progress("looking", "scenes") as update:
+            found = inspection.overview(opened, update)
+        click.echo(inspection.terminal(opened, found))
+        size = inspection.write(opened, found, out) if out else 0
+    else:
+        from pse_bench.pages import scene
+        from pse_bench.pages.media import Media
+
+        kept = Media()
+        shown = scene.scene(opened, scene_id, kept)
+        click.echo(scene.terminal(scene_id, shown))
+        size = scene.write(opened, scene_id, shown, kept, out) if out else 0
+    if out:
+        click.echo(f"{out}: {size / 1e6:.1f} MB", err=True)
+
+
+COMMANDS = (report, inspect)

@@ -1,0 +1,184 @@
+"""Laws of what is drawn and heard: axes, lanes, levels, choice of scenes, and what a page has room for."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+from pages.conftest import SCRIPT, Scored
+
+from pse_bench.metrics import ratio_of
+from pse_bench.metrics.signals import hop_samples
+from pse_bench.pages import failures, looks, media, panels, parted, tradeoff
+from pse_bench.pages.scales import Scale, scale_over
+from pse_bench.results import Result
+from pse_bench.summaries import Scores, summaries_of
+
+numbers = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))
+RATE = 16_000
+
+
+@given(low=numbers, span=st.floats(0.01, 1e3), values=st.lists(numbers, min_size=2), root=st.booleans())
+def test_an_axis_keeps_the_order_of_values_and_its_ends(
+    low: float, span: float, values: list[float], root: bool
+) -> None:
+    axis = Scale(low, low + span, 10, 300, root=root)
+    places = [axis.at(value) for value in sorted(values)]
+    assert places == sorted(places)
+    assert (axis.at(low), axis.at(low + span)) == (10, 300)
+    assert all(10 <= place <= 300 for place, _ in axis.ticks())
+
+
+@given(
+    values=st.lists(numbers, max_size=20), low=st.sampled_from([-np.inf, 0.0]), high=st.sampled_from([np.inf, 100])
+)
+def test_an_axis_over_values_has_room_for_them_and_ticks(values: list[float], low: float, high: float) -> None:
+    inside = [value for value in values if low <= value <= high]
+    axis = scale_over(inside, 0, 100, low=low, high=high)
+    assert axis.low < axis.high
+    assert all(axis.low <= value <= axis.high for value in inside)
+    assert 1 <= len(axis.ticks()) <= 7
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=400))
+def test_a_lane_is_its_mask(labels: list[bool]) -> None:
+    mask = np.array(labels)
+    lane = panels.lane("target", "target", mask)
+    again = np.zeros(len(mask), dtype=bool)
+    for begin, length in lane.runs:
+        again[round(begin * len(mask) / 1000) : round((begin + length) * len(mask) / 1000)] = True
+    assert np.array_equal(again, mask)
+    assert lane.share == pytest.approx(mask.mean())
+
+
+@pytest.mark.parametrize("gain_db", [0.0, -60.0])
+def test_sounds_keep_their_level_and_length(gain_db: float) -> None:
+    chance = np.random.default_rng(1)
+    samples = 0.1 * 10 ** (gain_db / 20) * np.convolve(chance.standard_normal(3 * RATE), np.ones(8) / 3, "same")
+    kind, content = media.sound(samples, RATE)
+    heard, rate = soundfile.read(io.BytesIO(content))
+    assert (kind, rate, len(heard)) == ("audio/mpeg", RATE, len(samples))
+    assert panels.level_dbfs(heard) == pytest.approx(panels.level_dbfs(samples), abs=0.5)
+
+
+def test_a_rate_that_mp3_does_not_have_is_kept() -> None:
+    kind, content = media.sound(np.full(5000, 0.25), 10_000)
+    heard, rate = soundfile.read(io.BytesIO(content))
+    assert (kind, rate) == ("audio/flac", 10_000)
+    assert np.abs(heard - 0.25).max() < 1e-4
+
+
+def test_a_tone_stands_where_it_sounds() -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 2000 * np.arange(2 * RATE) / RATE)
+    tone[: RATE // 2] = 0.0
+    levels = media.levels_db(tone, RATE)
+    assert levels.shape[0] == media.ROWS
+    row, column = np.unravel_index(levels.argmax(), levels.shape)
+    assert abs(row - media.ROWS * 0.75) <= 2  # 2 of 8 kHz, from above
+    assert levels[:, : levels.shape[1] // 4 - 2].max() < -100
+    assert levels.max() == pytest.approx(-6, abs=3)
+    assert column >= levels.shape[1] // 4 - 2
+
+
+def test_the_marked_frames_are_those_that_are_scored(scored: Scored) -> None:
+    scores = Scores.read(scored.results[SCRIPT])
+    for label, metric, kind in (("TS2", "tsos", "lost"), ("TS3", "leaky_frames", "leaking")):
+        for score in scores.cells[label, metric]:
+            row = scores.mixtures[score.mixture_id]
+            found = panels.of_estimate(scored.dataset, row, scored.submissions[SCRIPT], "early", media.Media())
+            lane = next(lane for lane in found.lanes if lane.kind == kind)
+            frames = ratio_of(score.detail).numerator
+            assert lane.share * row.num_samples == pytest.approx(frames * hop_samples(row.sample_rate))
+
+
+def test_the_front_is_that_of_the_systems(scored: Scored) -> None:
+    results = [Result.open(folder) for folder in scored.results.values()]
+    points = {p.look.name: p for p in tradeoff.points_of(results, looks.looks_of(results))}
+    assert points[SCRIPT].on_front
+    assert points["mixture"].on_front
+    assert points["silence"].on_front
+    assert not points[f"{SCRIPT} (wrong enrollment)"].on_front
+    assert points[f"{SCRIPT} (wrong enrollment)"].look.colour == points[SCRIPT].look.colour
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(-40, 120)), min_size=1, max_size=9))
+def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> None:
+    from pse_bench.records import Summary
+
+    def row(metric: str, value: float) -> Summary:
+        return Summary(
+            scenario="TS2",
+            metric=metric,
+            value=value,
+            ci_low=value,
+            ci_high=None,
+            unit="",
+            higher_is_better=False,
+            aggregation="",
+            scored=1,
+            expected=1,
+        )
+
+    points = [
+        tradeoff.Point(
+            looks.Look(f"s{n}", "c0", "circle", False, False, False, False), row("a", x), row("b", y), n == 0
+        )
+        for n, (x, y) in enumerate(places)
+    ]
+    for picture in tradeoff.pictures(points):
+        assert len(picture.marks) == len(points)
+        for mark in picture.marks:
+            assert picture.x.start <= mark.x <= picture.x.stop
+            assert picture.y.stop <= mark.y <= picture.y.start
+
+
+def test_breakdowns_are_the_figures_of_their_parts(scored: Scored) -> None:
+    results = [Result.open(folder) for folder in scored.results.values()]
+    scores = [Scores.read(result.folder) for result in results]
+    found, notes = parted.breakdowns(scores, looks.looks_of(results))
+    assert {f"{part.scenario}.{part.metric}" for part in found} >= {"TS2.tsos", "TS3.leakage_reduction_db"}
+    shown = next(part for part in found if part.metric == "tsos")
+    panel = next(panel for panel in shown.panels if panel.title == "SNR (dB)")
+    assert panel.heads == ["mixture", SCRIPT]
+    ts2 = scores[2].among(name for name, row in scores[2].mixtures.items() if row.scenario == "TS2")
+    assert sum(int(row[1].split("/")[0]) for row in panel.table) == len(ts2.mixtures)
+    one = min(ts2.mixtures.values(), key=lambda row: row.snr_db)
+    lowest = [name for name, row in ts2.mixtures.items() if row.snr_db == one.snr_db]
+    value = next(row.value for row in summaries_of(ts2.among(lowest)) if row.metric == "tsos")
+    if panel.table[0][1] == f"{len(lowest)}/1":
+        assert panel.table[0][3].startswith(f"{value:.1f}")
+    assert any("enrollment_s" in note or "enrollment" in note for note in notes) or len(shown.panels) == 5
+
+
+def nothing(done: int, total: int) -> None:
+    pass
+
+
+def test_what_there_is_no_room_for_is_said(scored: Scored) -> None:
+    heard = _heard(scored)
+    everything = failures.cases(scored.dataset, heard, media.Media(), worst=2, room=10**9, progress=nothing)
+    kept = media.Media()
+    some = failures.cases(scored.dataset, heard, kept, worst=2, room=100_000, progress=nothing)
+    assert 0 < len(some.found) < len(everything.found)
+    assert some.found == everything.found[: len(some.found)]
+    assert some.notes[-1].startswith(
+        f"{len(everything.found) - len(some.found)} of {len(everything.found)} scenes"
+    )
+    # the worst of each failure comes before the second worst of any
+    assert [case.place for case in everything.found[:3]] == ["worst"] * 3
+
+
+def test_who_does_not_fail_has_no_scenes(scored: Scored) -> None:
+    def cases_of(name: str) -> failures.Cases:
+        heard = _heard(scored, name)
+        return failures.cases(scored.dataset, heard, media.Media(), worst=1, room=10**9, progress=nothing)
+
+    assert any("mixture: no over-suppression in any of 4 clips" in note for note in cases_of("mixture").notes)
+    assert any("silence: no leakage in any of 4 clips" in note for note in cases_of("silence").notes)
+
+
+def _heard(scored: Scored, name: str = SCRIPT) -> list[failures.Heard]:
+    look = looks.Look(name, "c0", "circle", False, False, False, False)
+    return [failures.Heard(look, Scores.read(scored.results[name]), "early", scored.submissions[name])]
