@@ -2,8 +2,8 @@
 
 One process scores a submission; beside it the bare calls are made on the same clips, read already: pystoi twice,
 pesq, the two DNSMOS models window by window, and our own functions for what has no library (tsos, leakage,
-SI-SDR). The first ratio is of processor seconds, in which other processes do not count; with start,
-reading, hashing and writing. The second is of wall seconds, one process to two.
+SI-SDR). The first ratio is of processor seconds, in which other processes do not count; those of scoring include
+its start, reading, hashing and writing. The second is of wall seconds, one process to two.
 
     python benchmarks/score.py [--scenes 20] [--rounds 1] [--workers 2]
 
