@@ -28,7 +28,7 @@ from typing import Any
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
-from pse_bench import cluster, enhance, files, parts, plan, render, score
+from pse_bench import cluster, enhance, files, ledger, parts, plan, render, score, store
 from pse_bench.corpora import embedded
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import Dataset
@@ -225,7 +225,7 @@ def share_out(bench: Bench, pool: Executor, report: Report) -> None:
         bench.enhance("merged", pool, share=share)
         bench.score("merged", pool, share=share)
     begin = time.perf_counter()
-    for room, kind in ((render, ""), (enhance, "-audio"), (score, "-scores")):
+    for room, kind in ((store, ""), (enhance, "-audio"), (ledger, "-scores")):
         out = bench.folder / f"merged{kind}"
         room.merged(out, parts.gather(out))
     report.timed("merge of three shares", time.perf_counter() - begin)

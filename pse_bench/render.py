@@ -1,7 +1,6 @@
 """From recipes to a dataset: every scene rendered once, whole files, continued where a run was stopped."""
 
 import contextlib
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from pse_bench.records import (
     StoredFile,
 )
 from pse_bench.shares import Share, batches
-from pse_bench.store import Problem, Rendered
+from pse_bench.store import Problem, Rendered, Report
 
 BATCH = 4
 PROBE_SCENES = 5
@@ -185,18 +184,6 @@ def _row(recipe: Recipe, scene: Scene, label: str, **known: Any) -> Mixture:
 # ---- the whole dataset
 
 
-@dataclass(frozen=True)
-class Report:
-    """How a render ended."""
-
-    dataset: Path
-    scenes: int
-    mixtures: int
-    problems: list[Problem]
-    fingerprint: str
-    reused: int = 0
-
-
 def render(
     plan_path: Path,
     out: Path,
@@ -287,44 +274,6 @@ def render(
         else:
             mark = store.finish(out, scenario, identity, ordered, problems, planned, timings)
     return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark, reused)
-
-
-def merged(out: Path, found: list[parts.Part]) -> Report:
-    """Make the shares in a folder the dataset that one run would have made there; timings are summed.
-
-    Interrupted, it is run again. Args: the output and what ``parts.gather`` found in it.
-
-    Raises:
-        InputError: the shares are not the whole of the plan.
-    """
-    with files.locked(out, "merge"):
-        plan_path = found[0].folder / "plan.jsonl"
-        scenario, _, recipes = plan.read(plan_path)
-        order = {recipe.scene_id: number for number, recipe in enumerate(recipes)}
-        problems = [Problem(**problem) for part in found for problem in part.head.own["problems"]]
-
-        def names(part: parts.Part) -> list[str]:
-            failed = [problem["scene_id"] for problem in part.head.own["problems"]]
-            return [*(entry["scene_id"] for entry in part.entries), *failed]
-
-        parts.check_whole(found, names, list(order))
-        ordered = []
-        for part in found:
-            scenes = [store.from_entry(entry) for entry in part.entries]
-            for scene in sorted(scenes, key=lambda scene: order[scene.scene_id]):
-                for row in scene.files:
-                    parts.move(part, row.path, out)
-                ordered.append(scene)
-        with files.replacing(out / "plan.jsonl") as copy:
-            shutil.copyfile(plan_path, copy)
-        timings = {
-            stage: round(sum(part.head.own["timings_s"][stage] for part in found), 3)
-            for stage in found[0].head.own["timings_s"]
-        }
-        identity = found[0].head.identity
-        mark = store.finish(out, scenario, identity, ordered, problems, len(order), timings)
-        parts.remove(found)
-    return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark)
 
 
 def _scenes(setting: Setting, lines: dict[str, str], executor: Executor) -> Iterator[Rendered]:

@@ -6,38 +6,23 @@ A mixture whose estimate is missing or unusable takes each metric's worst value,
 import difflib
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pse_bench import __version__, audio, files, journal, metrics, parts, submission
+from pse_bench import __version__, audio, files, journal, ledger, metrics, parts, submission
 from pse_bench.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Executor
+from pse_bench.ledger import Report, Scored
 from pse_bench.memory import Memory, package_versions
 from pse_bench.progress import Update
 from pse_bench.recognisers.recogniser import Recogniser
-from pse_bench.records import SCHEMA, Mixture, Score
+from pse_bench.records import Mixture, Score
 from pse_bench.shares import Share
 
-JOURNAL = "score.journal"
-RESULT_FILES = ("scores.csv", "summary.csv", "result.json", "mixtures.csv", JOURNAL, parts.HEAD)
-RESULT_KEYS = (
-    *(
-        "schema",
-        "kind",
-        "dataset",
-        "dataset_fingerprint",
-        "submission_sha256",
-        "reference",
-        "complete",
-        "mixtures",
-    ),
-    *("target_speakers", "metrics", "recogniser", "scores_sha256", "mixtures_sha256", "pse_bench"),
-    *("packages", "system"),
-)
 NATIVE = ("pesq_wb",)
 """Metrics whose library can take its process down."""
 
@@ -54,25 +39,6 @@ class Job:
     recogniser: Recogniser | None = None
     cache: Path | None = None
     crashed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One mixture's scores, the hash of its estimate ('' without one), and what was wrong with it."""
-
-    mixture_id: str
-    scores: list[Score]
-    sha256: str
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a scoring ended: a line for each estimate that could not be used, and for what else is notable."""
-
-    mixtures: int
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 def score(
@@ -129,15 +95,15 @@ def score(
         if share:
             out = parts.begin(out, share)
         with files.locked(out, "score"):
-            _prepare(out, force)
-            known, entries = journal.read(out / JOURNAL)
+            ledger.prepare(out, force)
+            known, entries = journal.read(out / ledger.JOURNAL)
             if known:
                 journal.check(out, known, identity)
             try:
-                earlier = [_from_entry(entry) for entry in entries]
+                earlier = [ledger.from_entry(entry) for entry in entries]
             except (KeyError, TypeError, ValueError) as error:
-                raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
-            kept = [scored for scored in earlier if _current(folder, scored)]
+                raise InputError(f"{out / ledger.JOURNAL}: damaged; use --force to start again") from error
+            kept = [scored for scored in earlier if ledger.current(folder, scored)]
             done = {scored.mixture_id: scored for scored in kept}
             todo = [row for row in mixtures if row.mixture_id not in done]
             job = Job(
@@ -149,11 +115,11 @@ def score(
                 recogniser=recogniser,
                 cache=cache and cache.resolve(),
             )
-            with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
+            with journal.record(out / ledger.JOURNAL, identity, map(ledger.entry_of, kept)) as add:
                 progress(len(done), len(mixtures))
                 for scored in _all(job, todo, executor):
                     done[scored.mixture_id] = scored
-                    add(_entry(scored))
+                    add(ledger.entry_of(scored))
                     progress(len(done), len(mixtures))
             ordered = [done[row.mixture_id] for row in mixtures]
             about = {
@@ -172,65 +138,8 @@ def score(
                 shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
             if share:
                 parts.finish(out, "score", share, len(dataset.mixtures), identity=about, own={})
-                return _report(ordered)
-            return _finish(out, about, ordered)
-
-
-def merged(out: Path, found: list[parts.Part]) -> Report:
-    """Make the shares in a folder the result that one run would have made there.
-
-    Interrupted, it is run again. Args: the output and what ``parts.gather`` found in it.
-
-    Raises:
-        InputError: the shares are not the whole of the dataset.
-    """
-    with files.locked(out, "merge"):
-        parts.check_whole(found, lambda part: [entry["mixture_id"] for entry in part.entries])
-        parts.move(found[0], "mixtures.csv", out)
-        scored = {entry["mixture_id"]: _from_entry(entry) for part in found for entry in part.entries}
-        rows = files.read_table(out / "mixtures.csv", Mixture)
-        report = _finish(out, found[0].head.identity, [scored[row.mixture_id] for row in rows])
-        parts.remove(found)
-    return report
-
-
-def _finish(out: Path, about: dict[str, Any], ordered: list[Scored]) -> Report:
-    """Write the scores and what they were made from."""
-    report = _report(ordered)
-    files.write_table(out / "scores.csv", Score, [row for scored in ordered for row in scored.scores])
-    content = {scored.mixture_id: scored.sha256 for scored in ordered}
-    known = about | {
-        "schema": SCHEMA,
-        "kind": "pse-bench result",
-        "submission_sha256": submission.content_sha256(content),
-        "complete": not report.problems,
-        "mixtures": report.mixtures,
-        "scores_sha256": files.sha256(out / "scores.csv"),
-    }
-    files.write_json(out / "result.json", {key: known[key] for key in RESULT_KEYS})
-    (out / JOURNAL).unlink(missing_ok=True)
-    return report
-
-
-def _report(ordered: list[Scored]) -> Report:
-    problems = [scored.problem for scored in ordered if scored.problem]
-    return Report(len(ordered), problems, warnings([row for one in ordered for row in one.scores], problems))
-
-
-def warnings(scores: list[Score], problems: list[str]) -> list[str]:
-    """A line for each reason why usable estimates failed a metric, or a metric is undefined, with an example."""
-    said = set(problems)
-    found: dict[tuple[str, str], list[str]] = {}
-    for row in scores:
-        reason = row.detail.rsplit("; ", 1)[-1]
-        if row.status == "failed" and not any(problem.endswith(reason) for problem in said):
-            found.setdefault((reason, "given the worst value"), []).append(row.mixture_id)
-        elif row.status == "undefined":
-            found.setdefault((f"{row.metric} is undefined, {reason}", "left out"), []).append(row.mixture_id)
-    return [
-        f"{ids[0]}{f' and {count - 1} more' if (count := len(set(ids))) > 1 else ''}: {reason}; {outcome}"
-        for (reason, outcome), ids in found.items()
-    ]
+                return ledger.report(ordered)
+            return ledger.finish(out, about, ordered)
 
 
 def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> list[str]:
@@ -373,37 +282,3 @@ def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
             yield _without_estimate(job, row, problem)
         else:
             yield outcome.value
-
-
-def _prepare(out: Path, force: bool) -> None:
-    """Make sure that the folder is new, or ours to continue or (``force``) to replace. Looked at before anything
-    is removed: a dataset has a mixtures.csv too."""
-    strangers = sorted(path.name for path in out.iterdir() if path.name.removesuffix(".part") not in RESULT_FILES)
-    if strangers:
-        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
-    if force:
-        for name in RESULT_FILES:
-            (out / name).unlink(missing_ok=True)
-    elif (out / "result.json").exists():
-        raise InputError(f"{out}: holds a result already; give a new folder, or --force to replace it")
-
-
-def _entry(scored: Scored) -> journal.Entry:
-    return {
-        "mixture_id": scored.mixture_id,
-        "sha256": scored.sha256,
-        "problem": scored.problem,
-        "scores": [row.model_dump(mode="json") for row in scored.scores],
-    }
-
-
-def _from_entry(entry: journal.Entry) -> Scored:
-    scores = [Score.model_validate(row) for row in entry["scores"]]
-    return Scored(entry["mixture_id"], scores, entry["sha256"], entry.get("problem", ""))
-
-
-def _current(folder: Path, scored: Scored) -> bool:
-    """Whether an earlier run's scores still stand: the estimate is the one that was scored."""
-    scene_id, _, label = scored.mixture_id.rpartition("_")
-    found = audio.find(folder / label, scene_id)
-    return bool(scored.sha256) and len(found) == 1 and files.sha256(found[0]) == scored.sha256

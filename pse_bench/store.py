@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pse_bench import dataset, files, journal, parts
+from pse_bench import dataset, files, journal, parts, plan
 from pse_bench.errors import InputError
 from pse_bench.records import SCHEMA, Mixture, StoredFile
 from pse_bench.scenario import Scenario
@@ -31,6 +31,18 @@ class Rendered:
     rows: list[Mixture] = field(default_factory=list)
     files: list[StoredFile] = field(default_factory=list)
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a render ended."""
+
+    dataset: Path
+    scenes: int
+    mixtures: int
+    problems: list[Problem]
+    fingerprint: str
+    reused: int = 0
 
 
 def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -> list[Rendered]:
@@ -156,3 +168,41 @@ def finish(
     # From here on the tables tell what is there.
     (out / JOURNAL).unlink(missing_ok=True)
     return mark
+
+
+def merged(out: Path, found: list[parts.Part]) -> Report:
+    """Make the shares in a folder the dataset that one run would have made there; timings are summed.
+
+    Interrupted, it is run again. Args: the output and what ``parts.gather`` found in it.
+
+    Raises:
+        InputError: the shares are not the whole of the plan.
+    """
+    with files.locked(out, "merge"):
+        plan_path = found[0].folder / "plan.jsonl"
+        scenario, _, recipes = plan.read(plan_path)
+        order = {recipe.scene_id: number for number, recipe in enumerate(recipes)}
+        problems = [Problem(**problem) for part in found for problem in part.head.own["problems"]]
+
+        def names(part: parts.Part) -> list[str]:
+            failed = [problem["scene_id"] for problem in part.head.own["problems"]]
+            return [*(entry["scene_id"] for entry in part.entries), *failed]
+
+        parts.check_whole(found, names, list(order))
+        ordered = []
+        for part in found:
+            scenes = [from_entry(entry) for entry in part.entries]
+            for scene in sorted(scenes, key=lambda scene: order[scene.scene_id]):
+                for row in scene.files:
+                    parts.move(part, row.path, out)
+                ordered.append(scene)
+        with files.replacing(out / "plan.jsonl") as copy:
+            shutil.copyfile(plan_path, copy)
+        timings = {
+            stage: round(sum(part.head.own["timings_s"][stage] for part in found), 3)
+            for stage in found[0].head.own["timings_s"]
+        }
+        identity = found[0].head.identity
+        mark = finish(out, scenario, identity, ordered, problems, len(order), timings)
+        parts.remove(found)
+    return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark)

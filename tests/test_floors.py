@@ -42,7 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
     ("interference",),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("checks.*", "store", "benchmark", "onnx_system", "pack"),  # 6
+    ("checks.*", "store", "ledger", "benchmark", "onnx_system", "pack"),  # 6
     ("packed",),
     ("baseline.*",),  # still 6, on top of those, then what loads it
     ("models",),

@@ -19,14 +19,14 @@ def merge(out: Path, quiet: bool, as_json: bool) -> None:
     """
     import json
 
-    from pse_bench import enhance, parts, render, score
+    from pse_bench import enhance, ledger, parts, store
 
     found = parts.gather(out)
     stage = found[0].head.stage
     if stage == "render":
-        generate.tell(render.merged(out, found), as_json=as_json)
+        generate.tell(store.merged(out, found), as_json=as_json)
     elif stage == "score":
-        scoring.tell(score.merged(out, found), out, quiet=quiet, as_json=as_json)
+        scoring.tell(ledger.merged(out, found), out, quiet=quiet, as_json=as_json)
     else:
         count = enhance.merged(out, found)
         click.echo(json.dumps({"mixtures": count}) if as_json else f"{out}: {count} mixtures")

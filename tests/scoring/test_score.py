@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from scoring import tiny
 
-from pse_bench import audio, files, metrics, score, submission
+from pse_bench import audio, files, ledger, metrics, score, submission
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Outcome, Processes, Serial
@@ -496,7 +496,7 @@ def test_a_damaged_journal_is_one_line(dataset: Dataset, submitted: Submitted, t
     out = tmp_path / "r"
     with pytest.raises(KeyboardInterrupt):
         score.score(dataset, submitted("mixture"), out, executor=Counting(2), names=["tsos"])
-    with (out / score.JOURNAL).open("a") as stream:
+    with (out / ledger.JOURNAL).open("a") as stream:
         stream.write(f"{line}\n")
     with pytest.raises(InputError, match=r"score\.journal: damaged; use --force to start again"):
         score.score(dataset, submitted("mixture"), out, executor=Serial(), names=["tsos"])
