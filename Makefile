@@ -1,12 +1,14 @@
 # make demo   set up and run the whole chain on the embedded corpus; ends with a report to open
 # make test   set up and run the tests
-# make lint   set up and check style
+# make lint   set up and check style and types
+# make docs   set up and build the documentation into site/
+# make release  build the wheel, install it alone in a fresh environment and run the demo there
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test lint docs release setup clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -15,7 +17,7 @@ setup: $(READY)
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("pse-bench needs Python 3.11 or newer; found " + sys.version.split()[0] + ": run make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,asr,dnsmos,baseline,cluster,shards,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,asr,dnsmos,baseline,cluster,shards,interop,docs,dev]'
 	# Only its model file is read. Its dependencies are not needed.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps resemblyzer==0.1.4
 	touch $(READY)
@@ -29,6 +31,18 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/python docs/reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+release: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv dist/fresh
+	dist/fresh/bin/pip install --quiet --disable-pip-version-check "$$(ls dist/*.whl)[embedded]"
+	cd dist && fresh/bin/pse-bench demo -n 4 --out demo
 
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) demo build dist site *.egg-info

@@ -1,3 +1,53 @@
-"""pse-bench: scenarios, scoring and a baseline for causal personalized speech enhancement."""
+"""pse-bench: scenarios, scoring and a baseline for causal personalized speech enhancement.
+
+``from pse_bench import Dataset, score_submission`` and the like load what they need when they are first used, so
+that importing the package costs nothing. ``__init__.pyi`` says the same to type checkers.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_API = {
+    "Clip": "metrics:Clip",
+    "Dataset": "dataset:Dataset",
+    "InputError": "errors:InputError",
+    "METRICS": "metrics:ALL_METRICS",
+    "Planner": "plan:Planner",
+    "Processes": "executor:Processes",
+    "PseBenchError": "errors:PseBenchError",
+    "Recipe": "records:Recipe",
+    "Result": "results:Result",
+    "Roots": "corpora.roots:Roots",
+    "Scenario": "scenario:Scenario",
+    "Serial": "executor:Serial",
+    "check_submission": "check:check",
+    "compare_results": "comparison:compare",
+    "enhance_dataset": "enhance:enhance",
+    "evaluate": "metrics:evaluate",
+    "load_scenario": "scenario:load",
+    "plan_header": "plan:header",
+    "read_plan": "plan:read",
+    "read_table": "files:read_table",
+    "render_plan": "render:render",
+    "score_submission": "score:score",
+    "verify_dataset": "verify:verify",
+    "write_plan": "plan:write",
+}
+"""What each public name is: a module of the package and what it is called there."""
+
+__all__ = ["__version__", *_API]  # noqa: PLE0604 - strings, each of them
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _API:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, inner = _API[name].partition(":")
+    value = getattr(import_module(f"{__name__}.{module}"), inner)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_API})

@@ -139,7 +139,8 @@ def _cell(
             raise scores.damaged(figure.name, error) from error
         quiet = quiet or heard != found
     names = [one.mixtures[pair[0].mixture_id].target_speaker for pair in both]
-    return _Cell(label, part, figure, *pairs, names, len(rows), quiet)
+    first, second = pairs
+    return _Cell(label, part, figure, first, second, names, len(rows), quiet)
 
 
 def audible(score: Score, mixture: Mixture) -> Score:

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -70,7 +70,7 @@ class Processes:
 
     def _pool(
         self, function: Callable[[Any], Any], items: Sequence[Any], indices: list[int], jobs: int
-    ) -> Iterator[Outcome]:
+    ) -> Generator[Outcome, None, tuple[set[int], list[int]]]:
         """Work through ``indices`` until done or broken; return the finished and the suspect ones."""
         done: set[int] = set()
         queue = iter(indices)

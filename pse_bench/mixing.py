@@ -1,6 +1,6 @@
 """From a recipe and dry clips to stems at the asked levels, and to mixtures that are exactly their sum."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,7 +44,7 @@ class Scene:
     active: dict[str, np.ndarray]
     gain_db: float
     sir_achieved_db: float | None
-    snr_achieved_db: float
+    snr_achieved_db: float | None
 
     def mixture(self, label: str) -> np.ndarray:
         """The mixture of a scenario: the integer sum of its stems, int16."""
@@ -96,7 +96,7 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
         stems["interferer"] = together * np.sqrt(wanted / active_power(together, masks["interferer"]))
 
     stems["noise"] = _noise(recipe.noise, load, power / 10 ** (recipe.snr_db / 10))
-    gain_db = _headroom_db(stems, recipe.scenarios)
+    gain_db = headroom_db(stems, recipe.scenarios)
     stored = {name: audio.to_pcm16(stem * 10 ** (gain_db / 20)) for name, stem in stems.items()}
     scene = Scene(
         stems=stored,
@@ -110,13 +110,14 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
 
 
 def achieved(stems: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, float | None]:
-    """SIR and SNR in dB as stored, from integer stems and sample masks of activity; rounded to 3 decimals."""
+    """SIR and SNR in dB as stored, from integer stems and sample masks of activity; rounded to 3 decimals, and
+    None where there is nobody else, or no noise."""
     power = {name: active_power(stems[name].astype(np.float64), mask) for name, mask in masks.items()}
     noise = float(np.mean(stems["noise"].astype(np.float64) ** 2))
     sir = power_db(power["target"]) - power_db(power["interferer"]) if "interferer" in power else None
     return {
         "sir_achieved_db": None if sir is None else round(sir, 3),
-        "snr_achieved_db": round(power_db(power["target"]) - power_db(noise), 3),
+        "snr_achieved_db": round(power_db(power["target"]) - power_db(noise), 3) if noise else None,
     }
 
 
@@ -207,7 +208,7 @@ def _noise(noise: Noise, load: Load, power: float) -> np.ndarray:
     return samples * np.sqrt(power / found)
 
 
-def _headroom_db(stems: dict[str, np.ndarray], labels: list[str]) -> float:
+def headroom_db(stems: dict[str, np.ndarray], labels: Sequence[str]) -> float:
     """The gain, at most 0 dB, with which neither a stem nor a mixture clips; rounded down to 0.01 dB."""
     mixtures = [sum(stems[part] for part in PARTS[label]) for label in labels]
     peak = max(float(np.abs(signal).max()) for signal in [*stems.values(), *mixtures])

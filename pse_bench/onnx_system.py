@@ -61,7 +61,7 @@ def open_model(path: Path) -> Model:
         raise InputError(f"{path}: onnxruntime cannot open it ({' '.join(str(error).split())})") from error
     metadata = session.get_modelmeta().custom_metadata_map
     if KEY not in metadata:
-        raise InputError(f"{path}: has no metadata {KEY!r}; give a file of `pse-bench export`")
+        raise InputError(f"{path}: has no metadata {KEY!r}; give a file of `pse-bench export onnx`")
     about = files.parse(Description, files.parse_json(metadata[KEY], f"{path} (metadata)"), f"{path} (metadata)")
     shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
     state = {name: shape for name, shape in shapes.items() if name not in ("frame", "embedding")}

@@ -16,7 +16,18 @@ from pse_bench.files import parse, parse_json, read_text, replacing, sha256_of_t
 from pse_bench.interference import Interferers, Noises
 from pse_bench.placing import Places
 from pse_bench.pools import NoisePool, SpeechPool, person
-from pse_bench.records import SCHEMA, Enrollment, MeasuredResponse, Noise, NoiseClip, Recipe, Talker, Utterance
+from pse_bench.records import (
+    SCHEMA,
+    Enrollment,
+    Imported,
+    MeasuredResponse,
+    Noise,
+    NoiseClip,
+    Recipe,
+    ScenarioLabel,
+    Talker,
+    Utterance,
+)
 from pse_bench.scenario import Scenario, parse_scenario
 
 
@@ -96,7 +107,7 @@ class Planner:
             enrollment=self._enrollment((*name, "enrollment"), scene_id, part, noise),
         )
 
-    def _labels(self, name: Name) -> list[str]:
+    def _labels(self, name: Name) -> list[ScenarioLabel]:
         """Which scenarios the scene becomes: all, or one of them by its share."""
         shares = self._scenario.shares
         if shares is None:
@@ -156,6 +167,11 @@ def header(content: dict[str, Any], *, manifests: dict[str, list[list[Any]]], se
     }
 
 
+def imported_header(about: Imported, *, seed: int) -> dict[str, Any]:
+    """The first line of a plan whose scenes were taken from another project's test set."""
+    return {"schema": SCHEMA, "kind": "pse-bench plan", "seed": seed, "imported": about.model_dump()}
+
+
 def _content_hash(rows: list[Any]) -> str:
     return sha256_of_text("\n".join(sorted(row.model_dump_json(exclude_defaults=True) for row in rows)))
 
@@ -171,8 +187,8 @@ def write(path: Path, head: dict[str, Any], recipes: Iterable[Recipe]) -> int:
     return count
 
 
-def read(path: Path) -> tuple[Scenario, dict[str, Any], Iterator[Recipe]]:
-    """A plan's scenario, its header and its recipes in order.
+def read(path: Path) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Recipe]]:
+    """A plan's scenario (or what it was imported from), its header and its recipes in order.
 
     Raises:
         InputError: not a plan, another schema, or a damaged line (also while the recipes are taken).
@@ -185,7 +201,11 @@ def read(path: Path) -> tuple[Scenario, dict[str, Any], Iterator[Recipe]]:
         raise InputError(f"{path}: not a plan; make one with pse-bench plan")
     if head.get("schema") != SCHEMA:
         raise InputError(f"{path}: schema {head.get('schema')!r}, expected {SCHEMA}; plan it again")
-    scenario = parse_scenario(head.get("scenario"), f"{path}:1: scenario")
+    scenario = (
+        parse(Imported, head["imported"], f"{path}:1: imported")
+        if "imported" in head
+        else parse_scenario(head.get("scenario"), f"{path}:1: scenario")
+    )
     if len(lines) == 2:
         raise InputError(f"{path}: holds no scenes; plan it again")
 

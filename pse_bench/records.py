@@ -6,7 +6,7 @@ without a suffix, samples or no unit.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pse_bench.files import Record
 
@@ -23,7 +23,7 @@ of a corpus in other containers share."""
 Count = Annotated[int, Field(ge=1)]
 Position = tuple[float, float, float]
 
-DESCRIPTIONS = {
+DESCRIPTIONS: dict[ScenarioLabel, str] = {
     "TS1": "target + noise",
     "TS2": "target + interferer + noise",
     "TS3": "inactive target: interferer + noise",
@@ -147,6 +147,15 @@ class MeasuredRoom(Record):
     sources: list[MeasuredSource]
 
 
+class RecordedRoom(Record):
+    """No room of ours, in imported plans only: a clip is what the microphone heard of its source, and the stems
+    are the clips, sample for sample. How long it rings is not known."""
+
+    engine: Literal["recorded"]
+    room_id: str
+    rt60_s: None = None
+
+
 class Enrollment(Record):
     """What the system knows of the target: other utterances of the same person, or another part of one."""
 
@@ -158,7 +167,7 @@ class Enrollment(Record):
 
 
 class Recipe(Record):
-    """One scene, with nothing left to chance."""
+    """One scene, with nothing left to chance. Only one that was recorded may be without noise."""
 
     scene_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]  # it becomes a file's name
     sample_rate: Count
@@ -168,18 +177,24 @@ class Recipe(Record):
     level_dbfs: float
     interferers: list[Talker]
     sir_db: float | None
-    noise: Noise
-    snr_db: float
-    room: Annotated[SimulatedRoom | MeasuredRoom, Field(discriminator="engine")]
+    noise: Noise | None
+    snr_db: float | None
+    room: Annotated[SimulatedRoom | MeasuredRoom | RecordedRoom, Field(discriminator="engine")]
     enrollment: Enrollment
+
+    @model_validator(mode="after")
+    def _noisy(self) -> "Recipe":
+        if not isinstance(self.room, RecordedRoom) and (self.noise is None or self.snr_db is None):
+            raise ValueError("noise and snr_db: only an imported scene may be without; plan it again")
+        return self
 
     @property
     def corpora(self) -> set[str]:
         """The corpora that the scene's sound comes from."""
-        noises = [noise for noise in (self.noise, self.enrollment.noise) if noise]
-        people = [self.target, *self.interferers]
-        rooms = [self.room] if isinstance(self.room, MeasuredRoom) else []
-        return {source.corpus for source in (*noises, *people, *rooms)}
+        noises = {noise.corpus for noise in (self.noise, self.enrollment.noise) if noise}
+        people = {talker.corpus for talker in (self.target, *self.interferers)}
+        rooms = {self.room.corpus} if isinstance(self.room, MeasuredRoom) else set()
+        return noises | people | rooms
 
     @property
     def enrollment_source(self) -> EnrollmentSource:
@@ -187,6 +202,18 @@ class Recipe(Record):
         heard = {segment.path for segment in self.target.segments}
         shared = any(segment.path in heard for segment in self.enrollment.segments)
         return "same-utterance" if shared else "other-utterance"
+
+
+class Imported(Record):
+    """What a plan says in place of a scenario when its scenes were not drawn but taken from another project's
+    test set. ``metadata_sha256``: of the file that listed them."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    version: Count
+    description: str
+    sample_rate: Count
+    reference: Literal["early", "reverberant"]
+    metadata_sha256: Sha256
 
 
 # ---- dataset
@@ -207,11 +234,11 @@ class Mixture(Record):
     interferer_speaker: str
     noise_id: str
     sir_db: float | None
-    snr_db: float
+    snr_db: float | None
     sir_achieved_db: float | None
-    snr_achieved_db: float
-    rt60_s: float
-    rt60_achieved_s: float
+    snr_achieved_db: float | None
+    rt60_s: float | None
+    rt60_achieved_s: float | None
     target_distance_m: float | None
     interferer_distance_m: float | None
     num_samples: Count

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import audio, dataset, files, journal, parts, plan, rooms, store
+from pse_bench import audio, dataset, files, journal, parts, plan, recorded, rooms, store
 from pse_bench.corpora import sources
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, PseBenchError
@@ -23,10 +23,13 @@ from pse_bench.records import (
     MeasuredRoom,
     Mixture,
     Recipe,
+    RecordedRoom,
+    ScenarioLabel,
     Segment,
     SimulatedRoom,
     StoredFile,
 )
+from pse_bench.scenario import Scenario
 from pse_bench.shares import Share, batches
 from pse_bench.store import Problem, Rendered, Report
 
@@ -59,7 +62,6 @@ def render_batch(work: tuple[Setting, list[str]]) -> list[Rendered]:
 def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
     """Render one scene and write its files."""
     try:
-        responses = _responses(setting, recipe)
 
         def load(corpus: str, segment: Segment) -> np.ndarray:
             path = setting.roots.locate(corpus, segment.path)
@@ -69,6 +71,9 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
                 raise InputError(f"{path}: shorter than its manifest says; make the manifest and plan again")
             return stretch
 
+        if isinstance(recipe.room, RecordedRoom):
+            return _write(setting, recipe, recorded.mix(recipe, load), None)
+        responses = _responses(setting, recipe.room, recipe.sample_rate)
         scene = mix(recipe, responses, load)
         used = [talker.source for talker in (recipe.target, *recipe.interferers)]
         achieved = float(np.mean([responses.sources[source].rt60_s for source in used]))
@@ -84,12 +89,12 @@ def _clip(path: Path, sha256: str, rate: int) -> np.ndarray:
     return audio.resample(samples, own_rate, rate)
 
 
-def _responses(setting: Setting, recipe: Recipe) -> rooms.Responses:
-    if isinstance(recipe.room, MeasuredRoom):
-        return rooms.measured(recipe.room, recipe.sample_rate, setting.roots.locate)
+def _responses(setting: Setting, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.Responses:
+    if isinstance(room, MeasuredRoom):
+        return rooms.measured(room, rate, setting.roots.locate)
     if setting.shared_rooms:
-        return _shared_room(recipe.room.model_dump_json(), recipe.sample_rate, setting.bank)
-    return rooms.simulate(recipe.room, recipe.sample_rate)
+        return _shared_room(room.model_dump_json(), rate, setting.bank)
+    return rooms.simulate(room, rate)
 
 
 @lru_cache(maxsize=16)
@@ -97,7 +102,7 @@ def _shared_room(room: str, rate: int, bank: Path) -> rooms.Responses:
     return rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
 
 
-def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: float) -> Rendered:
+def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: float | None) -> Rendered:
     stored: list[StoredFile] = []
 
     def save(path: str, pcm: np.ndarray) -> str:
@@ -144,7 +149,7 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
     return Rendered(name, rows, stored)
 
 
-def _row(recipe: Recipe, scene: Scene, label: str, **known: Any) -> Mixture:
+def _row(recipe: Recipe, scene: Scene, label: ScenarioLabel, **known: Any) -> Mixture:
     """A row of mixtures.csv. Where nobody interferes, what describes the interferer is empty."""
     others = recipe.interferers if label != "TS1" else []
     single = len(others) == 1
@@ -154,7 +159,7 @@ def _row(recipe: Recipe, scene: Scene, label: str, **known: Any) -> Mixture:
         scenario=label,
         target_speaker=recipe.target.speaker_id,
         interferer_speaker=";".join(talker.speaker_id for talker in others),
-        noise_id=recipe.noise.segment.clip_id,
+        noise_id=recipe.noise.segment.clip_id if recipe.noise else "",
         sir_db=recipe.sir_db if others else None,
         snr_db=recipe.snr_db,
         sir_achieved_db=scene.sir_achieved_db if others else None,
@@ -169,7 +174,7 @@ def _row(recipe: Recipe, scene: Scene, label: str, **known: Any) -> Mixture:
         interferer_text=others[0].text if single else "",
         target_gender=recipe.target.gender,
         interferer_gender=";".join(talker.gender for talker in others),
-        noise_category=recipe.noise.category,
+        noise_category=recipe.noise.category if recipe.noise else "",
         room_id=recipe.room.room_id,
         overlap=others[0].overlap if single else None,
         num_interferers=len(others),
@@ -233,14 +238,9 @@ def render(
         "format": format,
         "versions": dataset.sound_versions(),
     }
-    setting = Setting(
-        out.resolve(),
-        roots.settled(corpora),
-        bank.resolve(),
-        format,
-        scenario.reference,
-        scenario.room.rooms is not None,
-    )
+    shared_rooms = isinstance(scenario, Scenario) and scenario.room.rooms is not None
+    known = roots.settled(corpora)
+    setting = Setting(out.resolve(), known, bank.resolve(), format, scenario.reference, shared_rooms)
     with files.locked(out, "render"):
         finished = store.prepare(out, plan_path, identity, force)
         done = {scene.scene_id: scene for scene in finished if store.intact(out, scene)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from pse_bench import dataset, files, journal, parts, plan
 from pse_bench.errors import InputError
-from pse_bench.records import SCHEMA, Mixture, StoredFile
+from pse_bench.records import SCHEMA, Imported, Mixture, StoredFile
 from pse_bench.scenario import Scenario
 
 JOURNAL = "render.journal"
@@ -129,7 +129,7 @@ def intact(out: Path, rendered: Rendered) -> bool:
 
 def finish(
     out: Path,
-    scenario: Scenario,
+    scenario: Scenario | Imported,
     identity: dict[str, Any],
     done: list[Rendered],
     problems: list[Problem],

@@ -9,7 +9,7 @@ from pse_bench import metrics, statistics
 from pse_bench.errors import InputError
 from pse_bench.figures import Figure, figures_of, pairs_of
 from pse_bench.files import read_table, write_table
-from pse_bench.records import DESCRIPTIONS, Mixture, Score, Summary
+from pse_bench.records import DESCRIPTIONS, Mixture, ScenarioLabel, Score, Summary
 
 Cells = Mapping[tuple[str, str], Sequence[Score]]
 """Scores by scenario and metric."""
@@ -43,7 +43,7 @@ class Scores:
             {key: scores for key, scores in cells.items() if scores},
         )
 
-    def figures(self) -> list[tuple[str, Figure, Sequence[Score]]]:
+    def figures(self) -> list[tuple[ScenarioLabel, Figure, Sequence[Score]]]:
         """Scenario, figure and scores of every line that a table can have, in the order of tables."""
         longest_s = max((row.num_samples / row.sample_rate for row in self.mixtures.values()), default=0.0)
         return [
@@ -79,7 +79,7 @@ def summaries_of(scores: Scores) -> list[Summary]:
     return [_summary(scores, *line) for line in scores.figures()]
 
 
-def _summary(scores: Scores, label: str, figure: Figure, found: Sequence[Score]) -> Summary:
+def _summary(scores: Scores, label: ScenarioLabel, figure: Figure, found: Sequence[Score]) -> Summary:
     counted = [score for score in found if score.value is not None]
     try:
         pairs = pairs_of(figure, counted)

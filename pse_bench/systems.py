@@ -133,8 +133,8 @@ def load(name: str, *, streaming: bool = False, folder: Path | None = None) -> L
         run, system = REFERENCES[name]
         return Loaded(run, system, __version__)
     if models.is_one(name):
-        in_folder = folder and not name.startswith(models.SHIPPED)
-        trained = models.load(str(folder / name) if in_folder else name, streaming=streaming)
+        known = name if name.startswith(models.SHIPPED) else str((folder or Path()) / name)
+        trained = models.load(known, streaming=streaming)
         return Loaded(_run_on_audio(trained.enhance), trained.system, trained.digest, trained.macs_per_second)
     module_name, separator, attribute = name.partition(":")
     if not separator or not module_name or not attribute:
@@ -179,9 +179,10 @@ def _code(module: ModuleType) -> str:
 def _beside(module: ModuleType) -> dict[str, Path]:
     """The sources by name of a module and of every loaded one that lies below the same folder and is not
     installed."""
-    if not getattr(module, "__file__", None):
+    path = getattr(module, "__file__", None)
+    if not path:
         return {}
-    own = Path(module.__file__).resolve()
+    own = Path(path).resolve()
     beside = own.parents[module.__name__.count(".") + (own.name == "__init__.py")]
     installed = [Path(path).resolve() for path in sysconfig.get_paths().values()]
     found = {}

@@ -165,12 +165,12 @@ def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> list[
         if np.abs(mixture.astype(np.int32)).max() >= 32767:
             problems.append(f"{path}: clips")
         problems += [
-            f"{path}: {what} asked {asked:g} dB, found {found:g} dB"
+            f"{path}: {what} asked {asked:g} dB, found {found} dB"
             for what, asked, found in (
                 ("SIR", row.sir_db, levels["sir_achieved_db"]),
                 ("SNR", row.snr_db, levels["snr_achieved_db"]),
             )
-            if asked is not None and abs(asked - found) > mixing.LEVEL_TOLERANCE_DB
+            if asked is not None and (found is None or abs(asked - found) > mixing.LEVEL_TOLERANCE_DB)
         ]
     return problems
 

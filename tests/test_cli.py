@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from scoring import tiny
 
 from pse_bench import __version__
 from pse_bench.cli import REMEDIES, Boundary, cli
+from pse_bench.dataset import SOUND_PACKAGES
 from pse_bench.errors import InputError
 
 INTERRUPTED = "interrupted; run the same command again to continue\n"
@@ -108,7 +110,9 @@ def test_help_is_complete(words: tuple[str, ...]) -> None:
 
 
 def test_the_version() -> None:
-    assert call("--version").stdout == f"pse-bench, version {__version__}\n"
+    first, sound = call("--version").stdout.splitlines()
+    assert first == f"pse-bench, version {__version__}"
+    assert sound == "sound depends on " + ", ".join(f"{name} {version(name)}" for name in SOUND_PACKAGES)
 
 
 def test_no_command_shows_the_help() -> None:

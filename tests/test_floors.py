@@ -40,15 +40,15 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("parts",),
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
     ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
-    ("interference",),  # 4
+    ("interference", "recorded"),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("checks.*", "store", "ledger", "benchmark", "onnx_system", "pack"),  # 6
+    ("checks.*", "store", "ledger", "benchmark", "onnx_system", "pack", "interop.*"),  # 6
     ("packed",),
     ("baseline.*",),  # still 6, on top of those, then what loads it
     ("models",),
     ("systems",),
     ("render", "enhance", "score", "check", "system_figures"),  # 7: the workers, which never import each other
-    ("verify", "summaries", "breakdown"),  # 8
+    ("verify", "summaries", "breakdown", "doctor"),  # 8
     ("results",),  # still 8, each on top of those before
     ("comparison", "boards.*"),
     ("tables",),

@@ -1,26 +1,19 @@
-"""The README's commands, run as they stand, on a small tree in LibriSpeech's own layout."""
+"""Commands of the README, and of pages that go on from there, on a small tree in LibriSpeech's own layout."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from documents import README, ROOT, blocks, run, write_files
+from interop import sets
 
 from pse_bench import audio
+from pse_bench.corpora import librispeech
+from pse_bench.executor import Serial
 
-README = Path(__file__).parent.parent / "README.md"
 RATE = 16_000
-
-
-def blocks(kind: str) -> list[tuple[str, str]]:
-    """Code blocks that a comment ``<!-- kind: name -->`` stands before, with their names."""
-    found = re.findall(rf"<!-- {kind}: (\S+) -->\n```\w+\n(.*?)```", README.read_text(), re.DOTALL)
-    assert found, f"the README has no {kind} blocks"
-    return found
 
 
 def voice(pitch_hz: float, seed: int, seconds: float) -> np.ndarray:
@@ -52,31 +45,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 texts.append(f"{name} SENTENCE {number} OF {speaker} IN {chapter}")
             (folder / f"{speaker}-{chapter}.trans.txt").write_text("\n".join(texts) + "\n")
     (tree / "SPEAKERS.TXT").write_text("\n".join(lines) + "\n")
+    names = sorted(tree.rglob("*.flac"))[:12]
+    rows, _ = librispeech.read(tree, executor=Serial())
+    said = {row.path: row for row in rows}
+    sets.write(
+        root / "Libri2Mix",
+        [(said[path.relative_to(tree).as_posix()], audio.read(path)[0]) for path in names],
+    )
     hiss = root / "noise" / "hiss"
     hiss.mkdir(parents=True)
     audio.write(hiss / "a.wav", 0.02 * np.random.default_rng(1).standard_normal(20 * RATE), RATE)
     return root
 
 
-def run(script: str, place: Path) -> None:
-    """Run a block with bash; the package's own command is on the path."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {
-        **os.environ,
-        "PATH": path,
-        "LIBRISPEECH": str(place / "LibriSpeech"),
-        "NOISE": str(place / "noise"),
-        "XDG_CACHE_HOME": str(place / "cache"),
-    }
-    done = subprocess.run(
-        ["bash", "-euc", script], cwd=place, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
-
-
 def test_the_commands_of_the_readme_work_in_order(place: Path) -> None:
-    for name, code in blocks("write"):
-        (place / name).write_text(code)
+    write_files(README, place)
     scripts = dict(blocks("run"))
     # fewer scenes than a reader would make, the same commands
     run(scripts["librispeech"].replace("-n 10", "-n 4"), place)
@@ -89,6 +72,15 @@ def test_the_commands_of_the_readme_work_in_order(place: Path) -> None:
     run(scripts["compare"], place)
     run(scripts["report"], place)
     assert "<script>" in (place / "listen.html").read_text()
+    run(scripts["toolkits"], place)
+    run(scripts["librimix"], place)
+    # pages that go on from there
+    for page in ("generate", "scenario"):
+        path = ROOT / "docs" / "how-to" / f"{page}.md"
+        if page == "scenario":
+            write_files(path, place)
+        for _, script in blocks("run", path):
+            run(script, place)
 
 
 def test_the_two_commands_are_there_and_make_knows_them() -> None:

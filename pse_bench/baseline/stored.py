@@ -107,7 +107,7 @@ class StoredScenes:
             active=frames["target"],
             interferer_active=frames["interferer"],
             embedding=_embedding(data, row.enrollment_path),
-            levels={"snr_db": row.snr_db} | ({} if row.sir_db is None else {"sir_db": row.sir_db}),
+            levels={name: level for name in ("snr_db", "sir_db") if (level := getattr(row, name)) is not None},
         )
 
     def _draw(self, seed: int, name: Name, its: bool | None) -> tuple[int, Mixture]:

@@ -48,9 +48,24 @@ class Boundary(click.Group):
             ctx.exit(130)
 
 
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    """The version, and of what else decides how a dataset sounds."""
+    if not asked or ctx.resilient_parsing:
+        return
+    from pse_bench.dataset import SOUND_PACKAGES, sound_versions
+
+    found = sound_versions()
+    click.echo(f"pse-bench, version {__version__}")
+    click.echo(f"sound depends on {', '.join(f'{package} {found[package]}' for package in SOUND_PACKAGES)}")
+    ctx.exit()
+
+
 @click.group(cls=Boundary, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__)
-def cli() -> None:
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show versions and exit."
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Scenarios, scoring and leaderboards for causal personalized speech enhancement.
 
     \b
@@ -60,6 +75,8 @@ def cli() -> None:
 
     A first look: pse-bench demo
     """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 def _collect() -> None:
@@ -68,10 +85,13 @@ def _collect() -> None:
         checking,
         corpora,
         demo,
+        exporting,
         generate,
+        importing,
         leaderboards,
         merging,
         packing,
+        person,
         reporting,
         results,
         scoring,
@@ -79,9 +99,9 @@ def _collect() -> None:
         training,
     )
 
-    making = (demo, corpora, generate, packing, benchmark)
+    making = (demo, corpora, generate, benchmark)
     judging = (checking, scoring, merging, system, results, reporting, leaderboards)
-    for module in (*making, *judging, training):
+    for module in (*making, *judging, training, packing, exporting, importing, person):
         for command in module.COMMANDS:
             cli.add_command(command)
 

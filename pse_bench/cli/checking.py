@@ -32,7 +32,9 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
             progress=update,
         )
     click.echo(json.dumps(report.document()) if as_json else report.terminal())
-    if not report.acceptable:
+    if report.acceptable:
+        options.hint(f"pse-bench score {dataset} {submission} -o results/{submission.stem}")
+    else:
         sys.exit(1)
 
 

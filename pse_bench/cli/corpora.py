@@ -142,6 +142,7 @@ def _write(
     minutes = sum(row.num_samples / row.sample_rate for row in rows) / 60
     length = f"{minutes / 60:.2f} h" if minutes >= 10 else f"{minutes:.1f} min"
     click.echo(f"{out}: {len(rows)} clips of {asked['name']}, {length}")
+    options.hint(f"pse-bench generate SCENARIO … --root {asked['name']}={root}")
     if problems:
         for problem in problems:
             click.echo(problem, err=True)

@@ -6,11 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from pse_bench.cli import options
 
+
+def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem | str]:
+    """Shipped scenarios, and files, that begin with what was typed."""
+    from pse_bench.scenario import shipped
+
+    return [*(name for name in shipped() if name.startswith(begun)), CompletionItem(begun, type="file")]
+
+
 planning = options.together(
-    click.argument("scenario"),
+    click.argument("scenario", shell_complete=_scenarios),
     click.option(
         "--speech", type=options.FILE, multiple=True, required=True, help="Manifest of speech; repeatable."
     ),
@@ -51,6 +60,7 @@ def plan(out: Path, force: bool, **asked: Any) -> None:
     """
     _plan(out, force, **asked)
     click.echo(out)
+    options.hint(f"pse-bench render {out} -o {out.stem}-dataset")
 
 
 @click.command()
@@ -234,6 +244,11 @@ def tell(report: Any, *, as_json: bool, share: Any = None) -> None:
         kept = f" ({report.reused} kept from an earlier run)" if report.reused else ""
         end = f"share {share} is done" if share else f"fingerprint {report.fingerprint[:12]}"
         click.echo(f"{report.dataset}: {report.scenes} scenes{kept}, {report.mixtures} mixtures, {end}")
+        if share:
+            options.hint(f"pse-bench merge {report.dataset.parent}, once all shares are done")
+        elif not report.problems:
+            out = report.dataset
+            options.hint(f"pse-bench verify {out}; pse-bench enhance {out} --system SYSTEM -o submissions/NAME")
     if report.problems:
         for problem in report.problems[:5]:
             click.echo(f"{problem.scene_id}: {problem.reason}", err=True)

@@ -1,6 +1,7 @@
 """Options that several commands share, and what is made of them."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ bank = click.option(
     show_default="~/.cache/pse-bench/rooms",
     help="Where responses of shared rooms are kept.",
 )
+
+
+def hint(line: str) -> None:
+    """Say to a person what comes next; a script, whose stderr is no terminal, is not told."""
+    if sys.stderr.isatty():
+        click.echo(f"next: {line}", err=True)
 
 
 def cache() -> Path:

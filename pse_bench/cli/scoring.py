@@ -65,6 +65,10 @@ def enhance(
         )
     done = f", share {share} is done" if share else ""
     click.echo(f"{out}: {count} mixtures enhanced by {system}{done}")
+    following = (
+        f"score {dataset} {out} -o results/{out.name}" if not share else f"merge {out}, once all shares are done"
+    )
+    options.hint(f"pse-bench {following}")
 
 
 @click.command()
@@ -157,6 +161,8 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
         click.echo(f"{out}: {report.mixtures} mixtures scored")
     else:
         click.echo(tables.terminal([Result.open(out)]))
+    if not report.problems:
+        options.hint(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
     if report.problems:
         click.echo(
             f"{len(report.problems)} of {report.mixtures} estimates are missing or unusable and were given the "

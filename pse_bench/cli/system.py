@@ -1,9 +1,8 @@
-"""system, export: what a system is, and a model for other programs."""
+"""system: what a system is."""
 
 import dataclasses
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -85,28 +84,4 @@ def _rows(figures: Any) -> list[tuple[str, str]]:
     ]
 
 
-@click.command()
-@click.argument("checkpoint", type=options.FILE)
-@options.out_file
-@options.force
-def export(checkpoint: Path, out: Path, force: bool) -> None:
-    """Write an enhancer's checkpoint as an ONNX file that runs hop by hop without torch.
-
-    State goes in and out with every hop. The file is compared with torch before it takes its place.
-    """
-    from pse_bench.errors import InputError
-
-    if out.suffix != ".onnx":
-        raise InputError(f"{out}: give a name that ends in .onnx, so that `enhance --system` knows it")
-    if out.exists() and not force:
-        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
-    try:
-        from pse_bench.baseline import export as room
-    except ImportError as error:
-        raise InputError(f"export needs {error.name}; run pip install 'pse-bench[baseline]'") from error
-
-    difference = room.export(checkpoint, out)
-    click.echo(f"{out}: differs from torch by {difference:.1e} at most")
-
-
-COMMANDS = (system, export)
+COMMANDS = (system,)

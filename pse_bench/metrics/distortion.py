@@ -48,6 +48,8 @@ def si_sdr(*, estimate: np.ndarray, reference: np.ndarray) -> float:
 def si_sdri(*, estimate: np.ndarray, reference: np.ndarray, mixture: np.ndarray) -> float:
     """Improvement of SI-SDR over the unprocessed mixture, in dB within [−50, 100].
 
+    SI-SDR(ŝ, s) − SI-SDR(y, s).
+
     Args:
         estimate, reference, mixture: shape (num_samples,).
 

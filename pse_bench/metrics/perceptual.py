@@ -39,6 +39,8 @@ PESQ_CLICK = 4
 def stoi(*, estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
     """Short-time objective intelligibility, within [0, 1] (negative correlations count as 0).
 
+    Mean correlation of the third-octave envelopes of estimate and reference, over segments of 384 ms.
+
     Args:
         estimate, reference: shape (num_samples,).
         sample_rate: Hz; pystoi resamples to 10 kHz.
@@ -53,6 +55,8 @@ def stoi(*, estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> fl
 
 def estoi(*, estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
     """Extended short-time objective intelligibility, within [0, 1] (negative correlations count as 0).
+
+    As STOI, with the correlation taken over the segment's spectra after their rows and columns are normalised.
 
     The library adds a trace of noise from NumPy's global generator, which shows when the estimate holds digital
     silence; it is seeded here, the same for every clip, and put back as it was.

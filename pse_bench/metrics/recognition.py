@@ -191,6 +191,9 @@ def counts(reference: str, hypothesis: str) -> WordCounts:
 def wer(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
     """Word errors over the words of the reference, held at 200 % (pooled over clips and times 100: %).
 
+    (S + D + I) / N: substitutions, deletions and insertions of the best alignment, over the N words that the
+    target says, both texts normalised.
+
     Args:
         estimate: shape (num_samples,), full scale ±1.
         text: what the target says; '' where it is not known.
@@ -204,6 +207,8 @@ def wer(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
 
 def deletions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
     """Words that were not heard over the words of the reference (pooled over clips and times 100: %).
+
+    D / N: a recogniser's sign of over-suppression.
 
     Args, Raises: as ``wer``.
     """
@@ -221,6 +226,8 @@ def insertions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ra
 
 def substitutions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
     """Words that were taken for others over the words of the reference (pooled over clips and times 100: %).
+
+    S / N.
 
     Args, Raises: as ``wer``.
     """

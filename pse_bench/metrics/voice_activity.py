@@ -96,7 +96,7 @@ def onset_delays_s(
     delays, missed = [], 0
     for start, stop in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
         above = probability[start:stop] > threshold
-        length = min(sustained, stop - start)
+        length = min(sustained, int(stop - start))
         runs = np.convolve(above, np.ones(length, dtype=int), mode="valid")
         found = np.flatnonzero(runs == length)
         if len(found):

@@ -164,7 +164,7 @@ def _use(recipes: Sequence[Recipe]) -> list[tuple[str, int, float, int]]:
         "interferer utterances": lambda recipe: {
             s.clip_id for talker in recipe.interferers for s in talker.segments
         },
-        "noise clips": lambda recipe: [recipe.noise.segment.clip_id],
+        "noise clips": lambda recipe: [recipe.noise.segment.clip_id] if recipe.noise else [],
         "enrollment utterances": lambda recipe: {segment.clip_id for segment in recipe.enrollment.segments},
         "rooms": lambda recipe: [recipe.room.room_id],
     }
@@ -188,7 +188,7 @@ def write(dataset: Dataset, found: Overview, out: Path) -> int:
         title=f"Dataset {about.name}-v{about.version}",
         about=about,
         found=found,
-        scenario=page.as_yaml(found.header["scenario"]),
+        scenario=page.as_yaml(page.origin(found.header)),
         most=MOST,
         media={},
     )

@@ -36,7 +36,7 @@ def _off(rows: Sequence[Mixture]) -> list[str]:
     for name, unit, least, off in (
         ("SNR", "dB", OFF_DB, lambda row: _distance(row.snr_achieved_db, row.snr_db)),
         ("SIR", "dB", OFF_DB, lambda row: _distance(row.sir_achieved_db, row.sir_db)),
-        ("RT60", "", OFF_RT60, lambda row: _distance(row.rt60_achieved_s, row.rt60_s) / max(row.rt60_s, 1e-9)),
+        ("RT60", "", OFF_RT60, lambda row: _distance(row.rt60_achieved_s, row.rt60_s) / (row.rt60_s or 1.0)),
     ):
         worst = max(rows, key=off)
         count = sum(off(row) > least for row in rows)

@@ -59,6 +59,11 @@ def formula(text: str) -> Any:
     return Markup(re.sub(r"Σ_(\w)", r"Σ<sub>\1</sub>", raised))
 
 
+def origin(header: dict[str, Any]) -> Any:
+    """What a plan was drawn from, by its first line: a scenario, or a set that others mixed."""
+    return header.get("scenario") or header["imported"]
+
+
 def as_yaml(content: Any) -> str:
     """A document as a person would write it."""
     import yaml

@@ -119,7 +119,7 @@ def _sounds(
     dataset = Dataset.open(ask.dataset).require_unchanged()
     sources.require_same(results, dataset)
     _, header, _ = plan.read(dataset.folder / "plan.jsonl")
-    found = Sounds(scenario=page.as_yaml(header["scenario"]), versions=dataset.description.versions)
+    found = Sounds(scenario=page.as_yaml(page.origin(header)), versions=dataset.description.versions)
     with ExitStack() as stack:
         given = sources.opened(results, dataset, ask.submissions, stack)
         numbers = [n for n in to_hear(looks) if n in given] or list(given)

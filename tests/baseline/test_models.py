@@ -173,7 +173,7 @@ def test_onnx_files_that_are_none(tmp_path: Path, onnx_path: Path) -> None:
         systems.load(str(path))
     del stored.metadata_props[:]
     onnx.save(stored, path)
-    with pytest.raises(InputError, match=r"has no metadata 'pse_bench'; give a file of `pse-bench export`"):
+    with pytest.raises(InputError, match=r"has no metadata 'pse_bench'; give a file of `pse-bench export onnx`"):
         systems.load(str(path))
 
 

@@ -1,0 +1,124 @@
+"""What this installation can do: packages, extras, disk, threads, and the lines that install what is missing."""
+
+import os
+import platform
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+NAME = "pse-bench"
+SERVES = {
+    "embedded": "demo, corpus synth, benchmark embedded-v1",
+    "asr": "score --recogniser pocketsphinx",
+    "whisper": "score --recogniser whisper:FOLDER",
+    "dnsmos": "score --metrics all",
+    "baseline": "train, export onnx, enhance --system CHECKPOINT",
+    "onnx": "enhance --system MODEL.onnx",
+    "cluster": "--executor dask, --executor dask-jobqueue",
+    "shards": "pack and train --dataset with a URL such as s3://…",
+    "interop": "the tests of export; no command",
+    "docs": "building the documentation; no command",
+    "dev": "the tests; no command",
+}
+"""The commands that an extra is for."""
+
+DVECTOR = (
+    "Resemblyzer",
+    "pip install --no-deps resemblyzer==0.1.4",
+    "score --metrics all, training, and enhancing with a trained model",
+)
+"""Only its network's file is read, so it is installed without what it depends on and is no extra."""
+
+_NEEDED = re.compile(r"^([A-Za-z0-9._-]+)")
+_EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
+
+
+@dataclass(frozen=True)
+class Extra:
+    """An extra: its packages with their installed releases (None where missing), and what brings it."""
+
+    name: str
+    serves: str
+    packages: dict[str, str | None]
+    install: str
+
+    @property
+    def there(self) -> bool:
+        """Whether all of it is installed."""
+        return None not in self.packages.values()
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found. ``disk`` in bytes free, by folder; ``threads`` as the variables that libraries heed."""
+
+    version: str
+    python: str
+    machine: str
+    packages: dict[str, str | None]
+    extras: list[Extra]
+    disk: dict[str, int]
+    cores: int
+    threads: dict[str, str]
+
+    @property
+    def missing(self) -> list[str]:
+        """Packages that every command needs and that are not there."""
+        return [name for name, release in self.packages.items() if release is None]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "missing": self.missing}
+
+
+def diagnose(cache: Path, threads: tuple[str, ...]) -> Diagnosis:
+    """Look at this installation; nothing is imported or changed.
+
+    Args:
+        cache: the folder for what can be made again.
+        threads: names of the variables that say how many threads a library may use.
+    """
+    groups: dict[str, dict[str, str | None]] = {"": {}}
+    for line in _requirements():
+        found, extra = _NEEDED.match(line), _EXTRA.search(line)
+        if found:
+            groups.setdefault(extra[1] if extra else "", {})[found[1]] = _release(found[1])
+    extras = [
+        Extra(name, SERVES.get(name, ""), packages, f"pip install '{NAME}[{name}]'")
+        for name, packages in groups.items()
+        if name
+    ]
+    package, install, serves = DVECTOR
+    extras.append(Extra("speaker encoder", serves, {package: _release(package)}, install))
+    return Diagnosis(
+        version=_release(NAME) or "unknown",
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}",
+        packages=groups[""],
+        extras=extras,
+        disk={str(folder): shutil.disk_usage(_existing(folder)).free for folder in (Path.cwd(), cache)},
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        threads={name: os.environ[name] for name in threads if name in os.environ},
+    )
+
+
+def _requirements() -> list[str]:
+    try:
+        return metadata.requires(NAME) or []
+    except metadata.PackageNotFoundError:  # run from a folder, not installed
+        return []
+
+
+def _release(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())

@@ -1,0 +1,93 @@
+"""The documentation: it builds without a warning, nothing generated is stale, and what it tells to type works."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from documents import PAGES, README, ROOT, SHELLS, blocks, commands, marked, run, write_files
+
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+RUN = (README, TUTORIAL, ROOT / "docs" / "how-to" / "generate.md", ROOT / "docs" / "how-to" / "scenario.md")
+"""Pages whose marked blocks are run, here and in test_readme.py."""
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    """The maker of the generated pages."""
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_those_of_the_code(reference: ModuleType) -> None:
+    folder = ROOT / "docs" / "reference"
+    made = reference.pages()
+    assert {path.name for path in folder.iterdir()} == set(made)
+    for name, text in made.items():
+        assert (folder / name).read_text(encoding="utf-8") == text, "stale: run python docs/reference.py"
+
+
+def test_every_metric_has_a_definition_and_a_source(reference: ModuleType) -> None:
+    from pse_bench import metrics
+
+    for metric in metrics.ALL_METRICS.values():
+        assert len(reference._definition(metric)) > 40, metric.name
+        assert metric.source
+
+
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("material", reason="needs pse-bench[docs]")
+    command = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--quiet",
+        "--site-dir",
+        str(tmp_path / "site"),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > 12
+    for page in pages:
+        html = page.read_text(encoding="utf-8")
+        fetched = re.findall(r"<(?:link|script|img)[^>]+(?:href|src)=\"?(https?:[^\"\s>]+)", html)
+        assert [address for address in fetched if "canonical" not in address] == [], "opens without a network"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_is_run_or_says_why_not(page: Path) -> None:
+    run_somewhere = {
+        line for path in RUN for mark, _, _, code in marked(path) if mark == "run" for line in commands(code)
+    }
+    for mark, said, language, code in marked(page):
+        if language not in SHELLS:
+            continue
+        if mark == "run":
+            assert page in RUN, f"{page.name}: nothing runs {said}"
+        elif mark != "not run":
+            others = [line for line in commands(code) if line not in run_somewhere]
+            assert others == [], f"{page.name}: neither run nor marked with why not"
+
+
+def test_the_tutorial(tmp_path: Path) -> None:
+    write_files(TUTORIAL, tmp_path)
+    said = {}
+    for name, script in blocks("run", TUTORIAL):
+        # fewer scenes than a reader would make, the same commands
+        said[name] = run(script.replace("-n 12", "-n 2"), tmp_path)
+    assert "2 scenes, 6 mixtures" in said["dataset"]
+    assert "leakage_reduction_db" in said["scores"]
+    assert re.search(r"my_model:enhance.*a control, without a rank", said["board"])
+    shutil.copy(ROOT / "docs" / "examples" / "python_api.py", tmp_path)
+    printed = run("python python_api.py", tmp_path)
+    assert re.search(r"10\.9 dB lost: tsos +0\.0 %\n +11\.1 dB lost: tsos 100\.0 %", printed)
+    assert "TS3 leakage_reduction_db 120.0" in printed
