@@ -14,6 +14,7 @@ from pse_bench import dataset, metrics, records, scenario, submission
 from pse_bench.boards import board
 from pse_bench.cli import cli
 from pse_bench.files import Record
+from pse_bench.metrics import detection
 from pse_bench.store import Problem
 
 HERE = Path(__file__).parent
@@ -109,7 +110,11 @@ FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
         ("`quarantine.csv`", Problem),
     ),
     "Submission": (("`system.yaml`", submission.System),),
-    "Result": (("`scores.csv`", records.Score), ("`summary.csv`", records.Summary)),
+    "Result": (
+        ("`scores.csv`", records.Score),
+        ("`detections.csv`, where the submission holds activity", records.Detection),
+        ("`summary.csv`", records.Summary),
+    ),
     "Leaderboard": (("`<set>.csv`, before the figures", board.Entry),),
 }
 
@@ -212,6 +217,16 @@ def figures() -> str:
             f"{_sentence(figure.description)} {_paragraphs(figure.compute)}\n",
             f"- unit {figure.unit}; {better} is better; {', '.join(figure.scenarios)}; from `{figure.metric}`",
             f"- smallest difference worth naming: {figure.resolution.size:g} ({figure.resolution.reason})\n",
+        ]
+    said = (inspect.getdoc(detection) or "").partition("\n\n")[2]
+    parts.append(f"## Who speaks\n\nOf submissions that hold activity. {said}\n")
+    for found in detection.METRICS.values():
+        better = "higher" if found.higher_is_better else "lower"
+        parts += [
+            f"### {found.name}\n",
+            f"{_sentence(found.description)}\n",
+            f"- unit {found.unit}; {better} is better; {', '.join(found.scenarios)}; {found.aggregation}",
+            f"- source: {found.source}; version {found.version}\n",
         ]
     return "\n".join(parts)
 

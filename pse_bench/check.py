@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pse_bench import submission
 from pse_bench.archive import RefusedArchive
-from pse_bench.checks import examine, layout, verdicts
+from pse_bench.checks import examine, layout, said, verdicts
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Executor
@@ -62,15 +62,16 @@ def check(
     name = f"{dataset.description.name}-v{dataset.description.version}"
     try:
         with submission.opened(path, dataset.mixtures, litter.append) as folder:
-            found = layout.examine(folder, dataset.mixtures)
+            holds = _holds(folder)
+            found = layout.examine(folder, dataset.mixtures, holds)
             names = found.names
             items = [(row, names[row.mixture_id]) for row in dataset.mixtures if row.mixture_id in names]
             facts = _examine(Job(replace(dataset, mixtures=[]), folder.resolve()), items, executor, progress)
-            findings = [*found.findings, *system_findings(folder)]
+            findings = [*found.findings, *system_findings(folder), *said.findings(dataset, folder, found.activity)]
     except RefusedArchive as error:
         return Report(path.name, name, expected, 0, tuple(error.findings))
     if litter:
-        findings.append(layout.litter_finding(litter, len(litter) + len(items)))
+        findings.append(layout.litter_finding(litter, len(litter) + len(items) + len(found.activity)))
     sounds = {row.mixture_id: row.mixture_sha256 for row in dataset.mixtures}
     findings += verdicts.judge(
         facts,
@@ -78,7 +79,8 @@ def check(
         twins=lambda one, other: sounds[one] == sounds[other],
     )
     findings.sort(key=lambda finding: finding.severity != "fatal")
-    return Report(path.name or str(path), name, expected, len(items), tuple(findings))
+    whole = [set(there) for kind, there in (("audio", names), ("activity", found.activity)) if kind in holds]
+    return Report(path.name or str(path), name, expected, len(set.intersection(*whole)), tuple(findings))
 
 
 # ---- the estimates, in workers
@@ -166,6 +168,15 @@ def _problem(problem: Any) -> Finding:
     return _about_system(
         "fatal", "system-wrong-value", found, problem["msg"].removeprefix("Input should be "), f"correct {key}"
     )
+
+
+def _holds(folder: Path) -> list[str]:
+    """What a submission says that it holds, or where that cannot be read, what it looks like."""
+    try:
+        return list(submission.read_system(folder).holds)
+    except InputError:
+        looks = [kind for kind, there in (("audio", "TS*"), ("activity", "activity")) if any(folder.glob(there))]
+        return looks or ["audio"]
 
 
 def _absurd(system: submission.System) -> list[tuple[str, str]]:

@@ -70,16 +70,27 @@ def activity_document(scene_id: str, rate: int, num_samples: int, labels: dict[s
     return json.dumps(document) + "\n"
 
 
-def activity_masks(text: str, where: str) -> dict[str, np.ndarray]:
-    """Sample masks by who speaks, from the text of an activity file. Raises InputError when it is damaged."""
+def activity_frames(text: str, where: str) -> tuple[Activity, dict[str, np.ndarray]]:
+    """An activity file and its labels by who speaks, bool of shape (num_frames,), from its text.
+
+    Raises:
+        InputError: it is damaged.
+    """
     document = parse(Activity, parse_json(text, where), where)
-    masks = {}
+    frames = {}
     for who in ("target", "interferer"):
-        labels = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
-        if len(labels) != -(-document.num_samples // document.hop):
-            raise InputError(f"{where}: {len(labels)} frames of {who} do not fit its grid; restore it")
-        masks[who] = activity.to_samples(labels, document.num_samples, document.sample_rate)
-    return masks
+        frames[who] = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
+        if len(frames[who]) != -(-document.num_samples // document.hop):
+            raise InputError(f"{where}: {len(frames[who])} frames of {who} do not fit its grid; restore it")
+    return document, frames
+
+
+def activity_masks(document: Activity, frames: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sample masks by who speaks, bool of shape (num_samples,)."""
+    return {
+        who: activity.to_samples(labels, document.num_samples, document.sample_rate)
+        for who, labels in frames.items()
+    }
 
 
 def sound_versions() -> dict[str, str]:
@@ -184,8 +195,17 @@ class Dataset:
 
     def read_activity(self, scene_id: str) -> dict[str, np.ndarray]:
         """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,)."""
+        return activity_masks(*self._activity(scene_id))
+
+    def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
+        """Who is heard speaking in each frame of a mixture: target and interferer, bool, (num_frames,)."""
+        _, frames = self._activity(mixture.scene_id)
+        silent = {"TS1": "interferer", "TS3": "target"}.get(mixture.scenario)
+        return {who: labels & (who != silent) for who, labels in frames.items()}
+
+    def _activity(self, scene_id: str) -> tuple[Activity, dict[str, np.ndarray]]:
         path = self._unchanged(f"activity/{scene_id}.json")
-        return activity_masks(read_text(path), str(path))
+        return activity_frames(read_text(path), str(path))
 
     @property
     def where(self) -> str:

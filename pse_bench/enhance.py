@@ -1,4 +1,4 @@
-"""Run a system over a dataset and write a submission."""
+"""Run a system over a dataset and write a submission: enhanced audio, or who speaks when."""
 
 import shutil
 from collections import defaultdict
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from pse_bench import audio, draws, files, journal, parts, submission, systems
+from pse_bench import audio, detectors, draws, files, journal, parts, submission, systems
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError, PseBenchError, RequestError
 from pse_bench.executor import Executor
@@ -19,7 +20,10 @@ from pse_bench.shares import Share, batches
 
 JOURNAL = "enhance.journal"
 BATCH = 4
-FOLDERS = ("TS1", "TS2", "TS3")
+FOLDERS = {"audio": ("TS1", "TS2", "TS3"), "activity": ("activity",)}
+"""What a submission's folder holds, by what a system gives."""
+
+Gives = Literal["audio", "activity"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Job:
 
     dataset: Dataset
     system: str
+    gives: Gives
     streaming: bool
     folder: Path
     code: str
@@ -41,6 +46,7 @@ def enhance(
     out: Path,
     *,
     executor: Executor,
+    gives: Gives = "audio",
     enrollment: str = "right",
     streaming: bool = False,
     share: Share | None = None,
@@ -48,15 +54,16 @@ def enhance(
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
 ) -> int:
-    """Enhance every mixture; the number of files written now.
+    """Enhance every mixture, or say who speaks in it; the number of files written now.
 
     Run again after an interruption, it continues, unless the system's code has changed meanwhile.
 
     Args:
         dataset: what to enhance.
-        system: see ``systems.load``.
+        system: see ``systems.load``, or ``detectors.load`` where it gives activity.
         out: the submission's folder.
         executor: where the system runs.
+        gives: what is asked of the system.
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
         streaming: run a trained model hop by hop.
         share: enhance only this share of the mixtures, for ``merged``.
@@ -66,12 +73,14 @@ def enhance(
     Raises:
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
     """
-    loaded = systems.load(system, streaming=streaming)
+    here = Path.cwd()
+    loaded = _load(system, gives, streaming, here)
     dataset.require_unchanged()
     identity = {
         "dataset": dataset.description.fingerprint,
         "system": system,
         "code": loaded.code,
+        "gives": gives,
         "enrollment": enrollment,
         "streaming": streaming,
     }
@@ -80,7 +89,7 @@ def enhance(
     if share:
         out = parts.begin(out, share)
     with files.locked(out, "enhance"):
-        _prepare(out, force)
+        _prepare(out, gives, force)
         known, entries = journal.read(out / JOURNAL)
         if known:
             journal.check(out, known, identity)
@@ -96,7 +105,7 @@ def enhance(
                 "files that it reads have changed, start again with --force"
             )
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-        job = Job(reader, system, streaming, Path.cwd(), loaded.code, out.resolve())
+        job = Job(reader, system, gives, streaming, here, loaded.code, out.resolve())
         shared_out = batches(todo, executor.jobs, BATCH)
         with journal.record(out / JOURNAL, identity, kept) as add:
             progress(count, total)
@@ -143,15 +152,18 @@ def merged(out: Path, found: list[parts.Part]) -> int:
 
 
 def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[journal.Entry], str]:
-    """Enhance some mixtures; entries of what was written, and the problem that ended it, if any."""
+    """Some mixtures; entries of what was written, and the problem that ended it, if any."""
     job, mixtures = work
     entries: list[journal.Entry] = []
     files.require_seen(job.out / JOURNAL)
-    loaded = _loaded(job.system, job.streaming, job.folder, job.code)
+    loaded = _loaded(job.system, job.gives, job.streaming, job.folder, job.code)
     for row, enrollment_path in mixtures:
         try:
-            estimate = systems.run(loaded, _work(job.dataset, row, enrollment_path), row.mixture_id)
-            path = submission.write_estimate(job.out, row, estimate)
+            given = _work(job.dataset, row, enrollment_path)
+            if job.gives == "audio":
+                path = submission.write_estimate(job.out, row, systems.run(loaded, given, row.mixture_id))
+            else:
+                path = submission.write_activity(job.out, row, detectors.run(loaded, given, row.mixture_id))
         except PseBenchError as error:
             return entries, str(error)
         name = path.relative_to(job.out).as_posix()
@@ -159,13 +171,19 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
     return entries, ""
 
 
+def _load(system: str, gives: Gives, streaming: bool, folder: Path) -> systems.Loaded:
+    if gives == "audio":
+        return systems.load(system, streaming=streaming, folder=folder)
+    return detectors.load(system, folder=folder)
+
+
 @lru_cache(maxsize=2)
-def _loaded(system: str, streaming: bool, folder: Path, code: str) -> systems.Loaded:
+def _loaded(system: str, gives: Gives, streaming: bool, folder: Path, code: str) -> systems.Loaded:
     """The system, loaded anew when its code or weights are others than before: workers may live long."""
     if _codes.get(system, code) != code:
         systems.forget(system)
     _codes[system] = code
-    return systems.load(system, streaming=streaming, folder=folder)
+    return _load(system, gives, streaming, folder)
 
 
 _codes: dict[str, str] = {}
@@ -214,19 +232,20 @@ def _intact(out: Path, entry: journal.Entry) -> bool:
     return path.is_file() and files.sha256(path) == entry["sha256"]
 
 
-def _prepare(out: Path, force: bool) -> None:
+def _prepare(out: Path, gives: Gives, force: bool) -> None:
     """Make sure that the folder is new, or ours to continue or (``force``) to replace: a dataset has folders of
     the same names."""
-    known = {*FOLDERS, submission.DESCRIPTION, JOURNAL, parts.HEAD}
+    folders = FOLDERS[gives]
+    known = {*folders, submission.DESCRIPTION, JOURNAL, parts.HEAD}
     strangers = sorted(path.name for path in out.iterdir() if path.name.removesuffix(".part") not in known)
     if strangers:
         raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
     if force:
-        for name in FOLDERS:
+        for name in folders:
             shutil.rmtree(out / name, ignore_errors=True)
         for name in (submission.DESCRIPTION, JOURNAL):
             (out / name).unlink(missing_ok=True)
     elif (out / submission.DESCRIPTION).exists():
         raise InputError(f"{out}: holds a submission already; give a new folder, or --force to replace it")
-    elif not (out / JOURNAL).exists() and any((out / name).exists() for name in FOLDERS):
-        raise InputError(f"{out}: holds audio of another origin; give a new folder, or --force to replace it")
+    elif not (out / JOURNAL).exists() and any((out / name).exists() for name in folders):
+        raise InputError(f"{out}: holds {gives} of another origin; give a new folder, or --force to replace it")

@@ -41,7 +41,8 @@ class Finding:
 class Report:
     """Everything that a check found.
 
-    ``expected`` counts the dataset's mixtures, ``present`` those that have exactly one file under the right name.
+    ``expected`` counts the dataset's mixtures, ``present`` those that have exactly one file under the right name,
+    of each kind that the submission holds.
     """
 
     submission: str

@@ -4,25 +4,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pse_bench import audio, files, journal, parts, submission
+from pse_bench import audio, detections, files, journal, parts, submission
+from pse_bench.detections import Detected
 from pse_bench.errors import InputError
-from pse_bench.records import SCHEMA, Mixture, Score
+from pse_bench.records import SCHEMA, Detection, Mixture, Score
 
 JOURNAL = "score.journal"
-RESULT_FILES = ("scores.csv", "summary.csv", "result.json", "mixtures.csv", JOURNAL, parts.HEAD)
+RESULT_FILES = (
+    *("scores.csv", "summary.csv", "result.json", "mixtures.csv"),
+    *(detections.FILE, JOURNAL, parts.HEAD),
+)
 RESULT_KEYS = (
-    *(
-        "schema",
-        "kind",
-        "dataset",
-        "dataset_fingerprint",
-        "submission_sha256",
-        "reference",
-        "complete",
-        "mixtures",
-    ),
-    *("target_speakers", "metrics", "recogniser", "scores_sha256", "mixtures_sha256", "pse_bench"),
-    *("packages", "system"),
+    *("schema", "kind", "dataset", "dataset_fingerprint", "submission_sha256", "reference", "complete"),
+    *("mixtures", "target_speakers", "metrics", "recogniser", "scores_sha256", "mixtures_sha256"),
+    *("detections_sha256", "pse_bench", "packages", "system"),
 )
 
 
@@ -38,9 +33,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class Report:
-    """How a scoring ended: a line for each estimate that could not be used, and for what else is notable."""
+    """How a scoring ended: a line for each of ``files`` that could not be used, and for what else is notable."""
 
     mixtures: int
+    files: int
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -56,6 +52,17 @@ def prepare(out: Path, force: bool) -> None:
             (out / name).unlink(missing_ok=True)
     elif (out / "result.json").exists():
         raise InputError(f"{out}: holds a result already; give a new folder, or --force to replace it")
+
+
+def earlier(out: Path, identity: journal.Entry) -> list[Scored]:
+    """What an interrupted run has scored."""
+    known, entries = journal.read(out / JOURNAL)
+    if known:
+        journal.check(out, known, identity)
+    try:
+        return [from_entry(entry) for entry in entries]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
 
 
 def entry_of(scored: Scored) -> journal.Entry:
@@ -74,6 +81,12 @@ def from_entry(entry: journal.Entry) -> Scored:
     return Scored(entry["mixture_id"], scores, entry["sha256"], entry.get("problem", ""))
 
 
+def detected_entry_of(detected: Detected) -> journal.Entry:
+    """What a share keeps of the activity of a mixture."""
+    row = detected.row.model_dump(mode="json")
+    return {"row": row, "sha256": detected.sha256, "problem": detected.problem}
+
+
 def current(folder: Path, scored: Scored) -> bool:
     """Whether an earlier run's scores still stand: the estimate is the one that was scored."""
     scene_id, _, label = scored.mixture_id.rpartition("_")
@@ -89,38 +102,58 @@ def merged(out: Path, found: list[parts.Part]) -> Report:
     Raises:
         InputError: the shares are not the whole of the dataset.
     """
+    about = found[0].head.identity
     with files.locked(out, "merge"):
-        parts.check_whole(found, lambda part: [entry["mixture_id"] for entry in part.entries])
+        if "audio" in about["system"]["holds"]:
+            parts.check_whole(found, lambda part: [entry["mixture_id"] for entry in part.entries])
+        if "activity" in about["system"]["holds"]:
+            parts.check_whole(
+                found, lambda part: [entry["row"]["mixture_id"] for entry in part.head.own["detected"]]
+            )
         parts.move(found[0], "mixtures.csv", out)
         scored = {entry["mixture_id"]: from_entry(entry) for part in found for entry in part.entries}
+        detected = [
+            Detected(Detection.model_validate(entry["row"]), entry["sha256"], entry["problem"])
+            for part in found
+            for entry in part.head.own["detected"]
+        ]
         rows = files.read_table(out / "mixtures.csv", Mixture)
-        done = finish(out, found[0].head.identity, [scored[row.mixture_id] for row in rows])
+        ordered = [scored[row.mixture_id] for row in rows if row.mixture_id in scored]
+        done = finish(out, about, len(rows), ordered, detected)
         parts.remove(found)
     return done
 
 
-def finish(out: Path, about: dict[str, Any], ordered: list[Scored]) -> Report:
-    """Write the scores and what they were made from."""
-    done = report(ordered)
+def finish(
+    out: Path, about: dict[str, Any], mixtures: int, ordered: list[Scored], detected: list[Detected]
+) -> Report:
+    """Write the tables and what they were made from."""
+    done = report(mixtures, ordered, detected)
     files.write_table(out / "scores.csv", Score, [row for scored in ordered for row in scored.scores])
     content = {scored.mixture_id: scored.sha256 for scored in ordered}
     known = about | {
         "schema": SCHEMA,
         "kind": "pse-bench result",
-        "submission_sha256": submission.content_sha256(content),
         "complete": not done.problems,
-        "mixtures": done.mixtures,
+        "mixtures": mixtures,
         "scores_sha256": files.sha256(out / "scores.csv"),
     }
-    files.write_json(out / "result.json", {key: known[key] for key in RESULT_KEYS})
+    if detected:
+        files.write_table(out / detections.FILE, Detection, [one.row for one in detected])
+        known["detections_sha256"] = files.sha256(out / detections.FILE)
+        content |= {f"{one.row.mixture_id} activity": one.sha256 for one in detected}
+    known["submission_sha256"] = submission.content_sha256(content)
+    files.write_json(out / "result.json", {key: known[key] for key in RESULT_KEYS if key in known})
     (out / JOURNAL).unlink(missing_ok=True)
     return done
 
 
-def report(ordered: list[Scored]) -> Report:
-    """How it ended, from all scores in the order of the dataset."""
+def report(mixtures: int, ordered: list[Scored], detected: list[Detected]) -> Report:
+    """How it ended, from everything in the order of the dataset."""
     problems = [scored.problem for scored in ordered if scored.problem]
-    return Report(len(ordered), problems, warnings([row for one in ordered for row in one.scores], problems))
+    problems += [one.problem for one in detected if one.problem]
+    said = warnings([row for one in ordered for row in one.scores], problems)
+    return Report(mixtures, len(ordered) + len(detected), problems, said)
 
 
 def warnings(scores: list[Score], problems: list[str]) -> list[str]:

@@ -28,16 +28,16 @@ ENDINGS = (".safetensors", ".onnx")
 
 @dataclass(frozen=True)
 class Trained:
-    """A model ready to enhance: (mixture, enrollment, sample_rate) to an estimate.
+    """A model ready to run: (mixture, enrollment, sample_rate) to an estimate, or to who speaks when.
 
     Attributes:
-        enhance: the function; raises InputError for another sample rate than the model's.
+        run: the function; raises InputError for another sample rate than the model's.
         system: its description.
         digest: changes when its weights do.
         macs_per_second: multiply-accumulates in a second of sound, where known.
     """
 
-    enhance: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+    run: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
     system: System
     digest: str
     macs_per_second: int | None
@@ -61,33 +61,54 @@ def load(name: str, *, streaming: bool = False, encoder: Encoder | None = None) 
     """
     if name.endswith(".onnx"):
         return _from_onnx(name, encoder)
+    path = _checkpoint(name)
+    from pse_bench.baseline import enhancer
+
+    model = enhancer.Enhancer(path, streaming=streaming)
+    return _from_checkpoint(name, path, model, f"E3Net, {model.about.recipe or 'no recipe named'}", encoder)
+
+
+def load_detector(name: str, *, encoder: Encoder | None = None) -> Trained:
+    """The pVAD that ``baseline:<name>`` or a path of a checkpoint asks for; arguments and errors as ``load`` has
+    them."""
+    path = _checkpoint(name)
+    from pse_bench.baseline import detector
+
+    model = detector.Detector(path)
+    return _from_checkpoint(name, path, model, f"Personal VAD, speaker {model.speaker}", encoder)
+
+
+def _checkpoint(name: str) -> Path:
+    """Where the weights lie."""
     try:
-        from pse_bench.baseline import checkpoint, enhancer
+        from pse_bench.baseline import checkpoint
     except ImportError as error:
         raise InputError(f"system {name}: needs {error.name}; run pip install 'pse-bench[baseline]'") from error
 
-    path = Path(name)
-    if name.startswith(SHIPPED):
-        recipe, known = name.removeprefix(SHIPPED), checkpoint.shipped()
-        if recipe not in known:
-            near = difflib.get_close_matches(recipe, known, n=1)
-            hint = f"did you mean {SHIPPED}{near[0]}?" if near else f"shipped: {', '.join(known) or 'none'}"
-            raise InputError(f"system {name}: no weights of that name come with this version; {hint}")
-        path = known[recipe]
-    model = enhancer.Enhancer(path, streaming=streaming)
+    if not name.startswith(SHIPPED):
+        return Path(name)
+    recipe, known = name.removeprefix(SHIPPED), checkpoint.shipped()
+    if recipe not in known:
+        near = difflib.get_close_matches(recipe, known, n=1)
+        hint = f"did you mean {SHIPPED}{near[0]}?" if near else f"shipped: {', '.join(known) or 'none'}"
+        raise InputError(f"system {name}: no weights of that name come with this version; {hint}")
+    return known[recipe]
+
+
+def _from_checkpoint(name: str, path: Path, model: Any, kind: str, encoder: Encoder | None) -> Trained:
     about = model.about
     system = System(
         name=name if name.startswith(SHIPPED) else f"{about.recipe or about.kind} ({path.name})",
         version=model.digest[:12],
-        description=about.description or f"E3Net, {about.recipe or 'no recipe named'}, step {about.step}.",
+        description=about.description or f"{kind}, step {about.step}.",
         causal=True,
         algorithmic_latency_ms=1000 * model.latency_s,
         parameters=model.parameters,
         training_data=about.training_data,
     )
     listen = _encoder(name, about.encoder, encoder)
-    enhance = _personal(model, listen, name, model.sample_rate, model.embedding)
-    return Trained(enhance, system, model.digest, model.macs_per_second)
+    run = _personal(model, listen, name, model.sample_rate, model.embedding)
+    return Trained(run, system, model.digest, model.macs_per_second)
 
 
 def _from_onnx(name: str, encoder: Encoder | None) -> Trained:
@@ -108,8 +129,8 @@ def _from_onnx(name: str, encoder: Encoder | None) -> Trained:
         return streams.run(onnx_system.Stream(model, embedding), mixture)
 
     listen = _encoder(name, about.encoder, encoder)
-    enhance = _personal(run, listen, name, about.sample_rate, about.embedding)
-    return Trained(enhance, system, digest, about.macs_per_second)
+    personal = _personal(run, listen, name, about.sample_rate, about.embedding)
+    return Trained(personal, system, digest, about.macs_per_second)
 
 
 def _encoder(name: str, wanted: str, given: Encoder | None) -> Encoder:
@@ -126,7 +147,7 @@ def _encoder(name: str, wanted: str, given: Encoder | None) -> Encoder:
 def _personal(
     run: Callable[[np.ndarray, np.ndarray], np.ndarray], encoder: Encoder, name: str, rate: int, size: int
 ) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
-    def enhance(mixture: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
+    def listened(mixture: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
         if sample_rate != rate:
             raise InputError(
                 f"the mixture has {sample_rate} Hz and the model hears {rate} Hz; resample the dataset"
@@ -136,4 +157,4 @@ def _personal(
             raise InputError(f"the encoder gave shape {np.shape(embedding)}, {name} expects ({size},)")
         return run(mixture, embedding)
 
-    return enhance
+    return listened

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pse_bench import audio, files, pack, places
-from pse_bench.dataset import Dataset, Description, activity_masks
+from pse_bench.dataset import Dataset, Description, activity_frames, activity_masks
 from pse_bench.errors import InputError
 from pse_bench.records import Mixture
 
@@ -72,7 +72,7 @@ class Packed:
     def read_activity(self, scene_id: str) -> dict[str, np.ndarray]:
         """Sample masks of speech activity: target and interferer, bool, (num_samples,)."""
         path = f"activity/{scene_id}.json"
-        return activity_masks(self.read_bytes(path).decode(), f"{self.where}: {path}")
+        return activity_masks(*activity_frames(self.read_bytes(path).decode(), f"{self.where}: {path}"))
 
     def _members(self, path: str) -> dict[str, tuple[int, int, str]]:
         shard = self._shard_of[Path(path).stem]

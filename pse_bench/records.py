@@ -28,6 +28,14 @@ DESCRIPTIONS: dict[ScenarioLabel, str] = {
     "TS2": "target + interferer + noise",
     "TS3": "inactive target: interferer + noise",
 }
+TableLabel = Literal["TS1", "TS2", "TS3", "all"]
+TABLES: dict[TableLabel, str] = {
+    "TS1": DESCRIPTIONS["TS1"],
+    "TS2": DESCRIPTIONS["TS2"],
+    "TS3": DESCRIPTIONS["TS3"],
+    "all": "TS1, TS2 and TS3 pooled",
+}
+"""What tables and boards are divided into."""
 
 
 # ---- manifests: what clips exist
@@ -282,10 +290,36 @@ class Score(Record):
     detail: str
 
 
-class Summary(Record):
-    """A row of ``summary.csv``: one metric over one scenario."""
+Steps = Annotated[str, Field(pattern=r"^(-?(4000|[0-3]?\d{1,3})(\*\d+)?( |$))*$")]
 
+
+class Detection(Record):
+    """A row of ``detections.csv``: what a system said of the frames of one mixture, beside the truth.
+
+    ``target`` holds the log-odds given to target speech in frames of target speech, ``not_target`` in all others,
+    and so on, in hundredths, highest first: ``312*12 -5`` is twelve times 3.12 and once -0.05 (see
+    ``metrics.detection``). ``delays_ms`` are those of the onsets of target speech that were noticed, ``missed``
+    counts those that were not. A failed row, whose ``detail`` says why, has the worst of everything.
+    """
+
+    mixture_id: str
     scenario: ScenarioLabel
+    status: Literal["ok", "failed"]
+    detail: str
+    target: Steps
+    not_target: Steps
+    other: Steps
+    not_other: Steps
+    none: Steps
+    not_none: Steps
+    delays_ms: Annotated[str, Field(pattern=r"^(\d+( |$))*$")]
+    missed: Annotated[int, Field(ge=0)]
+
+
+class Summary(Record):
+    """A row of ``summary.csv``: one metric over one scenario, or over ``all`` of them pooled."""
+
+    scenario: TableLabel
     metric: str
     value: float | None
     ci_low: float | None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pse_bench import detections
 from pse_bench.errors import InputError
 from pse_bench.files import parse_json, read_text, sha256
 from pse_bench.records import SCHEMA, Summary
@@ -47,9 +48,9 @@ class Result:
         for key in SAME:
             if not isinstance(about.get(key), str):
                 raise InputError(f"{path}: damaged (no {key}); score again")
-        for name in ("scores.csv", "mixtures.csv"):
+        for name in ("scores.csv", "mixtures.csv", detections.FILE):
             table = folder / name
-            if not table.is_file() or sha256(table) != about.get(f"{table.stem}_sha256"):
+            if (sha256(table) if table.is_file() else None) != about.get(f"{table.stem}_sha256"):
                 raise InputError(f"{table}: missing or changed since it was scored; restore it or score again")
         return cls(folder, about, summaries_of(Scores.read(folder)))
 

@@ -5,19 +5,20 @@ A mixture whose estimate is missing or unusable takes each metric's worst value,
 
 import difflib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pse_bench import __version__, audio, files, journal, ledger, metrics, parts, submission
+from pse_bench import __version__, audio, detections, files, journal, ledger, metrics, parts, submission
 from pse_bench.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Executor
 from pse_bench.ledger import Report, Scored
 from pse_bench.memory import Memory, package_versions
+from pse_bench.metrics import detection
 from pse_bench.progress import Update
 from pse_bench.recognisers.recogniser import Recogniser
 from pse_bench.records import Mixture, Score
@@ -55,18 +56,19 @@ def score(
     force: bool = False,
     progress: Update = lambda done, total: None,
 ) -> Report:
-    """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``.
+    """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``, and where it holds activity
+    ``detections.csv``.
 
     Args:
         dataset: what was enhanced.
         path: the submission, a folder or a zip.
         out: the result's folder.
         executor: where metrics run; never this process, since a metric's library may crash.
-        names: metrics to compute, or ``["all"]``; by default those that need no model.
+        names: metrics of audio to compute, or ``["all"]``; by default those that need no model.
         recogniser: hears the words for the metrics of recognition.
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
-        share: score only this share of the mixtures, for ``merged``.
+        share: score only this share of the mixtures, for ``ledger.merged``.
         force: replace the result that lies in ``out``.
 
     Raises:
@@ -77,11 +79,6 @@ def score(
     dataset.require_unchanged()
     reference = reference or dataset.description.reference
     mixtures = list(share.of_items(dataset.mixtures)) if share else dataset.mixtures
-    identity = {
-        "dataset": dataset.description.fingerprint,
-        "reference": reference,
-        "metrics": _identities(chosen, recogniser),
-    }
     with submission.opened(path, dataset.mixtures) as folder:
         try:
             system = submission.read_system(folder)
@@ -92,22 +89,29 @@ def score(
                 f"{path}: made from another dataset (its system.yaml says {system.dataset_fingerprint[:12]}, this "
                 f"is {dataset.description.fingerprint[:12]}); enhance this one, or score it with its own"
             )
+        if "audio" not in system.holds:
+            if names or recogniser:
+                raise InputError(
+                    f"{path}: holds activity only, of which all figures are computed; leave --metrics and "
+                    "--recogniser out, or say holds: [audio, activity] in its system.yaml"
+                )
+            chosen = []
+        identity: dict[str, Any] = {
+            "dataset": dataset.description.fingerprint,
+            "reference": reference,
+            "metrics": _identities(chosen, recogniser),
+        }
         if share:
             out = parts.begin(out, share)
         with files.locked(out, "score"):
             ledger.prepare(out, force)
-            known, entries = journal.read(out / ledger.JOURNAL)
-            if known:
-                journal.check(out, known, identity)
-            try:
-                earlier = [ledger.from_entry(entry) for entry in entries]
-            except (KeyError, TypeError, ValueError) as error:
-                raise InputError(f"{out / ledger.JOURNAL}: damaged; use --force to start again") from error
-            kept = [scored for scored in earlier if ledger.current(folder, scored)]
+            kept = [scored for scored in ledger.earlier(out, identity) if ledger.current(folder, scored)]
             done = {scored.mixture_id: scored for scored in kept}
-            todo = [row for row in mixtures if row.mixture_id not in done]
+            todo = [row for row in mixtures if "audio" in system.holds and row.mixture_id not in done]
+            total = len(mixtures) * len(system.holds)
+            reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
             job = Job(
-                dataset=replace(dataset, folder=dataset.folder.resolve(), mixtures=[]),
+                dataset=reader,
                 folder=folder.resolve(),
                 shown=str(path).rstrip("/"),
                 reference=reference,
@@ -116,18 +120,23 @@ def score(
                 cache=cache and cache.resolve(),
             )
             with journal.record(out / ledger.JOURNAL, identity, map(ledger.entry_of, kept)) as add:
-                progress(len(done), len(mixtures))
+                progress(len(done), total)
                 for scored in _all(job, todo, executor):
                     done[scored.mixture_id] = scored
                     add(ledger.entry_of(scored))
-                    progress(len(done), len(mixtures))
-            ordered = [done[row.mixture_id] for row in mixtures]
+                    progress(len(done), total)
+            ordered = [done[row.mixture_id] for row in mixtures if row.mixture_id in done]
+            detected = []
+            if "activity" in system.holds:
+                watched = detections.Job(reader, job.folder, job.shown)
+                known = len(done)
+                detected = _detected(watched, mixtures, executor, lambda count: progress(known + count, total))
             about = {
                 "dataset": f"{dataset.description.name}-v{dataset.description.version}",
                 "dataset_fingerprint": dataset.description.fingerprint,
                 "reference": reference,
                 "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
-                "metrics": identity["metrics"],
+                "metrics": identity["metrics"] | _identities_of_activity(system),
                 "recogniser": recogniser.identity if recogniser else None,
                 "mixtures_sha256": dataset.description.tables["mixtures.csv"],
                 "pse_bench": __version__,
@@ -137,9 +146,10 @@ def score(
             if not share or share.number == 1:
                 shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
             if share:
-                parts.finish(out, "score", share, len(dataset.mixtures), identity=about, own={})
-                return ledger.report(ordered)
-            return ledger.finish(out, about, ordered)
+                own = {"detected": [ledger.detected_entry_of(one) for one in detected]}
+                parts.finish(out, "score", share, len(dataset.mixtures), identity=about, own=own)
+                return ledger.report(len(mixtures), ordered, detected)
+            return ledger.finish(out, about, len(mixtures), ordered, detected)
 
 
 def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> list[str]:
@@ -177,6 +187,12 @@ def _identities(chosen: list[str], recogniser: Recogniser | None) -> dict[str, d
         if model := recogniser.key if recogniser and "transcribe" in metric.needs else metric.model:
             found[name]["model"] = model
     return found
+
+
+def _identities_of_activity(system: submission.System) -> dict[str, dict[str, Any]]:
+    if "activity" not in system.holds:
+        return {}
+    return {name: {"version": metric.version} for name, metric in detection.METRICS.items()}
 
 
 # ---- one mixture, in a worker
@@ -282,3 +298,16 @@ def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
             yield _without_estimate(job, row, problem)
         else:
             yield outcome.value
+
+
+def _detected(
+    job: detections.Job, rows: list[Mixture], executor: Executor, progress: Callable[[int], None]
+) -> list[detections.Detected]:
+    """What was said of who speaks in each mixture, in the order of the dataset."""
+    found: dict[int, detections.Detected] = {}
+    for outcome in executor.run(detections.score_mixture, [(job, row) for row in rows]):
+        if outcome.lost:
+            raise InputError(f"{job.shown}/{submission.activity_name(rows[outcome.index])}: {outcome.lost}")
+        found[outcome.index] = outcome.value
+        progress(len(found))
+    return [found[index] for index in range(len(rows))]

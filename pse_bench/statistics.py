@@ -70,14 +70,34 @@ def quotient_interval(
         return None
     value = float(link(sums.sum(axis=0)))
     left = link(sums.sum(axis=0) - sums)
-    spread = _jackknife(left)
-    if spread <= NOTHING * (high - low):
-        return value, value
     if skewed:
+        spread = _jackknife(left)
         effective = min(_effective(sums[:, 0]), _effective(sums[:, 1]))
         down, up = _around(value, spread, effective, high - low, left)
         return max(low, down), min(high, up)
-    reach = _t(_effective(sums[:, 1])) * spread
+    return left_out_interval(value, left, sums[:, 1], low=low, high=high)
+
+
+def left_out_interval(
+    value: float, left: np.ndarray, weights: np.ndarray, *, low: float, high: float
+) -> Interval | None:
+    """Interval of a figure over clips that are pooled in any way.
+
+    Args:
+        value: the figure over all clips.
+        left: the figure without each of the speakers, shape (speakers,).
+        weights: that the speakers have in it, shape (speakers,).
+        low, high: what the figure cannot leave.
+
+    Returns:
+        None with fewer than two speakers; without width where every speaker gives the same.
+    """
+    if len(left) < 2:
+        return None
+    spread = _jackknife(left)
+    if spread <= NOTHING * (high - low):
+        return value, value
+    reach = _t(_effective(weights)) * spread
     if not low < value < high:
         return max(low, value - reach), min(high, value + reach)
     place = (value - low) / (high - low)

@@ -1,16 +1,18 @@
-"""A folder of enhanced audio: ``TS1/<scene_id>.flac|wav``, ``TS2/…``, ``TS3/…`` and ``system.yaml``."""
+"""What a system made of a dataset: enhanced audio (``TS1/<scene_id>.flac|wav``, ``TS2/…``, ``TS3/…``), who speaks
+when (``activity/TS1/<scene_id>.csv``, …), or both, and ``system.yaml``, which says which and what made it.
+"""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
-from pse_bench import archive, audio, files
+from pse_bench import activity, archive, audio, files, probabilities
 from pse_bench.errors import InputError
 from pse_bench.records import Mixture
 
@@ -21,8 +23,9 @@ DESCRIPTION_LENGTH = 65_536
 
 
 class System(files.Record):
-    """``system.yaml``: what made the audio. What is not known is left out. With ``dataset_fingerprint`` (which
-    ``enhance`` writes, from ``dataset.json``) it is scored against no other dataset."""
+    """``system.yaml``: what made the submission. What is not known is left out. ``holds`` says what there is to
+    score: ``audio``, ``activity``, or both. With ``dataset_fingerprint`` (which ``enhance`` and ``detect`` write,
+    from ``dataset.json``) it is scored against no other dataset."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     version: str = ""
@@ -33,6 +36,7 @@ class System(files.Record):
     training_data: str = ""
     url: str = ""
     dataset_fingerprint: str = ""
+    holds: list[Literal["audio", "activity"]] = Field(default=["audio"], min_length=1, max_length=2)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,15 @@ class Estimate:
     """One file of a submission: float64 samples of shape (num_samples,), and the SHA-256 of its bytes."""
 
     samples: np.ndarray
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """Who speaks in a mixture: probabilities of shape (num_frames, 3), see ``probabilities``, and the SHA-256 of
+    the file's bytes."""
+
+    probabilities: np.ndarray
     sha256: str
 
 
@@ -149,4 +162,36 @@ def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray) -> Path:
     for other in audio.find(path.parent, mixture.scene_id):
         if other != path:
             other.unlink()  # of an earlier run, which would make the estimate ambiguous
+    return path
+
+
+# ---- who speaks when
+
+
+def num_frames(mixture: Mixture) -> int:
+    """Activity frames of a mixture; a last one that is cut off counts."""
+    return -(-mixture.num_samples // activity.hop_samples(mixture.sample_rate))
+
+
+def activity_name(mixture: Mixture) -> str:
+    """Where it lies in a submission who speaks in a mixture."""
+    return f"activity/{estimate_name(mixture)}.csv"
+
+
+def read_activity(folder: Path, mixture: Mixture) -> Said:
+    """Who speaks in a mixture.
+
+    Raises:
+        InputError: the file is missing or not as ``probabilities`` asks; the message names file and remedy.
+    """
+    path = folder / activity_name(mixture)
+    if not path.is_file():
+        raise InputError(f"{path}: missing; say who speaks in {mixture.mixture_id} and add it")
+    return Said(probabilities.read(path, num_frames(mixture)), files.sha256(path))
+
+
+def write_activity(folder: Path, mixture: Mixture, values: np.ndarray) -> Path:
+    """Write probabilities of shape (num_frames, 3), to four digits; the file's path."""
+    path = folder / activity_name(mixture)
+    probabilities.write(path, values)
     return path

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pse_bench import metrics, statistics
+from pse_bench import detections, metrics, statistics
 from pse_bench.errors import InputError
 from pse_bench.figures import Figure, figures_of, pairs_of
 from pse_bench.files import read_table, write_table
-from pse_bench.records import DESCRIPTIONS, Mixture, ScenarioLabel, Score, Summary
+from pse_bench.records import DESCRIPTIONS, Detection, Mixture, ScenarioLabel, Score, Summary
 
 Cells = Mapping[tuple[str, str], Sequence[Score]]
 """Scores by scenario and metric."""
@@ -17,19 +17,23 @@ Cells = Mapping[tuple[str, str], Sequence[Score]]
 
 @dataclass(frozen=True)
 class Scores:
-    """All scores of a result, checked, and the mixtures they belong to by their ids."""
+    """All scores of a result, checked, and the mixtures they belong to by their ids. ``detections`` are empty
+    where nothing is said of who speaks."""
 
     path: Path
     mixtures: dict[str, Mixture]
     cells: Cells
+    detections: Sequence[Detection] = ()
 
     @classmethod
     def read(cls, folder: Path) -> "Scores":
         """Raises InputError when ``scores.csv`` is damaged, or does not have one row a mixture of every metric it
-        holds."""
+        holds, and likewise for ``detections.csv``."""
         mixtures = {row.mixture_id: row for row in read_table(folder / "mixtures.csv", Mixture)}
         path = folder / "scores.csv"
-        return cls(path, mixtures, _cells(path, {name: row.scenario for name, row in mixtures.items()}))
+        cells = _cells(path, {name: row.scenario for name, row in mixtures.items()})
+        said = folder / detections.FILE
+        return cls(path, mixtures, cells, detections.read(said, mixtures) if said.exists() else ())
 
     def among(self, names: Iterable[str]) -> "Scores":
         """Those of some mixtures."""
@@ -41,6 +45,7 @@ class Scores:
             self.path,
             {name: row for name, row in self.mixtures.items() if name in kept},
             {key: scores for key, scores in cells.items() if scores},
+            [row for row in self.detections if row.mixture_id in kept],
         )
 
     def figures(self) -> list[tuple[ScenarioLabel, Figure, Sequence[Score]]]:
@@ -76,7 +81,10 @@ def summarise(folder: Path) -> list[Summary]:
 
 def summaries_of(scores: Scores) -> list[Summary]:
     """Every figure with its interval. Raises InputError where a detail has no ratio."""
-    return [_summary(scores, *line) for line in scores.figures()]
+    return [
+        *(_summary(scores, *line) for line in scores.figures()),
+        *detections.summaries(scores.detections, scores.mixtures),
+    ]
 
 
 def _summary(scores: Scores, label: ScenarioLabel, figure: Figure, found: Sequence[Score]) -> Summary:

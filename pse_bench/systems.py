@@ -133,15 +133,31 @@ def load(name: str, *, streaming: bool = False, folder: Path | None = None) -> L
         run, system = REFERENCES[name]
         return Loaded(run, system, __version__)
     if models.is_one(name):
-        known = name if name.startswith(models.SHIPPED) else str((folder or Path()) / name)
-        trained = models.load(known, streaming=streaming)
-        return Loaded(_run_on_audio(trained.enhance), trained.system, trained.digest, trained.macs_per_second)
+        return of_model(models.load(located(name, folder), streaming=streaming))
+    return of_callable(
+        name,
+        f"{', '.join(REFERENCES)} or module:callable, baseline:<recipe>, "
+        "or the path of a .safetensors or .onnx file",
+        folder,
+    )
+
+
+def located(name: str, folder: Path | None) -> str:
+    """A trained model's name, with its path looked for in ``folder``."""
+    return name if folder is None or name.startswith(models.SHIPPED) else str(folder / name)
+
+
+def of_model(trained: models.Trained) -> Loaded:
+    """A trained model as a system."""
+    return Loaded(_run_on_audio(trained.run), trained.system, trained.digest, trained.macs_per_second)
+
+
+def of_callable(name: str, expected: str, folder: Path | None = None) -> Loaded:
+    """The system that ``module:callable`` names, looked for in ``folder`` or the current one. Raises InputError,
+    with what was ``expected`` where it is no such name."""
     module_name, separator, attribute = name.partition(":")
     if not separator or not module_name or not attribute:
-        raise InputError(
-            f"system {name!r}: expected {', '.join(REFERENCES)} or module:callable, baseline:<recipe>, "
-            "or the path of a .safetensors or .onnx file"
-        )
+        raise InputError(f"system {name!r}: expected {expected}")
     here = folder or Path.cwd()
     if ("" not in sys.path or here != Path.cwd()) and str(here) not in sys.path:
         sys.path.insert(0, str(here))  # a console script does not look where it was called
@@ -202,11 +218,7 @@ def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
     Raises:
         InputError: the system failed, or gave another shape or numbers that are not finite floats.
     """
-    name = loaded.system.name
-    try:
-        estimate = np.asarray(loaded.run(work))
-    except (Exception, SystemExit) as error:  # a stranger's code
-        raise InputError(f"system {name}: failed on {mixture_id} ({_reason(error)})") from error
+    name, estimate = loaded.system.name, answer(loaded, work, mixture_id)
     if estimate.shape != work.mixture.shape:
         raise InputError(
             f"system {name}: gave shape {estimate.shape} for {mixture_id}, expected {work.mixture.shape}; "
@@ -220,6 +232,14 @@ def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
     if not np.isfinite(estimate).all():
         raise InputError(f"system {name}: gave NaN or infinity for {mixture_id}; give finite samples")
     return estimate.astype(np.float64)
+
+
+def answer(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:
+    """Whatever a system gives for a mixture, as an array. Raises InputError when it fails."""
+    try:
+        return np.asarray(loaded.run(work))
+    except (Exception, SystemExit) as error:  # a stranger's code
+        raise InputError(f"system {loaded.system.name}: failed on {mixture_id} ({_reason(error)})") from error
 
 
 def _reason(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from pse_bench.breakdown import Part, parts
 from pse_bench.comparison import Comparison, Line
 from pse_bench.grids import Grid, as_csv, for_terminal, in_markdown, literal
-from pse_bench.records import DESCRIPTIONS, Summary
+from pse_bench.records import DESCRIPTIONS, TABLES, Summary
 from pse_bench.results import Result
 from pse_bench.summaries import Scores, summaries_of
 
@@ -27,7 +27,7 @@ def grids(results: Sequence[Result], by: str | None = None) -> list[Grid]:
     """
     columns = [_by_part(result, by) for result in results]
     found = []
-    for label, description in DESCRIPTIONS.items():
+    for label, description in TABLES.items():
         rows = [{key[1:]: row for key, row in column.items() if key[0] == label} for column in columns]
         keys = list(dict.fromkeys(key for column in rows for key in column))
         names = list(dict.fromkeys(metric for metric, _ in keys))
@@ -60,7 +60,9 @@ def _broken_down(result: Result, by: str) -> list[tuple[Part, list[tuple[Summary
     mixtures = list(scores.mixtures.values())
     found = []
     for part in parts(mixtures, by):
-        counts = {label: part.counts(row for row in mixtures if row.scenario == label) for label in DESCRIPTIONS}
+        counts = {
+            label: part.counts(row for row in mixtures if label in (row.scenario, "all")) for label in TABLES
+        }
         rows = summaries_of(scores.among(part.mixtures))
         found.append((part, [(row, *counts[row.scenario]) for row in rows]))
     return found

@@ -39,14 +39,15 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("engines.*", "shares", "places", "cluster"),  # still 1, on top of those
     ("parts",),
     ("corpora.*", "scenario", "rooms", "pools", "metrics.*"),  # 2
-    ("casting", "placing", "mixing", "memory", "recognisers.*", "figures"),  # 3
+    ("casting", "placing", "mixing", "memory", "recognisers.*", "figures", "probabilities"),  # 3
     ("interference", "recorded"),  # 4
     ("plan", "dataset", "submission"),  # 5
-    ("checks.*", "store", "ledger", "benchmark", "onnx_system", "pack", "interop.*"),  # 6
-    ("packed",),
+    ("checks.*", "store", "benchmark", "onnx_system", "pack", "interop.*", "detections"),  # 6
+    ("packed", "ledger"),
     ("baseline.*",),  # still 6, on top of those, then what loads it
     ("models",),
     ("systems",),
+    ("detectors",),
     ("render", "enhance", "score", "check", "system_figures"),  # 7: the workers, which never import each other
     ("verify", "summaries", "breakdown", "doctor"),  # 8
     ("results",),  # still 8, each on top of those before

@@ -69,6 +69,7 @@ def test_the_commands_of_the_readme_work_in_order(place: Path) -> None:
     run(scripts["submission"], place)
     run(scripts["callable"], place)
     run(scripts["system"], place)
+    run(scripts["detect"], place)
     run(scripts["compare"], place)
     run(scripts["report"], place)
     assert "<script>" in (place / "listen.html").read_text()
@@ -97,7 +98,7 @@ def test_every_shipped_scenario_is_described() -> None:
 
 
 def test_every_metric_is_explained() -> None:
-    from pse_bench.metrics import METRICS
+    from pse_bench.metrics import METRICS, detection
 
     text = README.read_text()
-    assert [name for name in METRICS if f"`{name}`" not in text] == []
+    assert [name for name in (*METRICS, *detection.METRICS) if f"`{name}`" not in text] == []

@@ -28,7 +28,9 @@ class Enhancer:
     def __init__(self, path: Path, *, streaming: bool = False) -> None:
         model, self.about = checkpoint.load(path)
         if not isinstance(model, E3Net):
-            raise InputError(f"{path}: holds a {self.about.kind}, which enhances nothing; give an e3net")
+            raise InputError(
+                f"{path}: holds a {self.about.kind}, which enhances nothing; give an e3net, or run detect"
+            )
         self._model, self._streaming = model, streaming
         self.sample_rate, self.embedding = model.config.sample_rate, model.config.embedding
         self.encoder = self.about.encoder
@@ -38,7 +40,7 @@ class Enhancer:
 
     def __call__(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
         """The estimate of a mixture, both float32 of shape (num_samples,)."""
-        with _one_thread():
+        with one_thread():
             if self._streaming:
                 return streams.run(Stream(self._model, embedding), mixture)
             with torch.inference_mode():
@@ -47,7 +49,8 @@ class Enhancer:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Torch on one thread for as long as it lasts."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -18,11 +18,12 @@ from pse_bench import files, metrics
 from pse_bench.boards import ranking
 from pse_bench.errors import InputError
 from pse_bench.figures import figures_of
-from pse_bench.records import DESCRIPTIONS, Sha256, Summary
+from pse_bench.metrics import detection
+from pse_bench.records import TABLES, Sha256, Summary
 from pse_bench.results import Result
 
 Kind = Literal["reference", "baseline", "submission", "control"]
-COLUMN = re.compile(r"(TS[123])\.([a-z0-9_]+?)(_low|_high)?")
+COLUMN = re.compile(r"(TS[123]|all)\.([a-z0-9_]+?)(_low|_high)?")
 """Scenario, figure, and which end of its interval."""
 
 DECIMALS = 4
@@ -174,11 +175,13 @@ def text_of(rows: Sequence[Row]) -> str:
 def _columns(rows: Sequence[Row]) -> list[str]:
     """Columns that any row has, in the order of tables, each with its interval."""
     there = {column for row in rows for column in row.cells}
-    names = [
-        f"{label}.{figure.name}"
-        for label in DESCRIPTIONS
-        for metric in metrics.ALL_METRICS.values()
-        for figure in figures_of(metric, label, 1.0)
-    ]
+    figures = {
+        label: [
+            *(figure.name for metric in metrics.ALL_METRICS.values() for figure in figures_of(metric, label, 1.0)),
+            *detection.METRICS,
+        ]
+        for label in TABLES
+    }
+    names = [f"{label}.{name}" for label in TABLES for name in figures[label]]
     known = [column for name in names for column in (name, f"{name}_low", f"{name}_high")]
     return [column for column in known if column in there] + sorted(there - set(known))

@@ -88,6 +88,8 @@ def _check_result(board: Path, result: Result, kind: Kind) -> None:
             f"{result.folder}: partial, some estimates are missing or unusable; complete the submission and score "
             "it again"
         )
+    if "audio" not in about["system"].get("holds", ["audio"]):
+        raise InputError(f"{result.folder}: of activity only; a board ranks enhanced audio, so score that too")
     if name.startswith(FORMULA):
         raise InputError(
             f"{result.folder}: system name {name!r} begins as a formula does; rename it in system.yaml"

@@ -8,6 +8,7 @@ from pse_bench.boards.board import COLUMN, Entry, Row, text_of
 from pse_bench.boards.ranking import CRITERIA, LEAKAGE, LOSS, OVER_SUPPRESSION
 from pse_bench.errors import InputError
 from pse_bench.grids import Grid, for_terminal, in_markdown, literal
+from pse_bench.metrics import detection
 
 SHOWN = tuple(dict.fromkeys((*(column for criterion in CRITERIA for column in criterion.columns[:1]), LOSS)))
 FOOT = (
@@ -40,7 +41,8 @@ def _sortable(value: object) -> tuple[bool, object]:
 
 def _higher_is_better(column: str) -> bool:
     match = COLUMN.fullmatch(column)
-    figures = {**metrics.ALL_METRICS, **{derived.name: derived for derived in metrics.DERIVED}}
+    derived = {figure.name: figure for figure in metrics.DERIVED}
+    figures = {**metrics.ALL_METRICS, **derived, **detection.METRICS}
     figure = figures.get(match[2]) if match else None
     return figure is not None and figure.higher_is_better
 

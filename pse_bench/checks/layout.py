@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -29,20 +29,23 @@ TEXTS = {
 
 @dataclass
 class Layout:
-    """The one file of each mixture by mixture id, as its name below the submission, and the findings on names."""
+    """The one estimate of each mixture by mixture id, as its name below the submission, likewise the file of who
+    speaks in it, and the findings on names."""
 
     names: dict[str, str] = field(default_factory=dict)
+    activity: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
-def examine(folder: Path, mixtures: list[Mixture]) -> Layout:
-    """Deal the files of a submission out to the mixtures of the dataset."""
+def examine(folder: Path, mixtures: list[Mixture], holds: Sequence[str] = ("audio",)) -> Layout:
+    """Deal the files of a submission, which says what it ``holds``, out to the mixtures of the dataset."""
     # a folder given by mistake may hold a whole disk
     listed = list(islice(_files(folder), 20 * len(mixtures) + 10_000))
     left = dict.fromkeys(sorted(listed))
     layout = Layout()
+    _deal_activity(layout, left, mixtures, "activity" in holds)
     both, missing = [], []
-    for row in mixtures:
+    for row in mixtures if "audio" in holds else []:
         found = [name for ending in audio.FORMATS if (name := f"{submission.estimate_name(row)}{ending}") in left]
         for name in found:
             del left[name]
@@ -75,6 +78,27 @@ def examine(folder: Path, mixtures: list[Mixture]) -> Layout:
         )
     layout.findings += _extra(list(left), len(listed))
     return layout
+
+
+def _deal_activity(layout: Layout, left: dict[str, None], mixtures: list[Mixture], held: bool) -> None:
+    """Take the files of who speaks out of ``left``."""
+    names = {row.mixture_id: submission.activity_name(row) for row in mixtures}
+    found = {mixture_id: name for mixture_id, name in names.items() if name in left}
+    for name in found.values():
+        del left[name]
+    if held:
+        layout.activity = found
+        missing = tuple(name for mixture_id, name in names.items() if mixture_id not in found)
+        code, remedy = "missing-activity", "add the missing files, or say holds: [audio] in system.yaml"
+        fault = f"no file; {len(found)} of {len(names)} are there"
+    else:
+        missing = tuple(found.values())
+        code, remedy = "activity-not-held", "say holds: [audio, activity] in system.yaml, or remove them"
+        fault = "there, and system.yaml does not say so; they are not scored"
+    if missing:
+        wanted = "activity/<scenario>/<scene_id>.csv of every mixture where system.yaml says holds: [activity]"
+        severity = "fatal" if held else "warning"
+        layout.findings.append(Finding(severity, code, fault, wanted, remedy, missing, len(names)))
 
 
 def _files(folder: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""enhance, score: from a dataset to figures."""
+"""enhance, detect, score: from a dataset to figures."""
 
 import json
 import sys
@@ -13,19 +13,23 @@ SHOWN = 20
 """Estimates that are named one by one when they cannot be used."""
 
 
-@click.command()
-@click.argument("dataset", type=options.FOLDER)
-@click.option("--system", required=True, help=options.SYSTEMS)
-@click.option(
+_enrollment = click.option(
     "--enrollment",
     type=click.Choice(["right", "wrong"]),
     default="right",
     show_default=True,
     help="wrong: another speaker's enrollment, as a control.",
 )
+_jobs = click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+@click.option("--system", required=True, help=options.SYSTEMS)
+@_enrollment
 @click.option("--streaming", is_flag=True, help="Run a trained model hop by hop.")
 @options.out_folder
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+@_jobs
 @options.splitting
 @options.force
 def enhance(
@@ -44,31 +48,76 @@ def enhance(
     A callable is called as enhance(mixture, enrollment, sample_rate) with float32 arrays, and returns the
     estimate, as long as the mixture.
     """
+    asked = {"enrollment": enrollment, "streaming": streaming, "force": force}
+    told = ("enhancing", "{} mixtures enhanced by {}")
+    _submit(told, dataset, system, out, shard=shard, where_run={"jobs": jobs, **where_run}, **asked)
+
+
+@click.command()
+@click.argument("dataset", type=options.FOLDER)
+@click.option(
+    "--system",
+    required=True,
+    help="chance, energy, baseline:pvad, a pVAD's .safetensors file, or module:callable.",
+)
+@_enrollment
+@options.out_folder
+@_jobs
+@options.splitting
+@options.force
+def detect(
+    dataset: Path,
+    system: str,
+    enrollment: str,
+    out: Path,
+    jobs: int,
+    shard: str | None,
+    force: bool,
+    **where_run: Any,
+) -> None:
+    """Let a system say who speaks when, and write a submission of activity.
+
+    A callable is called as detect(mixture, enrollment, sample_rate) with float32 arrays, and returns the
+    probabilities of target speech, other speech and no speech of each 10 ms, shape (num_frames, 3).
+    """
+    asked = {"gives": "activity", "enrollment": enrollment, "force": force}
+    told = ("detecting", "who speaks in {} mixtures, by {}")
+    _submit(told, dataset, system, out, shard=shard, where_run={"jobs": jobs, **where_run}, **asked)
+
+
+def _submit(
+    told: tuple[str, str],
+    dataset: Path,
+    system: str,
+    out: Path,
+    *,
+    shard: str | None,
+    where_run: dict[str, Any],
+    **asked: Any,
+) -> None:
+    """Run a system over a dataset; ``told`` is what is said while it runs, and in the end."""
     from pse_bench import enhance as room
     from pse_bench.dataset import Dataset
     from pse_bench.progress import progress
 
     share, opened = options.share(shard), Dataset.open(dataset)
-    executor = options.chosen_executor(jobs=jobs, **where_run)
-    with progress("enhancing", "mixtures") as update:
+    executor = options.chosen_executor(**where_run)
+    with progress(told[0], "mixtures") as update:
         count = room.enhance(
             opened,
             system,
             out,
             executor=executor,
-            enrollment=enrollment,
-            streaming=streaming,
             share=share,
-            force=force,
             progress=update,
             notice=lambda line: click.echo(f"note: {line}", err=True),
+            **asked,
         )
-    done = f", share {share} is done" if share else ""
-    click.echo(f"{out}: {count} mixtures enhanced by {system}{done}")
-    following = (
-        f"score {dataset} {out} -o results/{out.name}" if not share else f"merge {out}, once all shares are done"
-    )
-    options.hint(f"pse-bench {following}")
+    click.echo(f"{out}: {told[1].format(count, system)}{f', share {share} is done' if share else ''}")
+    if share:
+        options.hint(f"pse-bench merge {out}, once all shares are done")
+    else:
+        options.hint(f"pse-bench score {dataset} {out} -o results/{out.name}")
 
 
 @click.command()
@@ -112,7 +161,8 @@ def score(
 ) -> None:
     """Score a submission, a folder or a zip: every metric on every mixture, none left out.
 
-    A missing or unusable estimate takes each metric's worst value and is named; the exit status is then 1.
+    Of activity all pvad figures are computed, of audio the --metrics. A missing or unusable estimate takes each
+    metric's worst value and is named; the exit status is then 1.
     """
     from pse_bench import score as room
     from pse_bench.dataset import Dataset
@@ -161,11 +211,13 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
         click.echo(f"{out}: {report.mixtures} mixtures scored")
     else:
         click.echo(tables.terminal([Result.open(out)]))
-    if not report.problems:
+    if share:
+        options.hint(f"pse-bench merge {out}, once all shares are done")
+    elif not report.problems:
         options.hint(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
     if report.problems:
         click.echo(
-            f"{len(report.problems)} of {report.mixtures} estimates are missing or unusable and were given the "
+            f"{len(report.problems)} of {report.files} estimates are missing or unusable and were given the "
             "worst values; mend them and score again with --force",
             err=True,
         )
@@ -182,4 +234,4 @@ def _recogniser(spec: str, dataset: Any) -> Any:
     return remembered(listener, options.cache() / "transcripts")
 
 
-COMMANDS = (enhance, score)
+COMMANDS = (enhance, detect, score)

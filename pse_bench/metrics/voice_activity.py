@@ -27,11 +27,7 @@ def average_precision(*, scores: np.ndarray, positive: np.ndarray) -> float:
     Raises:
         UndefinedScore: no frame is positive.
     """
-    hits, count = _accumulated(scores, positive)
-    if hits[-1] == 0:
-        raise UndefinedScore("no frame is positive")
-    gained = np.diff(hits, prepend=0)
-    return float(np.sum(gained * (hits / count)) / hits[-1])
+    return area(*_accumulated(scores, positive))
 
 
 def equal_error_rate(*, scores: np.ndarray, positive: np.ndarray) -> float:
@@ -42,16 +38,7 @@ def equal_error_rate(*, scores: np.ndarray, positive: np.ndarray) -> float:
     Raises:
         UndefinedScore: all frames are positive, or none.
     """
-    hits, count = _accumulated(scores, positive)
-    negatives = count[-1] - hits[-1]
-    if hits[-1] == 0 or negatives == 0:
-        raise UndefinedScore("all frames are positive, or none")
-    missed = 1 - np.concatenate([[0], hits]) / hits[-1]
-    false = np.concatenate([[0], count - hits]) / negatives
-    after = int(np.argmax(false >= missed))  # the last is 1 >= 0
-    gap = missed[after - 1] - false[after - 1]
-    share = gap / (gap + false[after] - missed[after])
-    return float(missed[after - 1] + share * (missed[after] - missed[after - 1]))
+    return crossing(*_accumulated(scores, positive))
 
 
 def mean_average_precision(*, probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -106,13 +93,42 @@ def onset_delays_s(
     return np.array(delays), missed
 
 
+def classes(*, target: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Class indices of frames from who speaks, both bool of shape (num_frames,): the target counts wherever it
+    speaks, alone or not."""
+    return np.where(target, 0, np.where(other, 1, 2))
+
+
+# ---- from counts at thresholds
+
+
+def area(hits: np.ndarray, count: np.ndarray) -> float:
+    """``average_precision`` from positives and all frames at or above each threshold, from the highest down; every
+    threshold has a frame, and the last has them all."""
+    if not len(hits) or hits[-1] == 0:
+        raise UndefinedScore("no frame is positive")
+    gained = np.diff(hits, prepend=0)
+    return float(np.sum(gained * (hits / count)) / hits[-1])
+
+
+def crossing(hits: np.ndarray, count: np.ndarray) -> float:
+    """``equal_error_rate`` from the same as ``area``."""
+    if not len(hits) or hits[-1] == 0 or count[-1] == hits[-1]:
+        raise UndefinedScore("all frames are positive, or none")
+    missed = 1 - np.concatenate([[0], hits]) / hits[-1]
+    false = np.concatenate([[0], count - hits]) / (count[-1] - hits[-1])
+    after = int(np.argmax(false >= missed))  # the last is 1 >= 0
+    gap = missed[after - 1] - false[after - 1]
+    share = gap / (gap + false[after] - missed[after])
+    return float(missed[after - 1] + share * (missed[after] - missed[after - 1]))
+
+
 # ---- what any detector must beat
 
 
-def chance(labels: np.ndarray) -> np.ndarray:
-    """The classes' shares as every frame's probabilities, shape (num_frames, 3)."""
-    shares = np.bincount(labels, minlength=len(CLASSES))[: len(CLASSES)] / max(len(labels), 1)
-    return np.tile(shares, (len(labels), 1))
+def chance(num_frames: int) -> np.ndarray:
+    """A third for each class in every frame, shape (num_frames, 3)."""
+    return np.full((num_frames, len(CLASSES)), 1 / len(CLASSES))
 
 
 def energy_detector(*, mixture: np.ndarray, hop: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pse_bench import metrics
+from pse_bench.metrics import detection
 
 HEADINGS = ("Args", "Raises", "Source", "Returns")
 
@@ -33,6 +34,8 @@ def definitions(names: Iterable[str], about: Mapping[str, Any]) -> list[Definiti
     for name in names:
         if name in derived:
             found.append(_derived(derived[name]))
+        elif name in detection.METRICS:
+            found.append(_detection(detection.METRICS[name]))
         else:
             found.append(_own(metrics.ALL_METRICS[name], about.get(name, {})))
     return found
@@ -64,6 +67,18 @@ def _derived(figure: metrics.Derived) -> Definition:
         ("computed from", figure.metric),
     ]
     return Definition(figure.name, figure.description, _paragraphs(figure.compute), facts)
+
+
+def _detection(metric: detection.DetectionMetric) -> Definition:
+    facts = [
+        ("unit", metric.unit),
+        ("better", "higher" if metric.higher_is_better else "lower"),
+        ("scenarios", ", ".join(metric.scenarios)),
+        ("over clips", metric.aggregation),
+        ("source", metric.source),
+        ("version", str(metric.version)),
+    ]
+    return Definition(metric.name, metric.description, [], facts)
 
 
 def _said_by(metric: metrics.Metric) -> list[str]:

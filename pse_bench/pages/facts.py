@@ -11,7 +11,7 @@ from pse_bench.files import cell, parse, read_text
 from pse_bench.grids import as_csv
 from pse_bench.pages import media
 from pse_bench.pages.looks import Look
-from pse_bench.records import DESCRIPTIONS, Score
+from pse_bench.records import TABLES, Score
 from pse_bench.results import Result
 from pse_bench.submission import System
 from pse_bench.summaries import Scores
@@ -81,7 +81,7 @@ def versions(results: Sequence[Result]) -> dict[str, Any]:
 def figures(results: Sequence[Result], looks: Sequence[Look]) -> list[dict[str, Any]]:
     """A table a scenario: a column a figure, a row a system."""
     found = []
-    for label, description in DESCRIPTIONS.items():
+    for label, description in TABLES.items():
         rows = [{row.metric: row for row in result.summaries if row.scenario == label} for result in results]
         columns = list({name: row for table in rows for name, row in table.items()}.values())
         if columns:

@@ -90,14 +90,14 @@ def test_another_encoder(checkpoint_path: Path, onnx_path: Path, work: systems.W
         return unit_embedding(samples, sample_rate)[::-1]
 
     for path in (checkpoint_path, onnx_path):
-        given = models.load(str(path), encoder=encoder).enhance(work.mixture, work.enrollment, RATE)
-        usual = models.load(str(path), encoder=unit_embedding).enhance(work.mixture, work.enrollment, RATE)
+        given = models.load(str(path), encoder=encoder).run(work.mixture, work.enrollment, RATE)
+        usual = models.load(str(path), encoder=unit_embedding).run(work.mixture, work.enrollment, RATE)
         assert given.shape == work.mixture.shape
         assert not np.allclose(given, usual, atol=1e-4)
     assert heard == [(9000, RATE)] * 2
     short = models.load(str(checkpoint_path), encoder=lambda samples, sample_rate: np.ones(3))
     with pytest.raises(InputError, match=r"the encoder gave shape \(3,\), .* expects \(256,\)"):
-        short.enhance(work.mixture, work.enrollment, RATE)
+        short.run(work.mixture, work.enrollment, RATE)
 
 
 def test_an_encoder_that_is_not_known_here(tmp_path: Path, model: E3Net) -> None:
@@ -195,7 +195,7 @@ def test_an_onnx_file_needs_no_torch(onnx_path: Path) -> None:
         "import numpy as np\n"
         "from pse_bench import models\n"
         f"model = models.load({str(onnx_path)!r}, encoder=lambda samples, rate: np.ones(256) / 16)\n"
-        "print(model.enhance(np.ones(1000, np.float32), np.ones(9000, np.float32), 16000).shape)\n"
+        "print(model.run(np.ones(1000, np.float32), np.ones(9000, np.float32), 16000).shape)\n"
         "try:\n    models.load('baseline:its')\nexcept Exception as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -228,7 +228,7 @@ def test_the_stream_of_a_model_from_elsewhere(tmp_path: Path) -> None:
     save(file, tmp_path / "late.onnx")
     late = models.load(str(tmp_path / "late.onnx"), encoder=lambda samples, rate: np.ones(4))
     mixture = np.random.default_rng(0).standard_normal(1001).astype(np.float32)
-    assert np.array_equal(late.enhance(mixture, mixture, RATE), mixture)
+    assert np.array_equal(late.run(mixture, mixture, RATE), mixture)
     assert late.system.parameters is None
 
 

@@ -78,7 +78,7 @@ def test_ends() -> None:
 
 def test_chance_has_the_prevalence() -> None:
     labels = np.array([0] * 30 + [1] * 50 + [2] * 20)
-    given_by_chance = va.chance(labels)
+    given_by_chance = va.chance(len(labels))
     for index, share in enumerate((0.3, 0.5, 0.2)):
         found = va.average_precision(scores=given_by_chance[:, index], positive=labels == index)
         assert found == pytest.approx(share)

@@ -14,8 +14,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("home")
     tiny.build(root)
     home = Home(root, root)
-    for stage, name in (("enhance", "mixture"), ("score", "scores")):
-        done = call(*home.words(stage, name))
+    for stage in ("enhance", "detect", "score", "score activity"):
+        done = call(*home.words(stage, home.serial(stage).name))
         assert done.exit_code == 0, done.output
     return root
 

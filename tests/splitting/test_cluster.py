@@ -146,7 +146,7 @@ def test_other_packages_are_refused(dask: cluster.Dask, monkeypatch: pytest.Monk
 # ---- the same bytes
 
 
-@pytest.mark.parametrize("stage", ["render", "enhance", "score"])
+@pytest.mark.parametrize("stage", ["render", "enhance", "score", "detect", "score activity"])
 def test_commands_give_the_bytes_of_one_process(
     home: Home, farm: Farm, two: list, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

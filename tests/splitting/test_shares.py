@@ -45,7 +45,7 @@ def test_what_is_no_share_is_told(text: str) -> None:
 # ---- the same bytes
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, "detect", "score activity"])
 def test_merged_shares_are_what_one_run_makes(home: Home, shared_out: SharedOut, stage: str) -> None:
     """In whatever order they were made; more shares than scenes are fine."""
     out = shared_out(stage, "merged", *(f"{number}/5" for number in (4, 1, 5, 3, 2)))

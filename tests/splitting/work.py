@@ -49,6 +49,8 @@ class Home:
         bank = ["--room-bank", self.root / "bank"]
         return {
             "render": ["render", self.plan, *roots, *bank, "-o", self.out / name, "--jobs", 1],
+            "detect": ["detect", self.dataset, "--system", "energy", "-o", self.out / name],
+            "score activity": ["score", self.dataset, self.root / "activity", "-o", self.out / name, "--jobs", 1],
             "enhance": ["enhance", self.dataset, "--system", "mixture", "-o", self.out / name],
             "score": [
                 *("score", self.dataset, self.root / "mixture", "-o", self.out / name, "--jobs", 1),
@@ -58,4 +60,8 @@ class Home:
 
     def serial(self, stage: str) -> Path:
         """What one run makes."""
-        return {"render": self.dataset, "enhance": self.root / "mixture", "score": self.root / "scores"}[stage]
+        if stage == "render":
+            return self.dataset
+        return self.root / {"enhance": "mixture", "detect": "activity"}.get(
+            stage, stage.replace("score", "scores")
+        )

@@ -7,10 +7,14 @@ from itertools import pairwise
 import pytest
 import torch
 
+from pse_bench import audio, detectors, dvector, enhance, score, submission, summaries
 from pse_bench.baseline import checkpoint, config, tasks
 from pse_bench.baseline import train as loop
+from pse_bench.baseline.e3net import E3Net, E3NetConfig
 from pse_bench.baseline.losses import RECIPES
+from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
+from pse_bench.executor import Serial
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -134,6 +138,33 @@ def test_the_pvad_is_trained_and_looked_at(detector) -> None:
     _, about = checkpoint.load(detector / "checkpoint.safetensors")
     assert about.kind == "pvad"
     assert {"ap_target", "ap_other", "ap_no", "mean_ap", "eer_target"} <= set(about.metrics)
+
+
+def test_a_trained_pvad_says_who_speaks_in_a_dataset(detector, dataset, tmp_path) -> None:
+    opened, path = Dataset.open(dataset), detector / "checkpoint.safetensors"
+    enhance.enhance(opened, str(path), tmp_path / "said", executor=Serial(), gives="activity")
+    system = submission.read_system(tmp_path / "said")
+    assert system.name == "pvad (checkpoint.safetensors)"
+    assert system.description.startswith("Personal VAD, speaker ")
+    assert (system.causal, system.algorithmic_latency_ms, system.holds) == (True, 10.0, ["activity"])
+    model, _ = checkpoint.load(path)
+    row = opened.mixtures[1]
+    heard, known = (
+        torch.from_numpy((opened.read_sound(name) / audio.FULL_SCALE).astype("float32"))
+        for name in (row.mixture_path, row.enrollment_path)
+    )
+    embedding = torch.from_numpy(dvector.embed(known.numpy(), row.sample_rate).copy())
+    with torch.no_grad():
+        expected = torch.softmax(model(heard[None], embedding[None]), dim=-1)[0].numpy()
+    given = submission.read_activity(tmp_path / "said", row).probabilities
+    assert abs(given - expected).max() < 1e-4
+    score.score(opened, tmp_path / "said", tmp_path / "result", executor=Serial())
+    found = {(line.scenario, line.metric): line for line in summaries.summarise(tmp_path / "result")}
+    assert 0 < found["all", "pvad_ap_target"].value < 100
+    other, net = tmp_path / "other.safetensors", E3Net(E3NetConfig(filters=320, bottleneck=16, fc=16, lstm=16))
+    checkpoint.save(other, net, checkpoint.describe(net))
+    with pytest.raises(InputError, match="holds an e3net, which detects nothing; give a pvad"):
+        detectors.load(str(other))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -1,0 +1,187 @@
+"""Figures of systems that say who speaks, as data, and what they are computed from.
+
+A class's score is its log-odds against the other two, ln(p / (q + r)), rounded to hundredths and held within
+±40: the order of p, also where p is so near to 1 that its digits no longer tell. What is equal then is one
+threshold, which costs a detector less than 0.1 % of average precision where its log-odds spread by 1 or more.
+So what a system said of a clip is a histogram a class of the frames that are of it, and one of those that are
+not; histograms add up over clips, and every figure follows from the sums exactly. Frames of all clips count
+alike. An onset that is missed is later than any that is noticed, so missing what is hard never shortens a
+delay.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pse_bench.errors import UndefinedScore
+from pse_bench.metrics.voice_activity import CLASSES, area, crossing
+
+LIMIT = 4000
+"""Log-odds of ±40 in hundredths: 4e-18, what a double holds beside 1."""
+
+SIZE = 2 * LIMIT + 1
+"""Entries of a histogram, the lowest score first."""
+
+TARGET, OTHER, NONE = range(len(CLASSES))
+_PERSONAL = "Ding et al., arXiv 1908.04284"
+
+
+@dataclass(frozen=True)
+class DetectionMetric:
+    """A figure as data; the fields as those of ``Metric``.
+
+    Attributes:
+        scenarios: where it is defined; ``all`` pools the frames of all of them, so that what is taken for the
+            target while the target is silent counts.
+        form: a function of summed ``histograms``, a ``median`` over onsets or a ``share`` of them.
+        compute: from histograms of shape (3 classes, 2, SIZE), frames that are of the class before those that are
+            not, to the figure in ``unit``; raises UndefinedScore. None for onsets.
+    """
+
+    name: str
+    description: str
+    unit: str
+    higher_is_better: bool
+    aggregation: str
+    scenarios: tuple[str, ...]
+    form: Literal["histograms", "median", "share"]
+    compute: Callable[[np.ndarray], float] | None = None
+    source: str = _PERSONAL
+    version: int = 1
+
+
+def histograms(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How often each score occurs, int64 of shape (3, 2, SIZE), as ``DetectionMetric.compute`` takes them.
+
+    Args:
+        probabilities: shape (num_frames, 3).
+        labels: class indices, shape (num_frames,).
+    """
+    against = probabilities @ (1 - np.eye(len(CLASSES)))  # not 1 - p, of which little is left beside 1
+    with np.errstate(divide="ignore"):
+        odds = np.log(probabilities) - np.log(against)
+    steps = np.clip(np.round(100 * odds), -LIMIT, LIMIT).astype(np.int64) + LIMIT
+    return np.stack(
+        [
+            [np.bincount(steps[which, index], minlength=SIZE) for which in (labels == index, labels != index)]
+            for index in range(len(CLASSES))
+        ]
+    )
+
+
+def worst_histograms(labels: np.ndarray) -> np.ndarray:
+    """Those of a detector that is as wrong as can be about every frame."""
+    counts = np.zeros((len(CLASSES), 2, SIZE), dtype=np.int64)
+    for index in range(len(CLASSES)):
+        counts[index, 0, 0] = np.count_nonzero(labels == index)
+        counts[index, 1, -1] = np.count_nonzero(labels != index)
+    return counts
+
+
+def _thresholds(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positives and all frames at or above each score that occurs, from the highest down."""
+    positive, every = pair[0][::-1], pair.sum(axis=0)[::-1]
+    there = every > 0
+    return np.cumsum(positive)[there], np.cumsum(every)[there]
+
+
+def _precision(index: int) -> Callable[[np.ndarray], float]:
+    return lambda counts: 100 * area(*_thresholds(counts[index]))
+
+
+def _mean_precision(counts: np.ndarray) -> float:
+    return float(np.mean([_precision(index)(counts) for index in range(len(CLASSES))]))
+
+
+def _equal_error(counts: np.ndarray) -> float:
+    return 100 * crossing(*_thresholds(counts[TARGET]))
+
+
+def median_delay_s(delays_s: np.ndarray, never_s: float) -> float:
+    """Median over onsets, of which those missed have the delay ``never_s``, longer than all others."""
+    if not len(delays_s):
+        raise UndefinedScore("no onset of target speech")
+    if 2 * np.count_nonzero(delays_s >= never_s) >= len(delays_s):
+        raise UndefinedScore("half of the onsets or more are missed")
+    return float(np.median(delays_s))
+
+
+_FRAMES = "frames pooled"
+METRICS: dict[str, DetectionMetric] = {
+    metric.name: metric
+    for metric in (
+        DetectionMetric(
+            name="pvad_ap_target",
+            description="average precision of target speech",
+            unit="%",
+            higher_is_better=True,
+            aggregation=_FRAMES,
+            scenarios=("TS1", "TS2", "all"),
+            form="histograms",
+            compute=_precision(TARGET),
+        ),
+        DetectionMetric(
+            name="pvad_ap_other",
+            description="average precision of other speech",
+            unit="%",
+            higher_is_better=True,
+            aggregation=_FRAMES,
+            scenarios=("TS2", "TS3", "all"),
+            form="histograms",
+            compute=_precision(OTHER),
+        ),
+        DetectionMetric(
+            name="pvad_ap_none",
+            description="average precision of no speech",
+            unit="%",
+            higher_is_better=True,
+            aggregation=_FRAMES,
+            scenarios=("TS1", "TS2", "TS3", "all"),
+            form="histograms",
+            compute=_precision(NONE),
+        ),
+        DetectionMetric(
+            name="pvad_mean_ap",
+            description="mean of the average precisions of the three classes",
+            unit="%",
+            higher_is_better=True,
+            aggregation=_FRAMES,
+            scenarios=("TS2", "all"),
+            form="histograms",
+            compute=_mean_precision,
+        ),
+        DetectionMetric(
+            name="pvad_eer",
+            description="where target frames are missed as often as others are taken for them",
+            unit="%",
+            higher_is_better=False,
+            aggregation=_FRAMES,
+            scenarios=("TS1", "TS2", "all"),
+            form="histograms",
+            compute=_equal_error,
+        ),
+        DetectionMetric(
+            name="pvad_onset_delay_s",
+            description="from an onset of target speech until its probability stays above 0.5 for 100 ms",
+            unit="s",
+            higher_is_better=False,
+            aggregation="median over onsets",
+            scenarios=("TS1", "TS2", "all"),
+            form="median",
+            source="own",
+        ),
+        DetectionMetric(
+            name="pvad_onsets_missed",
+            description="onsets of target speech that are never noticed",
+            unit="%",
+            higher_is_better=False,
+            aggregation="share of onsets",
+            scenarios=("TS1", "TS2", "all"),
+            form="share",
+            source="own",
+        ),
+    )
+}
+"""In the order of tables."""
