@@ -93,8 +93,7 @@ def enhance(
         known, entries = journal.read(out / JOURNAL)
         if known:
             journal.check(out, known, identity)
-        for left in out.rglob("*.part"):
-            left.unlink()  # of a process that was killed
+        files.remove_unfinished(out)
         kept = [entry for entry in entries if _intact(out, entry)]
         done = {entry["mixture_id"] for entry in kept}
         todo = [row for row in mixtures if row.mixture_id not in done]
@@ -121,6 +120,7 @@ def enhance(
                     raise InputError(problem)
                 count += len(entries)
                 progress(count, total)
+        files.remove_unfinished(out)  # a worker may have been lost on the way
         name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
         said = {"name": name, "dataset_fingerprint": dataset.description.fingerprint}
         about = loaded.system.model_copy(update=said)

@@ -267,6 +267,7 @@ def render(
         }
         ordered = [done[scene_id] for scene_id in lines if scene_id in done]
         problems.sort(key=lambda problem: problem.scene_id)
+        store.tidy(out)  # a worker may have been lost on the way
         if share:
             own = {"timings_s": timings, "problems": [problem.model_dump() for problem in problems]}
             parts.finish(out, "render", share, planned, identity=identity, own=own)

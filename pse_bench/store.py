@@ -64,10 +64,14 @@ def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -
     if (out / "plan.jsonl").resolve() != plan_path.resolve():
         with files.replacing(out / "plan.jsonl") as part:
             shutil.copyfile(plan_path, part)
-    for name in FOLDERS:
-        for left in (out / name).rglob("*.part"):
-            left.unlink()
+    tidy(out)
     return finished
+
+
+def tidy(out: Path) -> None:
+    """Remove what killed processes have left half-written."""
+    for name in FOLDERS:
+        files.remove_unfinished(out / name)
 
 
 def _strangers(out: Path, plan_path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from pse_bench.cli import generate, options, scoring
 @click.option("--quiet", is_flag=True, help="Print no table.")
 @options.as_json
 def merge(out: Path, quiet: bool, as_json: bool) -> None:
-    """Merge what render, enhance or score made with --shard.
+    """Merge what render, enhance, detect or score made with --shard.
 
     OUT is the folder that all shares were written to. What comes out is, to the byte, what one run would have
     made; gaps and overlaps are refused. Files are moved, not copied.

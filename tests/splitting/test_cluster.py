@@ -213,6 +213,26 @@ def test_a_worker_is_lost_in_the_middle(
     assert contents(home.out / "score") == expected
 
 
+@pytest.mark.parametrize("stage", ["render", "enhance"])
+def test_what_a_lost_worker_leaves_half_written_goes(
+    home: Home, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Serial):
+        """A process that was killed while it wrote; another one did its work."""
+
+        def run(self, function: Callable, items: list) -> Iterator[Outcome]:
+            for outcome in super().run(function, items):
+                left = home.out / "there" / "TS1" / "0123.s000001.flac.part"
+                left.parent.mkdir(exist_ok=True)
+                left.write_bytes(b"fLaC")
+                yield outcome
+
+    monkeypatch.setattr("pse_bench.cli.options.executor", lambda *_, **__: Killed())
+    done = call(*home.words(stage, "there"))
+    assert done.exit_code == 0, done.output
+    assert contents(home.out / "there") == contents(home.serial(stage))
+
+
 # ---- what can be wrong
 
 
