@@ -10,6 +10,7 @@ import platform
 import queue
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import lru_cache, partial
@@ -31,6 +32,9 @@ PATIENCE_S = 60.0
 """How long to wait while there is no worker at all; for workers that a queue starts there is no limit."""
 
 CONNECT_S = 10.0
+TASK_S = 1.0
+"""Items that take less are worked on several at a time, for a scheduler takes milliseconds for a task."""
+
 AHEAD = 3
 """Tasks a worker that are with the scheduler at a time."""
 
@@ -42,7 +46,7 @@ class Dask:
     """The workers of a scheduler.
 
     The scheduler gives what a lost worker was doing to another one; an item whose worker is lost again and
-    again (four times, unless the scheduler says otherwise) is reported as lost.
+    again (four times, unless the scheduler says otherwise), alone at last, is reported as lost.
 
     Args:
         client: connected to the scheduler.
@@ -70,28 +74,35 @@ class Dask:
         from distributed import CancelledError, KilledWorker
 
         task = partial(_carry_out, _packages(), function)
-        todo = iter(enumerate(items))
-        running: dict[Any, int] = {}
+        todo, alone = deque(range(len(items))), deque[int]()
+        running: dict[Any, list[int]] = {}
         finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        jobs, asked = self.jobs, time.monotonic()
+        jobs, asked, pace_s = self.jobs, time.monotonic(), TASK_S
         try:
             while True:
                 if time.monotonic() > asked + 1:  # workers come and go
                     jobs, asked = self.jobs, time.monotonic()
-                for _ in range(AHEAD * jobs - len(running)):
-                    if (following := next(todo, None)) is None:
-                        break
-                    future = self._client.submit(task, following[1], pure=False)
-                    running[future] = following[0]
+                while len(running) < AHEAD * jobs and (alone or todo):
+                    size = 1 if alone else min(TASK_S / pace_s, len(todo) / (AHEAD * jobs))
+                    source = alone or todo
+                    group = [source.popleft() for _ in range(max(1, int(size)))]
+                    future = self._client.submit(task, [items[index] for index in group], pure=False)
+                    running[future] = group
                     future.add_done_callback(finished.put)
                 if not running:
                     return
                 future = self._next(finished)
-                index = running.pop(future)
+                group = running.pop(future)
                 try:
-                    yield Outcome(index, future.result())
+                    values, seconds = future.result()
                 except KilledWorker:
-                    yield Outcome(index, lost="its worker process died again and again (a crash or a kill)")
+                    if len(group) == 1:
+                        yield Outcome(group[0], lost="its worker process died again and again (a crash or a kill)")
+                    else:
+                        alone += group  # to see which of them it was
+                    continue
+                pace_s = max(seconds / len(group), 1e-3)
+                yield from (Outcome(index, value) for index, value in zip(group, values, strict=True))
         except CancelledError as error:
             raise InputError(GONE) from error
         finally:
@@ -112,10 +123,13 @@ class Dask:
                     ) from None
 
 
-def _carry_out(packages: tuple[tuple[str, str], ...], function: Callable[[Any], Any], item: Any) -> Any:
-    """One item, in a worker that is fit for it."""
+def _carry_out(
+    packages: tuple[tuple[str, str], ...], function: Callable[[Any], Any], items: list[Any]
+) -> tuple[list[Any], float]:
+    """Some items, in a worker that is fit for them, and how many seconds they took."""
     _check_worker(packages)
-    return function(item)
+    begin = time.monotonic()
+    return [function(item) for item in items], time.monotonic() - begin
 
 
 @lru_cache
