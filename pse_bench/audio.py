@@ -135,6 +135,17 @@ def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "P
     return stream.getvalue()
 
 
+def pcm16_of(content: bytes, where: str) -> np.ndarray:
+    """As ``read_pcm16``, of a file's bytes; ``where`` names it in the error."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            if file.channels != 1 or file.subtype != "PCM_16":
+                raise InputError(f"{where}: {file.channels} channels of {file.subtype}, expected mono PCM_16")
+            return file.read(dtype="int16")
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise InputError(f"{where}: damaged ({_reason(error)}); restore it") from error
+
+
 def write(path: Path, samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
     """Write a mono file; the format follows from the name's ending (.flac or .wav).
 

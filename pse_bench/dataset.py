@@ -70,6 +70,29 @@ def activity_document(scene_id: str, rate: int, num_samples: int, labels: dict[s
     return json.dumps(document) + "\n"
 
 
+def activity_frames(text: str, where: str) -> tuple[Activity, dict[str, np.ndarray]]:
+    """An activity file and its labels by who speaks, bool of shape (num_frames,), from its text.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    document = parse(Activity, parse_json(text, where), where)
+    frames = {}
+    for who in ("target", "interferer"):
+        frames[who] = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
+        if len(frames[who]) != -(-document.num_samples // document.hop):
+            raise InputError(f"{where}: {len(frames[who])} frames of {who} do not fit its grid; restore it")
+    return document, frames
+
+
+def activity_masks(document: Activity, frames: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sample masks by who speaks, bool of shape (num_samples,)."""
+    return {
+        who: activity.to_samples(labels, document.num_samples, document.sample_rate)
+        for who, labels in frames.items()
+    }
+
+
 def sound_versions() -> dict[str, str]:
     """Installed versions of pse-bench and of the packages that affect sound."""
     found = {}
@@ -157,6 +180,11 @@ class Dataset:
         """
         return audio.read_pcm16(self._unchanged(path))
 
+    def read_bytes(self, path: str) -> bytes:
+        """A file of the dataset by its path in the tables. Raises InputError when it is not the one that was
+        rendered."""
+        return self._unchanged(path).read_bytes()
+
     def _unchanged(self, path: str) -> Path:
         """A file's place, after its hash was compared with ``files.csv``."""
         expected = _hashes(self.folder, self.description.tables["files.csv"]).get(path)
@@ -167,11 +195,7 @@ class Dataset:
 
     def read_activity(self, scene_id: str) -> dict[str, np.ndarray]:
         """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,)."""
-        document, frames = self._activity(scene_id)
-        return {
-            who: activity.to_samples(labels, document.num_samples, document.sample_rate)
-            for who, labels in frames.items()
-        }
+        return activity_masks(*self._activity(scene_id))
 
     def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
         """Who is heard speaking in each frame of a mixture: target and interferer, bool, (num_frames,)."""
@@ -181,10 +205,13 @@ class Dataset:
 
     def _activity(self, scene_id: str) -> tuple[Activity, dict[str, np.ndarray]]:
         path = self._unchanged(f"activity/{scene_id}.json")
-        document = parse(Activity, parse_json(read_text(path), str(path)), str(path))
-        frames = {}
-        for who in ("target", "interferer"):
-            frames[who] = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
-            if len(frames[who]) != -(-document.num_samples // document.hop):
-                raise InputError(f"{path}: {len(frames[who])} frames of {who} do not fit its grid; restore it")
-        return document, frames
+        return activity_frames(read_text(path), str(path))
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return str(self.folder)
+
+    def has(self, path: str) -> bool:
+        """Whether a file of the tables is there."""
+        return (self.folder / path).is_file()

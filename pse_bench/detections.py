@@ -47,6 +47,7 @@ class Detected:
 def score_mixture(work: tuple[Job, Mixture]) -> Detected:
     """The row of one mixture; the worst there is where its file is missing or cannot be used."""
     job, mixture = work
+    files.require_seen(job.folder / submission.DESCRIPTION)
     frames = job.dataset.read_frames(mixture)
     labels = voice_activity.classes(target=frames["target"], other=frames["interferer"])
     try:

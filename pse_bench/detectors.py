@@ -5,6 +5,7 @@ speech in each frame, see ``probabilities``.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -32,12 +33,13 @@ FLOOR: dict[str, tuple[Callable[[Work], np.ndarray], str]] = {
 """What any detector must beat."""
 
 
-def load(name: str) -> Loaded:
+def load(name: str, *, folder: Path | None = None) -> Loaded:
     """A detector by its name on the command line.
 
     Args:
         name: ``chance`` or ``energy``; ``baseline:pvad`` or the path of a pVAD's .safetensors file; or
             ``module:callable``.
+        folder: where a relative path and a module are looked for; the current one by default.
 
     Raises:
         InputError: no such detector, or it cannot be had.
@@ -49,10 +51,10 @@ def load(name: str) -> Loaded:
     elif name.endswith(".onnx"):
         raise InputError(f"system {name}: an .onnx file detects nothing; give a pVAD's .safetensors file")
     elif models.is_one(name):
-        loaded = systems.of_model(models.load_detector(name))
+        loaded = systems.of_model(models.load_detector(systems.located(name, folder)))
     else:
         expected = f"{', '.join(FLOOR)} or module:callable, baseline:pvad, or the path of a .safetensors file"
-        loaded = systems.of_callable(name, expected)
+        loaded = systems.of_callable(name, expected, folder)
     said = loaded.system.model_copy(update={"holds": ["activity"]})
     return Loaded(loaded.run, said, loaded.code, loaded.macs_per_second, loaded.complete)
 

@@ -17,6 +17,8 @@ SERVES = {
     "dnsmos": "score --metrics all",
     "baseline": "train, export onnx, enhance --system CHECKPOINT",
     "onnx": "enhance --system MODEL.onnx",
+    "cluster": "--executor dask, --executor dask-jobqueue",
+    "shards": "pack and train --dataset with a URL such as s3://…",
     "interop": "the tests of export; no command",
     "docs": "building the documentation; no command",
     "dev": "the tests; no command",

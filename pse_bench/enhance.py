@@ -3,19 +3,20 @@
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from pse_bench import audio, detectors, draws, files, journal, submission, systems
+from pse_bench import audio, detectors, draws, files, journal, parts, submission, systems
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError, PseBenchError, RequestError
 from pse_bench.executor import Executor
 from pse_bench.progress import Update
 from pse_bench.records import Mixture
+from pse_bench.shares import Share, batches
 
 JOURNAL = "enhance.journal"
 BATCH = 4
@@ -27,12 +28,15 @@ Gives = Literal["audio", "activity"]
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to enhance a mixture."""
+    """What a worker needs to enhance a mixture; ``folder`` is where the system's name was given, ``code`` what
+    was found there."""
 
     dataset: Dataset
     system: str
     gives: Gives
     streaming: bool
+    folder: Path
+    code: str
     out: Path
 
 
@@ -45,6 +49,7 @@ def enhance(
     gives: Gives = "audio",
     enrollment: str = "right",
     streaming: bool = False,
+    share: Share | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
@@ -61,13 +66,15 @@ def enhance(
         gives: what is asked of the system.
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
         streaming: run a trained model hop by hop.
+        share: enhance only this share of the mixtures, for ``merged``.
         force: replace what lies in ``out``.
         notice: told what the person should know.
 
     Raises:
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
     """
-    loaded = _load(system, gives, streaming)
+    here = Path.cwd()
+    loaded = _load(system, gives, streaming, here)
     dataset.require_unchanged()
     identity = {
         "dataset": dataset.description.fingerprint,
@@ -78,29 +85,34 @@ def enhance(
         "streaming": streaming,
     }
     paths = _enrollments(dataset.mixtures, enrollment)
+    mixtures = list(share.of_items(dataset.mixtures)) if share else dataset.mixtures
+    if share:
+        out = parts.begin(out, share)
     with files.locked(out, "enhance"):
         _prepare(out, gives, force)
         known, entries = journal.read(out / JOURNAL)
         if known:
             journal.check(out, known, identity)
+        files.remove_unfinished(out)
         kept = [entry for entry in entries if _intact(out, entry)]
         done = {entry["mixture_id"] for entry in kept}
-        todo = [row for row in dataset.mixtures if row.mixture_id not in done]
-        count, total = len(done), len(dataset.mixtures)
+        todo = [row for row in mixtures if row.mixture_id not in done]
+        count, total = len(done), len(mixtures)
         if count and not loaded.complete:
             notice(
                 f"{count} of {total} mixtures are kept from an earlier run of the same code; if weights or other "
                 "files that it reads have changed, start again with --force"
             )
-        job = Job(dataset, system, gives, streaming, out.resolve())
-        batches = [todo[first : first + BATCH] for first in range(0, len(todo), BATCH)]
+        reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
+        job = Job(reader, system, gives, streaming, here, loaded.code, out.resolve())
+        shared_out = batches(todo, executor.jobs, BATCH)
         with journal.record(out / JOURNAL, identity, kept) as add:
             progress(count, total)
             for outcome in executor.run(
-                enhance_batch, [(job, [(row, paths[row.mixture_id]) for row in batch]) for batch in batches]
+                enhance_batch, [(job, [(row, paths[row.mixture_id]) for row in batch]) for batch in shared_out]
             ):
                 if outcome.lost:
-                    raise InputError(f"system {system}: {batches[outcome.index][0].mixture_id}: {outcome.lost}")
+                    raise InputError(f"system {system}: {shared_out[outcome.index][0].mixture_id}: {outcome.lost}")
                 entries, problem = outcome.value
                 for entry in entries:
                     add(entry)
@@ -108,18 +120,43 @@ def enhance(
                     raise InputError(problem)
                 count += len(entries)
                 progress(count, total)
+        files.remove_unfinished(out)  # a worker may have been lost on the way
         name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
         said = {"name": name, "dataset_fingerprint": dataset.description.fingerprint}
-        submission.write_system(out, loaded.system.model_copy(update=said))
-        (out / JOURNAL).unlink()
+        about = loaded.system.model_copy(update=said)
+        if share:
+            own = {"system": about.model_dump()}
+            parts.finish(out, "enhance", share, len(dataset.mixtures), identity=identity, own=own)
+        else:
+            submission.write_system(out, about)
+            (out / JOURNAL).unlink()
     return len(todo)
+
+
+def merged(out: Path, found: list[parts.Part]) -> int:
+    """Make the shares in a folder the submission that one run would have made there; the number of mixtures.
+
+    Interrupted, it is run again. Args: the output and what ``parts.gather`` found in it.
+
+    Raises:
+        InputError: the shares are not the whole of the dataset.
+    """
+    with files.locked(out, "merge"):
+        parts.check_whole(found, lambda part: [entry["mixture_id"] for entry in part.entries])
+        for part in found:
+            for entry in part.entries:
+                parts.move(part, entry["path"], out)
+        submission.write_system(out, submission.System(**found[0].head.own["system"]))
+        parts.remove(found)
+    return found[0].head.total
 
 
 def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[journal.Entry], str]:
     """Some mixtures; entries of what was written, and the problem that ended it, if any."""
     job, mixtures = work
     entries: list[journal.Entry] = []
-    loaded = _loaded(job.system, job.gives, job.streaming)
+    files.require_seen(job.out / JOURNAL)
+    loaded = _loaded(job.system, job.gives, job.streaming, job.folder, job.code)
     for row, enrollment_path in mixtures:
         try:
             given = _work(job.dataset, row, enrollment_path)
@@ -134,11 +171,23 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
     return entries, ""
 
 
-def _load(system: str, gives: Gives, streaming: bool) -> systems.Loaded:
-    return systems.load(system, streaming=streaming) if gives == "audio" else detectors.load(system)
+def _load(system: str, gives: Gives, streaming: bool, folder: Path) -> systems.Loaded:
+    if gives == "audio":
+        return systems.load(system, streaming=streaming, folder=folder)
+    return detectors.load(system, folder=folder)
 
 
-_loaded = lru_cache(maxsize=2)(_load)
+@lru_cache(maxsize=2)
+def _loaded(system: str, gives: Gives, streaming: bool, folder: Path, code: str) -> systems.Loaded:
+    """The system, loaded anew when its code or weights are others than before: workers may live long."""
+    if _codes.get(system, code) != code:
+        systems.forget(system)
+    _codes[system] = code
+    return _load(system, gives, streaming, folder)
+
+
+_codes: dict[str, str] = {}
+"""Digest of each system's code when this process loaded it."""
 
 
 def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> systems.Work:
@@ -187,7 +236,7 @@ def _prepare(out: Path, gives: Gives, force: bool) -> None:
     """Make sure that the folder is new, or ours to continue or (``force``) to replace: a dataset has folders of
     the same names."""
     folders = FOLDERS[gives]
-    known = {*folders, submission.DESCRIPTION, JOURNAL}
+    known = {*folders, submission.DESCRIPTION, JOURNAL, parts.HEAD}
     strangers = sorted(path.name for path in out.iterdir() if path.name.removesuffix(".part") not in known)
     if strangers:
         raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")

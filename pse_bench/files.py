@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -47,14 +48,20 @@ def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
         shared: other processes may be making the same file; each writes under a name of its own.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    own = f".{uuid.uuid4().hex}" if shared else ""
-    part = path.with_name(f"{path.name}{own}.part")
+    own = f"{uuid.uuid4().hex}." if shared else ""
+    part = path.with_name(f"{own}{path.name}.part")
     try:
         yield part
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes have left half-written below a folder."""
+    for left in folder.rglob("*.part"):
+        left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -93,14 +100,29 @@ def locked(folder: Path, purpose: str) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
+        os.close(handle)
         raise InputError(
             f"{folder}: another process is at work here ({purpose}); wait for it or stop it"
         ) from error
-    else:
+    except OSError:
+        pass  # a network file system may know no locks on folders; files are whole all the same
+    try:
         yield
     finally:
         os.close(handle)
+
+
+def require_seen(path: Path) -> None:
+    """In a worker: refuse to go on where it does not see what was written for it, and so works elsewhere.
+
+    Raises:
+        InputError: the file is not there.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path}: not seen by the worker on {platform.node()}; give folders that all machines share"
+        )
 
 
 def read_text(path: Path) -> str:
@@ -171,7 +193,12 @@ def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> 
     Columns in ``optional``, and those that the record says, may be absent. Empty cells are None where the field
     allows it. Raises InputError naming the line.
     """
-    rows = csv.reader(io.StringIO(read_text(path)))
+    return table_of(read_text(path), record, str(path), optional=optional)
+
+
+def table_of(text: str, record: type[R], path: str, *, optional: Iterable[str] = ()) -> list[R]:
+    """As ``read_table``, of a file's text; ``path`` names it in errors."""
+    rows = csv.reader(io.StringIO(text))
     try:
         header = next(rows, [])
         fields = record.model_fields
@@ -182,7 +209,7 @@ def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> 
         raise InputError(f"{path}:{rows.line_num}: not CSV ({error}); repair the line") from error
 
 
-def _check_header(path: Path, header: list[str], fields: list[str], optional: set[str]) -> None:
+def _check_header(path: str, header: list[str], fields: list[str], optional: set[str]) -> None:
     if not header:
         raise InputError(f"{path}: empty, expected a CSV with the columns {', '.join(fields)}")
     for name in header:
@@ -197,7 +224,7 @@ def _check_header(path: Path, header: list[str], fields: list[str], optional: se
         raise InputError(f"{path}: column {missing[0]!r} is missing; expected {', '.join(fields)}")
 
 
-def _row(path: Path, line: int, header: list[str], cells: list[str], record: type[R], nullable: set[str]) -> R:
+def _row(path: str, line: int, header: list[str], cells: list[str], record: type[R], nullable: set[str]) -> R:
     if len(cells) != len(header):
         raise InputError(f"{path}:{line}: {len(cells)} cells, expected {len(header)}; repair the line")
     content = {

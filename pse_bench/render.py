@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import audio, dataset, files, journal, plan, recorded, rooms, store
+from pse_bench import audio, dataset, files, journal, parts, plan, recorded, rooms, store
 from pse_bench import bank as room_bank
 from pse_bench.allocator import keep_freed_memory
 from pse_bench.corpora import sources
@@ -32,7 +32,8 @@ from pse_bench.records import (
     StoredFile,
 )
 from pse_bench.scenario import Scenario
-from pse_bench.store import Problem, Rendered
+from pse_bench.shares import Share, batches
+from pse_bench.store import Problem, Rendered, Report
 
 BATCH = 4
 PROBE_SCENES = 5
@@ -57,6 +58,7 @@ def render_batch(work: tuple[Setting, list[str]]) -> list[Rendered]:
     """Render some scenes; a scene whose sources are damaged is reported, the others go on."""
     setting, lines = work
     keep_freed_memory()
+    files.require_seen(setting.out / "plan.jsonl")
     return [render_scene(setting, Recipe.model_validate_json(line)) for line in lines]
 
 
@@ -101,6 +103,7 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
     stored: list[StoredFile] = []
 
     def save(path: str, pcm: np.ndarray) -> str:
+        # shared: a worker that was given up for lost may still be writing
         content = audio.encode(pcm, recipe.sample_rate, f".{setting.format}")
         files.write_bytes(setting.out / path, content, shared=True)
         row = StoredFile(
@@ -183,18 +186,6 @@ def _row(recipe: Recipe, scene: Scene, label: ScenarioLabel, **known: Any) -> Mi
 # ---- the whole dataset
 
 
-@dataclass(frozen=True)
-class Report:
-    """How a render ended."""
-
-    dataset: Path
-    scenes: int
-    mixtures: int
-    problems: list[Problem]
-    fingerprint: str
-    reused: int
-
-
 def render(
     plan_path: Path,
     out: Path,
@@ -203,6 +194,7 @@ def render(
     executor: Executor,
     bank: Path,
     format: str = "flac",
+    share: Share | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
     rooms_progress: Update = lambda done, total: None,
@@ -210,6 +202,7 @@ def render(
     """Render a plan into a dataset folder.
 
     Run again after an interruption, it continues: scenes whose files still have the recorded hashes are kept.
+    What it is run on shows nowhere: the files are the same bytes.
 
     Args:
         plan_path: the plan.
@@ -218,6 +211,7 @@ def render(
         executor: where scenes are rendered.
         bank: folder of shared rooms' responses.
         format: ``flac`` or ``wav``.
+        share: render only this share of the plan, for ``merged``; the report has no fingerprint then.
         force: start again even where another dataset lies.
 
     Raises:
@@ -231,6 +225,10 @@ def render(
         lines[recipe.scene_id] = recipe.model_dump_json()
         corpora |= recipe.corpora
     roots.check(corpora)
+    planned = len(lines)
+    if share:
+        lines = dict(share.of_items(list(lines.items())))
+        out = parts.begin(out, share, allowed=[plan_path])
     identity = {
         "schema": SCHEMA,
         "plan_sha256": files.sha256(plan_path),
@@ -238,7 +236,8 @@ def render(
         "versions": dataset.sound_versions(),
     }
     shared_rooms = isinstance(scenario, Scenario) and scenario.room.rooms is not None
-    setting = Setting(out.resolve(), roots, bank.resolve(), format, scenario.reference, shared_rooms)
+    known = roots.settled(corpora)
+    setting = Setting(out.resolve(), known, bank.resolve(), format, scenario.reference, shared_rooms)
     with files.locked(out, "render"):
         finished = store.prepare(out, plan_path, identity, force)
         done = {scene.scene_id: scene for scene in finished if store.intact(out, scene)}
@@ -266,17 +265,22 @@ def render(
         }
         ordered = [done[scene_id] for scene_id in lines if scene_id in done]
         problems.sort(key=lambda problem: problem.scene_id)
-        mark = store.finish(out, scenario, identity, ordered, problems, len(lines), timings)
+        store.tidy(out)  # a worker may have been lost on the way
+        if share:
+            own = {"timings_s": timings, "problems": [problem.model_dump() for problem in problems]}
+            parts.finish(out, "render", share, planned, identity=identity, own=own)
+            mark = ""
+        else:
+            mark = store.finish(out, scenario, identity, ordered, problems, planned, timings)
     return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark, reused)
 
 
 def _scenes(setting: Setting, lines: dict[str, str], executor: Executor) -> Iterator[Rendered]:
-    scene_ids = list(lines)
-    batches = [scene_ids[first : first + BATCH] for first in range(0, len(scene_ids), BATCH)]
-    work = [(setting, [lines[scene_id] for scene_id in batch]) for batch in batches]
+    shared_out = batches(list(lines), executor.jobs, BATCH)
+    work = [(setting, [lines[scene_id] for scene_id in batch]) for batch in shared_out]
     for outcome in executor.run(render_batch, work):
         if outcome.lost:
-            yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in batches[outcome.index])
+            yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in shared_out[outcome.index])
         else:
             yield from outcome.value
 

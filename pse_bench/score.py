@@ -6,24 +6,24 @@ A mixture whose estimate is missing or unusable takes each metric's worst value,
 import difflib
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pse_bench import __version__, audio, detections, files, journal, metrics, submission
+from pse_bench import __version__, audio, detections, files, journal, ledger, metrics, parts, submission
 from pse_bench.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Executor
+from pse_bench.ledger import Report, Scored
 from pse_bench.memory import Memory, package_versions
 from pse_bench.metrics import detection
 from pse_bench.progress import Update
 from pse_bench.recognisers.recogniser import Recogniser
-from pse_bench.records import SCHEMA, Detection, Mixture, Score
+from pse_bench.records import Mixture, Score
+from pse_bench.shares import Share
 
-JOURNAL = "score.journal"
-RESULT_FILES = ("scores.csv", "summary.csv", "result.json", "mixtures.csv", detections.FILE, JOURNAL)
 NATIVE = ("pesq_wb",)
 """Metrics whose library can take its process down."""
 
@@ -42,26 +42,6 @@ class Job:
     crashed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Scored:
-    """One mixture's scores, the hash of its estimate ('' without one), and what was wrong with it."""
-
-    mixture_id: str
-    scores: list[Score]
-    sha256: str
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a scoring ended: a line for each of ``files`` that could not be used, and for what else is notable."""
-
-    mixtures: int
-    files: int
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
 def score(
     dataset: Dataset,
     path: Path,
@@ -72,6 +52,7 @@ def score(
     recogniser: Recogniser | None = None,
     reference: str | None = None,
     cache: Path | None = None,
+    share: Share | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
 ) -> Report:
@@ -87,6 +68,7 @@ def score(
         recogniser: hears the words for the metrics of recognition.
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
+        share: score only this share of the mixtures, for ``ledger.merged``.
         force: replace the result that lies in ``out``.
 
     Raises:
@@ -96,7 +78,7 @@ def score(
     chosen = _metrics(names, recogniser)
     dataset.require_unchanged()
     reference = reference or dataset.description.reference
-    order = {row.mixture_id: number for number, row in enumerate(dataset.mixtures)}
+    mixtures = list(share.of_items(dataset.mixtures)) if share else dataset.mixtures
     with submission.opened(path, dataset.mixtures) as folder:
         try:
             system = submission.read_system(folder)
@@ -114,79 +96,60 @@ def score(
                     "--recogniser out, or say holds: [audio, activity] in its system.yaml"
                 )
             chosen = []
-        identity = {
+        identity: dict[str, Any] = {
             "dataset": dataset.description.fingerprint,
             "reference": reference,
             "metrics": _identities(chosen, recogniser),
         }
+        if share:
+            out = parts.begin(out, share)
         with files.locked(out, "score"):
-            _prepare(out, force)
-            kept = [scored for scored in _earlier(out, identity) if _current(folder, scored)]
+            ledger.prepare(out, force)
+            kept = [scored for scored in ledger.earlier(out, identity) if ledger.current(folder, scored)]
             done = {scored.mixture_id: scored for scored in kept}
-            todo = [row for row in dataset.mixtures if "audio" in system.holds and row.mixture_id not in done]
-            total = len(dataset.mixtures) * len(system.holds)
-            shown = str(path).rstrip("/")
-            job = Job(dataset, folder.resolve(), shown, reference, tuple(chosen), recogniser, cache)
-            with journal.record(out / JOURNAL, identity, map(_entry, kept)) as add:
+            todo = [row for row in mixtures if "audio" in system.holds and row.mixture_id not in done]
+            total = len(mixtures) * len(system.holds)
+            reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
+            job = Job(
+                dataset=reader,
+                folder=folder.resolve(),
+                shown=str(path).rstrip("/"),
+                reference=reference,
+                names=tuple(chosen),
+                recogniser=recogniser,
+                cache=cache and cache.resolve(),
+            )
+            with journal.record(out / ledger.JOURNAL, identity, map(ledger.entry_of, kept)) as add:
                 progress(len(done), total)
                 for scored in _all(job, todo, executor):
                     done[scored.mixture_id] = scored
-                    add(_entry(scored))
+                    add(ledger.entry_of(scored))
                     progress(len(done), total)
-            ordered = sorted(done.values(), key=lambda scored: order[scored.mixture_id])
-            scores = [row for scored in ordered for row in scored.scores]
-            files.write_table(out / "scores.csv", Score, scores)
-            shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
-            problems = [scored.problem for scored in ordered if scored.problem]
-            content = {scored.mixture_id: scored.sha256 for scored in ordered}
-            hashes: dict[str, str] = {}
+            ordered = [done[row.mixture_id] for row in mixtures if row.mixture_id in done]
+            detected = []
             if "activity" in system.holds:
-                watched = detections.Job(dataset, folder.resolve(), shown)
-                detected = _detected(watched, executor, lambda count: progress(len(done) + count, total))
-                files.write_table(out / detections.FILE, Detection, [found.row for found in detected])
-                hashes["detections_sha256"] = files.sha256(out / detections.FILE)
-                problems += [found.problem for found in detected if found.problem]
-                content |= {f"{found.row.mixture_id} activity": found.sha256 for found in detected}
-            files.write_json(
-                out / "result.json",
-                {
-                    "schema": SCHEMA,
-                    "kind": "pse-bench result",
-                    "dataset": f"{dataset.description.name}-v{dataset.description.version}",
-                    "dataset_fingerprint": dataset.description.fingerprint,
-                    "submission_sha256": submission.content_sha256(content),
-                    "reference": reference,
-                    "complete": not problems,
-                    "mixtures": len(dataset.mixtures),
-                    "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
-                    "metrics": _identities(chosen, recogniser) | _identities_of_activity(system),
-                    "recogniser": recogniser.identity if recogniser else None,
-                    "scores_sha256": files.sha256(out / "scores.csv"),
-                    "mixtures_sha256": files.sha256(out / "mixtures.csv"),
-                    **hashes,
-                    "pse_bench": __version__,
-                    "packages": package_versions(),
-                    "system": system.model_dump(),
-                },
-            )
-            (out / JOURNAL).unlink()
-    return Report(len(dataset.mixtures), total, problems, warnings(scores, problems))
-
-
-def warnings(scores: list[Score], problems: list[str]) -> list[str]:
-    """A line for each reason why usable estimates failed a metric, or a metric is undefined, with an example."""
-    said = set(problems)
-    found: dict[tuple[str, str], list[str]] = {}
-    for row in scores:
-        reason = row.detail.rsplit("; ", 1)[-1]
-        if row.status == "failed" and not any(problem.endswith(reason) for problem in said):
-            found.setdefault((reason, "given the worst value"), []).append(row.mixture_id)
-        elif row.status == "undefined":
-            found.setdefault((f"{row.metric} is undefined, {reason}", "left out"), []).append(row.mixture_id)
-    return [
-        f"{ids[0]}{f' and {count - 1} more' if (count := len(set(ids))) > 1 else ''}: {reason}; {outcome}"
-        for (reason, outcome), ids in found.items()
-    ]
+                watched = detections.Job(reader, job.folder, job.shown)
+                known = len(done)
+                detected = _detected(watched, mixtures, executor, lambda count: progress(known + count, total))
+            about = {
+                "dataset": f"{dataset.description.name}-v{dataset.description.version}",
+                "dataset_fingerprint": dataset.description.fingerprint,
+                "reference": reference,
+                "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
+                "metrics": identity["metrics"] | _identities_of_activity(system),
+                "recogniser": recogniser.identity if recogniser else None,
+                "mixtures_sha256": dataset.description.tables["mixtures.csv"],
+                "pse_bench": __version__,
+                "packages": package_versions(),
+                "system": system.model_dump(),
+            }
+            if not share or share.number == 1:
+                shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
+            if share:
+                own = {"detected": [ledger.detected_entry_of(one) for one in detected]}
+                parts.finish(out, "score", share, len(dataset.mixtures), identity=about, own=own)
+                return ledger.report(len(mixtures), ordered, detected)
+            return ledger.finish(out, about, len(mixtures), ordered, detected)
 
 
 def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> list[str]:
@@ -238,6 +201,7 @@ def _identities_of_activity(system: submission.System) -> dict[str, dict[str, An
 def score_mixture(work: tuple[Job, Mixture]) -> Scored:
     """All scores of one mixture."""
     job, row = work
+    files.require_seen(job.folder / submission.DESCRIPTION)
     try:
         estimate = submission.read_estimate(job.folder, row)
     except InputError as error:
@@ -314,8 +278,10 @@ def _rows(row: Mixture, results: list[tuple[Any, Any]]) -> list[Score]:
 
 
 def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
-    """Scores of all mixtures. One that takes its worker down is scored again without what may have crashed, and
-    one that does so again, in whatever reads it, as if its estimate were missing."""
+    """Scores of all mixtures, the dearest first, so that no worker is left alone with one at the end. One that
+    takes its worker down is scored again without what may have crashed, and one that does so again, in whatever
+    reads it, as if its estimate were missing."""
+    rows = sorted(rows, key=lambda row: -row.num_samples * len(_chosen(job, row)))
     lost: list[Mixture] = []
     for outcome in executor.run(score_mixture, [(job, row) for row in rows]):
         if outcome.lost:
@@ -335,10 +301,9 @@ def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
 
 
 def _detected(
-    job: detections.Job, executor: Executor, progress: Callable[[int], None]
+    job: detections.Job, rows: list[Mixture], executor: Executor, progress: Callable[[int], None]
 ) -> list[detections.Detected]:
     """What was said of who speaks in each mixture, in the order of the dataset."""
-    rows = job.dataset.mixtures
     found: dict[int, detections.Detected] = {}
     for outcome in executor.run(detections.score_mixture, [(job, row) for row in rows]):
         if outcome.lost:
@@ -346,47 +311,3 @@ def _detected(
         found[outcome.index] = outcome.value
         progress(len(found))
     return [found[index] for index in range(len(rows))]
-
-
-def _prepare(out: Path, force: bool) -> None:
-    """Make sure that the folder is new, or ours to continue or (``force``) to replace. Looked at before anything
-    is removed: a dataset has a mixtures.csv too."""
-    strangers = sorted(path.name for path in out.iterdir() if path.name.removesuffix(".part") not in RESULT_FILES)
-    if strangers:
-        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
-    if force:
-        for name in RESULT_FILES:
-            (out / name).unlink(missing_ok=True)
-    elif (out / "result.json").exists():
-        raise InputError(f"{out}: holds a result already; give a new folder, or --force to replace it")
-
-
-def _earlier(out: Path, identity: journal.Entry) -> list[Scored]:
-    """What an interrupted run has scored."""
-    known, entries = journal.read(out / JOURNAL)
-    if known:
-        journal.check(out, known, identity)
-    try:
-        return [_from_entry(entry) for entry in entries]
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
-
-
-def _entry(scored: Scored) -> journal.Entry:
-    return {
-        "mixture_id": scored.mixture_id,
-        "sha256": scored.sha256,
-        "scores": [row.model_dump(mode="json") for row in scored.scores],
-    }
-
-
-def _from_entry(entry: journal.Entry) -> Scored:
-    scores = [Score.model_validate(row) for row in entry["scores"]]
-    return Scored(entry["mixture_id"], scores, entry["sha256"])
-
-
-def _current(folder: Path, scored: Scored) -> bool:
-    """Whether an earlier run's scores still stand: the estimate is the one that was scored."""
-    scene_id, _, label = scored.mixture_id.rpartition("_")
-    found = audio.find(folder / label, scene_id)
-    return bool(scored.sha256) and len(found) == 1 and files.sha256(found[0]) == scored.sha256

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pse_bench import dataset, files, journal
+from pse_bench import dataset, files, journal, parts, plan
 from pse_bench.errors import InputError
 from pse_bench.records import SCHEMA, Imported, Mixture, StoredFile
 from pse_bench.scenario import Scenario
@@ -14,7 +14,7 @@ from pse_bench.scenario import Scenario
 JOURNAL = "render.journal"
 QUARANTINE = "quarantine.csv"
 FOLDERS = ("TS1", "TS2", "TS3", "stems", "enrollment", "activity")
-FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE)
+FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE, parts.HEAD)
 
 
 class Problem(files.Record):
@@ -34,6 +34,18 @@ class Rendered:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Report:
+    """How a render ended."""
+
+    dataset: Path
+    scenes: int
+    mixtures: int
+    problems: list[Problem]
+    fingerprint: str
+    reused: int = 0
+
+
 def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -> list[Rendered]:
     """Make the folder ready; what an earlier run of the same plan has already rendered there."""
     replaced = force and _clear(out, plan_path)
@@ -42,7 +54,7 @@ def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -
         known, entries = journal.read(out / JOURNAL)
         if known:
             journal.check(out, known, identity)
-        finished = [_from_entry(entry) for entry in entries]
+        finished = [from_entry(entry) for entry in entries]
     elif (out / "dataset.json").exists():
         there = dataset.Dataset.open(out)
         known = there.description.model_dump(by_alias=True)
@@ -53,10 +65,14 @@ def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -
     if (out / "plan.jsonl").resolve() != plan_path.resolve():
         with files.replacing(out / "plan.jsonl") as part:
             shutil.copyfile(plan_path, part)
-    for name in FOLDERS:
-        for left in (out / name).rglob("*.part"):
-            left.unlink()
+    tidy(out)
     return finished
+
+
+def tidy(out: Path) -> None:
+    """Remove what killed processes have left half-written."""
+    for name in FOLDERS:
+        files.remove_unfinished(out / name)
 
 
 def _strangers(out: Path, plan_path: Path) -> list[str]:
@@ -105,7 +121,7 @@ def entry_of(rendered: Rendered) -> dict[str, Any]:
     }
 
 
-def _from_entry(entry: dict[str, Any]) -> Rendered:
+def from_entry(entry: dict[str, Any]) -> Rendered:
     return Rendered(
         entry["scene_id"],
         [Mixture.model_validate(row) for row in entry["rows"]],
@@ -170,5 +186,43 @@ def finish(
     }
     files.write_json(out / "dataset.json", description)
     # From here on the tables tell what is there.
-    (out / JOURNAL).unlink()
+    (out / JOURNAL).unlink(missing_ok=True)
     return mark
+
+
+def merged(out: Path, found: list[parts.Part]) -> Report:
+    """Make the shares in a folder the dataset that one run would have made there; timings are summed.
+
+    Interrupted, it is run again. Args: the output and what ``parts.gather`` found in it.
+
+    Raises:
+        InputError: the shares are not the whole of the plan.
+    """
+    with files.locked(out, "merge"):
+        plan_path = found[0].folder / "plan.jsonl"
+        scenario, _, recipes = plan.read(plan_path)
+        order = {recipe.scene_id: number for number, recipe in enumerate(recipes)}
+        problems = [Problem(**problem) for part in found for problem in part.head.own["problems"]]
+
+        def names(part: parts.Part) -> list[str]:
+            failed = [problem["scene_id"] for problem in part.head.own["problems"]]
+            return [*(entry["scene_id"] for entry in part.entries), *failed]
+
+        parts.check_whole(found, names, list(order))
+        ordered = []
+        for part in found:
+            scenes = [from_entry(entry) for entry in part.entries]
+            for scene in sorted(scenes, key=lambda scene: order[scene.scene_id]):
+                for row in scene.files:
+                    parts.move(part, row.path, out)
+                ordered.append(scene)
+        with files.replacing(out / "plan.jsonl") as copy:
+            shutil.copyfile(plan_path, copy)
+        timings = {
+            stage: round(sum(part.head.own["timings_s"][stage] for part in found), 3)
+            for stage in found[0].head.own["timings_s"]
+        }
+        identity = found[0].head.identity
+        mark = finish(out, scenario, identity, ordered, problems, len(order), timings)
+        parts.remove(found)
+    return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark)

@@ -156,7 +156,8 @@ def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray) -> Path:
     else:
         ending, subtype = "flac", "PCM_16" if np.array_equal(scaled, np.round(scaled)) else "PCM_24"
     path = folder / f"{name}.{ending}"
-    with files.replacing(path) as part:
+    # shared: a worker that was given up for lost may still be writing
+    with files.replacing(path, shared=True) as part:
         audio.write(part, samples, mixture.sample_rate, subtype)
     for other in audio.find(path.parent, mixture.scene_id):
         if other != path:

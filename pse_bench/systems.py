@@ -113,13 +113,14 @@ class Loaded:
     complete: bool = True
 
 
-def load(name: str, *, streaming: bool = False) -> Loaded:
+def load(name: str, *, streaming: bool = False, folder: Path | None = None) -> Loaded:
     """A system by its name on the command line.
 
     Args:
         name: a reference system; ``baseline:<recipe>`` or the path of a .safetensors or .onnx file (see
             ``models``); or ``module:callable``.
         streaming: run a trained model hop by hop.
+        folder: where a relative path and a module are looked for; the current one by default.
 
     Raises:
         InputError: no such system, it cannot be had, or it cannot be streamed.
@@ -132,12 +133,18 @@ def load(name: str, *, streaming: bool = False) -> Loaded:
         run, system = REFERENCES[name]
         return Loaded(run, system, __version__)
     if models.is_one(name):
-        return of_model(models.load(name, streaming=streaming))
+        return of_model(models.load(located(name, folder), streaming=streaming))
     return of_callable(
         name,
         f"{', '.join(REFERENCES)} or module:callable, baseline:<recipe>, "
         "or the path of a .safetensors or .onnx file",
+        folder,
     )
+
+
+def located(name: str, folder: Path | None) -> str:
+    """A trained model's name, with its path looked for in ``folder``."""
+    return name if folder is None or name.startswith(models.SHIPPED) else str(folder / name)
 
 
 def of_model(trained: models.Trained) -> Loaded:
@@ -145,14 +152,15 @@ def of_model(trained: models.Trained) -> Loaded:
     return Loaded(_run_on_audio(trained.run), trained.system, trained.digest, trained.macs_per_second)
 
 
-def of_callable(name: str, expected: str) -> Loaded:
-    """The system that ``module:callable`` names. Raises InputError, with what was ``expected`` where it is no such
-    name."""
+def of_callable(name: str, expected: str, folder: Path | None = None) -> Loaded:
+    """The system that ``module:callable`` names, looked for in ``folder`` or the current one. Raises InputError,
+    with what was ``expected`` where it is no such name."""
     module_name, separator, attribute = name.partition(":")
     if not separator or not module_name or not attribute:
         raise InputError(f"system {name!r}: expected {expected}")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # a console script does not look where it was called
+    here = folder or Path.cwd()
+    if ("" not in sys.path or here != Path.cwd()) and str(here) not in sys.path:
+        sys.path.insert(0, str(here))  # a console script does not look where it was called
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # whatever a stranger's module raises is for its author to read
@@ -170,12 +178,26 @@ def _run_on_audio(function: Callable[..., Any]) -> Callable[[Work], Any]:
     return lambda work: function(work.mixture, work.enrollment, work.sample_rate)
 
 
+def forget(name: str) -> None:
+    """Load a callable's module, and what its author wrote beside it, anew the next time."""
+    module = sys.modules.get(name.partition(":")[0])
+    for loaded in _beside(module) if module else ():
+        del sys.modules[loaded]
+    importlib.invalidate_caches()
+
+
 def _code(module: ModuleType) -> str:
-    """SHA-256 of the source of a module and of what its author wrote beside it: every loaded module that lies
-    below the same folder and is not installed."""
+    """SHA-256 of the source of a module and of what its author wrote beside it."""
+    found = {name: files.sha256(path) for name, path in _beside(module).items()}
+    return files.sha256_of_text(repr(sorted(found.items()))) if found else ""
+
+
+def _beside(module: ModuleType) -> dict[str, Path]:
+    """The sources by name of a module and of every loaded one that lies below the same folder and is not
+    installed."""
     path = getattr(module, "__file__", None)
     if not path:
-        return ""
+        return {}
     own = Path(path).resolve()
     beside = own.parents[module.__name__.count(".") + (own.name == "__init__.py")]
     installed = [Path(path).resolve() for path in sysconfig.get_paths().values()]
@@ -186,8 +208,8 @@ def _code(module: ModuleType) -> str:
         if not path or not path.is_file() or not path.is_relative_to(beside):
             continue
         if path == own or not any(path.is_relative_to(folder) for folder in installed):
-            found[name] = files.sha256(path)
-    return files.sha256_of_text(repr(sorted(found.items())))
+            found[name] = path
+    return found
 
 
 def run(loaded: Loaded, work: Work, mixture_id: str) -> np.ndarray:

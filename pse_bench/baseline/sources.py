@@ -139,8 +139,9 @@ def from_manifests(
     )
 
 
-def from_datasets(config: TrainConfig, *, folders: Iterable[Path]) -> Source:
-    """Scenes cut from rendered datasets; people who are held out are heard in no scene that is trained on.
+def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
+    """Scenes cut from rendered datasets, in folders or in shards (see ``pack``); people who are held out are heard
+    in no scene that is trained on.
 
     Raises:
         InputError: see ``stored.StoredScenes``.

@@ -1,8 +1,7 @@
-"""Scenes from rendered datasets: chunks of stored stems, with the dataset's activity, at the dataset's levels."""
+"""Scenes from rendered datasets, in folders or in tar shards: chunks of stored stems, with the dataset's activity,
+at the dataset's levels."""
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from pse_bench.baseline.config import TrainConfig
 from pse_bench.baseline.scenes import Parts
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
+from pse_bench.packed import Packed, open_any
 from pse_bench.records import Mixture
 
 TRIES = 8
@@ -24,17 +24,17 @@ class StoredScenes:
     drawn anew (±6 dB for the whole scene), so that a small dataset is not learned by heart.
 
     Args:
-        folders: datasets of one sample rate.
+        places: datasets of one sample rate, folders or shards of ``pack``.
         config: of the run.
 
     Raises:
-        InputError: a folder is no dataset, rates differ, or nothing is long enough.
+        InputError: a place holds no dataset, rates differ, or nothing is long enough.
     """
 
     LEVEL_DB = 6.0
 
-    def __init__(self, folders: Iterable[Path], config: TrainConfig) -> None:
-        self._datasets = [Dataset.open(folder) for folder in folders]
+    def __init__(self, places: Iterable[object], config: TrainConfig) -> None:
+        self._datasets = [open_any(str(place)) for place in places]
         rates = {data.description.sample_rate for data in self._datasets}
         if len(rates) != 1:
             raise InputError(f"datasets at {sorted(rates)} Hz: give datasets of one sample rate")
@@ -97,7 +97,7 @@ class StoredScenes:
         reference = self._reference or data.description.reference
         masks = data.read_activity(row.scene_id)
         frames = {who: mask[start : start + self.chunk : hop] for who, mask in masks.items()}
-        interferer = stem("interferer") if data.stem_path(row.scene_id, "interferer").exists() else None
+        interferer = stem("interferer") if data.has(_interferer(data, row)) else None
         return Parts(
             label=row.scenario,
             target=stem("target"),
@@ -106,7 +106,7 @@ class StoredScenes:
             noise=stem("noise"),
             active=frames["target"],
             interferer_active=frames["interferer"],
-            embedding=_embedding(data.folder / row.enrollment_path),
+            embedding=_embedding(data, row.enrollment_path),
             levels={name: level for name in ("snr_db", "sir_db") if (level := getattr(row, name)) is not None},
         )
 
@@ -120,6 +120,17 @@ class StoredScenes:
         )
 
 
-@lru_cache(maxsize=100_000)
-def _embedding(path: Path) -> np.ndarray:
-    return dvector.embed(*audio.read(path))
+def _interferer(data: Dataset | Packed, row: Mixture) -> str:
+    return f"stems/interferer/{row.scene_id}.{data.description.format}"
+
+
+_embeddings: dict[tuple[str, str], np.ndarray] = {}
+"""Of every enrollment that this process has met."""
+
+
+def _embedding(data: Dataset | Packed, path: str) -> np.ndarray:
+    key = (data.where, path)
+    if key not in _embeddings:
+        samples = data.read_sound(path) / audio.FULL_SCALE
+        _embeddings[key] = dvector.embed(samples, data.description.sample_rate)
+    return _embeddings[key]

@@ -89,6 +89,8 @@ def _collect() -> None:
         generate,
         importing,
         leaderboards,
+        merging,
+        packing,
         person,
         reporting,
         results,
@@ -98,23 +100,9 @@ def _collect() -> None:
         training,
     )
 
-    for module in (
-        demo,
-        corpora,
-        generate,
-        rooms,
-        benchmark,
-        checking,
-        scoring,
-        system,
-        results,
-        reporting,
-        leaderboards,
-        training,
-        exporting,
-        importing,
-        person,
-    ):
+    making = (demo, corpora, generate, rooms, benchmark)
+    judging = (checking, scoring, merging, system, results, reporting, leaderboards)
+    for module in (*making, *judging, training, packing, exporting, importing, person):
         for command in module.COMMANDS:
             cli.add_command(command)
 

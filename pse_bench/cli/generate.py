@@ -39,6 +39,7 @@ planning = options.together(
 rendering = options.together(
     options.roots,
     options.jobs,
+    options.splitting,
     options.bank,
     click.option("--format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True),
     options.force,
@@ -190,12 +191,14 @@ def _render(
     force: bool,
     dry_run: bool,
     as_json: bool,
+    shard: str | None,
+    **where_run: Any,
 ) -> None:
     from pse_bench import render as rendering_room
     from pse_bench.corpora.roots import Roots
     from pse_bench.progress import progress
 
-    where = Roots.parse(roots)
+    where, share = Roots.parse(roots), options.share(shard)
     if dry_run:
         guess = rendering_room.estimate(plan, roots=where, jobs=jobs, format=format)
         for problem in guess.problems:
@@ -209,21 +212,28 @@ def _render(
                 "nothing was written"
             )
         return
+    executor = options.chosen_executor(jobs=jobs, **where_run)
     with progress("simulating", "rooms") as rooms_update, progress("rendering", "scenes") as update:
         report = rendering_room.render(
             plan,
             out,
             roots=where,
-            executor=options.executor(jobs),
+            executor=executor,
             bank=bank,
             format=format,
+            share=share,
             force=force,
             progress=update,
             rooms_progress=rooms_update,
         )
+    tell(report, as_json=as_json, share=share)
+
+
+def tell(report: Any, *, as_json: bool, share: Any = None) -> None:
+    """Say how a render or a merge of its shares ended; the exit status is 1 where scenes are missing."""
     if as_json:
         summary = {
-            "dataset": str(out),
+            "dataset": str(report.dataset),
             "scenes": report.scenes,
             "mixtures": report.mixtures,
             "fingerprint": report.fingerprint,
@@ -232,18 +242,20 @@ def _render(
         click.echo(json.dumps(summary))
     else:
         kept = f" ({report.reused} kept from an earlier run)" if report.reused else ""
-        click.echo(
-            f"{out}: {report.scenes} scenes{kept}, {report.mixtures} mixtures, "
-            f"fingerprint {report.fingerprint[:12]}"
-        )
-        if not report.problems:
+        end = f"share {share} is done" if share else f"fingerprint {report.fingerprint[:12]}"
+        click.echo(f"{report.dataset}: {report.scenes} scenes{kept}, {report.mixtures} mixtures, {end}")
+        if share:
+            options.hint(f"pse-bench merge {report.dataset.parent}, once all shares are done")
+        elif not report.problems:
+            out = report.dataset
             options.hint(f"pse-bench verify {out}; pse-bench enhance {out} --system SYSTEM -o submissions/NAME")
     if report.problems:
         for problem in report.problems[:5]:
             click.echo(f"{problem.scene_id}: {problem.reason}", err=True)
         total = len(report.problems)
+        where = f"see {report.dataset / 'quarantine.csv'}; " if not share else ""
         click.echo(
-            f"{total} of {report.scenes + total} scenes could not be rendered, see {out / 'quarantine.csv'}; "
+            f"{total} of {report.scenes + total} scenes could not be rendered, {where}"
             "put the sources right and run the same command again, it continues",
             err=True,
         )

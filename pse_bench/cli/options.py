@@ -67,3 +67,48 @@ def executor(jobs: int, *, isolated: bool = False) -> Any:
     from pse_bench.executor import Processes, Serial
 
     return Processes(jobs) if jobs > 1 or isolated else Serial()
+
+
+splitting = together(
+    click.option(
+        "--executor",
+        "kind",
+        type=click.Choice(["local", "dask", "dask-jobqueue"]),
+        default="local",
+        show_default=True,
+        help="local: --jobs processes here; dask: the workers of --scheduler; dask-jobqueue: of --config.",
+    ),
+    click.option("--scheduler", metavar="ADDRESS", help="Of a running dask scheduler, as tcp://host:8786."),
+    click.option(
+        "--config", "cluster_config", type=FILE, help="YAML that says how to ask Slurm for workers (see the docs)."
+    ),
+    click.option("--shard", metavar="I/N", help="Only share I of N, for merge."),
+)
+
+
+def chosen_executor(
+    kind: str, *, scheduler: str | None, cluster_config: Path | None, jobs: int, isolated: bool = False
+) -> Any:
+    """Where the work of a command with ``splitting`` runs; what it connects to is let go when the command ends.
+
+    Raises:
+        InputError: an option is missing or belongs to another executor, or nothing answers.
+    """
+    from pse_bench.errors import InputError
+
+    for name, given, owner in (("--scheduler", scheduler, "dask"), ("--config", cluster_config, "dask-jobqueue")):
+        if bool(given) != (kind == owner):
+            raise InputError(f"{name} and --executor {owner} go together; give both or neither")
+    if kind == "local":
+        return executor(jobs, isolated=isolated)
+    from pse_bench import cluster
+
+    workers = cluster.connected(scheduler) if kind == "dask" else cluster.queued(cluster_config)
+    return click.get_current_context().with_resource(workers)
+
+
+def share(shard: str | None) -> Any:
+    """The share that ``--shard`` names, or None. Raises InputError."""
+    from pse_bench.shares import Share
+
+    return Share.parse(shard) if shard else None

@@ -30,9 +30,18 @@ _jobs = click.option("--jobs", type=click.IntRange(1), default=1, show_default=T
 @click.option("--streaming", is_flag=True, help="Run a trained model hop by hop.")
 @options.out_folder
 @_jobs
+@options.splitting
 @options.force
 def enhance(
-    dataset: Path, system: str, enrollment: str, streaming: bool, out: Path, jobs: int, force: bool
+    dataset: Path,
+    system: str,
+    enrollment: str,
+    streaming: bool,
+    out: Path,
+    jobs: int,
+    shard: str | None,
+    force: bool,
+    **where_run: Any,
 ) -> None:
     """Run a system over a dataset and write a submission.
 
@@ -40,9 +49,8 @@ def enhance(
     estimate, as long as the mixture.
     """
     asked = {"enrollment": enrollment, "streaming": streaming, "force": force}
-    count = _submit("enhancing", dataset, system, out, jobs, **asked)
-    click.echo(f"{out}: {count} mixtures enhanced by {system}")
-    options.hint(f"pse-bench score {dataset} {out} -o results/{out.name}")
+    told = ("enhancing", "{} mixtures enhanced by {}")
+    _submit(told, dataset, system, out, shard=shard, where_run={"jobs": jobs, **where_run}, **asked)
 
 
 @click.command()
@@ -55,33 +63,61 @@ def enhance(
 @_enrollment
 @options.out_folder
 @_jobs
+@options.splitting
 @options.force
-def detect(dataset: Path, system: str, enrollment: str, out: Path, jobs: int, force: bool) -> None:
+def detect(
+    dataset: Path,
+    system: str,
+    enrollment: str,
+    out: Path,
+    jobs: int,
+    shard: str | None,
+    force: bool,
+    **where_run: Any,
+) -> None:
     """Let a system say who speaks when, and write a submission of activity.
 
     A callable is called as detect(mixture, enrollment, sample_rate) with float32 arrays, and returns the
     probabilities of target speech, other speech and no speech of each 10 ms, shape (num_frames, 3).
     """
-    count = _submit("detecting", dataset, system, out, jobs, gives="activity", enrollment=enrollment, force=force)
-    click.echo(f"{out}: who speaks in {count} mixtures, by {system}")
-    options.hint(f"pse-bench score {dataset} {out} -o results/{out.name}")
+    asked = {"gives": "activity", "enrollment": enrollment, "force": force}
+    told = ("detecting", "who speaks in {} mixtures, by {}")
+    _submit(told, dataset, system, out, shard=shard, where_run={"jobs": jobs, **where_run}, **asked)
 
 
-def _submit(what: str, dataset: Path, system: str, out: Path, jobs: int, **asked: Any) -> int:
+def _submit(
+    told: tuple[str, str],
+    dataset: Path,
+    system: str,
+    out: Path,
+    *,
+    shard: str | None,
+    where_run: dict[str, Any],
+    **asked: Any,
+) -> None:
+    """Run a system over a dataset; ``told`` is what is said while it runs, and in the end."""
     from pse_bench import enhance as room
     from pse_bench.dataset import Dataset
     from pse_bench.progress import progress
 
-    with progress(what, "mixtures") as update:
-        return room.enhance(
-            Dataset.open(dataset),
+    share, opened = options.share(shard), Dataset.open(dataset)
+    executor = options.chosen_executor(**where_run)
+    with progress(told[0], "mixtures") as update:
+        count = room.enhance(
+            opened,
             system,
             out,
-            executor=options.executor(jobs),
+            executor=executor,
+            share=share,
             progress=update,
             notice=lambda line: click.echo(f"note: {line}", err=True),
             **asked,
         )
+    click.echo(f"{out}: {told[1].format(count, system)}{f', share {share} is done' if share else ''}")
+    if share:
+        options.hint(f"pse-bench merge {out}, once all shares are done")
+    else:
+        options.hint(f"pse-bench score {dataset} {out} -o results/{out.name}")
 
 
 @click.command()
@@ -103,6 +139,7 @@ def _submit(what: str, dataset: Path, system: str, out: Path, jobs: int, **asked
     help="What the target is compared with; the dataset's own choice by default.",
 )
 @options.jobs
+@options.splitting
 @click.option("--no-cache", is_flag=True, help="Compute every score, also those that are known from earlier runs.")
 @options.force
 @click.option("--quiet", is_flag=True, help="Print no table.")
@@ -119,6 +156,8 @@ def score(
     force: bool,
     quiet: bool,
     as_json: bool,
+    shard: str | None,
+    **where_run: Any,
 ) -> None:
     """Score a submission, a folder or a zip: every metric on every mixture, none left out.
 
@@ -126,41 +165,55 @@ def score(
     metric's worst value and is named; the exit status is then 1.
     """
     from pse_bench import score as room
-    from pse_bench import summaries as figures
-    from pse_bench import tables
     from pse_bench.dataset import Dataset
     from pse_bench.progress import progress
-    from pse_bench.results import Result
 
+    share = options.share(shard)
     opened = Dataset.open(dataset)
     listener = _recogniser(recogniser, opened) if recogniser else None
+    executor = options.chosen_executor(jobs=jobs, isolated=True, **where_run)
     with progress("scoring", "mixtures") as update:
         report = room.score(
             opened,
             submission,
             out,
-            executor=options.executor(jobs, isolated=True),
+            executor=executor,
             names=[name.strip() for name in metrics.split(",")] if metrics else None,
             recogniser=listener,
             reference=reference,
             cache=None if no_cache else options.cache() / "scores",
+            share=share,
             force=force,
             progress=update,
         )
-    summaries = figures.summarise(out)
+    tell(report, out, quiet=quiet, as_json=as_json, share=share)
+
+
+def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = None) -> None:
+    """Say how a scoring or a merge of its shares ended, with the figures where they are whole; the exit status is
+    1 where estimates could not be used."""
+    from pse_bench import summaries as figures
+    from pse_bench import tables
+    from pse_bench.results import Result
+
+    summaries = [] if share else figures.summarise(out)
     for problem in report.problems[:SHOWN]:
         click.echo(problem, err=True)
     if len(report.problems) > SHOWN:
         click.echo(f"… and {len(report.problems) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
     for warning in report.warnings:
         click.echo(f"warning: {warning}", err=True)
-    if as_json:
+    if share:
+        click.echo(f"{out}: {report.mixtures} mixtures scored, share {share} is done")
+    elif as_json:
         click.echo(json.dumps([row.model_dump() for row in summaries]))
     elif quiet:
         click.echo(f"{out}: {report.mixtures} mixtures scored")
     else:
         click.echo(tables.terminal([Result.open(out)]))
-    if not report.problems:
+    if share:
+        options.hint(f"pse-bench merge {out}, once all shares are done")
+    elif not report.problems:
         options.hint(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
     if report.problems:
         click.echo(

@@ -20,7 +20,10 @@ running = options.together(
         help="CSV with corpus, speaker_id and perhaps role: train only on these, or on those of role training.",
     ),
     click.option(
-        "--dataset", type=options.FOLDER, multiple=True, help="Train from rendered datasets instead; repeatable."
+        "--dataset",
+        multiple=True,
+        metavar="PLACE",
+        help="Train from rendered datasets instead, folders or shards of pack; repeatable.",
     ),
     click.option("--init-from", "begin", type=options.FILE, help="Checkpoint whose weights to begin with."),
     click.option(
@@ -92,7 +95,7 @@ def _train(
     speech: tuple[Path, ...],
     noise: tuple[Path, ...],
     speakers: Path | None,
-    dataset: tuple[Path, ...],
+    dataset: tuple[str, ...],
     begin: Path | None,
     guide: Path | None,
     workers: int,

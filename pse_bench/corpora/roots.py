@@ -45,6 +45,10 @@ class Roots:
             if not folder.is_dir():
                 raise InputError(f"corpus {corpus}: {folder} is not a folder; correct --root {corpus}=DIR")
 
+    def settled(self, corpora: Iterable[str]) -> "Roots":
+        """The roots of some corpora with whole paths, which mean the same in every process."""
+        return Roots({corpus: self.locate(corpus, "").resolve() for corpus in corpora})
+
     @staticmethod
     def variable(corpus: str) -> str:
         """The environment variable that holds a corpus's root."""

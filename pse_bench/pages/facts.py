@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pse_bench import comparison, score, tables
+from pse_bench import comparison, ledger, tables
 from pse_bench.boards.leaderboard import CONTROL
 from pse_bench.comparison import Line
 from pse_bench.files import cell, parse, read_text
@@ -122,7 +122,7 @@ def warnings(scores: Sequence[Scores], looks: Sequence[Look]) -> list[tuple[Look
     """What failed or could not be scored of each system, the first lines of it, and how many more there are."""
     found = []
     for look, table in zip(looks, scores, strict=True):
-        lines = score.warnings([row for rows in table.cells.values() for row in rows], [])
+        lines = ledger.warnings([row for rows in table.cells.values() for row in rows], [])
         if lines:
             found.append((look, lines[:SHOWN_WARNINGS], max(0, len(lines) - SHOWN_WARNINGS)))
     return found

@@ -1,6 +1,7 @@
 """Files are whole or absent, and what is read from them is what was written, or one clear line."""
 
 import csv
+import errno
 import io
 import json
 import subprocess
@@ -328,3 +329,25 @@ def test_a_lock_is_given_back_after_a_failure(tmp_path):
 def test_a_table_is_no_json_and_a_document_no_table(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"name": "a"}))
     assert "unknown column" in fault(files.read_table, tmp_path / "a.json", Row)
+
+
+def test_a_file_system_without_locks_is_worked_on_without(tmp_path, monkeypatch):
+    """A network file system may refuse to lock a folder, which is not somebody else at work."""
+
+    def refused(*_):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(files.fcntl, "flock", refused)
+    with files.locked(tmp_path / "out", "render"):
+        (tmp_path / "out" / "x").touch()
+
+
+def test_files_that_several_write_at_once_have_names_of_their_own(tmp_path):
+    path = tmp_path / "a.flac"
+    with files.replacing(path, shared=True) as one, files.replacing(path, shared=True) as other:
+        assert one != other
+        assert one.suffix == ".part"
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [path]

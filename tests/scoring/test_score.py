@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from scoring import tiny
 
-from pse_bench import audio, files, metrics, score, submission
+from pse_bench import audio, files, ledger, metrics, score, submission
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Outcome, Processes, Serial
@@ -455,13 +455,14 @@ class Counting(Serial):
 def test_an_interrupted_scoring_continues(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> None:
     folder, out = tmp_path / "copy", tmp_path / "r"
     shutil.copytree(submitted("mixture"), folder)
-    (folder / "TS1" / "s000000.flac").unlink()
+    # TS2 is dearest and so comes first
+    (folder / "TS2" / "s000000.flac").unlink()
     with pytest.raises(KeyboardInterrupt):
         score.score(dataset, folder, out, executor=Counting(6), names=tiny.QUICK)
     assert not (out / "result.json").exists()
     (out / "scores.csv.part").touch()  # as a kill while the table was written leaves it
-    shutil.copyfile(submitted("mixture") / "TS1" / "s000000.flac", folder / "TS1" / "s000000.flac")
-    silent(folder / "TS2" / "s000000.flac")
+    shutil.copyfile(submitted("mixture") / "TS2" / "s000000.flac", folder / "TS2" / "s000000.flac")
+    silent(folder / "TS2" / "s000001.flac")
     again = Counting()
     report = score.score(dataset, folder, out, executor=again, names=tiny.QUICK)
     assert not report.problems
@@ -495,7 +496,7 @@ def test_a_damaged_journal_is_one_line(dataset: Dataset, submitted: Submitted, t
     out = tmp_path / "r"
     with pytest.raises(KeyboardInterrupt):
         score.score(dataset, submitted("mixture"), out, executor=Counting(2), names=["tsos"])
-    with (out / score.JOURNAL).open("a") as stream:
+    with (out / ledger.JOURNAL).open("a") as stream:
         stream.write(f"{line}\n")
     with pytest.raises(InputError, match=r"score\.journal: damaged; use --force to start again"):
         score.score(dataset, submitted("mixture"), out, executor=Serial(), names=["tsos"])

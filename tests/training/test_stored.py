@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pickle
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from pse_bench import pack
 from pse_bench.baseline import batches, sources
 from pse_bench.baseline import train as loop
 from pse_bench.baseline.config import Validation
@@ -16,6 +18,7 @@ from pse_bench.baseline.stored import StoredScenes
 from pse_bench.cli import cli
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
+from pse_bench.executor import Serial
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -72,6 +75,18 @@ def test_a_run_from_a_dataset_resumes_to_the_same_bits(tiny, dataset, tmp_path) 
         loop.train(asked, sources.from_datasets(asked, folders=[dataset]), tmp_path / folder, stop_after=stop)
     once, twice = (tmp_path / name / "state.safetensors" for name in ("once", "twice"))
     assert once.read_bytes() == twice.read_bytes()
+
+
+def test_shards_train_as_the_dataset_does(tiny, dataset, tmp_path) -> None:
+    place = f"memory://{tmp_path}/shards"
+    pack.pack(Dataset.open(dataset), place, size=1_500_000, executor=Serial())
+    asked = tiny.config()
+    folder, shards = (sources.from_datasets(asked, folders=[where]) for where in (dataset, place))
+    assert shards.fingerprints == folder.fingerprints
+    for step in range(2):
+        ours, theirs = (batches.draw(source.scenes, 1, step, range(4)) for source in (shards, folder))
+        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert len(pickle.loads(pickle.dumps(shards.scenes))) == len(folder.scenes), "data workers get it too"
 
 
 def test_chunks_longer_than_every_scene_are_refused(tiny, dataset) -> None:

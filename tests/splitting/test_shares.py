@@ -1,0 +1,219 @@
+"""Shares and batches: every item once, and what is merged is what one run makes."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from splitting.work import Home, call, contents
+
+from pse_bench import files, parts, render
+from pse_bench.corpora.roots import Roots
+from pse_bench.errors import InputError
+from pse_bench.executor import Serial
+from pse_bench.shares import LARGEST_BATCH, Share, batches
+
+STAGES = ["render", "enhance", "score"]
+SharedOut = Callable[..., Path]
+
+
+@given(total=st.integers(0, 500), of=st.integers(1, 60))
+def test_shares_are_every_item_once_in_order_and_alike_in_size(total: int, of: int) -> None:
+    shares = [Share(number, of).of_items(range(total)) for number in range(1, of + 1)]
+    assert [item for share in shares for item in share] == list(range(total))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@given(total=st.integers(0, 5000), workers=st.integers(1, 200), least=st.integers(1, 8))
+def test_batches_are_every_item_once_in_order(total: int, workers: int, least: int) -> None:
+    found = batches(range(total), workers, least)
+    assert [item for batch in found for item in batch] == list(range(total))
+    assert all(least <= len(batch) <= LARGEST_BATCH for batch in found[:-1])
+    if found and len(found[0]) > least:
+        assert len(found) >= workers, "nobody is left without work to make batches large"
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/5", "1 / 3", "01/3", ""])
+def test_what_is_no_share_is_told(text: str) -> None:
+    with pytest.raises(InputError, match=r"--shard .*: expected I/N with I from 1 to N"):
+        Share.parse(text)
+
+
+# ---- the same bytes
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "detect", "score activity"])
+def test_merged_shares_are_what_one_run_makes(home: Home, shared_out: SharedOut, stage: str) -> None:
+    """In whatever order they were made; more shares than scenes are fine."""
+    out = shared_out(stage, "merged", *(f"{number}/5" for number in (4, 1, 5, 3, 2)))
+    done = call("merge", out)
+    assert done.exit_code == 0, done.output
+    found, expected = contents(out), contents(home.serial(stage))
+    assert list(sorted(found)) == sorted(expected)
+    assert [name for name in expected if found[name] != expected[name]] == []
+    if stage == "score":
+        assert "si_sdr" in done.stdout
+
+
+def test_a_share_is_continued(home: Home, shared_out: SharedOut) -> None:
+    out = shared_out("render", "merged", "1/2", "2/2")
+    (out / "part-1-of-2" / "stems" / "noise" / "s000001.flac").write_bytes(b"damaged")
+    again = call(*home.words("render", "merged"), "--shard", "1/2")
+    assert "2 scenes (1 kept from an earlier run), 6 mixtures, share 1/2 is done" in again.stdout
+    assert call("merge", out).exit_code == 0
+    assert contents(out) == contents(home.dataset)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("after", [0, 2])
+def test_an_interrupted_merge_is_run_again(
+    home: Home, shared_out: SharedOut, stage: str, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = shared_out(stage, "merged", "1/2", "2/2")
+    move, count = parts.move, 0
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def interrupted(*work: object) -> None:
+        nonlocal count
+        if count == after:
+            stopped()
+        count += 1
+        move(*work)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "move", interrupted)
+        patch.setattr(parts, "remove", stopped)
+        done = call("merge", out)
+    assert (done.exit_code, done.stderr) == (130, "interrupted; run the same command again to continue\n")
+    assert call("merge", out).exit_code == 0
+    assert contents(out) == contents(home.serial(stage))
+
+
+def test_shares_on_another_disk_are_copied(
+    home: Home, shared_out: SharedOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = shared_out("enhance", "merged", "1/2", "2/2")
+
+    replace = parts.os.replace
+
+    def elsewhere(source: Path, target: Path) -> None:
+        if "part-" in str(source):
+            raise OSError(parts.errno.EXDEV, "Invalid cross-device link")
+        replace(source, target)
+
+    monkeypatch.setattr(parts.os, "replace", elsewhere)
+    assert call("merge", out).exit_code == 0
+    assert contents(out) == contents(home.serial("enhance"))
+
+
+def test_scenes_that_cannot_be_rendered_are_told_by_the_merge(home: Home) -> None:
+    corpus = home.out / "corpus"
+    shutil.copytree(home.root / "noise", corpus / "noise")
+    shutil.copytree(home.root / "speech", corpus / "speech")
+    (corpus / "noise" / "hum" / "a.wav").unlink()
+    roots = Roots({"voices": corpus / "speech", "noises": corpus / "noise"})
+    for name, shares in (("whole", [None]), ("merged", [Share(2, 3), Share(1, 3), Share(3, 3)])):
+        for share in shares:
+            render.render(
+                home.plan, home.out / name, roots=roots, executor=Serial(), bank=home.root / "bank", share=share
+            )
+    done = call("merge", home.out / "merged")
+    assert done.exit_code == 1
+    assert "scenes could not be rendered" in done.stderr
+    assert "quarantine.csv" in contents(home.out / "merged")
+    assert contents(home.out / "merged") == contents(home.out / "whole")
+
+
+def test_an_estimate_that_is_missing_is_told_by_the_merge(home: Home) -> None:
+    copy = home.out / "copy"
+    shutil.copytree(home.root / "mixture", copy)
+    (copy / "TS2" / "s000003.flac").unlink()
+    words = [copy if word == home.root / "mixture" else word for word in home.words("score", "merged")]
+    assert [call(*words, "--shard", f"{n}/2").exit_code for n in (1, 2)] == [0, 1]
+    whole = call(*[home.out / "whole" if word == home.out / "merged" else word for word in words])
+    done = call("merge", home.out / "merged")
+    assert (done.exit_code, whole.exit_code) == (1, 1)
+    assert done.stderr.replace("merged", "whole") == "\n".join(
+        whole.stderr.split("\n")[-len(done.stderr.split("\n")) :]
+    )
+    assert contents(home.out / "merged") == contents(home.out / "whole")
+
+
+# ---- gaps and overlaps
+
+
+def refused(out: Path, words: str) -> None:
+    """The merge is refused in one line, and nothing was touched."""
+    before = contents(out)
+    done = call("merge", out)
+    assert done.exit_code == 1
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert contents(out) == before
+
+
+def test_gaps_and_overlaps_are_refused(home: Home, shared_out: SharedOut) -> None:
+    out = shared_out("enhance", "merged", "1/3", "3/3")
+    refused(out, "1 of 3 shares is missing, as 2/3; run the same command with --shard 2/3")
+    second = out / "part-2-of-3"
+    shutil.copytree(out / "part-1-of-3", second)
+    refused(out, "part-2-of-3: holds share 1/3, so that one is there twice and 2/3 is missing")
+    shutil.rmtree(second)
+    shared_out("enhance", "merged", "2/3")
+    (second / parts.HEAD).rename(out.parent / "head")
+    refused(out, "1 of 3 shares is not finished, as 2/3; run the same command with --shard 2/3")
+    (out.parent / "head").rename(second / parts.HEAD)
+    lines = (second / "enhance.journal").read_text().splitlines(keepends=True)
+    (second / "enhance.journal").write_text("".join(lines[:-1]))
+    refused(out, "part-2-of-3: holds 3 items, expected 4 of its own")
+    (second / "enhance.journal").write_text("".join([*lines[:-1], lines[1]]))
+    refused(out, "is in part-2-of-3 too")
+    other = (out / "part-1-of-3" / "enhance.journal").read_text().splitlines(keepends=True)
+    (second / "enhance.journal").write_text("".join([*lines[:-1], other[1]]))
+    refused(out, "is in part-1-of-3 too")
+    (second / "enhance.journal").write_text("".join(lines))
+    shutil.copytree(second, out / "part-2-of-4")
+    refused(out, "shares of 3 and of 4 overlap")
+    shutil.rmtree(out / "part-2-of-4")
+    assert call("merge", out).exit_code == 0
+    refused(out, "no shares here")
+
+
+def test_scenes_of_another_plan_are_no_part_of_it(home: Home, shared_out: SharedOut) -> None:
+    out = shared_out("render", "merged", "1/2", "2/2")
+    head = out / "part-2-of-2" / parts.HEAD
+    document = json.loads(head.read_text())
+    files.write_json(head, document | {"identity": {**document["identity"], "plan_sha256": "0" * 64}})
+    refused(out, "part-2-of-2: has another plan sha256 than part-1-of-2; merge shares of the same work")
+    files.write_json(head, document | {"total": 5, "first": 2, "stop": 5})
+    refused(out, "part-2-of-2: total 5, part-1-of-2 has 4")
+    files.write_json(head, document | {"first": 1})
+    refused(out, "items 1 to 4 are not share 2/2")
+    files.write_json(head, document | {"stage": "score"})
+    refused(out, "part-2-of-2: stage score, part-1-of-2 has render")
+    files.write_json(head, document)
+    journal = out / "part-2-of-2" / "render.journal"
+    journal.write_text(journal.read_text().replace('"scene_id": "s000003"', '"scene_id": "s000009"', 1))
+    refused(out, "part-2-of-2: holds 2 items, expected 2 of its own")
+
+
+def test_a_share_goes_only_where_shares_are(home: Home, shared_out: SharedOut) -> None:
+    out = shared_out("enhance", "merged", "1/1")
+    assert call("merge", out).exit_code == 0
+    done = call(*home.words("enhance", "merged"), "--shard", "1/1")
+    assert done.exit_code == 1
+    assert "merged: holds other files (TS1, TS2, TS3); give a new folder, or one of shares" in done.stderr
+
+
+def test_a_part_of_a_merged_work_is_named(home: Home, shared_out: SharedOut) -> None:
+    """Interrupted between the first and the last share that is removed."""
+    out = shared_out("enhance", "merged", "1/2", "2/2")
+    shutil.copytree(out / "part-2-of-2", out.parent / "kept")
+    assert call("merge", out).exit_code == 0
+    (out.parent / "kept").rename(out / "part-2-of-2")
+    refused(out, "merged already; remove what is left of its shares")
