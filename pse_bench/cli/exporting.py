@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pse_bench.cli import options
+from pse_bench.cli import options, packing
 
 
 @click.group()
@@ -125,5 +125,8 @@ def _export(
     chosen = items(opened, scenarios)
     return write(opened, chosen, out, force=force), len(chosen)
 
+
+# tar shards; `pack` by the name under which one looks for it here
+export.add_command(packing.pack, "webdataset")
 
 COMMANDS = (export,)

@@ -1,5 +1,6 @@
 """Exported datasets, opened by the packages that they are for: the same mixtures, words and samples."""
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -216,3 +217,21 @@ def test_a_scenario_that_is_not_there(dataset, tmp_path) -> None:
     narrowed = Dataset(dataset.folder, dataset.description, only)
     with pytest.raises(InputError, match="holds no mixture of TS3; there are TS1"):
         items(narrowed, ["TS3"])
+
+
+# ---- webdataset
+
+
+def test_the_webdataset_package_reads_mixtures_words_and_references(dataset: Dataset, tmp_path: Path) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    shards = exported(dataset, "webdataset", tmp_path / "shards", "--jobs", 1)
+    found = {}
+    for sample in webdataset.WebDataset(sorted(map(str, shards.glob("*.tar"))), shardshuffle=False):
+        for label, row in json.loads(sample["scene.json"]).items():
+            mixture, _ = soundfile.read(io.BytesIO(sample[f"{label}.flac"]), dtype="int16")
+            found[row["mixture_id"]] = (mixture, row["text"])
+    assert len(found) == len(dataset.mixtures)
+    for row in dataset.mixtures:
+        mixture, text = found[row.mixture_id]
+        assert np.array_equal(mixture, sound(dataset, row.mixture_path))
+        assert text == row.text
