@@ -163,7 +163,7 @@ def to_pcm16(samples: np.ndarray, gain: float = 1.0) -> np.ndarray:
 
 def sha256_of_samples(pcm: np.ndarray) -> str:
     """SHA-256 of int16 samples in little-endian order: the sound itself, whatever file holds it."""
-    return hashlib.sha256(np.ascontiguousarray(pcm, dtype="<i2")).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(pcm, dtype="<i2").data).hexdigest()
 
 
 def resample(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
