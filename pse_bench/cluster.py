@@ -45,8 +45,9 @@ REMEDY = "pip install 'pse-bench[cluster]'"
 class Dask:
     """The workers of a scheduler.
 
-    The scheduler gives what a lost worker was doing to another one; an item whose worker is lost again and
-    again (four times, unless the scheduler says otherwise), alone at last, is reported as lost.
+    The scheduler gives what a lost worker was doing to another one, again and again (four times, unless it says
+    otherwise). What was queued at a worker when it died is under suspicion too, so an item is reported as lost
+    only when it has done the same once more while nothing else was with the scheduler.
 
     Args:
         client: connected to the scheduler.
@@ -74,7 +75,7 @@ class Dask:
         from distributed import CancelledError, KilledWorker
 
         task = partial(_carry_out, _packages(), function)
-        todo, alone = deque(range(len(items))), deque[int]()
+        todo, suspects, alone = deque(range(len(items))), deque[int](), False
         running: dict[Any, list[int]] = {}
         finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         jobs, asked, pace_s = self.jobs, time.monotonic(), TASK_S
@@ -82,10 +83,14 @@ class Dask:
             while True:
                 if time.monotonic() > asked + 1:  # workers come and go
                     jobs, asked = self.jobs, time.monotonic()
-                while len(running) < AHEAD * jobs and (alone or todo):
-                    size = 1 if alone else min(TASK_S / pace_s, len(todo) / (AHEAD * jobs))
-                    source = alone or todo
-                    group = [source.popleft() for _ in range(max(1, int(size)))]
+                groups = []
+                while todo and len(running) + len(groups) < AHEAD * jobs:
+                    size = min(TASK_S / pace_s, len(todo) / (AHEAD * jobs))
+                    groups.append([todo.popleft() for _ in range(max(1, int(size)))])
+                if suspects and not groups and not running:
+                    alone = True  # from here on: there is nothing left to do but them
+                    groups.append([suspects.popleft()])
+                for group in groups:
                     future = self._client.submit(task, [items[index] for index in group], pure=False)
                     running[future] = group
                     future.add_done_callback(finished.put)
@@ -96,10 +101,10 @@ class Dask:
                 try:
                     values, seconds = future.result()
                 except KilledWorker:
-                    if len(group) == 1:
+                    if alone:
                         yield Outcome(group[0], lost="its worker process died again and again (a crash or a kill)")
                     else:
-                        alone += group  # to see which of them it was
+                        suspects += group  # to see which of them it was
                     continue
                 pace_s = max(seconds / len(group), 1e-3)
                 yield from (Outcome(index, value) for index, value in zip(group, values, strict=True))

@@ -130,6 +130,44 @@ def test_a_death_costs_its_own_item_only(dask: cluster.Dask) -> None:
     ]
 
 
+def test_who_was_beside_a_death_is_tried_alone() -> None:
+    """What is queued at a dying worker falls under the scheduler's suspicion, however often that happens."""
+    from concurrent.futures import Future
+
+    from distributed import KilledWorker
+
+    class Client:
+        """A scheduler that gives up all it holds when item 3 is among it."""
+
+        status = "running"
+
+        def __init__(self) -> None:
+            self.held: list[tuple[Future, Callable, list]] = []
+
+        def nthreads(self) -> dict[str, int]:
+            return {"one": 1, "other": 1}
+
+        def submit(self, function: Callable, items: list, *, pure: bool) -> Future:
+            future: Future = Future()
+            self.held.append((future, function, items))
+            return future
+
+        def work(self) -> None:
+            held, self.held = self.held, []
+            doomed = any(3 in items for *_, items in held)
+            for future, _, items in held:
+                if doomed:
+                    future.set_exception(KilledWorker("a task", None, 3))
+                else:
+                    future.set_result((items, 0.1))
+
+    client = Client()
+    dask = cluster.Dask(client)
+    dask._next = lambda finished: finished.get() if not finished.empty() else (client.work(), finished.get())[1]
+    done = outcomes(dask, chores.square, list(range(20)))
+    assert [outcome.index for outcome in done if outcome.lost] == [3]
+
+
 def test_a_death_by_bad_luck_costs_nothing(dask: cluster.Dask, tmp_path: Path) -> None:
     items = ["", str(tmp_path / "been here"), ""]
     assert outcomes(dask, chores.dies_once, items) == [Outcome(index, item) for index, item in enumerate(items)]
