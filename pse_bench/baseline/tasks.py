@@ -27,7 +27,7 @@ class Task:
     look: Callable[[torch.nn.Module, list[Parts], torch.device], dict[str, float]]
 
 
-def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | None) -> Task:
+def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | None, low: bool = False) -> Task:
     """The task of a configuration.
 
     Args:
@@ -35,6 +35,7 @@ def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | No
         rate: sample rate of the scenes, Hz.
         guide: checkpoint of the pVAD that guides a recipe.
         begin: checkpoint whose weights the model begins with.
+        low: whether the guide computes in bfloat16, see ``is_low``.
 
     Raises:
         InputError: the model's sizes are not allowed, a checkpoint is missing or of another kind.
@@ -51,7 +52,7 @@ def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | No
         model.load_state_dict(other.state_dict())
     if config.task == "pvad":
         return Task(model, _pvad_loss, lambda m, parts, device: look.at_pvad(m, parts, rate=rate, device=device))
-    guiding = _guide(config, guide)
+    guiding = _guide(config, guide, low)
 
     def loss(estimate: torch.Tensor, batch: Batch) -> torch.Tensor:
         return _pse_loss(estimate, batch, guiding, config, rate)
@@ -90,7 +91,7 @@ def _pse_loss(
     )
 
 
-def _guide(config: TrainConfig, path: Path | None) -> Callable[[Batch], torch.Tensor] | None:
+def _guide(config: TrainConfig, path: Path | None, low: bool) -> Callable[[Batch], torch.Tensor] | None:
     """Where the probability of target speech comes from, for the recipes that look at it."""
     if config.recipe not in losses.GUIDED:
         return None
@@ -111,7 +112,6 @@ def _guide(config: TrainConfig, path: Path | None) -> Callable[[Batch], torch.Te
     def probability(batch: Batch) -> torch.Tensor:
         device = batch.mixture.device
         model.to(device)
-        low = is_low(config, device)
         with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
             return model.probability(batch.mixture, batch.embedding)
 
@@ -119,8 +119,30 @@ def _guide(config: TrainConfig, path: Path | None) -> Callable[[Batch], torch.Te
 
 
 def is_low(config: TrainConfig, device: torch.device) -> bool:
-    """Whether layers, but not losses, compute in bfloat16."""
-    return config.precision == "bfloat16" or (config.precision == "auto" and device.type == "cuda")
+    """Whether layers, but not losses, compute in bfloat16.
+
+    Raises:
+        InputError: they were asked to, and the processor cannot.
+    """
+    if config.precision == "auto":
+        return device.type == "cuda"
+    if config.precision == "bfloat16" and not _knows_bfloat16(device):
+        raise InputError(
+            f"precision bfloat16: this {device.type} cannot compute an LSTM in it; give --set precision=float32"
+        )
+    return config.precision == "bfloat16"
+
+
+def _knows_bfloat16(device: torch.device) -> bool:
+    """Found out by trying: many processors compute products in it but no recurrent layer."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        layer = torch.nn.LSTM(2, 2).to(device)
+        try:
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                layer(torch.zeros(1, 1, 2, device=device))
+        except RuntimeError:
+            return False
+    return True
 
 
 def interpolate(one: Path, other: Path, *, share: float) -> tuple[torch.nn.Module, checkpoint.About]:

@@ -53,7 +53,8 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
         KeyboardInterrupt: after an interrupt, once the step is done and saved.
     """
     rank, world, device = join()
-    task = make(config, rate=source.scenes.sample_rate, guide=guide, begin=begin)
+    low = is_low(config, device)
+    task = make(config, rate=source.scenes.sample_rate, guide=guide, begin=begin, low=low)
     model = task.model.to(device)
     about = {
         "config": config.model_dump(),
@@ -69,7 +70,6 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
     average = Average(model, config.optimiser.average)
     start = run.resume(model, optimiser, average)
     parallel = torch.nn.parallel.DistributedDataParallel(model) if world > 1 else model
-    low = is_low(config, device)
 
     writer = board(out) if rank == 0 else None
     log, looks = (Log(out / name, start, writer) if rank == 0 else None for name in ("log.csv", "looks.csv"))

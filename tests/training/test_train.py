@@ -73,6 +73,17 @@ def test_killed_after_steps_that_were_not_saved_equals_uninterrupted(
     assert without_pace(tmp_path / "log.csv") == without_pace(finished / "log.csv")
 
 
+def test_bfloat16_trains_or_is_refused_before_anything_is_written(tiny, tmp_path, monkeypatch) -> None:
+    asked = tiny.config(precision="bfloat16", steps=2)
+    out = tmp_path / "run"
+    if tasks._knows_bfloat16(torch.device("cpu")):
+        assert loop.train(asked, tiny.source(asked), out)
+    monkeypatch.setattr(tasks, "_knows_bfloat16", lambda device: False)
+    with pytest.raises(InputError, match="this cpu cannot compute an LSTM in it; give --set precision=float32"):
+        loop.train(asked, tiny.source(asked), tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+
+
 def test_any_number_of_workers_gives_the_same_first_ten_losses(tiny, tmp_path) -> None:
     asked = tiny.config(steps=10, validation={"every": 100}, save_every=100)
     source = tiny.source(asked)
