@@ -13,6 +13,7 @@ import io
 import json
 import os
 import platform
+import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -95,20 +96,46 @@ def sha256_of_text(text: str) -> str:
 @contextlib.contextmanager
 def locked(folder: Path, purpose: str) -> Iterator[None]:
     """Hold a folder for one process. Raises InputError when another one is at work in it."""
+    with _held(folder) as free:
+        if not free:
+            raise InputError(
+                f"{folder}: another process is at work here ({purpose}); wait for it or stop it"
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def taking_turns(folder: Path, purpose: str) -> Iterator[None]:
+    """Hold a folder of something that several commands may want at once, as the caches are: when another process
+    is at work in it, say so on stderr and wait. What it was to make may be there then, so look again."""
+    with _held(folder) as free:
+        if free:
+            yield
+            return
+    print(
+        f"note: {folder}: another process is at work here ({purpose}); waiting for what it makes",
+        file=sys.stderr,
+        flush=True,
+    )
+    with _held(folder, waiting=True):
+        yield
+
+
+@contextlib.contextmanager
+def _held(folder: Path, *, waiting: bool = False) -> Iterator[bool]:
+    """Hold a folder, and tell whether it could be held."""
     folder.mkdir(parents=True, exist_ok=True)
     # The folder itself is the lock, so nothing is left behind by a process that was killed.
     handle = os.open(folder, os.O_RDONLY)
+    free = True
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise InputError(
-            f"{folder}: another process is at work here ({purpose}); wait for it or stop it"
-        ) from error
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if waiting else fcntl.LOCK_NB))
+    except BlockingIOError:
+        free = False
     except OSError:
         pass  # a network file system may know no locks on folders; files are whole all the same
     try:
-        yield
+        yield free
     finally:
         os.close(handle)
 

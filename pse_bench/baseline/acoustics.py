@@ -122,9 +122,9 @@ def prepare(
     made_of = [VERSION, rate, chunk, scenario.room.places, [rooms.bank_name(room, rate) for room in drawn]]
     fingerprint = files.sha256_of_text(json.dumps(made_of))
     folder = cache / f"rooms-{fingerprint[:16]}"
-    if (folder / "acoustics.json").is_file():
-        return Acoustics(folder)
-    with files.locked(folder, "preparing rooms"):
+    with files.taking_turns(folder, "preparing rooms"):
+        if (folder / "acoustics.json").is_file():
+            return Acoustics(folder)
         built: dict[int, rooms.Responses] = {}
         for done, outcome in enumerate(executor.run(_build, [(room, rate, bank) for room in drawn]), 1):
             if outcome.lost:

@@ -106,9 +106,9 @@ def prepare(
     made_of = [VERSION, material.fingerprint, acoustics.fingerprint, repr(scenario.enrollment), crops, encoder]
     fingerprint = files.sha256_of_text(json.dumps(made_of))
     folder = cache / f"enrollments-{fingerprint[:16]}"
-    if (folder / "enrollments.json").is_file():
-        return Enrollments(folder)
-    with files.locked(folder, "preparing enrollments"):
+    with files.taking_turns(folder, "preparing enrollments"):
+        if (folder / "enrollments.json").is_file():
+            return Enrollments(folder)
         drawn = _draw(material, scenario, crops)
         if not drawn:
             raise RequestError("no utterance is long enough to enroll its speaker; give longer speech")

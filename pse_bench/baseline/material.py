@@ -153,9 +153,9 @@ def prepare(
     }
     fingerprint = files.sha256_of_text(json.dumps(made_of))
     folder = cache / f"material-{fingerprint[:16]}"
-    if (folder / "material.json").is_file():
-        return Material(folder)
-    with files.locked(folder, "preparing training material"):
+    with files.taking_turns(folder, "preparing training material"):
+        if (folder / "material.json").is_file():
+            return Material(folder)
         work = [
             (roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, voices, sample_rate, True)
             for row in utterances

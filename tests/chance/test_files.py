@@ -6,6 +6,8 @@ import io
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -313,6 +315,31 @@ def test_two_processes_cannot_work_in_one_folder(tmp_path):
     with files.locked(folder, "scoring"):
         pass
     assert list(folder.iterdir()) == [], "a killed process leaves no lock behind"
+
+
+def test_what_several_want_is_made_by_one_while_the_others_wait(tmp_path, capsys):
+    folder, order = tmp_path / "cache", []
+    with holder(folder) as other:
+        assert other.stdout.readline() == "held\n"
+
+        def wait() -> None:
+            with files.taking_turns(folder, "preparing rooms"):
+                order.append("ours")
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        deadline, said = time.monotonic() + 60, ""
+        while not said.endswith("\n"):
+            said += capsys.readouterr().err
+            assert time.monotonic() < deadline
+        assert said == (
+            f"note: {folder}: another process is at work here (preparing rooms); waiting for what it makes\n"
+        )
+        assert not order
+        other.kill()
+        other.wait()
+        waiting.join(60)
+    assert order == ["ours"]
 
 
 def test_a_lock_is_given_back_after_a_failure(tmp_path):
