@@ -7,6 +7,7 @@ names the file.
 
 import hashlib
 import io
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -176,8 +177,9 @@ def resample(samples: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     return resample_poly(samples, up, down, window=_low_pass(max(up, down)))
 
 
+@lru_cache
 def _ratio(from_hz: int, to_hz: int) -> tuple[int, int]:
-    common = int(np.gcd(from_hz, to_hz))
+    common = math.gcd(from_hz, to_hz)
     return to_hz // common, from_hz // common
 
 

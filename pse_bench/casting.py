@@ -54,7 +54,7 @@ class Targets:
                 "enrollment.duration_s or a longer duration_s"
             )
         self._deck = pool.deck(seed, "target", leading=self.names)
-        self._enrollment_deck = pool.deck(seed, "enrollment")
+        self._enrollment_deck = pool.deck(seed, "enrollment", leading=())
         people = {person(pool[name]) for name in self.names}
         self._speakers = Deck(((who, "") for who in people), seed, "target speaker")
 

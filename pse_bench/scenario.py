@@ -34,6 +34,8 @@ class Quantity:
 
     def draw(self, seed: int, *name: draws.Name) -> Any:
         """One value, a pure function of seed and name; uniform values are rounded to 3 decimals."""
+        if len(self.options) == 1:
+            return self.options[0]
         if self.options:
             return draws.choice(self.options, seed, *name)
         return self._rounded(draws.uniform(self.low, self.high, seed, *name), self.low)
