@@ -17,49 +17,63 @@ Name = str | int
 _TEXT = json.JSONEncoder(separators=(",", ":"))
 
 
-def _digest(seed: int, name: tuple[Name, ...]) -> bytes:
-    return hashlib.sha256(_text((seed, *name)).encode()).digest()
+class Branch:
+    """A seed with the beginning of a name, to be given where a seed is: what many draws have in common is put
+    together once. ``unit(Branch(seed, "a"), "b")`` is ``unit(seed, "a", "b")``."""
+
+    __slots__ = ("head",)
+
+    def __init__(self, seed: "Seed", *name: Name) -> None:
+        self.head = _head(seed, name)
 
 
-def _text(name: tuple[Name, ...]) -> str:
-    """A name as JSON, put together here because an encoder for it takes several times as long."""
-    parts = []
+Seed = int | Branch
+
+
+def _digest(seed: Seed, name: tuple[Name, ...]) -> bytes:
+    return hashlib.sha256(f"{_head(seed, name)}]".encode()).digest()
+
+
+def _head(seed: Seed, name: tuple[Name, ...]) -> str:
+    """Seed and name as a JSON list that is still open, put together here because an encoder for it takes several
+    times as long."""
+    text = seed.head if type(seed) is Branch else f"[{_TEXT.encode(seed) if type(seed) is not int else seed}"
     for part in name:
         if type(part) is str:
-            parts.append(encode_basestring_ascii(part))
+            text += f",{encode_basestring_ascii(part)}"
         elif type(part) is int:
-            parts.append(str(part))
+            text += f",{part}"
         else:
-            parts.append(_TEXT.encode(part))
-    return f"[{','.join(parts)}]"
+            text += f",{_TEXT.encode(part)}"
+    return text
 
 
-def unit(seed: int, *name: Name) -> float:
+def unit(seed: Seed, *name: Name) -> float:
     """A number in [0, 1) with 53 random bits, fixed by ``seed`` and ``name``."""
     return (int.from_bytes(_digest(seed, name)[:8], "big") >> 11) / 2.0**53
 
 
-def uniform(low: float, high: float, seed: int, *name: Name) -> float:
+def uniform(low: float, high: float, seed: Seed, *name: Name) -> float:
     """A number in [low, high)."""
     return low + (high - low) * unit(seed, *name)
 
 
-def integer(low: int, high: int, seed: int, *name: Name) -> int:
+def integer(low: int, high: int, seed: Seed, *name: Name) -> int:
     """A whole number in [low, high], both ends included."""
     return low + math.floor((high - low + 1) * unit(seed, *name))
 
 
-def choice(options: Sequence[Any], seed: int, *name: Name) -> Any:
+def choice(options: Sequence[Any], seed: Seed, *name: Name) -> Any:
     """One of ``options``, each equally likely."""
     return options[integer(0, len(options) - 1, seed, *name)]
 
 
-def order(seed: int, *name: Name) -> str:
+def order(seed: Seed, *name: Name) -> str:
     """A sorting key: items ordered by it stand in an order that depends on the names alone."""
     return _digest(seed, name).hex()
 
 
-def white(num_samples: int, seed: int, *name: Name) -> np.ndarray:
+def white(num_samples: int, seed: Seed, *name: Name) -> np.ndarray:
     """White Gaussian noise of unit variance, shape (num_samples,), float64.
 
     Made from the generator's raw bits, whose stream NumPy promises to keep, by summing twelve uniform
@@ -73,6 +87,6 @@ def white(num_samples: int, seed: int, *name: Name) -> np.ndarray:
     return total / 2.0**53 - 6.0
 
 
-def generator(seed: int, *name: Name) -> np.random.Generator:
+def generator(seed: Seed, *name: Name) -> np.random.Generator:
     """A generator for statistics, fixed by ``seed`` and ``name``. Nothing that sounds uses it."""
     return np.random.Generator(np.random.PCG64(int.from_bytes(_digest(seed, name)[:16], "big")))

@@ -74,17 +74,17 @@ class Places:
         asked = [self._scenario.target.distance_m] * num_targets
         asked += [self._scenario.interferer.distance_m] * num_interferers
         for attempt in range(ROOM_TRIES):
-            what = (*name, "room", attempt)
+            chance = draws.Branch(self._seed, *name, "room", attempt)
             size = tuple(
-                quantity.draw(self._seed, *what, axis)
+                quantity.draw(chance, axis)
                 for axis, quantity in (("x", room.length_m), ("y", room.width_m), ("z", room.height_m))
             )
-            microphone = self._microphone(size, what)
+            microphone = self._microphone(size, chance)
             if microphone is None:
                 continue
             sources = []
             for number, distance in enumerate(asked):
-                place = self._place(size, microphone, distance, (*what, "source", number))
+                place = self._place(size, microphone, distance, draws.Branch(chance, "source", number))
                 if place is None:
                     break
                 sources.append(place)
@@ -104,28 +104,25 @@ class Places:
             f"distances, {room.wall_distance_m:g} m from the walls; ask for larger rooms or shorter distances"
         )
 
-    def _microphone(self, size: Position, what: tuple[draws.Name, ...]) -> Position | None:
+    def _microphone(self, size: Position, chance: draws.Seed) -> Position | None:
         margin = self._scenario.room.wall_distance_m
-        height = self._scenario.room.microphone_height_m.draw(self._seed, *what, "microphone", "z")
+        height = self._scenario.room.microphone_height_m.draw(chance, "microphone", "z")
         point = (
-            round(draws.uniform(margin, size[0] - margin, self._seed, *what, "microphone", "x"), DECIMALS),
-            round(draws.uniform(margin, size[1] - margin, self._seed, *what, "microphone", "y"), DECIMALS),
+            round(draws.uniform(margin, size[0] - margin, chance, "microphone", "x"), DECIMALS),
+            round(draws.uniform(margin, size[1] - margin, chance, "microphone", "y"), DECIMALS),
             height,
         )
         return point if self._inside(point, size) else None
 
-    def _place(
-        self, size: Position, microphone: Position, asked: Quantity, what: tuple[draws.Name, ...]
-    ) -> Position | None:
+    def _place(self, size: Position, microphone: Position, asked: Quantity, chance: draws.Seed) -> Position | None:
         for attempt in range(PLACE_TRIES):
-            name = (*what, attempt)
-            distance = asked.draw(self._seed, *name, "distance_m")
-            height = self._scenario.room.talker_height_m.draw(self._seed, *name, "height_m")
+            distance = asked.draw(chance, attempt, "distance_m")
+            height = self._scenario.room.talker_height_m.draw(chance, attempt, "height_m")
             rise = height - microphone[2]
             if abs(rise) >= distance:
                 continue
             level = math.sqrt(distance**2 - rise**2)
-            angle = draws.uniform(0, 2 * math.pi, self._seed, *name, "angle")
+            angle = draws.uniform(0, 2 * math.pi, chance, attempt, "angle")
             point = (
                 round(microphone[0] + level * math.cos(angle), DECIMALS),
                 round(microphone[1] + level * math.sin(angle), DECIMALS),
@@ -137,7 +134,8 @@ class Places:
 
     def _inside(self, point: Position, size: Position) -> bool:
         margin = self._scenario.room.wall_distance_m
-        return all(margin <= x <= length - margin for x, length in zip(point, size, strict=True))
+        (x, y, z), (length, width, height) = point, size  # written out: this is asked more often than anything
+        return margin <= x <= length - margin and margin <= y <= width - margin and margin <= z <= height - margin
 
     # ---- measured
 

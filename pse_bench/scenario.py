@@ -32,7 +32,7 @@ class Quantity:
     low: float = 0.0
     high: float = 0.0
 
-    def draw(self, seed: int, *name: draws.Name) -> Any:
+    def draw(self, seed: draws.Seed, *name: draws.Name) -> Any:
         """One value, a pure function of seed and name; uniform values are rounded to 3 decimals."""
         if len(self.options) == 1:
             return self.options[0]
@@ -40,7 +40,7 @@ class Quantity:
             return draws.choice(self.options, seed, *name)
         return self._rounded(draws.uniform(self.low, self.high, seed, *name), self.low)
 
-    def draw_at_least(self, bound: float, seed: int, *name: draws.Name) -> float:
+    def draw_at_least(self, bound: float, seed: draws.Seed, *name: draws.Name) -> float:
         """A value of the same distribution on condition that it is not below ``bound``.
 
         The bound must not be above ``largest``.
