@@ -4,7 +4,9 @@ Scenes of the embedded corpus, each in a room of its own, are rendered and score
 processes, and by the workers of a dask scheduler; scheduler and workers are started by their own command lines on
 this machine. Then the same with a worker that is killed in the middle, and as three shares with a merge. Every run
 has to give the bytes of a serial one. Printed are wall seconds, and the ratios of pool to one process and of dask
-to pool, each run with its start.
+to pool, each run with its start. What the machine can give at most is measured beside it: several runs on one
+process each that know nothing of each other, at the same time. Processors that share caches, clock or a core do
+not give two processes twice the speed of one.
 
     python benchmarks/executors.py [--scenes 100] [--workers 2] [--rounds 1] [--part render|score|dask|shards ...]
 
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +176,17 @@ class Report:
             ratio = statistics.median(self._times[dividend]) / statistics.median(self._times[divisor])
             self._judged(what, f"{ratio:.3f}", met(ratio))
 
+    def machine(self, stage: str, workers: int) -> None:
+        """What several runs that share nothing gain on this machine, and the pool's gain as a share of it."""
+        if f"{stage}, one process" in self._times:
+            one, apart, pool = (
+                statistics.median(self._times[f"{stage}, {name}"])
+                for name in ("one process", f"{workers} strangers", "pool")
+            )
+            most = workers * one / apart
+            share = f"{most:.3f}, the pool {one / pool / most:.0%} of it"
+            print(f"{f'{stage}: the most that the machine gives':44} {share}", flush=True)
+
     def _judged(self, what: str, shown: str, met: bool) -> None:
         self.fine &= met
         print(f"{what:38} {shown:>8}{'' if met else '   missed'}", flush=True)
@@ -189,6 +203,8 @@ def run(bench: Bench, chosen: list[str], workers: int, rounds: int) -> int:
         executors = {"one process": one, "pool": pool, "dask": dask}
         for turn in range(rounds):
             for stage, work, kind in (("render", bench.render, ""), ("score", bench.score, "-scores")):
+                if stage in chosen:
+                    report.timed(f"{stage}, {workers} strangers", strangers(work, f"stranger{turn}", workers))
                 for name, executor in executors.items():
                     if not WANTED_BY[name](stage) & set(chosen):
                         continue
@@ -207,8 +223,17 @@ def run(bench: Bench, chosen: list[str], workers: int, rounds: int) -> int:
             f"{stage}, pool",
             lambda ratio: workers != 2 or ratio >= SPEEDUP,
         )
+        report.machine(stage, workers)
         report.ratio(f"{stage}: dask to pool", f"{stage}, dask", f"{stage}, pool", lambda ratio: ratio <= OVERHEAD)
     return 0 if report.fine else 1
+
+
+def strangers(work: Callable[..., float], name: str, count: int) -> float:
+    """Seconds of several runs at the same time, each on one process of its own."""
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(lambda number: work(f"{name}-{number}", Processes(1)), range(count)))
+    return time.perf_counter() - begin
 
 
 def lose_one(bench: Bench, dask: cluster.Dask, worker: subprocess.Popen, report: Report) -> None:

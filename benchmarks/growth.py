@@ -67,9 +67,9 @@ def main() -> None:
                 flush=True,
             )
         print("\nlength s ms a scene, room from the bank")
-        for duration_s in (5.0, 10.0, 20.0, 30.0):
+        for duration_s in (2.5, 5.0, 10.0, 15.0):
             content = material.scenario(duration_s, rooms=10)
-            print(f"{duration_s:6.0f} {1e3 * cost.of(content, asked.scenes, banked=True)[0]:10.1f}", flush=True)
+            print(f"{duration_s:6.1f} {1e3 * cost.of(content, asked.scenes, banked=True)[0]:10.1f}", flush=True)
         print("\nscenes   ms a scene of 10 s, rooms from the bank")
         for count in (10, 100, 300):
             seconds, size = cost.of(material.scenario(rooms=10), count, banked=True)
