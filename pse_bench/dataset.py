@@ -1,5 +1,6 @@
 """A dataset on disk: where everything lies, and reading it back."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pydantic import Field
 
 from pse_bench import activity, audio
 from pse_bench.errors import InputError
-from pse_bench.files import Record, parse, parse_json, read_table, read_text, sha256, sha256_of_text
+from pse_bench.files import Record, parse, parse_json, read_table, read_text, sha256
 from pse_bench.records import SCHEMA, Count, Mixture, Sha256, StoredFile
 
 REFERENCE_STEMS = {"early": "target_early", "reverberant": "target"}
@@ -104,10 +105,21 @@ def sound_versions() -> dict[str, str]:
     return found
 
 
-def fingerprint(plan_sha256: str, files: Iterable[StoredFile]) -> str:
-    """One number for a dataset: its plan, and the sound and labels of every file, whatever their container."""
-    contents = sorted((str(Path(file.path).with_suffix("")), file.content_sha256) for file in files)
-    return sha256_of_text(json.dumps([plan_sha256, contents]))
+def fingerprint(plan_sha256: str, files: Iterable[StoredFile], *, ordered: bool = False) -> str:
+    """One number for a dataset: its plan, and the sound and labels of every file, whatever their container.
+
+    Args:
+        plan_sha256: of the plan.
+        files: all files.
+        ordered: they come sorted by their path without its ending, and need not all be held for that.
+    """
+    found: Iterable[tuple[str, str]] = ((str(Path(f.path).with_suffix("")), f.content_sha256) for f in files)
+    # The JSON of [plan, [[path, content], …]], piece by piece.
+    digest = hashlib.sha256(f"[{json.dumps(plan_sha256)}, [".encode())
+    for number, pair in enumerate(found if ordered else sorted(found)):
+        digest.update(f"{', ' if number else ''}{json.dumps(pair)}".encode())
+    digest.update(b"]]")
+    return digest.hexdigest()
 
 
 CHANGED = "missing or changed since it was rendered; run pse-bench verify, then restore it or render again"

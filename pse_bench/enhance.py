@@ -94,8 +94,8 @@ def enhance(
         if known:
             journal.check(out, known, identity)
         files.remove_unfinished(out)
-        kept = [entry for entry in entries if _intact(out, entry)]
-        done = {entry["mixture_id"] for entry in kept}
+        whole = [entry for entry in entries if _intact(out, entry)]
+        done = {entry["mixture_id"] for entry in whole}
         todo = [row for row in mixtures if row.mixture_id not in done]
         count, total = len(done), len(mixtures)
         if count and not loaded.complete:
@@ -106,7 +106,7 @@ def enhance(
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
         job = Job(reader, system, gives, streaming, here, loaded.code, out.resolve())
         shared_out = batches(todo, executor.jobs, BATCH)
-        with journal.record(out / JOURNAL, identity, kept) as add:
+        with journal.record(out / JOURNAL, identity, whole) as kept:
             progress(count, total)
             for outcome in executor.run(
                 enhance_batch, [(job, [(row, paths[row.mixture_id]) for row in batch]) for batch in shared_out]
@@ -115,7 +115,7 @@ def enhance(
                     raise InputError(f"system {system}: {shared_out[outcome.index][0].mixture_id}: {outcome.lost}")
                 entries, problem = outcome.value
                 for entry in entries:
-                    add(entry)
+                    kept.add(entry)
                 if problem:
                     raise InputError(problem)
                 count += len(entries)

@@ -265,16 +265,13 @@ def _allows_none(annotation: Any) -> bool:
 
 
 def write_table(path: Path, record: type[Record], rows: Iterable[Record]) -> None:
-    """Write records as a CSV with one column a field. None becomes an empty cell."""
-    names = list(record.model_fields)
-    if record.optional_columns:
-        rows = list(rows)
-        idle = {
-            name
-            for name in record.optional_columns
-            if all(getattr(row, name) == record.model_fields[name].default for row in rows)
-        }
-        names = [name for name in names if name not in idle]
+    """Write records as a CSV with one column a field. None becomes an empty cell. Rows that can be gone through
+    twice, as a list can, are not held in memory."""
+    idle = set(record.optional_columns)
+    rows = list(rows) if idle and isinstance(rows, Iterator) else rows
+    for row in rows if idle else ():
+        idle = {name for name in idle if getattr(row, name) == record.model_fields[name].default}
+    names = [name for name in record.model_fields if name not in idle]
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(names)

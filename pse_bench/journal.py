@@ -5,13 +5,15 @@ only when the item's files are whole. A last line that was cut off by a crash is
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pse_bench.errors import InputError
-from pse_bench.files import parse_json, write_text
+from pse_bench.files import parse_json, replacing
 
 Entry = dict[str, Any]
 
@@ -31,17 +33,40 @@ def read(path: Path) -> tuple[Entry, list[Entry]]:
     return (entries[0], entries[1:]) if entries else ({}, [])
 
 
+class Journal:
+    """An open journal. Entries are added at its end and read back by their number, so that what a run has finished
+    need not stay in memory."""
+
+    def __init__(self, stream: BinaryIO, lengths: Iterable[int]) -> None:
+        self._stream = stream
+        self._starts = array("q", accumulate(lengths))
+
+    def add(self, entry: Entry) -> int:
+        """Write an entry, which is in the file when this returns; its number, from 0."""
+        line = _line(entry)
+        self._stream.write(line)
+        self._stream.flush()
+        self._starts.append(self._starts[-1] + len(line))
+        return len(self._starts) - 2
+
+    def __getitem__(self, number: int) -> Entry:
+        """The entry of a number."""
+        self._stream.seek(self._starts[number])
+        return json.loads(self._stream.readline())
+
+
 @contextmanager
-def record(path: Path, identity: Entry, finished: Iterable[Entry]) -> Iterator[Callable[[Entry], None]]:
-    """Write the journal anew with what is still valid, then give a function that adds an entry."""
-    write_text(path, "".join(_line(entry) for entry in (identity, *finished)))
-    with path.open("a", encoding="utf-8") as stream:
-
-        def add(entry: Entry) -> None:
-            stream.write(_line(entry))
-            stream.flush()
-
-        yield add
+def record(path: Path, identity: Entry, finished: Iterable[Entry]) -> Iterator[Journal]:
+    """Write the journal anew with what is still valid, and open it. The entries of ``finished`` have the first
+    numbers, in their order."""
+    lengths = []
+    with replacing(path) as part, part.open("wb") as stream:
+        for entry in (identity, *finished):
+            line = _line(entry)
+            stream.write(line)
+            lengths.append(len(line))
+    with path.open("a+b") as stream:
+        yield Journal(stream, lengths)
 
 
 def check(folder: Path, known: Entry, identity: Entry) -> None:
@@ -60,5 +85,5 @@ def _short(value: Any) -> str:
     return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)
 
 
-def _line(entry: Entry) -> str:
-    return json.dumps(entry, ensure_ascii=False) + "\n"
+def _line(entry: Entry) -> bytes:
+    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"

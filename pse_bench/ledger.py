@@ -1,5 +1,6 @@
 """A result's folder: what an earlier run has left there, and the tables at the end."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,19 @@ def from_entry(entry: journal.Entry) -> Scored:
     return Scored(entry["mixture_id"], scores, entry["sha256"], entry.get("problem", ""))
 
 
+class Kept(Sequence[Scored]):
+    """The scores of a run in the order of its dataset, each read from the journal when it is asked for."""
+
+    def __init__(self, kept: journal.Journal, numbers: Sequence[int]) -> None:
+        self._kept, self._numbers = kept, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return from_entry(self._kept[self._numbers[index]])
+
+
 def detected_entry_of(detected: Detected) -> journal.Entry:
     """What a share keeps of the activity of a mixture."""
     row = detected.row.model_dump(mode="json")
@@ -125,11 +139,11 @@ def merged(out: Path, found: list[parts.Part]) -> Report:
 
 
 def finish(
-    out: Path, about: dict[str, Any], mixtures: int, ordered: list[Scored], detected: list[Detected]
+    out: Path, about: dict[str, Any], mixtures: int, ordered: Sequence[Scored], detected: list[Detected]
 ) -> Report:
     """Write the tables and what they were made from."""
     done = report(mixtures, ordered, detected)
-    files.write_table(out / "scores.csv", Score, [row for scored in ordered for row in scored.scores])
+    files.write_table(out / "scores.csv", Score, (row for scored in ordered for row in scored.scores))
     content = {scored.mixture_id: scored.sha256 for scored in ordered}
     known = about | {
         "schema": SCHEMA,
@@ -148,15 +162,15 @@ def finish(
     return done
 
 
-def report(mixtures: int, ordered: list[Scored], detected: list[Detected]) -> Report:
+def report(mixtures: int, ordered: Sequence[Scored], detected: list[Detected]) -> Report:
     """How it ended, from everything in the order of the dataset."""
     problems = [scored.problem for scored in ordered if scored.problem]
     problems += [one.problem for one in detected if one.problem]
-    said = warnings([row for one in ordered for row in one.scores], problems)
+    said = warnings((row for one in ordered for row in one.scores), problems)
     return Report(mixtures, len(ordered) + len(detected), problems, said)
 
 
-def warnings(scores: list[Score], problems: list[str]) -> list[str]:
+def warnings(scores: Iterable[Score], problems: list[str]) -> list[str]:
     """A line for each reason why usable estimates failed a metric, or a metric is undefined, with an example."""
     said = set(problems)
     found: dict[tuple[str, str], list[str]] = {}

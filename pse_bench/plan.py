@@ -6,6 +6,7 @@ the number of scenes asked for, the order of the manifests' rows or the machine.
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,18 @@ def read(path: Path) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Reci
             yield recipe
 
     return scenario, head, recipes()
+
+
+def places(path: Path) -> list[int]:
+    """The byte at which each recipe of a plan begins, in order."""
+    with path.open("rb") as stream:
+        starts = list(accumulate(len(line) for line in stream))
+    return starts[:-1]
+
+
+def at(path: Path, places: Iterable[int]) -> Iterator[Recipe]:
+    """The recipes that begin at some bytes of a plan that was read before."""
+    with path.open("rb") as stream:
+        for place in places:
+            stream.seek(place)
+            yield Recipe.model_validate_json(stream.readline())

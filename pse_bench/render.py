@@ -54,12 +54,13 @@ class Setting:
 # ---- one scene, in a worker
 
 
-def render_batch(work: tuple[Setting, list[str]]) -> list[Rendered]:
-    """Render some scenes; a scene whose sources are damaged is reported, the others go on."""
-    setting, lines = work
+def render_batch(work: tuple[Setting, list[int]]) -> list[Rendered]:
+    """Render the scenes whose recipes begin at some bytes of the plan; a scene whose sources are damaged is
+    reported, the others go on."""
+    setting, places = work
     keep_freed_memory()
     files.require_seen(setting.out / "plan.jsonl")
-    return [render_scene(setting, Recipe.model_validate_json(line)) for line in lines]
+    return [render_scene(setting, recipe) for recipe in plan.at(setting.out / "plan.jsonl", places)]
 
 
 def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
@@ -218,66 +219,69 @@ def render(
         InputError: the folder holds something else, or a run of another plan or other package versions.
     """
     begin = time.monotonic()
-    scenario, _, recipes = plan.read(plan_path)
-    lines: dict[str, str] = {}
-    corpora: set[str] = set()
-    for recipe in recipes:
-        lines[recipe.scene_id] = recipe.model_dump_json()
-        corpora |= recipe.corpora
-    roots.check(corpora)
-    planned = len(lines)
-    if share:
-        lines = dict(share.of_items(list(lines.items())))
-        out = parts.begin(out, share, allowed=[plan_path])
     identity = {
         "schema": SCHEMA,
-        "plan_sha256": files.sha256(plan_path),
+        "plan_sha256": files.sha256(plan_path) if plan_path.is_file() else "",
         "format": format,
         "versions": dataset.sound_versions(),
     }
+    scenario, _, recipes = plan.read(plan_path)
+    planned: list[str] = []
+    corpora: set[str] = set()
+    for recipe in recipes:
+        planned.append(recipe.scene_id)
+        corpora |= recipe.corpora
+    roots.check(corpora)
+    scene_ids = share.of_items(planned) if share else planned
+    if share:
+        out = parts.begin(out, share, allowed=[plan_path])
     shared_rooms = isinstance(scenario, Scenario) and scenario.room.rooms is not None
     known = roots.settled(corpora)
     setting = Setting(out.resolve(), known, bank.resolve(), format, scenario.reference, shared_rooms)
     with files.locked(out, "render"):
-        finished = store.prepare(out, plan_path, identity, force)
-        done = {scene.scene_id: scene for scene in finished if store.intact(out, scene)}
-        reused = len(done)
-        todo = [scene_id for scene_id in lines if scene_id not in done]
+        earlier = store.prepare(out, plan_path, identity, force)
+        everywhere = dict(zip(planned, plan.places(out / "plan.jsonl"), strict=True))
+        places = {scene_id: everywhere[scene_id] for scene_id in scene_ids}
+        whole = [scene for scene in earlier if scene.scene_id in places and store.intact(out, scene)]
+        numbers = {scene.scene_id: number for number, scene in enumerate(whole)}
+        reused = len(numbers)
+        todo = {scene_id: place for scene_id, place in places.items() if scene_id not in numbers}
         problems = []
-        with journal.record(out / store.JOURNAL, identity, map(store.entry_of, done.values())) as add:
+        with journal.record(out / store.JOURNAL, identity, map(store.entry_of, whole)) as kept:
+            del earlier, whole  # from here on the journal knows
             rooms_begin = time.monotonic()
             if setting.shared_rooms:
-                needed = (Recipe.model_validate_json(lines[scene_id]) for scene_id in todo)
+                needed = plan.at(out / "plan.jsonl", todo.values())
                 room_bank.build(needed, setting.bank, executor, rooms_progress)
             scenes_begin = time.monotonic()
-            progress(reused, len(lines))
-            for rendered in _scenes(setting, {scene_id: lines[scene_id] for scene_id in todo}, executor):
+            progress(reused, len(places))
+            for rendered in _scenes(setting, todo, executor):
                 if rendered.problem:
                     problems.append(Problem(scene_id=rendered.scene_id, reason=rendered.problem))
                 else:
-                    done[rendered.scene_id] = store.slim(rendered)
-                    add(store.entry_of(rendered))
-                progress(len(done) + len(problems), len(lines))
-        timings = {
-            "rooms": round(scenes_begin - rooms_begin, 3),
-            "scenes": round(time.monotonic() - scenes_begin, 3),
-            "total": round(time.monotonic() - begin, 3),
-        }
-        ordered = [done[scene_id] for scene_id in lines if scene_id in done]
-        problems.sort(key=lambda problem: problem.scene_id)
-        store.tidy(out)  # a worker may have been lost on the way
-        if share:
-            own = {"timings_s": timings, "problems": [problem.model_dump() for problem in problems]}
-            parts.finish(out, "render", share, planned, identity=identity, own=own)
-            mark = ""
-        else:
-            mark = store.finish(out, scenario, identity, ordered, problems, planned, timings)
-    return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark, reused)
+                    numbers[rendered.scene_id] = kept.add(store.entry_of(rendered))
+                progress(len(numbers) + len(problems), len(places))
+            timings = {
+                "rooms": round(scenes_begin - rooms_begin, 3),
+                "scenes": round(time.monotonic() - scenes_begin, 3),
+                "total": round(time.monotonic() - begin, 3),
+            }
+            done = store.Scenes(kept, [numbers[scene_id] for scene_id in places if scene_id in numbers])
+            problems.sort(key=lambda problem: problem.scene_id)
+            store.tidy(out)  # a worker may have been lost on the way
+            mixtures = sum(len(scene.rows) for scene in done)
+            if share:
+                own = {"timings_s": timings, "problems": [problem.model_dump() for problem in problems]}
+                parts.finish(out, "render", share, len(planned), identity=identity, own=own)
+                mark = ""
+            else:
+                mark = store.finish(out, scenario, identity, done, problems, len(planned), timings)
+    return Report(out, len(done), mixtures, problems, mark, reused)
 
 
-def _scenes(setting: Setting, lines: dict[str, str], executor: Executor) -> Iterator[Rendered]:
-    shared_out = batches(list(lines), executor.jobs, BATCH)
-    work = [(setting, [lines[scene_id] for scene_id in batch]) for batch in shared_out]
+def _scenes(setting: Setting, places: dict[str, int], executor: Executor) -> Iterator[Rendered]:
+    shared_out = batches(list(places), executor.jobs, BATCH)
+    work = [(setting, [places[scene_id] for scene_id in batch]) for batch in shared_out]
     for outcome in executor.run(render_batch, work):
         if outcome.lost:
             yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in shared_out[outcome.index])

@@ -105,9 +105,9 @@ def score(
             out = parts.begin(out, share)
         with files.locked(out, "score"):
             ledger.prepare(out, force)
-            kept = [scored for scored in ledger.earlier(out, identity) if ledger.current(folder, scored)]
-            done = {scored.mixture_id: scored for scored in kept}
-            todo = [row for row in mixtures if "audio" in system.holds and row.mixture_id not in done]
+            current = [scored for scored in ledger.earlier(out, identity) if ledger.current(folder, scored)]
+            numbers = {scored.mixture_id: number for number, scored in enumerate(current)}
+            todo = [row for row in mixtures if "audio" in system.holds and row.mixture_id not in numbers]
             total = len(mixtures) * len(system.holds)
             reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
             job = Job(
@@ -119,37 +119,38 @@ def score(
                 recogniser=recogniser,
                 cache=cache and cache.resolve(),
             )
-            with journal.record(out / ledger.JOURNAL, identity, map(ledger.entry_of, kept)) as add:
-                progress(len(done), total)
+            with journal.record(out / ledger.JOURNAL, identity, map(ledger.entry_of, current)) as kept:
+                del current  # from here on the journal knows
+                progress(len(numbers), total)
                 for scored in _all(job, todo, executor):
-                    done[scored.mixture_id] = scored
-                    add(ledger.entry_of(scored))
-                    progress(len(done), total)
-            ordered = [done[row.mixture_id] for row in mixtures if row.mixture_id in done]
-            detected = []
-            if "activity" in system.holds:
-                watched = detections.Job(reader, job.folder, job.shown)
-                known = len(done)
-                detected = _detected(watched, mixtures, executor, lambda count: progress(known + count, total))
-            about = {
-                "dataset": f"{dataset.description.name}-v{dataset.description.version}",
-                "dataset_fingerprint": dataset.description.fingerprint,
-                "reference": reference,
-                "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
-                "metrics": identity["metrics"] | _identities_of_activity(system),
-                "recogniser": recogniser.identity if recogniser else None,
-                "mixtures_sha256": dataset.description.tables["mixtures.csv"],
-                "pse_bench": __version__,
-                "packages": package_versions(),
-                "system": system.model_dump(),
-            }
-            if not share or share.number == 1:
-                shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
-            if share:
-                own = {"detected": [ledger.detected_entry_of(one) for one in detected]}
-                parts.finish(out, "score", share, len(dataset.mixtures), identity=about, own=own)
-                return ledger.report(len(mixtures), ordered, detected)
-            return ledger.finish(out, about, len(mixtures), ordered, detected)
+                    numbers[scored.mixture_id] = kept.add(ledger.entry_of(scored))
+                    progress(len(numbers), total)
+                wanted = (row.mixture_id for row in mixtures)
+                ordered = ledger.Kept(kept, [numbers[name] for name in wanted if name in numbers])
+                detected = []
+                if "activity" in system.holds:
+                    watched = detections.Job(reader, job.folder, job.shown)
+                    known = len(numbers)
+                    detected = _detected(watched, mixtures, executor, lambda count: progress(known + count, total))
+                about = {
+                    "dataset": f"{dataset.description.name}-v{dataset.description.version}",
+                    "dataset_fingerprint": dataset.description.fingerprint,
+                    "reference": reference,
+                    "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
+                    "metrics": identity["metrics"] | _identities_of_activity(system),
+                    "recogniser": recogniser.identity if recogniser else None,
+                    "mixtures_sha256": dataset.description.tables["mixtures.csv"],
+                    "pse_bench": __version__,
+                    "packages": package_versions(),
+                    "system": system.model_dump(),
+                }
+                if not share or share.number == 1:
+                    shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
+                if share:
+                    own = {"detected": [ledger.detected_entry_of(one) for one in detected]}
+                    parts.finish(out, "score", share, len(dataset.mixtures), identity=about, own=own)
+                    return ledger.report(len(mixtures), ordered, detected)
+                return ledger.finish(out, about, len(mixtures), ordered, detected)
 
 
 def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import namedtuple
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,8 @@ def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -
     if (out / "plan.jsonl").resolve() != plan_path.resolve():
         with files.replacing(out / "plan.jsonl") as part:
             shutil.copyfile(plan_path, part)
+    if files.sha256(out / "plan.jsonl") != identity["plan_sha256"]:
+        raise InputError(f"{plan_path}: changed while it was read; run the same command again")
     tidy(out)
     return finished
 
@@ -102,15 +105,20 @@ _Row = namedtuple("_Row", Mixture.model_fields)
 _File = namedtuple("_File", StoredFile.model_fields)
 
 
-def slim(rendered: Rendered) -> Rendered:
-    """The same in a third of the memory, for as long as other scenes are rendered: plain tuples with the records'
-    names. Nothing is checked any more."""
-    return Rendered(
-        rendered.scene_id,
-        [_Row(*(getattr(row, name) for name in _Row._fields)) for row in rendered.rows],
-        [_File(*(getattr(row, name) for name in _File._fields)) for row in rendered.files],
-        rendered.problem,
-    )
+class Scenes(Sequence[Rendered]):
+    """The rendered scenes of a run in the order of its plan, each read from the journal when it is asked for. Rows
+    are plain tuples with the records' names: they were checked when they were made."""
+
+    def __init__(self, kept: journal.Journal, numbers: Sequence[int]) -> None:
+        self._kept, self._numbers = kept, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        entry = self._kept[self._numbers[index]]
+        rows, stored = ([kind(**row) for row in entry[key]] for kind, key in ((_Row, "rows"), (_File, "files")))
+        return Rendered(entry["scene_id"], rows, stored)
 
 
 def entry_of(rendered: Rendered) -> dict[str, Any]:
@@ -151,21 +159,20 @@ def finish(
     out: Path,
     scenario: Scenario | Imported,
     identity: dict[str, Any],
-    done: list[Rendered],
+    done: Sequence[Rendered],
     problems: list[Problem],
     planned: int,
     timings: dict[str, float],
 ) -> str:
-    """Write the tables and the description; the dataset's fingerprint."""
-    rows = [row for rendered in done for row in rendered.rows]
-    stored = sorted((row for rendered in done for row in rendered.files), key=lambda row: row.path)
-    files.write_table(out / "mixtures.csv", Mixture, rows)
-    files.write_table(out / "files.csv", StoredFile, stored)
+    """Write the tables and the description; the dataset's fingerprint. Of ``done`` one scene at a time is looked
+    at, since there may be a million."""
+    files.write_table(out / "mixtures.csv", Mixture, _Rows(done))
+    files.write_table(out / "files.csv", StoredFile, _by_path(done, ending="."))
     if problems:
         files.write_table(out / QUARANTINE, Problem, problems)
     else:
         (out / QUARANTINE).unlink(missing_ok=True)
-    mark = dataset.fingerprint(identity["plan_sha256"], stored)
+    mark = dataset.fingerprint(identity["plan_sha256"], _by_path(done), ordered=True)
     description = {
         "schema": SCHEMA,
         "kind": "pse-bench dataset",
@@ -178,7 +185,7 @@ def finish(
         "fingerprint": mark,
         "planned_scenes": planned,
         "scenes": len(done),
-        "mixtures": len(rows),
+        "mixtures": sum(len(scene.rows) for scene in done),
         "complete": not problems,
         "tables": {name: files.sha256(out / name) for name in ("mixtures.csv", "files.csv")},
         "versions": identity["versions"],
@@ -188,6 +195,24 @@ def finish(
     # From here on the tables tell what is there.
     (out / JOURNAL).unlink(missing_ok=True)
     return mark
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of ``mixtures.csv``, as often as they are asked for."""
+
+    done: Sequence[Rendered]
+
+    def __iter__(self) -> Iterator[Mixture]:
+        return (row for scene in self.done for row in scene.rows)
+
+
+def _by_path(done: Sequence[Rendered], ending: str = "") -> Iterator[StoredFile]:
+    """The files of all scenes, sorted by path up to the ending: those of one folder after those of another."""
+    order = sorted(range(len(done)), key=lambda index: done[index].scene_id + ending)
+    for folder in sorted({f"{Path(file.path).parent}/" for scene in done for file in scene.files}):
+        for index in order:
+            yield from (file for file in done[index].files if f"{Path(file.path).parent}/" == folder)
 
 
 def merged(out: Path, found: list[parts.Part]) -> Report:

@@ -15,9 +15,9 @@ ENTRIES = [{"scene_id": f"s{number}", "name": "café\n"} for number in range(4)]
 
 def written(path):
     """A journal of all entries; its bytes."""
-    with journal.record(path, IDENTITY, []) as add:
+    with journal.record(path, IDENTITY, []) as kept:
         for entry in ENTRIES:
-            add(entry)
+            kept.add(entry)
     return path.read_bytes()
 
 
@@ -28,10 +28,19 @@ def test_what_was_added_is_read_back(tmp_path):
 
 def test_an_entry_is_in_the_file_as_soon_as_it_is_added(tmp_path):
     """A process that is killed afterwards loses nothing of it."""
-    with journal.record(tmp_path / "j", IDENTITY, []) as add:
+    with journal.record(tmp_path / "j", IDENTITY, []) as kept:
         assert journal.read(tmp_path / "j") == (IDENTITY, [])
-        add(ENTRIES[0])
+        kept.add(ENTRIES[0])
         assert journal.read(tmp_path / "j") == (IDENTITY, ENTRIES[:1])
+
+
+def test_entries_are_read_back_by_number_while_others_are_added(tmp_path):
+    """Also those that an earlier run had finished, and between two additions."""
+    with journal.record(tmp_path / "j", IDENTITY, ENTRIES[:2]) as kept:
+        for number in (2, 3):
+            assert kept.add(ENTRIES[number]) == number
+            assert [kept[earlier] for earlier in range(number, -1, -1)] == ENTRIES[number::-1]
+    assert journal.read(tmp_path / "j") == (IDENTITY, ENTRIES)
 
 
 def test_no_journal_is_an_empty_one(tmp_path):
@@ -56,16 +65,16 @@ def test_going_on_after_a_cut_gives_the_same_journal(tmp_path, length):
     content = written(tmp_path / "j")
     (tmp_path / "j").write_bytes(content[: length % len(content)])
     _, finished = journal.read(tmp_path / "j")
-    with journal.record(tmp_path / "j", IDENTITY, finished) as add:
+    with journal.record(tmp_path / "j", IDENTITY, finished) as kept:
         for entry in ENTRIES[len(finished) :]:
-            add(entry)
+            kept.add(entry)
     assert (tmp_path / "j").read_bytes() == content
 
 
 def test_an_exception_on_the_way_keeps_what_was_added(tmp_path):
     def fail():
-        with journal.record(tmp_path / "j", IDENTITY, []) as add:
-            add(ENTRIES[0])
+        with journal.record(tmp_path / "j", IDENTITY, []) as kept:
+            kept.add(ENTRIES[0])
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
