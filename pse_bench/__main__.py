@@ -1,10 +1,19 @@
 """The command line's entry point: ``pse-bench`` and ``python -m pse_bench``."""
 
+import os
+import sys
+
+from pse_bench import interrupts
 from pse_bench.cli import cli
 
 
 def main() -> None:
     """Run the command line."""
+    # A stream that was closed before we began, as with 2>&-, is None; what is opened next would take its number.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    interrupts.heed()
     cli(prog_name="pse-bench")
 
 

@@ -6,14 +6,15 @@ depend on when it came. Executors: ``Serial`` here and now, ``Processes`` on thi
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import Any, Protocol
+
+from pse_bench import interrupts
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -77,7 +78,10 @@ class Processes:
         running: dict[Future, int] = {}
         # spawn: a fork would copy locks of threads that do not exist in the child
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_quietly)
+        with interrupts.put_off():
+            # It keeps this mask, and so outlives a terminal as it outlives Ctrl-C: it tidies up after all others.
+            resource_tracker.ensure_running()
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=interrupts.follow)
         try:
             exhausted = False
             while True:
@@ -106,34 +110,18 @@ class Processes:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _end_quietly() -> None:
-    """In a worker: Ctrl-C, which a terminal sends to every process, ends it without a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
 @contextmanager
 def _starting() -> Iterator[None]:
     """What workers inherit that are started now: one thread each (libraries read these variables when they
-    load), and no Ctrl-C until ``_end_quietly`` says what it does."""
+    load), and no signal until ``interrupts.follow`` says what it does."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    # The mask is what a worker inherits. It does not keep the signal from this process, whose other threads
-    # (of a numerical library) may take it: so it is put off until the worker has been told what to do.
-    interrupted: list[int] = []
-    in_charge = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, lambda number, _: interrupted.append(number)) if in_charge else None
     try:
-        yield
+        with interrupts.put_off():
+            yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if in_charge:
-            signal.signal(signal.SIGINT, handler)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-    if interrupted:
-        raise KeyboardInterrupt

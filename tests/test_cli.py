@@ -1,10 +1,13 @@
 """The command line as a user meets it: help, mistakes in one line, data on stdout, interruptions."""
 
+import contextlib
 import csv
+import errno
 import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -495,10 +498,14 @@ def enhance(mixture, enrollment, sample_rate):
 
 
 def interrupted(
-    words: Sequence[object], cwd: Path, begun: Callable[[], bool], everybody: bool = True
+    words: Sequence[object],
+    cwd: Path,
+    begun: Callable[[], bool],
+    everybody: bool = True,
+    number: signal.Signals = signal.SIGINT,
 ) -> tuple[int, str, str]:
     """Interrupt a command when it has begun, and give what is left. A terminal's Ctrl-C reaches all its
-    processes, a supervisor's signal only the first."""
+    processes, a supervisor's signal only the first. No process is left."""
     command = [sys.executable, "-m", "pse_bench", *map(str, words)]
     running = subprocess.Popen(
         command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -509,11 +516,88 @@ def interrupted(
             assert running.poll() is None, running.communicate()
             assert time.monotonic() < limit
             time.sleep(0.02)
-        (os.killpg if everybody else os.kill)(running.pid, signal.SIGINT)
+        (os.killpg if everybody else os.kill)(running.pid, number)
         out, err = running.communicate(timeout=30)
+        await_end_of_group(running.pid)
     finally:
         running.kill()
     return running.returncode, out, err
+
+
+def await_end_of_group(group: int) -> None:
+    """Wait until no process of a group is left."""
+    limit = time.monotonic() + 20
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < limit:
+            os.killpg(group, 0)
+            time.sleep(0.05)
+        os.killpg(group, signal.SIGKILL)
+        raise AssertionError("processes were left")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(("jobs", "everybody"), [(1, True), (2, True), (2, False)])
+def test_stopped_by_a_supervisor_or_with_the_terminal(
+    home: Path, tmp_path: Path, number: signal.Signals, jobs: int, everybody: bool
+) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    words = ["enhance", home / "dataset", "--system", "slow:enhance", "-o", tmp_path / "s", "--jobs", jobs]
+    code, out, err = interrupted(words, tmp_path, (tmp_path / "started").exists, everybody, number)
+    assert (code, out) == (128 + number, "")
+    assert err == f"stopped by {number.name}; run the same command again to continue\n"
+
+
+def test_workers_do_not_outlive_a_killed_command(home: Path, tmp_path: Path) -> None:
+    """They would wait for work for ever."""
+    words = ["score", home / "dataset", home / "mixture", "-o", tmp_path / "r", "--jobs", 2]
+    begun = (tmp_path / "r" / "score.journal").exists
+    code, _, _ = interrupted(words, tmp_path, begun, everybody=False, number=signal.SIGKILL)
+    assert code == -signal.SIGKILL
+
+
+def test_what_nohup_ignores_stays_ignored(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW.replace("60", "2"))
+    words = ["enhance", home / "dataset", "--system", "slow:enhance", "-o", tmp_path / "s"]
+    command = f"trap '' HUP; exec '{sys.executable}' -m pse_bench {shlex.join(map(str, words))}"
+    running = subprocess.Popen(["sh", "-c", command], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    limit = time.monotonic() + 30
+    while not (tmp_path / "started").exists():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    running.send_signal(signal.SIGHUP)
+    (tmp_path / "fast").touch()
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_from_the_beginning(home: Path, tmp_path: Path, closed: str) -> None:
+    words = ["enhance", home / "dataset", "--system", "mixture", "-o", tmp_path / "s", "--jobs", 2]
+    command = f"'{sys.executable}' -m pse_bench {shlex.join(map(str, words))} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert (tmp_path / "s" / "system.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.EIO, "Input/output error", "a.flac"), "a.flac: the disk or the network share failed; "),
+        (OSError(errno.EFBIG, "File too large", "a.flac"), "a.flac: larger than the file system or a limit "),
+        (OSError(errno.EXDEV, "Invalid cross-device link", "a"), "a: Invalid cross-device link; "),
+        (MemoryError(), "not enough memory; use fewer --jobs"),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line(
+    home: Path, error: BaseException, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pse_bench.results.Result.open", fail)
+    done = CliRunner().invoke(cli, ["table", str(home / "r-mixture")])
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"Error: {line}")
 
 
 @pytest.mark.parametrize(("jobs", "everybody"), [(1, True), (2, True), (2, False)])

@@ -21,7 +21,7 @@ ROOT = Path(pse_bench.__file__).parent
 NAME = "pse_bench"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("pse_bench", "errors"),  # 0
+    ("pse_bench", "errors", "interrupts"),  # 0
     (
         "draws",
         "audio",

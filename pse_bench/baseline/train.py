@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import distributed
 
+from pse_bench import interrupts
 from pse_bench.baseline import checkpoint
 from pse_bench.baseline.batches import Batch, loader
 from pse_bench.baseline.config import Optimiser, TrainConfig
@@ -95,7 +96,8 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
             average.update(model, step)
 
             done = step + 1
-            ending = done == last or interrupted()
+            stop = interrupted()
+            ending = done == last or stop is not None
             if rank == 0:
                 if done % config.log_every == 0 or done == last:
                     pace = (done - begun) * seconds / (time.perf_counter() - since)
@@ -114,8 +116,8 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
                     run.save(model, optimiser, average, done)
                 if progress:
                     progress(round(done * seconds), round(config.steps * seconds))
-            if interrupted():
-                raise KeyboardInterrupt
+            if stop is not None:
+                raise stop
     if writer is not None:
         writer.close()
     return last == config.steps
@@ -183,20 +185,21 @@ def first_then_others() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Let a step end and be saved when the process is asked to stop; tells whether it was."""
+def _interruptible() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
+    """Let a step end and be saved when the process is asked to stop; gives what to raise then."""
     asked: list[int] = []
 
     def note(number: int, _: object) -> None:
         asked.append(number)
         if len(asked) > 1:  # asked twice: at once
-            raise KeyboardInterrupt
+            raise interrupts.Stopped(number)
 
     before = {}
     with contextlib.suppress(ValueError):  # not the main thread: nobody interrupts us
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        heeded = [n for n in interrupts.SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, note) for number in heeded}
     try:
-        yield lambda: bool(asked)
+        yield lambda: interrupts.Stopped(asked[0]) if asked else None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

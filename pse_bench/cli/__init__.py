@@ -5,6 +5,7 @@ Modules of this folder import click and nothing slow, so that ``--help`` answers
 
 import errno
 import os
+import signal
 import sys
 from typing import Any
 
@@ -13,9 +14,15 @@ import click
 from pse_bench import __version__
 from pse_bench.errors import PseBenchError
 
+AGAIN = "run the same command again, it continues"
 REMEDIES = {
-    errno.ENOSPC: "the disk is full; make room and run the same command again, it continues",
-    errno.EDQUOT: "the disk quota is used up; make room and run the same command again, it continues",
+    errno.ENOSPC: f"the disk is full; make room and {AGAIN}",
+    errno.EDQUOT: f"the disk quota is used up; make room and {AGAIN}",
+    errno.EFBIG: "larger than the file system or a limit of the shell (ulimit -f) allows; give another folder",
+    errno.EIO: f"the disk or the network share failed; when it is well, {AGAIN}",
+    errno.ESTALE: f"the network share was lost; when it is back, {AGAIN}",
+    errno.ETIMEDOUT: f"the network share does not answer; when it does, {AGAIN}",
+    errno.ENOENT: f"gone while it was worked with; bring it back and {AGAIN}",
     errno.EROFS: "the file system is read-only; give another output folder",
     errno.EACCES: "no right to do that; check the rights or give another folder",
     errno.EPERM: "no right to do that; check the rights or give another folder",
@@ -23,7 +30,9 @@ REMEDIES = {
     errno.EISDIR: "a folder is where a file is needed; give another path",
     errno.ENAMETOOLONG: "the name is too long for this file system; give a shorter one",
     errno.EMFILE: "too many open files; use fewer --jobs",
+    errno.ENOMEM: "not enough memory; use fewer --jobs",
 }
+OTHERWISE = f"put that right, or give another folder, and {AGAIN}"
 
 
 class Boundary(click.Group):
@@ -36,16 +45,28 @@ class Boundary(click.Group):
             raise click.ClickException(" ".join(str(error).splitlines())) from error
         except BrokenPipeError:
             # whoever read our output has closed it: nothing more to say, not even at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _write_nowhere(sys.stdout)
             ctx.exit(1)
         except OSError as error:
-            if error.errno not in REMEDIES:
-                raise
-            what = error.filename or "writing"
-            raise click.ClickException(f"{what}: {REMEDIES[error.errno]}") from error
-        except KeyboardInterrupt:
-            click.echo("interrupted; run the same command again to continue", err=True)
-            ctx.exit(130)
+            # the machine's fault and not ours, whatever it is
+            remedy = REMEDIES.get(error.errno or 0) or f"{error.strerror or error}; {OTHERWISE}"
+            raise click.ClickException(f"{error.filename or 'writing'}: {remedy}") from error
+        except MemoryError as error:
+            raise click.ClickException(REMEDIES[errno.ENOMEM]) from error
+        except KeyboardInterrupt as error:
+            number = getattr(error, "number", signal.SIGINT)
+            what = "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
+            try:
+                click.echo(f"{what}; run the same command again to continue", err=True)
+            except OSError:  # the terminal is gone
+                _write_nowhere(sys.stdout, sys.stderr)
+            ctx.exit(128 + number)
+
+
+def _write_nowhere(*streams: Any) -> None:
+    """Let streams that nobody reads any more swallow what is still in them."""
+    for stream in streams:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
