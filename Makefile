@@ -1,5 +1,6 @@
 # make demo   set up and run the whole chain on the embedded corpus; ends with a report to open
 # make test   set up and run the tests
+# make faults   disturb every long command in every way and compare (half an hour; as root also full disks)
 # make lint   set up and check style and types
 # make docs   set up and build the documentation into site/
 # make release  build the wheel, install it alone in a fresh environment and run the demo there
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test lint docs release setup clean
+.PHONY: demo test faults lint docs release setup clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -27,6 +28,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: $(READY)
+	cd tests && ../$(BIN)/python -m faults.run --out ../docs/reliability/faults.csv
 
 lint: $(READY)
 	$(BIN)/ruff check .

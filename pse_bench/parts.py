@@ -24,6 +24,8 @@ HEAD = "part.json"
 SCHEMA = 1
 MERGED = ("dataset.json", "system.yaml", "result.json")
 """What a merge writes last."""
+OWN = {HEAD, "plan.jsonl", "mixtures.csv", *(f"{stage}.journal" for stage in ("render", "enhance", "score"))}
+"""Files of a share that merging does not move."""
 
 
 class Head(files.Record):
@@ -76,6 +78,20 @@ def finish(
     head = {"schema": SCHEMA, "stage": stage, "number": share.number, "of": share.of}
     head |= {"first": first, "stop": stop, "total": total, "identity": identity, "own": own}
     files.write_json(folder / HEAD, head)
+
+
+def removed_rest(out: Path) -> bool:
+    """Whether shares were merged here and only their removal was interrupted, which is done now then. What is left
+    of them holds nothing but what they said of themselves."""
+    left = [path for path in out.iterdir() if _share_of(path)] if out.is_dir() else []
+    merged = any((out / name).is_file() for name in MERGED)
+    whole = left and all((path / HEAD).is_file() for path in left) and len(left) == _share_of(left[0]).of
+    kept = [path for folder in left for path in folder.rglob("*") if path.is_file()]
+    if not left or not merged or whole or not {path.name for path in kept} <= OWN:
+        return False
+    for folder in left:
+        shutil.rmtree(folder)
+    return True
 
 
 def gather(out: Path) -> list[Part]:

@@ -21,6 +21,11 @@ def merge(out: Path, quiet: bool, as_json: bool) -> None:
 
     from pse_bench import enhance, ledger, parts, store
 
+    if parts.removed_rest(out):
+        click.echo(
+            json.dumps({"merged": str(out)}) if as_json else f"{out}: merged; the rest of its shares is removed"
+        )
+        return
     found = parts.gather(out)
     stage = found[0].head.stage
     if stage == "render":

@@ -94,6 +94,20 @@ def test_an_interrupted_merge_is_run_again(
     assert contents(out) == contents(home.serial(stage))
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_merge_that_was_killed_while_it_removed_shares_is_run_again(
+    home: Home, shared_out: SharedOut, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the files of the shares were gone."""
+    out = shared_out(stage, "merged", "1/2", "2/2")
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "remove", lambda found: (found[0].folder / parts.HEAD).unlink())
+        call("merge", out)
+    assert (out / "part-1-of-2").exists()
+    assert call("merge", out).exit_code == 0
+    assert contents(out) == contents(home.serial(stage))
+
+
 def test_shares_on_another_disk_are_copied(
     home: Home, shared_out: SharedOut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
