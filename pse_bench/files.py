@@ -46,17 +46,33 @@ def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
 
     Args:
         path: the file to make or replace.
-        shared: other processes may be making the same file; each writes under a name of its own.
+        shared: other processes may be making the same file; each writes under a name of its own. Without it, one
+            that writes the file at the same time is refused.
+
+    Raises:
+        InputError: another process is writing the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     own = f"{uuid.uuid4().hex}." if shared else ""
     part = path.with_name(f"{own}{path.name}.part")
+    with contextlib.nullcontext() if shared else _only_writer(part, path):
+        try:
+            yield part
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _only_writer(part: Path, path: Path) -> Iterator[None]:
+    handle = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        yield part
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+        if not _lock(handle):
+            raise InputError(f"{path}: another process is writing it; wait for it or stop it")
+        yield
+    finally:
+        os.close(handle)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -65,9 +81,9 @@ def remove_unfinished(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a whole text file, or nothing."""
-    with replacing(path) as part:
+def write_text(path: Path, text: str, *, shared: bool = False) -> None:
+    """Write a whole text file, or nothing; ``shared`` as in ``replacing``."""
+    with replacing(path, shared=shared) as part:
         part.write_text(text, encoding="utf-8", newline="")
 
 
@@ -127,17 +143,21 @@ def _held(folder: Path, *, waiting: bool = False) -> Iterator[bool]:
     folder.mkdir(parents=True, exist_ok=True)
     # The folder itself is the lock, so nothing is left behind by a process that was killed.
     handle = os.open(folder, os.O_RDONLY)
-    free = True
+    try:
+        yield _lock(handle, waiting=waiting)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, *, waiting: bool = False) -> bool:
+    """Lock what is open for this process, until it is closed; whether it was free."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if waiting else fcntl.LOCK_NB))
     except BlockingIOError:
-        free = False
+        return False
     except OSError:
-        pass  # a network file system may know no locks on folders; files are whole all the same
-    try:
-        yield free
-    finally:
-        os.close(handle)
+        pass  # a network file system may know no locks; files are whole all the same
+    return True
 
 
 def require_seen(path: Path) -> None:

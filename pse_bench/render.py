@@ -123,7 +123,7 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
     save(enrollment_path, scene.enrollment)
     text = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
     path = f"activity/{name}.json"
-    files.write_text(setting.out / path, text)
+    files.write_text(setting.out / path, text, shared=True)
     digest = files.sha256_of_text(text)
     stored.append(StoredFile(path=path, num_bytes=len(text), sha256=digest, content_sha256=digest))
 

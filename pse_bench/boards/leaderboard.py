@@ -52,6 +52,12 @@ def add(
     if result.system.endswith(CONTROL):
         kind = "control"
     _check_result(board, result, kind)
+    with files.taking_turns(board.parent, "leaderboard add"):
+        return _put(board, result, kind=kind, date=date, rtf=rtf, replace=replace)
+
+
+def _put(board: Path, result: Result, *, kind: Kind, date: str, rtf: float | None, replace: bool) -> Row:
+    """Put a result on a board that nobody else changes meanwhile."""
     rows = read(board) if board.exists() else []
     row = row_of(result, kind=kind, date=date or datetime.now(UTC).date().isoformat(), rtf=rtf)
     replaced = [other for other in rows if replace and other.entry.name == row.entry.name]
@@ -60,7 +66,7 @@ def add(
     check_comparable([*(evidence(board, other.entry) for other in rows), result])
     keep = evidence_folder(board, row.entry)
     with files.replacing(keep / "result.json") as part:
-        shutil.copyfile(folder / "result.json", part)
+        shutil.copyfile(result.folder / "result.json", part)
     files.write_table(keep / "summary.csv", Summary, result.summaries)
     ordered = order([*rows, row])
     write(board, ordered)

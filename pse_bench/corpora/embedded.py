@@ -95,6 +95,7 @@ def synthesize(out: Path, *, executor: Executor, progress: Callable[[int, int], 
         InputError: espeak-ng is not installed or does not work.
         RequestError: a worker died.
     """
+    files.remove_unfinished(out)
     work = orders(out)
     lost = ""
     for done, outcome in enumerate(executor.run(carry_out, work), start=1):
@@ -151,7 +152,8 @@ def _is_there(order: Order, path: str) -> bool:
 
 
 def _write(path: Path, samples: np.ndarray) -> None:
-    with files.replacing(path) as part:
+    # shared: a worker of a command that was killed may still be writing
+    with files.replacing(path, shared=True) as part:
         audio.write(part, audio.to_pcm16(samples), SAMPLE_RATE)
 
 

@@ -378,3 +378,26 @@ def test_files_that_several_write_at_once_have_names_of_their_own(tmp_path):
         other.write_text("other")
     assert path.read_text() == "one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_file(tmp_path):
+    """The second is refused, and the file is the first one's, whole."""
+    path = tmp_path / "table.csv"
+    with files.replacing(path) as part:
+        part.write_text("half")
+        message = fault(files.write_text, path, "the other's")
+        assert message == f"{path}: another process is writing it; wait for it or stop it"
+        part.write_text("half and half")
+    assert path.read_text() == "half and half"
+    assert [child.name for child in tmp_path.iterdir()] == ["table.csv"]
+    files.write_text(path, "later")
+    assert path.read_text() == "later"
+
+
+def test_many_writers_of_one_shared_file(tmp_path):
+    path = tmp_path / "room.npy"
+    with files.replacing(path, shared=True) as part:
+        part.write_text("one")
+        files.write_bytes(path, b"two", shared=True)
+    assert path.read_text() == "one"
+    assert [child.name for child in tmp_path.iterdir()] == ["room.npy"]

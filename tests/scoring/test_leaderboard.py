@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +343,15 @@ def test_an_undefined_figure(board: Path, tmp_path: Path) -> None:
     files.write_json(folder / "result.json", document)
     with pytest.raises(InputError, match=r"TS2.wer is undefined, so it cannot be ranked"):
         leaderboard.add(board, folder)
+
+
+def test_two_that_are_added_at_once_are_both_there(board: Path, tmp_path: Path) -> None:
+    """Each reads the board, puts its row in and writes it again."""
+    folders = [result(tmp_path / name, name) for name in ("one", "two", "three", "four")]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda folder: leaderboard.add(board, folder), folders))
+    names = {row.entry.system for row in leaderboard.read(board)}
+    assert {"one", "two", "three", "four"} <= names
 
 
 def test_references_come_first(tmp_path: Path) -> None:
