@@ -94,11 +94,12 @@ class Bench:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file by its path; of dataset.json all but how long it took."""
+    """Every file by its path; of dataset.json all but how long it took, and its seal."""
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     if "dataset.json" in found:
         document = json.loads(found["dataset.json"])
         document.pop("timings_s")
+        document.pop("seal_sha256")
         found["dataset.json"] = json.dumps(document).encode()
     return found
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from pse_bench import activity, audio
 from pse_bench.errors import InputError
-from pse_bench.files import Record, parse, parse_json, read_table, read_text, sha256
+from pse_bench.files import Record, parse, parse_json, read_table, read_text, sealed, sha256
 from pse_bench.records import SCHEMA, Count, Mixture, Sha256, StoredFile
 
 REFERENCE_STEMS = {"early": "target_early", "reverberant": "target"}
@@ -43,6 +43,7 @@ class Description(Record):
     tables: dict[str, Sha256]
     versions: dict[str, str]
     timings_s: dict[str, float]
+    seal_sha256: Sha256 | None = None
 
 
 class Activity(Record):
@@ -141,7 +142,8 @@ class Dataset:
 
     @classmethod
     def open(cls, folder: Path) -> "Dataset":
-        """Raises InputError when the folder holds no dataset, or one of another schema."""
+        """Raises InputError when the folder holds no dataset, one of another schema, or one whose dataset.json was
+        changed."""
         path = folder / "dataset.json"
         if not path.is_file():
             hint = (
@@ -154,6 +156,7 @@ class Dataset:
         if isinstance(content, dict) and content.get("schema") != SCHEMA:
             raise InputError(f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}; render it again")
         description = parse(Description, content, str(path))
+        sealed(content, path)
         mixtures = read_table(folder / "mixtures.csv", Mixture)
         if len(mixtures) != description.mixtures:
             raise InputError(

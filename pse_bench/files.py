@@ -23,6 +23,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pse_bench.errors import InputError
 
+SEAL = "seal_sha256"
+"""Last key of a sealed document: the SHA-256 of the document without it."""
+
 
 class Record(BaseModel):
     """A checked, frozen row or document. Unknown keys are refused; numbers are never guessed from text
@@ -95,7 +98,36 @@ def write_bytes(path: Path, content: bytes, *, shared: bool = False) -> None:
 
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON document that a person can read."""
-    write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    write_bytes(path, _json(document))
+
+
+def write_sealed(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON document with its seal, by which ``sealed`` tells later whether a bit of it has changed."""
+    rest = {key: value for key, value in document.items() if key != SEAL}
+    write_json(path, rest | {SEAL: _seal(rest)})
+
+
+def sealed(document: dict[str, Any], path: Path) -> bool:
+    """Whether a document that was read from a file has a seal; one of an earlier version has none.
+
+    Raises:
+        InputError: the seal is not that of the document, or the file is not written as ``write_sealed`` does.
+    """
+    if SEAL not in document:
+        return False
+    rest = {key: value for key, value in document.items() if key != SEAL}
+    if document[SEAL] != _seal(rest) or path.read_bytes() != _json(document):
+        raise InputError(f"{path}: changed since it was written (sha256 differs); restore it or make it again")
+    return True
+
+
+def _seal(rest: dict[str, Any]) -> str:
+    return hashlib.sha256(_json(rest)).hexdigest()
+
+
+def _json(document: Any) -> bytes:
+    # half a surrogate pair can be read from JSON, but is nothing that text could be written with
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(errors="surrogatepass")
 
 
 def sha256(path: Path) -> str:

@@ -9,6 +9,7 @@ from pse_bench import audio, detections, files, journal, parts, submission
 from pse_bench.detections import Detected
 from pse_bench.errors import InputError
 from pse_bench.records import SCHEMA, Detection, Mixture, Score
+from pse_bench.summaries import summarise
 
 JOURNAL = "score.journal"
 RESULT_FILES = (
@@ -18,7 +19,7 @@ RESULT_FILES = (
 RESULT_KEYS = (
     *("schema", "kind", "dataset", "dataset_fingerprint", "submission_sha256", "reference", "complete"),
     *("mixtures", "target_speakers", "metrics", "recogniser", "scores_sha256", "mixtures_sha256"),
-    *("detections_sha256", "pse_bench", "packages", "system"),
+    *("detections_sha256", "summary_sha256", "pse_bench", "packages", "system"),
 )
 
 
@@ -156,8 +157,10 @@ def finish(
         files.write_table(out / detections.FILE, Detection, [one.row for one in detected])
         known["detections_sha256"] = files.sha256(out / detections.FILE)
         content |= {f"{one.row.mixture_id} activity": one.sha256 for one in detected}
+    summarise(out)
+    known["summary_sha256"] = files.sha256(out / "summary.csv")
     known["submission_sha256"] = submission.content_sha256(content)
-    files.write_json(out / "result.json", {key: known[key] for key in RESULT_KEYS if key in known})
+    files.write_sealed(out / "result.json", {key: known[key] for key in RESULT_KEYS if key in known})
     (out / JOURNAL).unlink(missing_ok=True)
     return done
 

@@ -7,9 +7,17 @@ from typing import Any
 
 from pse_bench import detections
 from pse_bench.errors import InputError
-from pse_bench.files import parse_json, read_text, sha256
+from pse_bench.files import SEAL, parse_json, read_text, sealed, sha256
+from pse_bench.ledger import JOURNAL, RESULT_KEYS
 from pse_bench.records import SCHEMA, Summary
 from pse_bench.summaries import Scores, summaries_of
+from pse_bench.verify import Report, strangers
+
+TABLES = {"scores.csv", "mixtures.csv", "summary.csv", detections.FILE}
+"""The files of a result beside ``result.json``, the last where the submission holds activity."""
+
+UNSEALED = "not sealed, so a change of it would not be found: written by an earlier version"
+"""What to say of a document without a seal."""
 
 SAME = ("dataset_fingerprint", "reference")
 """What results that stand side by side have in common."""
@@ -32,7 +40,8 @@ class Result:
     @classmethod
     def open(cls, folder: Path) -> "Result":
         """Raises InputError when the folder holds no finished result, one of another schema, or one that was
-        changed. Figures are computed from the scores again: ``summary.csv`` is for people to read."""
+        changed. Figures are computed from the scores again: ``summary.csv`` is for people to read. One of an
+        earlier version has no seal, see ``require_sealed``."""
         path = folder / "result.json"
         if not path.is_file():
             raise InputError(f"{folder}: no result here (result.json is missing); give a folder that score wrote")
@@ -48,11 +57,40 @@ class Result:
         for key in SAME:
             if not isinstance(about.get(key), str):
                 raise InputError(f"{path}: damaged (no {key}); score again")
-        for name in ("scores.csv", "mixtures.csv", detections.FILE):
-            table = folder / name
+        hashed = TABLES if sealed(about, path) else TABLES - {"summary.csv"}
+        for table in sorted(folder / name for name in hashed):
             if (sha256(table) if table.is_file() else None) != about.get(f"{table.stem}_sha256"):
                 raise InputError(f"{table}: missing or changed since it was scored; restore it or score again")
+        if unknown := [key for key in about if key not in (*RESULT_KEYS, SEAL)]:
+            raise InputError(f"{path}: unknown key {unknown[0]!r}; restore it or score again")
         return cls(folder, about, summaries_of(Scores.read(folder)))
+
+    def require_sealed(self) -> "Result":
+        """Refuse a result of an earlier version, a change of which would not be found. Raises InputError."""
+        if SEAL not in self.about:
+            raise InputError(f"{self.folder / 'result.json'}: {UNSEALED}; score again")
+        return self
+
+
+def lies_in(folder: Path) -> bool:
+    """Whether a folder holds a result, or what is left of one, and not a dataset."""
+    ours = any((folder / name).is_file() for name in ("result.json", "scores.csv", JOURNAL))
+    return ours and not (folder / "dataset.json").is_file()
+
+
+def verify(folder: Path) -> Report:
+    """Check a result in a folder: every file has the hash that ``result.json`` gives, which has its own; nothing
+    else lies there; figures follow from the scores.
+
+    Raises:
+        InputError: no result there, or it was changed.
+    """
+    result = Result.open(folder)
+    problems = [f"{path}: not a file of this result" for path in strangers(folder, {*TABLES, "result.json"})]
+    if SEAL not in result.about:
+        problems.append(f"{folder / 'result.json'}: {UNSEALED}; score again")
+    present = [name for name in TABLES if (folder / name).is_file()]
+    return Report({"files": 1 + len(present), "figures": len(result.summaries)}, problems)
 
 
 def check_comparable(results: Sequence[Result]) -> None:

@@ -168,8 +168,10 @@ def finish(
     at, since there may be a million."""
     files.write_table(out / "mixtures.csv", Mixture, _Rows(done))
     files.write_table(out / "files.csv", StoredFile, _by_path(done, ending="."))
+    tables = ["mixtures.csv", "files.csv"]
     if problems:
         files.write_table(out / QUARANTINE, Problem, problems)
+        tables.append(QUARANTINE)
     else:
         (out / QUARANTINE).unlink(missing_ok=True)
     mark = dataset.fingerprint(identity["plan_sha256"], _by_path(done), ordered=True)
@@ -187,11 +189,11 @@ def finish(
         "scenes": len(done),
         "mixtures": sum(len(scene.rows) for scene in done),
         "complete": not problems,
-        "tables": {name: files.sha256(out / name) for name in ("mixtures.csv", "files.csv")},
+        "tables": {name: files.sha256(out / name) for name in tables},
         "versions": identity["versions"],
         "timings_s": timings,
     }
-    files.write_json(out / "dataset.json", description)
+    files.write_sealed(out / "dataset.json", description)
     # From here on the tables tell what is there.
     (out / JOURNAL).unlink(missing_ok=True)
     return mark

@@ -2,13 +2,14 @@
 
 import tempfile
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pse_bench import audio, draws, files, mixing, plan, render, store
+from pse_bench import audio, draws, files, mixing, plan, render
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import Dataset, fingerprint
 from pse_bench.errors import PseBenchError
@@ -31,6 +32,7 @@ def verify(
     folder: Path,
     *,
     rerender: int = 0,
+    sums: bool = True,
     roots: Roots,
     executor: Executor,
     progress: Update = lambda done, total: None,
@@ -40,6 +42,7 @@ def verify(
     Args:
         folder: the dataset.
         rerender: how many scenes, chosen evenly, to render again from the corpora and compare by bytes.
+        sums: also decode what has the right hash: mixtures are the sums of their stems, at the planned levels.
         roots: where the corpora lie; needed to render again.
         executor: where scenes are checked.
 
@@ -63,7 +66,7 @@ def verify(
     scenes = [scene_id for scene_id in rows if scene_id in recipes]
 
     batches = [scenes[first : first + BATCH] for first in range(0, len(scenes), BATCH)]
-    work = [(dataset, [(recipes[s], rows[s], stored[s]) for s in batch]) for batch in batches]
+    work = [(dataset, sums, [(recipes[s], rows[s], stored[s]) for s in batch]) for batch in batches]
     done = 0
     progress(done, len(scenes))
     found: dict[int, list[str]] = {}
@@ -89,8 +92,15 @@ def _check_tables(dataset: Dataset) -> list[str]:
     folder, description = dataset.folder, dataset.description
     listed = dataset.files
     problems = []
+    if description.seal_sha256 is None:
+        problems.append(
+            f"{folder / 'dataset.json'}: not sealed, so a change of it would not be found: written by an earlier "
+            "version; run the same render again, which keeps the scenes"
+        )
     for name, sha256 in description.tables.items():
-        if files.sha256(folder / name) != sha256:
+        if not (folder / name).is_file():
+            problems.append(f"{folder / name}: missing")
+        elif files.sha256(folder / name) != sha256:
             problems.append(f"{folder / name}: changed since it was rendered (sha256 differs)")
     if files.sha256(folder / "plan.jsonl") != description.plan_sha256:
         problems.append(f"{folder / 'plan.jsonl'}: not the plan that was rendered (sha256 differs)")
@@ -99,26 +109,32 @@ def _check_tables(dataset: Dataset) -> list[str]:
     if not description.complete:
         lost = description.planned_scenes - description.scenes
         problems.append(f"{folder}: {lost} of {description.planned_scenes} scenes could not be rendered")
-    known = {file.path for file in listed}
-    for name in store.FOLDERS:
-        extra = [str(p.relative_to(folder)) for p in sorted((folder / name).rglob("*")) if p.is_file()]
-        problems += [f"{folder / path}: not a file of this dataset" for path in extra if path not in known]
+    known = {file.path for file in listed} | {"dataset.json", "plan.jsonl", *description.tables}
+    problems += [f"{path}: not a file of this dataset" for path in strangers(folder, known)]
     return problems
+
+
+def strangers(folder: Path, known: Collection[str]) -> list[Path]:
+    """Files below a folder that are not among the ``known`` paths relative to it, in order."""
+    there = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
+    return [path for path in there if path.relative_to(folder).as_posix() not in known]
 
 
 # ---- one scene, in a worker
 
 
-def check_batch(work: tuple[Dataset, list[tuple[Recipe, list[Mixture], list[StoredFile]]]]) -> list[str]:
+def check_batch(work: tuple[Dataset, bool, list[tuple[Recipe, list[Mixture], list[StoredFile]]]]) -> list[str]:
     """Everything that is wrong with some scenes."""
-    dataset, scenes = work
-    return [problem for scene in scenes for problem in _check_scene(dataset, *scene)]
+    dataset, sums, scenes = work
+    return [problem for scene in scenes for problem in _check_scene(dataset, sums, *scene)]
 
 
-def _check_scene(dataset: Dataset, recipe: Recipe, rows: list[Mixture], stored: list[StoredFile]) -> list[str]:
+def _check_scene(
+    dataset: Dataset, sums: bool, recipe: Recipe, rows: list[Mixture], stored: list[StoredFile]
+) -> list[str]:
     problems = [problem for file in stored if (problem := _check_file(dataset.folder, file))]
-    if problems:
-        return problems  # what follows would only say the same again
+    if problems or not sums:
+        return problems  # of a changed file, what follows would only say the same again
     try:
         return _check_sound(dataset, recipe, rows)
     except PseBenchError as error:

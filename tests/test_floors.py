@@ -45,13 +45,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("interference", "recorded"),  # 4
     ("plan", "dataset", "submission"),  # 5
     ("checks.*", "store", "bank", "benchmark", "onnx_system", "pack", "interop.*", "detections"),  # 6
-    ("packed", "ledger"),
+    ("packed", "summaries"),
+    ("ledger",),
     ("baseline.*",),  # still 6, on top of those, then what loads it
     ("models",),
     ("systems",),
     ("detectors",),
     ("render", "enhance", "score", "check", "system_figures"),  # 7: the workers, which never import each other
-    ("verify", "summaries", "breakdown", "doctor"),  # 8
+    ("verify", "breakdown", "doctor"),  # 8
     ("results",),  # still 8, each on top of those before
     ("comparison", "boards.*"),
     ("tables",),

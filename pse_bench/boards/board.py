@@ -105,7 +105,11 @@ def evidence(board: Path, entry: Entry) -> Result:
     if not path.is_file() or files.sha256(path) != entry.result_sha256:
         raise InputError(f"{path}: missing or changed since {entry.name} was added; restore it")
     about = files.parse_json(files.read_text(path), str(path))
-    return Result(folder, about, files.read_table(folder / "summary.csv", Summary))
+    summary = folder / "summary.csv"
+    # what earlier versions scored says nothing of it; then its figures are held against the row alone
+    if (expected := about.get("summary_sha256")) and files.sha256(summary) != expected:
+        raise InputError(f"{summary}: changed since {entry.name} was added; restore it")
+    return Result(folder, about, files.read_table(summary, Summary))
 
 
 def read(board: Path) -> list[Row]:

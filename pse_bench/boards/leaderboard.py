@@ -9,7 +9,6 @@ from pse_bench import benchmark, files
 from pse_bench.boards import ranking
 from pse_bench.boards.board import Kind, Row, evidence, evidence_folder, read, row_of, text_of, write
 from pse_bench.errors import InputError
-from pse_bench.records import Summary
 from pse_bench.results import Result, check_comparable
 
 REFERENCES = ("mixture", "silence", "oracle-mask")
@@ -48,7 +47,7 @@ def add(
         InputError: the result was changed or is partial, belongs to another dataset, lacks a figure that is
             ranked, was scored with other metrics than the board, or has a name that cannot be used.
     """
-    result = Result.open(folder)
+    result = Result.open(folder).require_sealed()
     if result.system.endswith(CONTROL):
         kind = "control"
     _check_result(board, result, kind)
@@ -65,9 +64,9 @@ def _put(board: Path, result: Result, *, kind: Kind, date: str, rtf: float | Non
     _check_place(board, row, rows)
     check_comparable([*(evidence(board, other.entry) for other in rows), result])
     keep = evidence_folder(board, row.entry)
-    with files.replacing(keep / "result.json") as part:
-        shutil.copyfile(result.folder / "result.json", part)
-    files.write_table(keep / "summary.csv", Summary, result.summaries)
+    for name in ("summary.csv", "result.json"):
+        with files.replacing(keep / name) as part:
+            shutil.copyfile(result.folder / name, part)
     ordered = order([*rows, row])
     write(board, ordered)
     for other in replaced:

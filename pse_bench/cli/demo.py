@@ -51,7 +51,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
         out=dataset,
         jobs=jobs,
     )
-    step(generate.verify, f"verify {dataset}", dataset=dataset, jobs=jobs)
+    step(generate.verify, f"verify {dataset}", folder=dataset, jobs=jobs)
     submissions, results = [], []
     for system in SYSTEMS:
         submission, result = out / "submissions" / system, out / "results" / system

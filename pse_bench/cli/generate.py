@@ -89,34 +89,43 @@ def generate(out: Path, dry_run: bool, force: bool, **asked: Any) -> None:
 
 
 @click.command()
-@click.argument("dataset", type=options.FOLDER)
+@click.argument("folder", type=options.FOLDER)
 @click.option(
     "--rerender", type=click.IntRange(0), default=0, metavar="K", help="Render K scenes again and compare."
 )
 @options.roots
 @options.jobs
 @options.as_json
-def verify(dataset: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_json: bool) -> None:
-    """Check a dataset: hashes, sums of stems, levels, lengths; name whatever differs."""
+def verify(folder: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_json: bool) -> None:
+    """Check a dataset or a result, and name whatever differs.
+
+    Of a dataset: the hash of every file, sums of stems, levels, lengths. Of a result: the hash of every file, and
+    that its figures can be computed. A bit that has changed anywhere is found.
+    """
+    from pse_bench import results
     from pse_bench.corpora.roots import Roots
     from pse_bench.progress import progress
     from pse_bench.verify import verify as check
 
-    with progress("verifying", "scenes") as update:
-        report = check(
-            dataset,
-            rerender=rerender,
-            roots=Roots.parse(roots),
-            executor=options.executor(jobs),
-            progress=update,
-        )
+    kind = "result" if results.lies_in(folder) else "dataset"
+    if kind == "result":
+        report = results.verify(folder)
+    else:
+        with progress("verifying", "scenes") as update:
+            report = check(
+                folder,
+                rerender=rerender,
+                roots=Roots.parse(roots),
+                executor=options.executor(jobs),
+                progress=update,
+            )
     if as_json:
-        click.echo(json.dumps({"dataset": str(dataset), "checked": report.checked, "problems": report.problems}))
+        click.echo(json.dumps({kind: str(folder), "checked": report.checked, "problems": report.problems}))
     else:
         for problem in report.problems:
             click.echo(problem)
         checked = ", ".join(f"{count} {what}" for what, count in report.checked.items())
-        click.echo(f"{dataset}: checked {checked}; {len(report.problems) or 'no'} problems")
+        click.echo(f"{folder}: checked {checked}; {len(report.problems) or 'no'} problems")
     if report.problems:
         sys.exit(1)
 

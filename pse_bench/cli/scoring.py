@@ -192,11 +192,10 @@ def score(
 def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = None) -> None:
     """Say how a scoring or a merge of its shares ended, with the figures where they are whole; the exit status is
     1 where estimates could not be used."""
-    from pse_bench import summaries as figures
     from pse_bench import tables
     from pse_bench.results import Result
 
-    summaries = [] if share else figures.summarise(out)
+    result = None if share else Result.open(out)
     for problem in report.problems[:SHOWN]:
         click.echo(problem, err=True)
     if len(report.problems) > SHOWN:
@@ -206,11 +205,11 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
     if share:
         click.echo(f"{out}: {report.mixtures} mixtures scored, share {share} is done")
     elif as_json:
-        click.echo(json.dumps([row.model_dump() for row in summaries]))
+        click.echo(json.dumps([row.model_dump() for row in result.summaries]))
     elif quiet:
         click.echo(f"{out}: {report.mixtures} mixtures scored")
     else:
-        click.echo(tables.terminal([Result.open(out)]))
+        click.echo(tables.terminal([result]))
     if share:
         options.hint(f"pse-bench merge {out}, once all shares are done")
     elif not report.problems:

@@ -224,11 +224,12 @@ def _as_in_a_new_process():
 
 
 def contents(dataset: Path) -> dict[str, bytes]:
-    """Every file below a folder by its path; of dataset.json all but how long the work took."""
+    """Every file below a folder by its path; of dataset.json all but how long the work took, and its seal."""
     found = {str(p.relative_to(dataset)): p.read_bytes() for p in sorted(dataset.rglob("*")) if p.is_file()}
     if description := found.get("dataset.json"):
         document = json.loads(description)
         document.pop("timings_s")
+        document.pop("seal_sha256")
         found["dataset.json"] = json.dumps(document).encode()
     return found
 

@@ -459,6 +459,9 @@ def test_a_dry_run_writes_nothing(corpus, rendered, command, tmp_path, monkeypat
 
 def test_the_description(rendered, corpus):
     document = json.loads((rendered / "dataset.json").read_text())
+    assert list(document)[-1] == "seal_sha256"
+    seal = document.pop("seal_sha256")
+    assert seal == files.sha256_of_text(json.dumps(document, indent=2) + "\n")
     assert document.pop("timings_s").keys() == {"rooms", "scenes", "total"}
     versions = document.pop("versions")
     assert set(versions) == {"pse-bench", "numpy", "scipy", "soundfile", "pyroomacoustics"}

@@ -68,7 +68,7 @@ def adapt_description(folder, stored=None):
     document["tables"] = {name: files.sha256(folder / name) for name in document["tables"]}
     if stored is not None:
         document["fingerprint"] = dataset.fingerprint(document["plan_sha256"], stored)
-    files.write_json(folder / "dataset.json", document)
+    files.write_sealed(folder / "dataset.json", document)
 
 
 def flip(path, position, bit=0):
@@ -266,7 +266,7 @@ def test_a_fingerprint_that_is_not_that_of_the_files(copy_of_rendered, problems_
     path = copy_of_rendered / "dataset.json"
     document = json.loads(path.read_text())
     document["fingerprint"] = "0" * 64
-    files.write_json(path, document)
+    files.write_sealed(path, document)
     assert problems_of(copy_of_rendered) == [f"{path}: the fingerprint is not that of files.csv"]
 
 

@@ -77,7 +77,7 @@ def _renamed(plain: Dataset, out: Path) -> Dataset:
         (out / name).write_text("".join(changed))
     tables = {name: files.sha256(out / name) for name in plain.description.tables}
     about = plain.description.model_copy(update={"tables": tables})
-    files.write_json(out / "dataset.json", about.model_dump(by_alias=True))
+    files.write_sealed(out / "dataset.json", about.model_dump(by_alias=True))
     return tiny.with_mixtures(Dataset.open(out))
 
 

@@ -20,6 +20,7 @@ from pse_bench.boards import leaderboard, ranking, standings
 from pse_bench.boards.board import read
 from pse_bench.errors import InputError
 from pse_bench.records import Mixture, Score
+from pse_bench.summaries import summarise
 
 SPEAKERS = 4
 RANKED = {
@@ -73,7 +74,6 @@ def result(folder: Path, name: str, *, tsos=(5, 6), wer=30, leakage=10, pause=8,
         "reference": "early",
         "complete": True,
         "metrics": {metric: {"version": 1} for _, metric in figures},
-        "scores_sha256": files.sha256(folder / "scores.csv"),
         "mixtures_sha256": files.sha256(folder / "mixtures.csv"),
         "system": {
             "name": name,
@@ -83,8 +83,15 @@ def result(folder: Path, name: str, *, tsos=(5, 6), wer=30, leakage=10, pause=8,
             "parameters": 810_000,
         },
     }
-    files.write_json(folder / "result.json", document | about)
+    finish(folder, document | about)
     return folder
+
+
+def finish(folder: Path, document: dict[str, Any]) -> None:
+    """Write the ``summary.csv`` and ``result.json`` that belong to the scores of a folder as they are now."""
+    summarise(folder)
+    hashes = {f"{name}_sha256": files.sha256(folder / f"{name}.csv") for name in ("scores", "summary")}
+    files.write_sealed(folder / "result.json", document | hashes)
 
 
 CORNERS = {
@@ -323,8 +330,7 @@ def test_a_result_without_a_ranked_figure(board: Path, tmp_path: Path, column: t
         folder / "scores.csv", Score, [row for row in scores if (row.scenario, row.metric) != column]
     )
     document = json.loads((folder / "result.json").read_text())
-    document["scores_sha256"] = files.sha256(folder / "scores.csv")
-    files.write_json(folder / "result.json", document)
+    finish(folder, document)
     with pytest.raises(InputError, match=rf"no {'.'.join(column)}, which is ranked; score again"):
         leaderboard.add(board, folder)
 
@@ -339,8 +345,7 @@ def test_an_undefined_figure(board: Path, tmp_path: Path) -> None:
     ]
     files.write_table(folder / "scores.csv", Score, scores)
     document = json.loads((folder / "result.json").read_text())
-    document["scores_sha256"] = files.sha256(folder / "scores.csv")
-    files.write_json(folder / "result.json", document)
+    finish(folder, document)
     with pytest.raises(InputError, match=r"TS2.wer is undefined, so it cannot be ranked"):
         leaderboard.add(board, folder)
 
@@ -429,10 +434,11 @@ def test_edits_of_board_and_summary_together_are_found_with_the_result(board: Pa
     edited(board, _set("TS2.tsos", "1.5"))
     (summary,) = (board.parent / "tiny-v1" / "results").glob("oracle*/summary.csv")
     summary.write_text(summary.read_text().replace("TS2,tsos,2.0,", "TS2,tsos,1.5,"))
-    assert leaderboard.verify(board) == []
-    (line,) = leaderboard.verify(board, [tmp_path / "oracle-mask"])
+    changed = f"{summary}: changed since oracle-mask 1 was added; restore it"
+    assert leaderboard.verify(board) == [changed]
+    _, line = leaderboard.verify(board, [tmp_path / "oracle-mask"])
     assert "TS2.tsos 1.5, but 2.0 in" in line
-    (line,) = leaderboard.verify(board, [result(tmp_path / "new", "new")])
+    _, line = leaderboard.verify(board, [result(tmp_path / "new", "new")])
     assert "no row of" in line
 
 

@@ -16,7 +16,7 @@ from pse_bench import audio, files, ledger, metrics, score, submission
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.executor import Outcome, Processes, Serial
-from pse_bench.records import Mixture, Score
+from pse_bench.records import Mixture, Score, Summary
 from pse_bench.results import Result, check_comparable
 
 Submitted = Callable[[str], Path]
@@ -132,8 +132,11 @@ def test_result_json(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> 
     tiny.scored(dataset, folder, tmp_path / "r", ["tsos", "si_sdr"])
     about = json.loads((tmp_path / "r" / "result.json").read_text())
     hashes = {row.mixture_id: submission.read_estimate(folder, row).sha256 for row in dataset.mixtures}
+    rest = {key: value for key, value in about.items() if key != "seal_sha256"}
     assert about.pop("pse_bench")
     assert about.pop("packages")["pystoi"]
+    assert list(about)[-1] == "seal_sha256"
+    assert about.pop("seal_sha256") == files.sha256_of_text(json.dumps(rest, indent=2) + "\n")
     assert about == {
         "schema": 1,
         "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
@@ -148,6 +151,7 @@ def test_result_json(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> 
         "metrics": {name: {"version": metrics.METRICS[name].version} for name in ("tsos", "si_sdr")},
         "scores_sha256": files.sha256(tmp_path / "r" / "scores.csv"),
         "mixtures_sha256": files.sha256(tmp_path / "r" / "mixtures.csv"),
+        "summary_sha256": files.sha256(tmp_path / "r" / "summary.csv"),
         "system": submission.read_system(folder).model_dump(),
     }
     assert {path.name for path in (tmp_path / "r").iterdir()} == {
@@ -510,8 +514,8 @@ def test_a_result_is_not_replaced_unasked(dataset: Dataset, submitted: Submitted
         tiny.scored(dataset, submitted("silence"), out, ["tsos"])
     assert (out / "scores.csv").read_bytes() == before
     score.score(dataset, submitted("silence"), out, executor=Serial(), names=["tsos"], force=True)
-    assert not (out / "summary.csv").exists(), "the old summary does not outlive its scores"
     assert Result.open(out).summaries[0].value == 100.0
+    assert files.read_table(out / "summary.csv", Summary) == Result.open(out).summaries
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -547,7 +551,8 @@ def test_a_crash_costs_one_row_and_not_the_run(
     score.score(two, submitted("oracle-mask"), tmp_path / "whole", executor=Serial(), names=names)
     monkeypatch.setattr("pse_bench.metrics.perceptual._pesq", lambda *_: pytest.fail("the crash again"))
     only = [row for row in two.mixtures if row.mixture_id == "s000000_TS2"]
-    single = Dataset(two.folder, two.description, only)
+    shutil.copytree(two.folder, tmp_path / "one")
+    single = tiny.with_mixtures(Dataset(tmp_path / "one", two.description, only))
     executor = Crashing({"s000000_TS2"})
     report = score.score(single, submitted("oracle-mask"), tmp_path / "r", executor=executor, names=names)
     assert executor.attempts == ["s000000_TS2", "s000000_TS2"]

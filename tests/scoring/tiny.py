@@ -150,7 +150,7 @@ def with_mixtures(dataset: Dataset, **changes: Any) -> Dataset:
     hashes = {name: files.sha256(out / name) for name in dataset.description.tables}
     counts = {"mixtures": len(dataset.mixtures), "scenes": len({row.scene_id for row in dataset.mixtures})}
     description = dataset.description.model_copy(update={"tables": hashes, **counts, **changes})
-    files.write_json(out / "dataset.json", description.model_dump(by_alias=True))
+    files.write_sealed(out / "dataset.json", description.model_dump(by_alias=True))
     return Dataset.open(out)
 
 

@@ -20,11 +20,12 @@ def call(*words: object) -> Result:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder by its path; of dataset.json all but how long the work took."""
+    """Every file below a folder by its path; of dataset.json all but how long the work took, and its seal."""
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     if "dataset.json" in found:
         document = json.loads(found["dataset.json"])
         document.pop("timings_s")
+        document.pop("seal_sha256")
         found["dataset.json"] = json.dumps(document).encode()
     return found
 
