@@ -269,7 +269,7 @@ class Mixture(Record):
 class StoredFile(Record):
     """A row of ``files.csv``: bytes as stored, and the sound (or labels) whatever the container."""
 
-    path: str
+    path: Annotated[str, Field(pattern=r"^([^/]*[^/.][^/]*/)*[^/]*[^/.][^/]*$")]  # of a file inside the dataset
     num_bytes: int
     sha256: Sha256
     content_sha256: Sha256

@@ -60,6 +60,11 @@ def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -
         there = dataset.Dataset.open(out)
         known = there.description.model_dump(by_alias=True)
         journal.check(out, known, identity)
+        for name, expected in there.description.tables.items():
+            if not (out / name).is_file() or files.sha256(out / name) != expected:
+                raise InputError(
+                    f"{out / name}: changed since it was rendered; restore it, or start again with --force"
+                )
         finished = _from_tables(there)
     elif not replaced and (strangers := _strangers(out, plan_path)):
         raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")

@@ -195,6 +195,19 @@ def test_what_was_damaged_or_lost_is_made_again(rendered, copy_of_rendered, run,
     assert contents_of(copy_of_rendered) == contents_of(rendered)
 
 
+@pytest.mark.parametrize("name", ["mixtures.csv", "files.csv"])
+def test_a_changed_table_is_not_taken_for_what_was_rendered(rendered, copy_of_rendered, run, contents_of, name):
+    """Else its rows would go into the new tables, and hold from then on."""
+    path = copy_of_rendered / name
+    path.write_text(path.read_text().replace("s000001.", "s00000x.").replace(",street/", ",rain/"))
+    before = contents_of(copy_of_rendered)
+    with pytest.raises(InputError, match=f"{name}: changed since it was rendered; restore it, or .* with --force"):
+        run(rendered / "plan.jsonl", copy_of_rendered)
+    assert contents_of(copy_of_rendered) == before
+    run(rendered / "plan.jsonl", copy_of_rendered, force=True)
+    assert contents_of(copy_of_rendered) == contents_of(rendered)
+
+
 def test_a_finished_dataset_is_left_as_it_is(rendered, copy_of_rendered, run, contents_of, monkeypatch):
     monkeypatch.setattr(render, "render_scene", lambda *given: pytest.fail("rendered again"))
     assert run(rendered / "plan.jsonl", copy_of_rendered).reused == 4
