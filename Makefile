@@ -3,13 +3,14 @@
 # make faults   disturb every long command in every way and compare (half an hour; as root also full disks)
 # make lint   set up and check style and types
 # make docs   set up and build the documentation into site/
+# make flips  flip 1,000 bits of what the demo made, one at a time; verify must find each
 # make release  build the wheel, install it alone in a fresh environment and run the demo there
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test faults lint docs release setup clean
+.PHONY: demo test faults flips lint docs release setup clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -40,6 +41,9 @@ lint: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/reference.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+flips: demo
+	$(BIN)/python tests/integrity/flips.py demo --csv docs/reliability/flips.csv
 
 release: $(READY)
 	rm -rf dist

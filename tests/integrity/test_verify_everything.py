@@ -210,13 +210,10 @@ def test_two_files_that_changed_places_are_found(copied: Path, folder: str, one:
     assert any(str(a) in line or str(b) in line for line in said)
 
 
-@pytest.mark.parametrize("name", ["scores.csv", "mixtures.csv", "summary.csv", "result.json"])
+@pytest.mark.parametrize("name", ["scores.csv", "summary.csv", "result.json", "detections.csv"])
 def test_a_file_of_another_result_is_found(copied: Path, name: str) -> None:
     shutil.copyfile(copied / "both" / name, copied / "result" / name)
-    same = (copied / "both" / name).read_bytes() == (copied / "result" / name).read_bytes() == b""
-    expected = [] if name == "mixtures.csv" or same else [str(copied / "result")]
-    said = new_complaints(copied / "result")
-    assert [str(copied / "result") for line in said if str(copied / "result") in line] == expected
+    assert any(str(copied / "result") in line for line in new_complaints(copied / "result"))
 
 
 # ---- documents of earlier versions
