@@ -4,13 +4,14 @@
 # make lint   set up and check style and types
 # make docs   set up and build the documentation into site/
 # make flips  flip 1,000 bits of what the demo made, one at a time; verify must find each
+# make offline  the demo once more, from empty caches, where every process that starts has no network
 # make release  build the wheel, install it alone in a fresh environment and run the demo there
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: demo test faults flips lint docs release setup clean
+.PHONY: demo test faults flips offline lint docs release setup clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -45,6 +46,13 @@ docs: $(READY)
 flips: demo
 	$(BIN)/python tests/integrity/flips.py demo --csv docs/reliability/flips.csv
 
+offline: $(READY)
+	rm -rf offline
+	mkdir offline
+	PYTHONPATH=tests/offline PSE_BENCH_OFFLINE_LOG=$(CURDIR)/offline/tried.txt XDG_CACHE_HOME=$(CURDIR)/offline/cache \
+		$(BIN)/pse-bench demo --out offline/demo
+	test ! -e offline/tried.txt || { cat offline/tried.txt; exit 1; }
+
 release: $(READY)
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
@@ -53,4 +61,4 @@ release: $(READY)
 	cd dist && fresh/bin/pse-bench demo -n 4 --out demo
 
 clean:
-	rm -rf $(VENV) demo build dist site *.egg-info
+	rm -rf $(VENV) demo offline build dist site *.egg-info

@@ -49,7 +49,7 @@ def benchmark(
         )
     folders = (*roots, *(f"{corpus}={folder}" for corpus, folder in made.items()))
     ctx.invoke(generate.render, plan=chosen.plan, out=out, roots=folders, jobs=jobs, force=force)
-    ctx.invoke(generate.verify, dataset=out, jobs=jobs)
+    ctx.invoke(generate.verify, folder=out, jobs=jobs)
     lines = room.differences(chosen, out)
     for line in lines:
         click.echo(line, err=True)

@@ -80,9 +80,8 @@ def write_corpus(root: Path) -> None:
         audio.write(path, 0.05 * samples, RATE)
 
 
-def build(root: Path) -> Dataset:
-    """Corpus, manifests, plan and dataset below ``root``; the dataset is ``root/dataset``."""
-    write_corpus(root)
+def write_manifests(root: Path) -> tuple[list[Utterance], list[NoiseClip]]:
+    """``speech.csv``, ``noise.csv`` and ``tiny.yaml`` for that corpus; the rows of both."""
     speech, problems = folder.read(root / "speech", name="voices", executor=Serial())
     noises, more = noise.read(root / "noise", name="noises", executor=Serial())
     assert not problems
@@ -90,6 +89,13 @@ def build(root: Path) -> Dataset:
     (root / "tiny.yaml").write_text(SCENARIO)
     files.write_table(root / "speech.csv", Utterance, speech)
     files.write_table(root / "noise.csv", NoiseClip, noises)
+    return speech, noises
+
+
+def build(root: Path) -> Dataset:
+    """Corpus, manifests, plan and dataset below ``root``; the dataset is ``root/dataset``."""
+    write_corpus(root)
+    speech, noises = write_manifests(root)
     drawn, content = scenario.load(str(root / "tiny.yaml"))
     planner = plan.Planner(drawn, speech=speech, noise=noises, seed=SEED)
     head = plan.header(content, manifests={"speech": [speech], "noise": [noises]}, seed=SEED)

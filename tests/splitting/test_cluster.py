@@ -433,7 +433,7 @@ def test_what_is_sent_to_a_worker_does_not_grow_with_the_dataset(home: Home) -> 
     class Weighing(Serial):
         def run(self, function: Callable, items: list) -> Iterator[Outcome]:
             sent.append(max((len(pickle.dumps(item)) for item in items), default=0))
-            return super().run(function, items)
+            return iter(())  # weighed, and not scored: rows that are there eight times have no figures
 
     dataset = Dataset.open(home.dataset)
     large = Dataset(dataset.folder, dataset.description, dataset.mixtures * 8)
