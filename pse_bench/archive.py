@@ -73,6 +73,8 @@ TEXTS = {
 class RefusedArchive(InputError):
     """A zip that was not unpacked; ``findings`` holds every reason."""
 
+    longest = 4000  # all reasons at once, each with the first files
+
     def __init__(self, path: Path, findings: list[Finding]) -> None:
         super().__init__("; ".join([f"{path}: {findings[0]}", *map(str, findings[1:])]))
         self.findings = findings

@@ -4,10 +4,32 @@ The command line turns any of these into a single line and exit status 1; every
 other exception is a fault of pse-bench and keeps its traceback.
 """
 
+from typing import ClassVar
+
+
+def one_line(text: str, longest: int) -> str:
+    """A text that strangers may have had a hand in, safe to show on a terminal: no line ends, no control or other
+    unprintable characters, and of a bounded length. What is too long loses its middle: a message begins with the
+    file and ends with the remedy."""
+    if len(text) > longest:
+        tail = longest // 3
+        text = f"{text[: longest - tail - 3]} … {text[len(text) - tail :]}"
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+        if len(text) > longest:  # an escape takes up to ten characters
+            return one_line(text, longest)
+    return text
+
 
 class PseBenchError(Exception):
     """Something that the user can put right. The message names the file, what was found, what was
-    expected and what to do, on one line."""
+    expected and what to do, on one line, whatever characters stood in the file."""
+
+    longest: ClassVar[int] = 500
+    """How many characters a message has at most."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message, self.longest))
 
 
 class InputError(PseBenchError):

@@ -1,0 +1,292 @@
+"""Feeds every parser documents that are wrong: python tests/fuzz/fuzz.py, or make fuzz.
+
+A document is a pure function of seed, target and number, so what fails is made again by those three. A fault is
+any exception but a ``PseBenchError``, a process that dies, a document that takes over two seconds of processor time,
+a message that is not one printable line of a bounded length, and memory beyond the target's bound. Each target runs
+in a process of its own, two side by side.
+"""
+
+import argparse
+import contextlib
+import csv
+import gc
+import json
+import mmap
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import mutations  # noqa: E402
+from targets import BY_NAME, TARGETS, Read, Target  # noqa: E402
+
+from pse_bench.errors import PseBenchError  # noqa: E402
+
+SLOWEST_S = 2.0
+HANGS_S = 30.0
+"""Seconds on the wall after which a document is given up."""
+ADDRESS_SPACE = 3 << 30
+"""Bytes beyond what is taken at the start that a process may ask for; what asks for more meets a MemoryError."""
+LONGEST = 4000
+"""Characters of any line; errors are held to their own bound."""
+MOST_DEATHS = 10
+"""Processes that may end before a target is given up."""
+KEPT = 3
+"""Documents kept of one fault."""
+SCRATCH = Path("/dev/shm")
+
+
+@dataclass
+class Outcome:
+    """What came of a target. ``faults`` are counted by what they are; ``documents`` are numbers of the first ones."""
+
+    executions: int = 0
+    accepted: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    slowest_ms: float = 0.0
+    growth_mb: float = 0.0
+    faults: dict[str, int] = field(default_factory=dict)
+    documents: dict[str, list[int]] = field(default_factory=dict)
+
+    def note(self, fault: str, number: int) -> None:
+        """One more fault."""
+        self.faults[fault] = self.faults.get(fault, 0) + 1
+        known = self.documents.setdefault(fault, [])
+        if len(known) < KEPT:
+            known.append(number)
+
+
+class Hangs(BaseException):
+    """A document that does not come to an end; nothing catches it on the way."""
+
+
+def document(target: Target, seeds: list[bytes], seed: int, number: int) -> bytes:
+    """The content that belongs to a number."""
+    return mutations.mutate(random.Random(f"{seed} {target.name} {number}"), seeds, target.kind)
+
+
+def judge(read: Read, content: bytes) -> tuple[str, bool]:
+    """The fault that a document shows ('' for none), and whether it was accepted."""
+    begin = time.process_time()
+    lines: Iterable[str] = ()
+    longest, accepted = LONGEST, False
+    try:
+        lines = read(content) or ()
+        accepted = True
+    except PseBenchError as error:
+        lines, longest = [str(error)], error.longest
+    except Hangs:
+        return f"takes over {HANGS_S:g} s", False
+    except Exception as error:
+        if os.environ.get("FUZZ_TRACEBACK"):
+            traceback.print_exc()
+        return _described(error), False
+    if time.process_time() - begin > SLOWEST_S:
+        return f"takes over {SLOWEST_S:g} s of processor time", accepted
+    for line in lines:
+        if not line.isprintable() or not line.strip():
+            return f"a message that is not printable: {line[:80]!r}", accepted
+        if len(line) > longest:
+            return f"a message of over {longest} characters: {line[:80]!r}", accepted
+    return "", accepted
+
+
+def _described(error: BaseException) -> str:
+    """An exception by its type and the last place of ours that it came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "/pse_bench/" in frame.filename or "/tests/" in frame.filename]
+    last = (ours or frames)[-1]
+    return f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno}"
+
+
+def run(target: Target, seed: int, numbers: range, place: Path, now: Any = None) -> Outcome:
+    """Read the documents of some numbers; ``now`` is told which one it is."""
+    found = Outcome()
+    seeds = target.seeds()
+    read = target.open(place)
+    for content in seeds:  # what is loaded on first use is no growth
+        judge(read, content)
+    gc.collect()
+    before = _peak_mb(reset=True)
+    begin = time.perf_counter()
+    for number in numbers:
+        content = document(target, seeds, seed, number)
+        if now is not None:
+            now[:8] = number.to_bytes(8, "little")
+        started = time.process_time()
+        signal.setitimer(signal.ITIMER_REAL, HANGS_S)
+        try:
+            fault, accepted = judge(read, content)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        taken = time.process_time() - started
+        found.slowest_ms = max(found.slowest_ms, round(1000 * taken, 1))
+        found.executions += 1
+        found.accepted += accepted
+        found.refused += not accepted and not fault
+        if fault:
+            found.note(fault, number)
+    found.seconds = time.perf_counter() - begin
+    found.growth_mb = round(_peak_mb() - before, 1)
+    if found.growth_mb > target.memory_mb:
+        found.note(f"grows by over {target.memory_mb} MB", numbers.start)
+    return found
+
+
+def _peak_mb(*, reset: bool = False) -> float:
+    """The most memory that this process has held, in MB, since it was last reset."""
+    if reset:
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+# ---- one target in a process
+
+
+def _hang(*_: Any) -> None:
+    raise Hangs
+
+
+def work(name: str, seed: int, first: int, stop: int, told: Path) -> None:
+    """In a process of its own: read documents and print what came of it as JSON."""
+    signal.signal(signal.SIGALRM, _hang)
+    target = BY_NAME[name]
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESS_SPACE, resource.RLIM_INFINITY))
+    with (
+        told.open("r+b") as stream,
+        mmap.mmap(stream.fileno(), 8) as now,
+        tempfile.TemporaryDirectory(dir=SCRATCH if SCRATCH.is_dir() else None) as place,
+    ):
+        os.environ["TMPDIR"] = tempfile.tempdir = place
+        inside = Path(place) / "target"
+        inside.mkdir()
+        found = run(target, seed, range(first, stop), inside, now)
+    print(json.dumps(asdict(found)))
+
+
+def alone(name: str, seed: int, first: int, stop: int) -> Outcome:
+    """Run a target in a process; where a document ends the process, note it and go on behind it."""
+    whole = Outcome()
+    while first < stop and sum(whole.faults.values()) < MOST_DEATHS:
+        with tempfile.NamedTemporaryFile() as told:
+            told.write(bytes(8))
+            told.flush()
+            command = [
+                sys.executable,
+                __file__,
+                "--work",
+                name,
+                str(first),
+                str(stop),
+                told.name,
+                "--seed",
+                str(seed),
+            ]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            number = int.from_bytes(Path(told.name).read_bytes(), "little")
+        if done.returncode == 0:
+            part = Outcome(**json.loads(done.stdout.splitlines()[-1]))
+            _add(whole, part)
+            break
+        if whole.executions + first == number == 0 and "Error" in done.stderr:
+            raise RuntimeError(f"{name} does not start: {done.stderr}")
+        reason = (done.stderr.strip().splitlines() or [""])[-1]
+        whole.note(f"the process ends with status {done.returncode} {reason[:200]}", number)
+        whole.executions += number - first + 1
+        first = max(number, first) + 1
+    return whole
+
+
+def _add(whole: Outcome, part: Outcome) -> None:
+    for name in ("executions", "accepted", "refused", "seconds"):
+        setattr(whole, name, getattr(whole, name) + getattr(part, name))
+    for name in ("slowest_ms", "growth_mb"):
+        setattr(whole, name, max(getattr(whole, name), getattr(part, name)))
+    for fault, count in part.faults.items():
+        whole.faults[fault] = whole.faults.get(fault, 0) + count
+        whole.documents.setdefault(fault, []).extend(part.documents.get(fault, []))
+
+
+# ---- all of them
+
+COLUMNS = (
+    *("target", "reads", "kind", "executions", "executions_per_s", "accepted", "refused", "slowest_ms"),
+    *("growth_mb", "bound_mb", "faults"),
+)
+
+
+def main() -> int:
+    """Run targets and write the table; the exit status is 1 when there is a fault."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("targets", nargs="*", help="names; all by default")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--scale", type=float, default=1.0, help="times the executions of each target")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="the table, as CSV")
+    parser.add_argument("--show", type=int, help="write the document of this number to stdout and stop")
+    parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.work:
+        name, first, stop, told = asked.work
+        work(name, asked.seed, int(first), int(stop), Path(told))
+        return 0
+    if asked.show is not None:
+        target = BY_NAME[asked.targets[0]]
+        sys.stdout.buffer.write(document(target, target.seeds(), asked.seed, asked.show))
+        return 0
+    chosen = [BY_NAME[name] for name in asked.targets] or list(TARGETS)
+    begin = time.monotonic()
+
+    def one(target: Target) -> Outcome:
+        found = alone(target.name, asked.seed, 0, max(1, int(target.executions * asked.scale)))
+        print(
+            f"{target.name:22} {found.executions:8} {found.slowest_ms:8.1f} ms  {found.growth_mb:6.1f} MB",
+            flush=True,
+        )
+        for fault, count in found.faults.items():
+            print(f"    FAULT {count} times, as {found.documents[fault][:KEPT]}: {fault}", flush=True)
+        return found
+
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        # the dearest first, so that none is left alone at the end
+        order = sorted(chosen, key=lambda target: -target.executions * (20 if target.kind == "yaml" else 1))
+        found = dict(zip((target.name for target in order), pool.map(one, order), strict=True))
+    total = sum(outcome.executions for outcome in found.values())
+    print(f"{total} executions of {len(chosen)} targets in {(time.monotonic() - begin) / 60:.1f} minutes")
+    if asked.out:
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        with asked.out.open("w", encoding="utf-8", newline="") as stream:
+            table = csv.writer(stream, lineterminator="\n")
+            table.writerow(COLUMNS)
+            for target in chosen:
+                table.writerow(_row(target, found[target.name]))
+    return int(any(outcome.faults for outcome in found.values()))
+
+
+def _row(target: Target, found: Outcome) -> list[Any]:
+    pace = round(found.executions / found.seconds) if found.seconds else ""
+    counts = [found.executions, pace, found.accepted, found.refused, found.slowest_ms, found.growth_mb]
+    return [target.name, target.reads, target.kind, *counts, target.memory_mb, sum(found.faults.values())]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
