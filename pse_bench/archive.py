@@ -274,7 +274,7 @@ def _overlapping(archive: zipfile.ZipFile) -> set[int]:
     """The members whose bytes reach into the next one's: the way to make a small zip unpack to terabytes."""
     members = archive.infolist()
     order = sorted(range(len(members)), key=lambda number: members[number].header_offset)
-    ends = [members[number].header_offset for number in order[1:]] + [archive.start_dir]
+    ends = [members[number].header_offset for number in order[1:]] + [archive.start_dir] * bool(order)
     return {
         number
         for number, end in zip(order, ends, strict=True)
@@ -308,20 +308,30 @@ def _extract(
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as sink:
             try:
-                with archive.open(member) as source:
-                    while chunk := source.read(CHUNK):
-                        left -= len(chunk)
-                        if left < 0:
-                            raise RefusedArchive(path, [_too_big(limit_bytes, limit_bytes)])
-                        sink.write(chunk)
-                        if sink.tell() > member.file_size:
-                            raise zipfile.BadZipFile("longer than its header says")
+                for chunk in _chunks(archive, member):
+                    left -= len(chunk)
+                    if left < 0:
+                        raise RefusedArchive(path, [_too_big(limit_bytes, limit_bytes)])
+                    sink.write(chunk)
+                    if sink.tell() > member.file_size:
+                        raise zipfile.BadZipFile("longer than its header says")
                 if sink.tell() != member.file_size:
                     raise zipfile.BadZipFile("shorter than its header says")
-            except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError):
+            except zipfile.BadZipFile:
                 damaged.append(member.orig_filename)
     if damaged:
         raise RefusedArchive(path, [_finding("archive-damaged", damaged, len(members))])
+
+
+def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The bytes of a member. Raises BadZipFile in whatever way it is damaged."""
+    try:
+        with archive.open(member) as source:
+            while chunk := source.read(CHUNK):
+                yield chunk
+    except (zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
+        # OSError: the place that a header names is before the file's beginning
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def _top(folder: Path) -> Path:

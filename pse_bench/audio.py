@@ -8,6 +8,7 @@ names the file.
 import hashlib
 import io
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,10 @@ FORMATS = {".flac": "FLAC", ".wav": "WAV"}
 
 RESAMPLING_TAPS = 10
 """Half the length of the resampling filter, in samples of the slower rate."""
+
+
+BLOCK = 1 << 24
+"""Samples that are read at a time, so that memory is that of the sound there is, whatever a header promises."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,9 @@ def read(
             if start:
                 stream.seek(start)
             if header.subtype == "PCM_16":  # quicker, and the same numbers
-                samples = stream.read(stop - start, dtype="int16") / FULL_SCALE
+                samples = _samples(stream, stop - start, "int16") / FULL_SCALE
             else:
-                samples = stream.read(stop - start, dtype="float64")
+                samples = _samples(stream, stop - start, "float64")
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise InputError(f"{path}: damaged ({_reason(error)}); restore or remove it") from error
     if len(samples) != stop - start:
@@ -116,14 +121,28 @@ def read(
 
 def read_pcm16(path: Path) -> np.ndarray:
     """The samples of a 16-bit mono file exactly as stored: int16, shape (num_samples,)."""
-    header = info(path)
-    if header.channels != 1 or header.subtype != "PCM_16":
-        raise InputError(f"{path}: {header.channels} channels of {header.subtype}, expected mono PCM_16")
+    with _opened(path) as stream:
+        return _pcm16(stream, str(path))
+
+
+def _pcm16(stream: soundfile.SoundFile, where: str) -> np.ndarray:
+    if stream.channels != 1 or stream.subtype != "PCM_16":
+        raise InputError(f"{where}: {stream.channels} channels of {stream.subtype}, expected mono PCM_16")
     try:
-        samples, _ = soundfile.read(str(path), dtype="int16")
+        return _samples(stream, stream.frames, "int16")
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise InputError(f"{path}: damaged ({_reason(error)}); restore it") from error
-    return samples
+        raise InputError(f"{where}: damaged ({_reason(error)}); restore it") from error
+
+
+def _samples(stream: soundfile.SoundFile, count: int, dtype: str) -> np.ndarray:
+    """The next ``count`` samples, or as many as there are: a header can promise more than any memory holds."""
+    if count <= BLOCK:
+        return stream.read(max(count, 0), dtype=dtype)
+    blocks = []
+    while count > 0 and len(block := stream.read(min(count, BLOCK), dtype=dtype)):
+        blocks.append(block)
+        count -= len(block)
+    return np.concatenate(blocks) if blocks else np.zeros(0, dtype)
 
 
 def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "PCM_16") -> bytes:
@@ -139,10 +158,8 @@ def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "P
 def pcm16_of(content: bytes, where: str) -> np.ndarray:
     """As ``read_pcm16``, of a file's bytes; ``where`` names it in the error."""
     try:
-        with soundfile.SoundFile(io.BytesIO(content)) as file:
-            if file.channels != 1 or file.subtype != "PCM_16":
-                raise InputError(f"{where}: {file.channels} channels of {file.subtype}, expected mono PCM_16")
-            return file.read(dtype="int16")
+        with soundfile.SoundFile(io.BytesIO(content)) as stream:
+            return _pcm16(stream, where)
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(f"{where}: damaged ({_reason(error)}); restore it") from error
 
@@ -215,8 +232,8 @@ def resampled_length(num_samples: int, from_hz: int, to_hz: int) -> int:
 
 
 def find(folder: Path, stem: str, endings: Iterable[str] = FORMATS) -> list[Path]:
-    """The sound files in a folder that are called ``stem``, whatever their format."""
-    return [path for ending in endings if (path := folder / f"{stem}{ending}").is_file()]
+    """The sound files in a folder that are called ``stem``, whatever their format; none where it is too long."""
+    return [path for ending in endings if os.path.isfile(path := folder / f"{stem}{ending}")]
 
 
 def _reason(error: Exception) -> str:

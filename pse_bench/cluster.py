@@ -18,10 +18,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field
 
-from pse_bench import files
+from pse_bench import files, plain_yaml
 from pse_bench.errors import InputError
 from pse_bench.executor import Outcome
 
@@ -214,10 +213,7 @@ class Jobs(files.Record):
 
 def read_jobs(path: Path) -> Jobs:
     """A file of ``--executor dask-jobqueue``. Raises InputError with the first thing that is wrong in it."""
-    try:
-        content = yaml.safe_load(files.read_text(path))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); repair it") from error
+    content = plain_yaml.load(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping with schema, workers, memory_per_job, …")
     return files.parse(Jobs, content, str(path))

@@ -15,7 +15,7 @@ from pydantic import Field
 from pse_bench import activity, audio
 from pse_bench.errors import InputError
 from pse_bench.files import Record, parse, parse_json, read_table, read_text, sealed, sha256
-from pse_bench.records import SCHEMA, Count, Mixture, Sha256, StoredFile
+from pse_bench.records import SCHEMA, Count, Mixture, Rate, Sha256, StoredFile
 
 REFERENCE_STEMS = {"early": "target_early", "reverberant": "target"}
 """The stem that a target is compared with, by the name of the reference."""
@@ -32,7 +32,7 @@ class Description(Record):
     name: str
     version: int
     reference: Literal["early", "reverberant"]
-    sample_rate: Count
+    sample_rate: Rate
     format: Literal["flac", "wav"]
     plan_sha256: Sha256
     fingerprint: Sha256
@@ -52,7 +52,7 @@ class Activity(Record):
 
     schema_: Annotated[int, Field(alias="schema")]
     scene_id: str
-    sample_rate: Count
+    sample_rate: Rate
     num_samples: Count
     hop: Count
     target: str
@@ -79,6 +79,8 @@ def activity_frames(text: str, where: str) -> tuple[Activity, dict[str, np.ndarr
         InputError: it is damaged.
     """
     document = parse(Activity, parse_json(text, where), where)
+    if document.hop != activity.hop_samples(document.sample_rate):
+        raise InputError(f"{where}: hop {document.hop} at {document.sample_rate} Hz is not 10 ms; restore it")
     frames = {}
     for who in ("target", "interferer"):
         frames[who] = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")

@@ -117,7 +117,22 @@ def read(path: Path, mixtures: Mapping[str, Mixture]) -> list[Detection]:
     found = {row.mixture_id: row.scenario for row in rows}
     if len(found) != len(rows) or found != {name: row.scenario for name, row in mixtures.items()}:
         raise InputError(f"{path}: {len(rows)} rows are not one for each of mixtures.csv; score again")
+    for row in rows:
+        _check_counts(path, row, submission.num_frames(mixtures[row.mixture_id]))
     return rows
+
+
+def _check_counts(path: Path, row: Detection, frames: int) -> None:
+    """Refuse a row that speaks of another number of frames than its mixture has, or of more onsets."""
+    for pair in NAMES:
+        counted = sum(int(word.partition("*")[2] or 1) for name in pair for word in getattr(row, name).split())
+        if counted != frames:
+            raise InputError(
+                f"{path}: {row.mixture_id}: {pair[0]} and {pair[1]} count {counted} frames, its mixture has "
+                f"{frames}; score again"
+            )
+    if len(row.delays_ms.split()) + row.missed > frames:
+        raise InputError(f"{path}: {row.mixture_id}: more onsets than its {frames} frames; score again")
 
 
 def summaries(rows: Sequence[Detection], mixtures: Mapping[str, Mixture]) -> list[Summary]:

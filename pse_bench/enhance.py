@@ -1,5 +1,6 @@
 """Run a system over a dataset and write a submission: enhanced audio, or who speaks when."""
 
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,6 +25,20 @@ FOLDERS = {"audio": ("TS1", "TS2", "TS3"), "activity": ("activity",)}
 """What a submission's folder holds, by what a system gives."""
 
 Gives = Literal["audio", "activity"]
+
+
+class _Entry(files.Record):
+    """A mixture in the journal."""
+
+    mixture_id: str
+    path: str
+    sha256: str
+
+
+class _Own(files.Record):
+    """What a share alone knows."""
+
+    system: submission.System
 
 
 @dataclass(frozen=True)
@@ -90,11 +105,8 @@ def enhance(
         out = parts.begin(out, share)
     with files.locked(out, "enhance"):
         _prepare(out, gives, force)
-        known, entries = journal.read(out / JOURNAL)
-        if known:
-            journal.check(out, known, identity)
+        whole = earlier(out, identity)
         files.remove_unfinished(out)
-        whole = [entry for entry in entries if _intact(out, entry)]
         done = {entry["mixture_id"] for entry in whole}
         todo = [row for row in mixtures if row.mixture_id not in done]
         count, total = len(done), len(mixtures)
@@ -133,6 +145,15 @@ def enhance(
     return len(todo)
 
 
+def earlier(out: Path, identity: journal.Entry) -> list[journal.Entry]:
+    """What an interrupted run has written, as far as it is still there. Raises InputError as ``journal``."""
+    known, entries = journal.read(out / JOURNAL)
+    if known:
+        journal.check(out, known, identity)
+    journal.checked(_Entry, entries, out / JOURNAL)
+    return [entry for entry in entries if _intact(out, entry)]
+
+
 def merged(out: Path, found: list[parts.Part]) -> int:
     """Make the shares in a folder the submission that one run would have made there; the number of mixtures.
 
@@ -142,11 +163,13 @@ def merged(out: Path, found: list[parts.Part]) -> int:
         InputError: the shares are not the whole of the dataset.
     """
     with files.locked(out, "merge"):
-        parts.check_whole(found, lambda part: [entry["mixture_id"] for entry in part.entries])
+        made = {part.folder: journal.checked(_Entry, part.entries, part.folder / JOURNAL) for part in found}
+        about = parts.own(found[0], _Own).system
+        parts.check_whole(found, lambda part: [entry.mixture_id for entry in made[part.folder]])
         for part in found:
-            for entry in part.entries:
-                parts.move(part, entry["path"], out)
-        submission.write_system(out, submission.System(**found[0].head.own["system"]))
+            for entry in made[part.folder]:
+                parts.move(part, entry.path, out)
+        submission.write_system(out, about)
         parts.remove(found)
     return found[0].head.total
 
@@ -226,10 +249,8 @@ def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
 
 
 def _intact(out: Path, entry: journal.Entry) -> bool:
-    if not {"mixture_id", "path", "sha256"} <= entry.keys():
-        raise InputError(f"{out / JOURNAL}: damaged; use --force to start again")
     path = out / entry["path"]
-    return path.is_file() and files.sha256(path) == entry["sha256"]
+    return os.path.isfile(path) and files.sha256(path) == entry["sha256"]
 
 
 def _prepare(out: Path, gives: Gives, force: bool) -> None:

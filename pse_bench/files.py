@@ -207,19 +207,29 @@ def require_seen(path: Path) -> None:
 def read_text(path: Path) -> str:
     """A UTF-8 text file as it is. Raises InputError when it is missing, unreadable or not UTF-8."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; check the path") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
+    return text_of(content, str(path))
+
+
+def text_of(content: bytes, where: str) -> str:
+    """The text of a file's bytes; ``where`` names it. Raises InputError when they are not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
 def parse_json(text: str, where: str) -> Any:
     """A JSON document; ``where`` names it in the error."""
     try:
-        return json.loads(text)
+        document = json.loads(text)
+        if "\\u" in text:  # half of a surrogate pair is no character
+            json.dumps(document, ensure_ascii=False).encode()
+        return document
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON ({error}); restore it or make it again") from error
 
@@ -230,6 +240,14 @@ def parse(record: type[R], content: Any, where: str, *, strict: bool = True) -> 
         return record.model_validate(content, strict=strict)
     except ValidationError as error:
         raise InputError(f"{where}: {explain(error, record)}") from error
+
+
+def cached(record: type[R], path: Path) -> R:
+    """A document of ours in a cache, whose folder can be made again. Raises InputError when it is damaged."""
+    try:
+        return parse(record, parse_json(read_text(path), str(path)), str(path), strict=False)
+    except InputError as error:
+        raise InputError(f"{error}; remove {path.parent}, and it is made again") from error
 
 
 def explain(error: ValidationError, record: type[BaseModel]) -> str:

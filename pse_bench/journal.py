@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
+
+from pydantic import ValidationError
 
 from pse_bench.errors import InputError
-from pse_bench.files import parse_json, replacing
+from pse_bench.files import Record, explain, parse_json, replacing
 
 Entry = dict[str, Any]
+R = TypeVar("R", bound=Record)
 
 
 def read(path: Path) -> tuple[Entry, list[Entry]]:
@@ -31,6 +34,19 @@ def read(path: Path) -> tuple[Entry, list[Entry]]:
     if not all(isinstance(entry, dict) for entry in entries):
         raise InputError(f"{path}: damaged; use --force to start again")
     return (entries[0], entries[1:]) if entries else ({}, [])
+
+
+def checked(record: type[R], entries: Iterable[Entry], path: Path) -> list[R]:
+    """Entries of the journal at ``path`` as records. Raises InputError naming the line that is none."""
+    found = []
+    for number, entry in enumerate(entries, 2):
+        try:
+            found.append(record.model_validate(entry))
+        except ValidationError as error:
+            raise InputError(
+                f"{path}: damaged; use --force to start again (line {number}: {explain(error, record)})"
+            ) from error
+    return found
 
 
 class Journal:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
 from pse_bench import audio, detections, files, journal, parts, submission
 from pse_bench.detections import Detected
 from pse_bench.errors import InputError
@@ -21,6 +23,37 @@ RESULT_KEYS = (
     *("mixtures", "target_speakers", "metrics", "recogniser", "scores_sha256", "mixtures_sha256"),
     *("detections_sha256", "summary_sha256", "pse_bench", "packages", "system"),
 )
+
+
+class _Entry(files.Record):
+    """A mixture in the journal."""
+
+    mixture_id: str
+    sha256: str
+    problem: str = ""
+    scores: list[Score]
+
+
+class _Detected(files.Record):
+    """The activity of a mixture as a share keeps it."""
+
+    row: Detection
+    sha256: str
+    problem: str
+
+
+class _Own(files.Record):
+    """What a share alone knows."""
+
+    detected: list[_Detected]
+
+
+class _Identity(files.Record):
+    """What all shares agree on, as far as a merge asks."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    system: submission.System
 
 
 @dataclass(frozen=True)
@@ -61,10 +94,7 @@ def earlier(out: Path, identity: journal.Entry) -> list[Scored]:
     known, entries = journal.read(out / JOURNAL)
     if known:
         journal.check(out, known, identity)
-    try:
-        return [from_entry(entry) for entry in entries]
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{out / JOURNAL}: damaged; use --force to start again") from error
+    return from_entries(entries, out / JOURNAL)
 
 
 def entry_of(scored: Scored) -> journal.Entry:
@@ -77,10 +107,10 @@ def entry_of(scored: Scored) -> journal.Entry:
     }
 
 
-def from_entry(entry: journal.Entry) -> Scored:
-    """Back from the journal."""
-    scores = [Score.model_validate(row) for row in entry["scores"]]
-    return Scored(entry["mixture_id"], scores, entry["sha256"], entry.get("problem", ""))
+def from_entries(entries: list[journal.Entry], path: Path) -> list[Scored]:
+    """Back from the journal at ``path``. Raises InputError where it is damaged."""
+    found = journal.checked(_Entry, entries, path)
+    return [Scored(one.mixture_id, one.scores, one.sha256, one.problem) for one in found]
 
 
 class Kept(Sequence[Scored]):
@@ -93,7 +123,7 @@ class Kept(Sequence[Scored]):
         return len(self._numbers)
 
     def __getitem__(self, index: Any) -> Any:
-        return from_entry(self._kept[self._numbers[index]])
+        return from_entries([self._kept[self._numbers[index]]], Path(JOURNAL))[0]
 
 
 def detected_entry_of(detected: Detected) -> journal.Entry:
@@ -117,21 +147,17 @@ def merged(out: Path, found: list[parts.Part]) -> Report:
     Raises:
         InputError: the shares are not the whole of the dataset.
     """
-    about = found[0].head.identity
+    about = parts.identity(found[0], _Identity)
     with files.locked(out, "merge"):
-        if "audio" in about["system"]["holds"]:
-            parts.check_whole(found, lambda part: [entry["mixture_id"] for entry in part.entries])
-        if "activity" in about["system"]["holds"]:
-            parts.check_whole(
-                found, lambda part: [entry["row"]["mixture_id"] for entry in part.head.own["detected"]]
-            )
+        made = {part.folder: from_entries(part.entries, part.folder / JOURNAL) for part in found}
+        seen = {part.folder: parts.own(part, _Own).detected for part in found}
+        if "audio" in about["system"].get("holds", ["audio"]):
+            parts.check_whole(found, lambda part: [one.mixture_id for one in made[part.folder]])
+        if "activity" in about["system"].get("holds", []):
+            parts.check_whole(found, lambda part: [one.row.mixture_id for one in seen[part.folder]])
         parts.move(found[0], "mixtures.csv", out)
-        scored = {entry["mixture_id"]: from_entry(entry) for part in found for entry in part.entries}
-        detected = [
-            Detected(Detection.model_validate(entry["row"]), entry["sha256"], entry["problem"])
-            for part in found
-            for entry in part.head.own["detected"]
-        ]
+        scored = {one.mixture_id: one for share in made.values() for one in share}
+        detected = [Detected(one.row, one.sha256, one.problem) for share in seen.values() for one in share]
         rows = files.read_table(out / "mixtures.csv", Mixture)
         ordered = [scored[row.mixture_id] for row in rows if row.mixture_id in scored]
         done = finish(out, about, len(rows), ordered, detected)

@@ -57,9 +57,9 @@ def open_model(path: Path) -> Model:
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        metadata = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime's own errors have no common family
         raise InputError(f"{path}: onnxruntime cannot open it ({' '.join(str(error).split())})") from error
-    metadata = session.get_modelmeta().custom_metadata_map
     if KEY not in metadata:
         raise InputError(f"{path}: has no metadata {KEY!r}; give a file of `pse-bench export onnx`")
     about = files.parse(Description, files.parse_json(metadata[KEY], f"{path} (metadata)"), f"{path} (metadata)")

@@ -37,12 +37,16 @@ RECORD = tarfile.RECORDSIZE
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
+Place = Annotated[int, Field(ge=0, lt=2**62)]
+"""Bytes, of which no store holds more."""
+
+
 class Shard(files.Record):
     """A line of the index. ``url`` is relative to the index."""
 
-    url: str
-    nsamples: int
-    filesize: int
+    url: Annotated[str, Field(pattern=r"^[^/\x00]{1,200}\.tar$")]
+    nsamples: Annotated[int, Field(ge=0)]
+    filesize: Annotated[int, Field(ge=0)]
     sha256: Sha256
 
 
@@ -64,7 +68,7 @@ class Contents(files.Record):
 
     shard: Shard
     dataset_fingerprint: Sha256
-    members: dict[str, tuple[int, int, Sha256]]
+    members: dict[str, tuple[Place, Place, Sha256]]
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class Work:
 
 def parse_size(text: str) -> int:
     """Bytes from "500MB", "1 GiB" or "1000000". Raises InputError."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMG]i?|)B?", text.strip().replace("K", "k"))
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kMG]i?|)B?", text.strip().replace("K", "k"))
     if not found or not float(found[1]):
         raise InputError(f"--size {text}: expected a number of bytes such as 500MB or 1GB")
     return int(float(found[1]) * UNITS[found[2]])

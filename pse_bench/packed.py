@@ -28,9 +28,17 @@ class Packed:
         """Raises InputError when there are no shards, or their table is not the one that was written."""
         index = pack.read_index(place)
         content = places.read(place, "mixtures.csv")
-        if hashlib.sha256(content).hexdigest() != index.dataset.tables["mixtures.csv"]:
+        if hashlib.sha256(content).hexdigest() != index.dataset.tables.get("mixtures.csv"):
             raise InputError(f"{place}/mixtures.csv: not the table of these shards; write them again")
-        return cls(place, index, files.table_of(content.decode(), Mixture, f"{place}/mixtures.csv"))
+        where = f"{place}/mixtures.csv"
+        rows = files.table_of(files.text_of(content, where), Mixture, where)
+        scenes = len({row.scene_id for row in rows})
+        listed = sum(shard.nsamples for shard in index.shardlist)
+        if listed != scenes:
+            raise InputError(
+                f"{place}/{pack.INDEX}: lists {listed} scenes, {where} has {scenes}; write the shards again"
+            )
+        return cls(place, index, rows)
 
     @property
     def description(self) -> Description:
@@ -72,7 +80,8 @@ class Packed:
     def read_activity(self, scene_id: str) -> dict[str, np.ndarray]:
         """Sample masks of speech activity: target and interferer, bool, (num_samples,)."""
         path = f"activity/{scene_id}.json"
-        return activity_masks(*activity_frames(self.read_bytes(path).decode(), f"{self.where}: {path}"))
+        where = f"{self.where}: {path}"
+        return activity_masks(*activity_frames(files.text_of(self.read_bytes(path), where), where))
 
     def _members(self, path: str) -> dict[str, tuple[int, int, str]]:
         shard = self._shard_of[Path(path).stem]

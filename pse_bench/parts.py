@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -26,6 +26,8 @@ MERGED = ("dataset.json", "system.yaml", "result.json")
 """What a merge writes last."""
 OWN = {HEAD, "plan.jsonl", "mixtures.csv", *(f"{stage}.journal" for stage in ("render", "enhance", "score"))}
 """Files of a share that merging does not move."""
+
+R = TypeVar("R", bound=files.Record)
 
 
 class Head(files.Record):
@@ -108,13 +110,18 @@ def gather(out: Path) -> list[Part]:
         raise InputError(f"{out}: shares of {counts[0]} and of {counts[1]} overlap; remove those of one kind")
     if any((out / name).is_file() for name in MERGED) and len(found) < counts[0]:
         raise InputError(f"{out}: merged already; remove what is left of its shares, the folders part-…")
-    missing = [share for n in range(counts[0]) if (share := Share(n + 1, counts[0])) not in found]
+    # a folder can be called part-1-of-99999999: gaps are counted, not listed
+    absent = counts[0] - len(found)
+    missing = next(share for n in range(len(found) + 1) if (share := Share(n + 1, counts[0])) not in found)
     unfinished = [share for share, path in found.items() if not (path / HEAD).is_file()]
-    for gaps, what in ((missing, "missing"), (unfinished, "not finished")):
+    for gaps, what, first in (
+        (absent, "missing", missing),
+        (len(unfinished), "not finished", next(iter(unfinished), missing)),
+    ):
         if gaps:
             raise InputError(
-                f"{out}: {len(gaps)} of {counts[0]} shares {'is' if len(gaps) == 1 else 'are'} {what}, as "
-                f"{gaps[0]}; run the same command with --shard {gaps[0]}"
+                f"{out}: {gaps} of {counts[0]} shares {'is' if gaps == 1 else 'are'} {what}, as {first}; run the "
+                f"same command with --shard {first}"
             )
     parts = [_read(found[share], share) for share in sorted(found, key=lambda share: share.number)]
     for part in parts[1:]:
@@ -122,9 +129,22 @@ def gather(out: Path) -> list[Part]:
     return parts
 
 
+def own(part: Part, record: type[R]) -> R:
+    """What only this share knows, as a record of its stage. Raises InputError when it is not that."""
+    return files.parse(record, part.head.own, f"{part.folder / HEAD}: own")
+
+
+def identity(part: Part, record: type[files.Record]) -> dict[str, Any]:
+    """What all shares agree on. Raises InputError when it is not what their stage depends on."""
+    files.parse(record, part.head.identity, f"{part.folder / HEAD}: identity")
+    return part.head.identity
+
+
 def _share_of(path: Path) -> Share | None:
-    found = re.fullmatch(r"part-([1-9]\d*)-of-([1-9]\d*)", path.name)
-    return Share(int(found[1]), int(found[2])) if found and path.is_dir() else None
+    found = re.fullmatch(r"part-([1-9][0-9]{0,8})-of-([1-9][0-9]{0,8})", path.name)
+    if not found or int(found[1]) > int(found[2]) or not path.is_dir():
+        return None
+    return Share(int(found[1]), int(found[2]))
 
 
 def _read(folder: Path, share: Share) -> Part:
@@ -187,6 +207,8 @@ def check_whole(
 def move(part: Part, path: str, out: Path) -> None:
     """Bring a share's file to its place in the output; one that an interrupted merge has moved stays there."""
     source, target = part.folder / path, out / path
+    if path.startswith("/") or ".." in path.split("/"):
+        raise InputError(f"{part.folder}: lists {path!r:.80}, which is no file of its own; make the share again")
     if not source.is_file():
         if target.is_file():
             return

@@ -1,5 +1,6 @@
 """Where shards lie: a folder, or anything that fsspec has a name for (s3://…, gs://…, memory://…)."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +31,12 @@ def read(place: str, name: str, start: int = 0, stop: int | None = None) -> byte
             system, root = _system(place)
             return system.cat_file(f"{root}/{name}", start=start, end=stop)
         with (folder(place) / name).open("rb") as stream:
+            # what is asked for may be beyond the end, and is allocated before it is read
+            end = (
+                os.fstat(stream.fileno()).st_size if stop is None else min(stop, os.fstat(stream.fileno()).st_size)
+            )
             stream.seek(start)
-            return stream.read(-1 if stop is None else stop - start)
+            return stream.read(max(end - start, 0))
     except FileNotFoundError as error:
         raise InputError(f"{place}/{name}: no such file; check the place, or write the shards again") from error
 

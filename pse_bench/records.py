@@ -20,7 +20,9 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 ClipSha256 = Annotated[str, Field(pattern=r"^(pcm:)?[0-9a-f]{64}$")]
 """A clip's identity: SHA-256 of its file's bytes or, after ``pcm:``, of its decoded 16-bit samples, which copies
 of a corpus in other containers share."""
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**40)]
+Rate = Annotated[int, Field(ge=1, le=384_000)]
+"""Hz."""
 Position = tuple[float, float, float]
 
 DESCRIPTIONS: dict[ScenarioLabel, str] = {
@@ -53,7 +55,7 @@ class Utterance(Record):
     gender: Gender
     path: str
     num_samples: Count
-    sample_rate: Count
+    sample_rate: Rate
     text: str
     sha256: ClipSha256
     start: Annotated[int, Field(ge=0)] = 0
@@ -73,7 +75,7 @@ class NoiseClip(Record):
     category: str
     path: str
     num_samples: Count
-    sample_rate: Count
+    sample_rate: Rate
     sha256: ClipSha256
 
 
@@ -85,7 +87,7 @@ class MeasuredResponse(Record):
     room_id: str
     path: str
     num_samples: Count
-    sample_rate: Count
+    sample_rate: Rate
     rt60_s: float
     sha256: Sha256
 
@@ -178,7 +180,7 @@ class Recipe(Record):
     """One scene, with nothing left to chance. Only one that was recorded may be without noise."""
 
     scene_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]  # it becomes a file's name
-    sample_rate: Count
+    sample_rate: Rate
     num_samples: Count
     scenarios: list[ScenarioLabel]
     target: Talker
@@ -219,7 +221,7 @@ class Imported(Record):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     version: Count
     description: str
-    sample_rate: Count
+    sample_rate: Rate
     reference: Literal["early", "reverberant"]
     metadata_sha256: Sha256
 
@@ -250,7 +252,7 @@ class Mixture(Record):
     target_distance_m: float | None
     interferer_distance_m: float | None
     num_samples: Count
-    sample_rate: Count
+    sample_rate: Rate
     text: str
     interferer_text: str
     mixture_sha256: Sha256
@@ -290,7 +292,7 @@ class Score(Record):
     detail: str
 
 
-Steps = Annotated[str, Field(pattern=r"^(-?(4000|[0-3]?\d{1,3})(\*\d+)?( |$))*$")]
+Steps = Annotated[str, Field(pattern=r"^(-?(4000|[0-3]?[0-9]{1,3})(\*[0-9]{1,9})?( |$))*$")]
 
 
 class Detection(Record):
@@ -312,8 +314,8 @@ class Detection(Record):
     not_other: Steps
     none: Steps
     not_none: Steps
-    delays_ms: Annotated[str, Field(pattern=r"^(\d+( |$))*$")]
-    missed: Annotated[int, Field(ge=0)]
+    delays_ms: Annotated[str, Field(pattern=r"^([0-9]{1,9}( |$))*$")]
+    missed: Annotated[int, Field(ge=0, le=10**9)]
 
 
 class Summary(Record):

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
 from pse_bench import detections
 from pse_bench.errors import InputError
-from pse_bench.files import SEAL, parse_json, read_text, sealed, sha256
+from pse_bench.files import SEAL, Record, parse, parse_json, read_text, sealed, sha256
 from pse_bench.ledger import JOURNAL, RESULT_KEYS
 from pse_bench.records import SCHEMA, Summary
+from pse_bench.submission import System
 from pse_bench.summaries import Scores, summaries_of
 from pse_bench.verify import Report, strangers
 
@@ -21,6 +24,21 @@ UNSEALED = "not sealed, so a change of it would not be found: written by an earl
 
 SAME = ("dataset_fingerprint", "reference")
 """What results that stand side by side have in common."""
+
+
+class _Known(Record):
+    """What readers take for granted where it is there; other keys are free."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dataset: str = ""
+    submission_sha256: str = ""
+    complete: bool = False
+    target_speakers: int = 1
+    metrics: dict[str, dict[str, Any]]
+    recogniser: dict[str, Any] | None = None
+    packages: dict[str, str] | None = None
+    system: System
 
 
 @dataclass(frozen=True)
@@ -45,18 +63,7 @@ class Result:
         path = folder / "result.json"
         if not path.is_file():
             raise InputError(f"{folder}: no result here (result.json is missing); give a folder that score wrote")
-        about = parse_json(read_text(path), str(path))
-        if not isinstance(about, dict) or about.get("kind") != "pse-bench result":
-            raise InputError(f"{path}: not a result of pse-bench; score again")
-        if about.get("schema") != SCHEMA:
-            raise InputError(f"{path}: schema {about.get('schema')!r}, expected {SCHEMA}; score again")
-        system = about.get("system")
-        named = isinstance(system, dict) and isinstance(system.get("name"), str)
-        if not named or not isinstance(about.get("metrics"), dict):
-            raise InputError(f"{path}: damaged (no system name or no metrics); score again")
-        for key in SAME:
-            if not isinstance(about.get(key), str):
-                raise InputError(f"{path}: damaged (no {key}); score again")
+        about = about_of(path)
         hashed = TABLES if sealed(about, path) else TABLES - {"summary.csv"}
         for table in sorted(folder / name for name in hashed):
             if (sha256(table) if table.is_file() else None) != about.get(f"{table.stem}_sha256"):
@@ -91,6 +98,24 @@ def verify(folder: Path) -> Report:
         problems.append(f"{folder / 'result.json'}: {UNSEALED}; score again")
     present = [name for name in TABLES if (folder / name).is_file()]
     return Report({"files": 1 + len(present), "figures": len(result.summaries)}, problems)
+
+
+def about_of(path: Path) -> dict[str, Any]:
+    """What a ``result.json`` says. Raises InputError when it is not one, or damaged."""
+    about = parse_json(read_text(path), str(path))
+    if not isinstance(about, dict) or about.get("kind") != "pse-bench result":
+        raise InputError(f"{path}: not a result of pse-bench; score again")
+    if about.get("schema") != SCHEMA:
+        raise InputError(f"{path}: schema {about.get('schema')!r}, expected {SCHEMA}; score again")
+    system = about.get("system")
+    named = isinstance(system, dict) and isinstance(system.get("name"), str)
+    if not named or not isinstance(about.get("metrics"), dict):
+        raise InputError(f"{path}: damaged (no system name or no metrics); score again")
+    for key in SAME:
+        if not isinstance(about.get(key), str):
+            raise InputError(f"{path}: damaged (no {key}); score again")
+    parse(_Known, about, str(path))
+    return about
 
 
 def check_comparable(results: Sequence[Result]) -> None:

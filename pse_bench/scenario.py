@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, PlainValidator, model_validator
 
-from pse_bench import draws
+from pse_bench import draws, plain_yaml
 from pse_bench.errors import InputError
-from pse_bench.files import Record, parse, read_text
+from pse_bench.files import Record, parse
 from pse_bench.records import SCHEMA, EnrollmentSource, ScenarioLabel
 
 DECIMALS = 3
@@ -223,11 +222,7 @@ def load(scenario: str) -> tuple[Scenario, dict[str, Any]]:
             raise InputError(
                 f"{scenario}: neither a scenario file nor a shipped scenario; shipped: {', '.join(shipped())}"
             )
-    text = read_text(path)
-    try:
-        content = yaml.load(text, Loader=PlainYaml)
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); repair it") from error
+    content = plain_yaml.load(path)
     return parse_scenario(content, str(path)), content
 
 
@@ -246,23 +241,3 @@ def shipped() -> list[str]:
 def is_changed(name: str, content: dict[str, Any]) -> bool:
     """Whether a scenario has the name of a shipped one and other content."""
     return name in shipped() and load(name)[1] != content
-
-
-class PlainYaml(yaml.SafeLoader):
-    """Plain YAML without tags, anchors that expand, or a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(
-                None, None, "aliases are not used here", self.peek_event().start_mark
-            )
-        if getattr(self.peek_event(), "tag", None) is not None:
-            raise yaml.composer.ComposerError(None, None, "tags are not used here", self.peek_event().start_mark)
-        return super().compose_node(parent, index)

@@ -33,7 +33,7 @@ class Share:
     @classmethod
     def parse(cls, text: str) -> "Share":
         """From "2/3". Raises InputError on anything else."""
-        found = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,8})", text)
+        found = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,8})", text)
         if not found or int(found[1]) > int(found[2]):
             raise InputError(f"--shard {text}: expected I/N with I from 1 to N, for example 1/3")
         return cls(int(found[1]), int(found[2]))

@@ -1,15 +1,18 @@
 """A dataset's folder while it is being rendered: what an earlier run has left, and the tables at the end."""
 
+import os
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from pse_bench import dataset, files, journal, parts, plan
 from pse_bench.errors import InputError
-from pse_bench.records import SCHEMA, Imported, Mixture, StoredFile
+from pse_bench.records import SCHEMA, Imported, Mixture, Sha256, StoredFile
 from pse_bench.scenario import Scenario
 
 JOURNAL = "render.journal"
@@ -18,11 +21,35 @@ FOLDERS = ("TS1", "TS2", "TS3", "stems", "enrollment", "activity")
 FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE, parts.HEAD)
 
 
+class _Entry(files.Record):
+    """A scene in the journal."""
+
+    scene_id: str
+    rows: list[Mixture]
+    files: list[StoredFile]
+
+
 class Problem(files.Record):
     """A row of ``quarantine.csv``: a scene that could not be rendered, and why."""
 
     scene_id: str
     reason: str
+
+
+class _Own(files.Record):
+    """What a share alone knows."""
+
+    problems: list[Problem]
+    timings_s: dict[str, float]
+
+
+class _Identity(files.Record):
+    """What all shares depend on."""
+
+    schema_: Annotated[int, Field(alias="schema")]
+    plan_sha256: Sha256
+    format: Literal["flac", "wav"]
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -55,7 +82,7 @@ def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -
         known, entries = journal.read(out / JOURNAL)
         if known:
             journal.check(out, known, identity)
-        finished = [from_entry(entry) for entry in entries]
+        finished = from_entries(entries, out / JOURNAL)
     elif (out / "dataset.json").exists():
         there = dataset.Dataset.open(out)
         known = there.description.model_dump(by_alias=True)
@@ -134,12 +161,9 @@ def entry_of(rendered: Rendered) -> dict[str, Any]:
     }
 
 
-def from_entry(entry: dict[str, Any]) -> Rendered:
-    return Rendered(
-        entry["scene_id"],
-        [Mixture.model_validate(row) for row in entry["rows"]],
-        [StoredFile.model_validate(row) for row in entry["files"]],
-    )
+def from_entries(entries: list[journal.Entry], path: Path) -> list[Rendered]:
+    """Back from the journal at ``path``. Raises InputError where it is damaged."""
+    return [Rendered(one.scene_id, one.rows, one.files) for one in journal.checked(_Entry, entries, path)]
 
 
 def _from_tables(there: dataset.Dataset) -> list[Rendered]:
@@ -153,7 +177,7 @@ def _from_tables(there: dataset.Dataset) -> list[Rendered]:
 
 def intact(out: Path, rendered: Rendered) -> bool:
     return all(
-        (path := out / row.path).is_file()
+        os.path.isfile(path := out / row.path)  # also where it is too long for one
         and path.stat().st_size == row.num_bytes
         and files.sha256(path) == row.sha256
         for row in rendered.files
@@ -234,27 +258,30 @@ def merged(out: Path, found: list[parts.Part]) -> Report:
         plan_path = found[0].folder / "plan.jsonl"
         scenario, _, recipes = plan.read(plan_path)
         order = {recipe.scene_id: number for number, recipe in enumerate(recipes)}
-        problems = [Problem(**problem) for part in found for problem in part.head.own["problems"]]
+        own = [parts.own(part, _Own) for part in found]
+        problems = [problem for one in own for problem in one.problems]
+        made = {part.folder: from_entries(part.entries, part.folder / JOURNAL) for part in found}
+        failed = {
+            part.folder: [problem.scene_id for problem in one.problems]
+            for part, one in zip(found, own, strict=True)
+        }
 
         def names(part: parts.Part) -> list[str]:
-            failed = [problem["scene_id"] for problem in part.head.own["problems"]]
-            return [*(entry["scene_id"] for entry in part.entries), *failed]
+            return [*(scene.scene_id for scene in made[part.folder]), *failed[part.folder]]
 
         parts.check_whole(found, names, list(order))
         ordered = []
         for part in found:
-            scenes = [from_entry(entry) for entry in part.entries]
-            for scene in sorted(scenes, key=lambda scene: order[scene.scene_id]):
+            for scene in sorted(made[part.folder], key=lambda scene: order[scene.scene_id]):
                 for row in scene.files:
                     parts.move(part, row.path, out)
                 ordered.append(scene)
         with files.replacing(out / "plan.jsonl") as copy:
             shutil.copyfile(plan_path, copy)
         timings = {
-            stage: round(sum(part.head.own["timings_s"][stage] for part in found), 3)
-            for stage in found[0].head.own["timings_s"]
+            stage: round(sum(one.timings_s.get(stage, 0.0) for one in own), 3) for stage in own[0].timings_s
         }
-        identity = found[0].head.identity
+        identity = parts.identity(found[0], _Identity)
         mark = finish(out, scenario, identity, ordered, problems, len(order), timings)
         parts.remove(found)
     return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark)

@@ -12,14 +12,12 @@ import numpy as np
 import yaml
 from pydantic import Field, StringConstraints
 
-from pse_bench import activity, archive, audio, files, probabilities
+from pse_bench import activity, archive, audio, files, plain_yaml, probabilities
 from pse_bench.errors import InputError
 from pse_bench.records import Mixture
 
 SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 DESCRIPTION = "system.yaml"
-DESCRIPTION_LENGTH = 65_536
-"""Longest ``system.yaml`` that is read, in characters."""
 
 
 class System(files.Record):
@@ -80,32 +78,12 @@ def system_content(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: missing; write one with at least name: and version:, keys: {', '.join(System.model_fields)}"
         )
-    if path.stat().st_size > 4 * DESCRIPTION_LENGTH or len(text := files.read_text(path)) > DESCRIPTION_LENGTH:
-        raise InputError(f"{path}: over {DESCRIPTION_LENGTH} characters long; keep it to the known keys")
-    try:
-        content = yaml.load(text, Loader=_WithoutReferences)
-    except _Reference as error:
-        raise InputError(f"{path}: refers to another place in it (*name); write the value out") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); repair it") from error
+    content = plain_yaml.load(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping with name, version, …")
     if isinstance(content.get("version"), int | float):
         content = {**content, "version": str(content["version"])}  # 1.0 without quotes is what people write
     return content
-
-
-class _Reference(yaml.YAMLError):
-    """An alias."""
-
-
-class _WithoutReferences(yaml.SafeLoader):
-    """Plain YAML without aliases, a few lines of which can stand for gigabytes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise _Reference
-        return super().compose_node(parent, index)
 
 
 def write_system(folder: Path, system: System) -> None:

@@ -38,6 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "allocator",
     ),  # 1
     ("records", "activity", "journal", "decks", "archive", "dvector", "statistics", "response"),  # still 1
+    ("plain_yaml",),
     ("engines.*", "shares", "places", "cluster"),  # still 1, on top of those
     ("parts",),
     ("corpora.*", "scenario", "rooms", "pools", "heard", "metrics.*"),  # 2

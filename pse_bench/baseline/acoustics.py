@@ -38,6 +38,16 @@ class Place:
     raw: tuple[int, int]
 
 
+class About(files.Record):
+    """``acoustics.json``."""
+
+    fingerprint: str
+    size: int
+    chunk: int
+    lead: int
+    rooms: list[tuple[list[Place], list[Place]]]
+
+
 @dataclass(frozen=True)
 class Acoustics:
     """A bank in a folder; picklable, the arrays are mapped into each process."""
@@ -45,35 +55,34 @@ class Acoustics:
     folder: Path
 
     @cached_property
-    def about(self) -> dict:
+    def about(self) -> About:
         """What ``prepare`` wrote."""
-        path = self.folder / "acoustics.json"
-        return files.parse_json(files.read_text(path), str(path))
+        return files.cached(About, self.folder / "acoustics.json")
 
     @property
     def size(self) -> int:
         """Length of the Fourier transform, in samples."""
-        return self.about["size"]
+        return self.about.size
 
     @property
     def chunk(self) -> int:
         """Length of the signals that the transform is long enough for, in samples."""
-        return self.about["chunk"]
+        return self.about.chunk
 
     @property
     def lead(self) -> int:
         """Samples of every response before time zero."""
-        return self.about["lead"]
+        return self.about.lead
 
     @property
     def fingerprint(self) -> str:
         """A hash of everything that the responses were made from."""
-        return self.about["fingerprint"]
+        return self.about.fingerprint
 
     @cached_property
     def places(self) -> list[tuple[list[Place], list[Place]]]:
         """Of each room, the places for a target and those for interferers."""
-        return [tuple([Place(**place) for place in group] for group in room) for room in self.about["rooms"]]
+        return self.about.rooms
 
     @cached_property
     def spectra(self) -> np.ndarray:

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field
 
+from pse_bench import plain_yaml
 from pse_bench.errors import InputError
-from pse_bench.files import Record, parse, read_text
-from pse_bench.scenario import PlainYaml, Scenario
+from pse_bench.files import Record, parse
+from pse_bench.plain_yaml import PlainYaml
+from pse_bench.scenario import Scenario
 
 SHIPPED = Path(__file__).parent / "configs"
 
@@ -130,7 +131,7 @@ def load(config: str, changes: tuple[str, ...] = (), *, task: str) -> TrainConfi
             raise InputError(
                 f"{config}: neither a configuration file nor a shipped one; shipped: {', '.join(shipped())}"
             )
-    content = _yaml(read_text(path), str(path))
+    content = plain_yaml.load(path, _Yaml)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping with task, recipe, steps …")
     for change in changes:
@@ -143,20 +144,13 @@ def load(config: str, changes: tuple[str, ...] = (), *, task: str) -> TrainConfi
             place = place.setdefault(name, {})
             if not isinstance(place, dict):
                 raise InputError(f"--set {change}: {name} holds no keys of its own")
-        place[last] = _yaml(value, f"--set {change}")
+        place[last] = plain_yaml.read(value, f"--set {change}", _Yaml)
     made = parse(TrainConfig, content, str(path))
     if made.task != task:
         raise InputError(f"{path}: a configuration for task {made.task}, expected {task}")
     if (made.task == "pse") != bool(made.recipe):
         raise InputError(f"{path}: task pse needs a recipe, task pvad has none; found {made.recipe!r}")
     return made
-
-
-def _yaml(text: str, where: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_Yaml)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not YAML ({' '.join(str(error).split())}); repair it") from error
 
 
 class _Yaml(PlainYaml):

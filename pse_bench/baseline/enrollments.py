@@ -45,6 +45,14 @@ class Crop:
     condition: str
 
 
+class About(files.Record):
+    """``enrollments.json``."""
+
+    fingerprint: str
+    encoder: str
+    crops: list[Crop]
+
+
 @dataclass(frozen=True)
 class Enrollments:
     """The pool in a folder; picklable."""
@@ -52,21 +60,20 @@ class Enrollments:
     folder: Path
 
     @cached_property
-    def about(self) -> dict:
+    def about(self) -> About:
         """What ``prepare`` wrote."""
-        path = self.folder / "enrollments.json"
-        return files.parse_json(files.read_text(path), str(path))
+        return files.cached(About, self.folder / "enrollments.json")
 
     @property
     def fingerprint(self) -> str:
         """A hash of everything that the embeddings were made from."""
-        return self.about["fingerprint"]
+        return self.about.fingerprint
 
     @cached_property
     def of_clip(self) -> dict[int, list[tuple[int, Crop]]]:
         """Of each clip that has any, its crops with their rows in ``embeddings``."""
         found: dict[int, list[tuple[int, Crop]]] = {}
-        for row, crop in enumerate(Crop(**content) for content in self.about["crops"]):
+        for row, crop in enumerate(self.about.crops):
             found.setdefault(crop.clip, []).append((row, crop))
         return found
 

@@ -9,6 +9,7 @@ checkpoint.safetensors   the averaged weights and their description: what is use
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ class Run:
         self.about = json.loads(json.dumps(about))
         if path.exists():
             found = files.parse_json(files.read_text(path), str(path))
+            if not isinstance(found, dict):
+                raise InputError(f"{path}: damaged; give another folder, or --force to begin anew")
             different = sorted(key for key in {*found, *self.about} if found.get(key) != self.about.get(key))
             if different:
                 raise InputError(
@@ -138,7 +141,7 @@ class Log:
         self._path, self._board = path, board
         self._columns: list[str] = []
         if path.exists():
-            rows = list(csv.DictReader(io.StringIO(files.read_text(path))))
+            rows = self._rows()
             kept = [row for row in rows if None not in row.values() and int(row["step"]) <= step]
             self._columns = list(rows[0]) if rows else []
             text = io.StringIO()
@@ -147,6 +150,19 @@ class Log:
                 writer.writeheader()
                 writer.writerows(kept)
             files.write_text(path, text.getvalue())
+
+    def _rows(self) -> list[dict[str, str]]:
+        """What was logged; a line that was cut off lacks values. Raises InputError where it is damaged."""
+        try:
+            rows = list(csv.DictReader(io.StringIO(files.read_text(self._path))))
+        except csv.Error as error:
+            raise InputError(f"{self._path}: not CSV ({error}); remove it, or --force to begin anew") from error
+        for number, row in enumerate(rows, 2):
+            if None in row or not re.fullmatch(
+                "[0-9]{1,18}", row.get("step") or ("0" if None in row.values() else "")
+            ):
+                raise InputError(f"{self._path}:{number}: damaged; repair the line, or --force to begin anew")
+        return rows
 
     def add(self, step: int, figures: Mapping[str, float]) -> None:
         """One row; the first one's figures are the columns."""

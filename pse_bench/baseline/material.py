@@ -60,6 +60,15 @@ class NoiseStretch:
     num_samples: int
 
 
+class About(files.Record):
+    """``material.json``."""
+
+    fingerprint: str
+    sample_rate: int
+    clips: list[Clip]
+    noises: list[NoiseStretch]
+
+
 @dataclass(frozen=True)
 class Material:
     """Speech and noise in a folder. Picklable: a worker process maps the arrays for itself."""
@@ -67,29 +76,29 @@ class Material:
     folder: Path
 
     @cached_property
-    def about(self) -> dict:
+    def about(self) -> About:
         """What ``prepare`` wrote: rate, fingerprint, clips and stretches."""
-        return files.parse_json(files.read_text(self.folder / "material.json"), str(self.folder / "material.json"))
+        return files.cached(About, self.folder / "material.json")
 
     @property
     def sample_rate(self) -> int:
         """Hz, of speech and noise."""
-        return self.about["sample_rate"]
+        return self.about.sample_rate
 
     @property
     def fingerprint(self) -> str:
         """A hash of everything that the arrays were made from."""
-        return self.about["fingerprint"]
+        return self.about.fingerprint
 
     @cached_property
     def clips(self) -> list[Clip]:
         """All clips of speech, in all voices."""
-        return [Clip(**row) for row in self.about["clips"]]
+        return self.about.clips
 
     @cached_property
     def noises(self) -> list[NoiseStretch]:
         """All stretches of noise."""
-        return [NoiseStretch(**row) for row in self.about["noises"]]
+        return self.about.noises
 
     @cached_property
     def speech(self) -> np.ndarray:

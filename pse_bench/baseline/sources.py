@@ -202,7 +202,10 @@ def allowed(utterances: list[Utterance], table: Path) -> list[Utterance]:
     Raises:
         InputError: no such columns, or nobody is left.
     """
-    rows = list(csv.DictReader(io.StringIO(files.read_text(table))))
+    try:
+        rows = list(csv.DictReader(io.StringIO(files.read_text(table))))
+    except csv.Error as error:
+        raise InputError(f"{table}: not CSV ({error}); repair it") from error
     if not rows or not {"corpus", "speaker_id"} <= set(rows[0]):
         raise InputError(f"{table}: expected a CSV with the columns corpus and speaker_id")
     named = {row["corpus"] for row in rows}

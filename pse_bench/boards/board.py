@@ -7,6 +7,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from pse_bench.errors import InputError
 from pse_bench.figures import figures_of
 from pse_bench.metrics import detection
 from pse_bench.records import TABLES, Sha256, Summary
-from pse_bench.results import Result
+from pse_bench.results import Result, about_of
 
 Kind = Literal["reference", "baseline", "submission", "control"]
 COLUMN = re.compile(r"(TS[123]|all)\.([a-z0-9_]+?)(_low|_high)?")
@@ -104,7 +105,7 @@ def evidence(board: Path, entry: Entry) -> Result:
     path = folder / "result.json"
     if not path.is_file() or files.sha256(path) != entry.result_sha256:
         raise InputError(f"{path}: missing or changed since {entry.name} was added; restore it")
-    about = files.parse_json(files.read_text(path), str(path))
+    about = about_of(path)
     summary = folder / "summary.csv"
     # what earlier versions scored says nothing of it; then its figures are held against the row alone
     if (expected := about.get("summary_sha256")) and files.sha256(summary) != expected:
@@ -127,9 +128,8 @@ def read(board: Path) -> list[Row]:
         rows = [_parse(f"{board}:{lines.line_num}", header, cells) for cells in lines if cells]
     except csv.Error as error:
         raise InputError(f"{board}:{lines.line_num}: not CSV ({error}); repair the line") from error
-    names = [row.entry.name for row in rows]
-    for name in names:
-        if names.count(name) > 1:
+    for name, times in Counter(row.entry.name for row in rows).items():
+        if times > 1:
             raise InputError(f"{board}: {name} is there twice; keep one")
     return rows
 

@@ -7,11 +7,15 @@ joined by ``_``; a LibriSpeech utterance begins with its speaker.
 
 import csv
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pse_bench import files
 from pse_bench.errors import InputError
+
+LONGEST_PATH = 4096
+"""Characters of the longest path that a file can have."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,13 @@ def below(path: str, root: Path) -> str:
     """A path of the metadata below the root, '' where there is no such file: as it stands, or without as many
     leading folders as it takes."""
     parts = PurePosixPath(path).parts
+    if len(path) > LONGEST_PATH:
+        return ""
     if path and Path(path).is_absolute() and Path(path).is_relative_to(root):
         return Path(path).relative_to(root).as_posix()
     for first in range(len(parts)):
         shorter = PurePosixPath(*parts[first:])
-        if not shorter.is_absolute() and (root / shorter).is_file():
+        if not shorter.is_absolute() and os.path.isfile(root / shorter):
             return str(shorter)
     return ""
 

@@ -22,7 +22,7 @@ class Roots:
             name, separator, folder = option.partition("=")
             if not separator or not name or not folder:
                 raise InputError(f"--root {option}: expected NAME=DIR, for example librispeech=/data/LibriSpeech")
-            if not Path(folder).is_dir():
+            if not os.path.isdir(folder):
                 raise InputError(f"--root {option}: {folder} is not a folder; give the folder of corpus {name}")
             folders[name] = Path(folder).resolve()
         return cls(folders)
@@ -42,7 +42,7 @@ class Roots:
         """Raise InputError for the first corpus without a folder, before any work is done."""
         for corpus in sorted(set(corpora)):
             folder = self.locate(corpus, "")
-            if not folder.is_dir():
+            if not os.path.isdir(folder):
                 raise InputError(f"corpus {corpus}: {folder} is not a folder; correct --root {corpus}=DIR")
 
     def settled(self, corpora: Iterable[str]) -> "Roots":

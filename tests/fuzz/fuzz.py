@@ -1,9 +1,9 @@
 """Feeds every parser documents that are wrong: python tests/fuzz/fuzz.py, or make fuzz.
 
-A document is a pure function of seed, target and number, so what fails is made again by those three. A fault is
-any exception but a ``PseBenchError``, a process that dies, a document that takes over two seconds of processor time,
-a message that is not one printable line of a bounded length, and memory beyond the target's bound. Each target runs
-in a process of its own, two side by side.
+A document is a pure function of seed, target and number, so what fails is made again by those three (``--show``).
+A fault is any exception but a ``PseBenchError``, a process that dies, a document that takes over two seconds of
+processor time, a message that is not one printable line of bounded length, and memory beyond the target's bound.
+Each target runs in a process of its own, two side by side.
 """
 
 import argparse
@@ -51,7 +51,7 @@ SCRATCH = Path("/dev/shm")
 
 @dataclass
 class Outcome:
-    """What came of a target. ``faults`` are counted by what they are; ``documents`` are numbers of the first ones."""
+    """What came of a target. ``faults`` are counted by kind; ``documents`` are numbers of the first ones."""
 
     executions: int = 0
     accepted: int = 0
