@@ -9,7 +9,8 @@ import hashlib
 import io
 import math
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,12 @@ from pse_bench.errors import InputError
 
 FULL_SCALE = 32768.0
 FORMATS = {".flac": "FLAC", ".wav": "WAV"}
+
+BLOCK = 1 << 21
+"""Samples that are decoded at a time: a header may promise more than memory holds."""
+
+UNKNOWN_LENGTH = 1 << 62
+"""Lengths from here on are how libsndfile says that a header tells none."""
 
 RESAMPLING_TAPS = 10
 """Half the length of the resampling filter, in samples of the slower rate."""
@@ -48,12 +55,12 @@ def seconds_to_samples(seconds: float, sample_rate: int) -> int:
 def info(path: Path) -> Info:
     """The header of a sound file. Raises InputError when it cannot be opened."""
     with _opened(path) as stream:
-        return _header(stream)
+        return _header(stream, str(path))
 
 
 def _opened(path: Path) -> soundfile.SoundFile:
     if not path.is_file():
-        raise InputError(f"{path}: no such file; check the path and the --root it is relative to")
+        raise InputError(f"{path}: {_instead_of_a_file(path)}")
     try:
         return soundfile.SoundFile(str(path))
     except (soundfile.SoundFileError, RuntimeError) as error:
@@ -62,8 +69,24 @@ def _opened(path: Path) -> soundfile.SoundFile:
         ) from error
 
 
-def _header(stream: soundfile.SoundFile) -> Info:
-    return Info(stream.samplerate, stream.frames, stream.channels, stream.subtype)
+def _instead_of_a_file(path: Path) -> str:
+    """What is there, and what to do."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        if path.is_symlink():
+            return "no such file but a link that leads nowhere; restore or remove it"
+        return "no such file; check the path and the --root it is relative to"
+    kinds = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
+    kind = next((word for of_kind, word in kinds if of_kind(mode)), "device")
+    return f"no such file but a {kind}; rename or remove it"
+
+
+def _header(stream: soundfile.SoundFile, where: str) -> Info:
+    header = Info(stream.samplerate, stream.frames, stream.channels, stream.subtype)
+    if header.num_samples >= UNKNOWN_LENGTH:
+        raise InputError(f"{where}: its header does not say how long it is; store it again")
+    return header
 
 
 def read(
@@ -87,62 +110,114 @@ def read(
             or holds NaN or infinity.
     """
     with _opened(path) as stream:
-        header = _header(stream)
-        if header.channels != 1:
-            raise InputError(f"{path}: has {header.channels} channels, expected 1; mix down to mono first")
+        header = _mono(stream, path)
         if sample_rate is not None and header.sample_rate != sample_rate:
             raise InputError(f"{path}: sampled at {header.sample_rate} Hz, expected {sample_rate} Hz; resample it")
-        if header.num_samples == 0:
-            raise InputError(f"{path}: holds no samples; restore or remove it")
         if num_samples is not None and header.num_samples != num_samples:
             raise InputError(
                 f"{path}: {header.num_samples} samples long, expected {num_samples}; "
                 "keep the length and the alignment of the original"
             )
         stop = header.num_samples if stop is None else stop
-        try:
-            if start:
-                stream.seek(start)
-            if header.subtype == "PCM_16":  # quicker, and the same numbers
-                samples = _samples(stream, stop - start, "int16") / FULL_SCALE
-            else:
-                samples = _samples(stream, stop - start, "float64")
-        except (soundfile.SoundFileError, RuntimeError) as error:
-            raise InputError(f"{path}: damaged ({_reason(error)}); restore or remove it") from error
-    if len(samples) != stop - start:
-        raise InputError(
-            f"{path}: ends after {start + len(samples)} samples, its header says {header.num_samples}; "
-            "the file is truncated, restore or remove it"
-        )
-    if not np.isfinite(samples).all():
-        raise InputError(f"{path}: holds NaN or infinite samples; write finite numbers")
-    return samples, header.sample_rate
+        return _joined(_numbers(stream, header, path, start, stop)), header.sample_rate
 
 
-def read_pcm16(path: Path) -> np.ndarray:
-    """The samples of a 16-bit mono file exactly as stored: int16, shape (num_samples,)."""
+def blocks(path: Path) -> Iterator[np.ndarray]:
+    """What ``read`` gives of a whole file, ``BLOCK`` samples at a time, however long it is. Raises as there."""
     with _opened(path) as stream:
-        return _pcm16(stream, str(path))
+        header = _mono(stream, path)
+        yield from _numbers(stream, header, path, 0, header.num_samples)
 
 
-def _pcm16(stream: soundfile.SoundFile, where: str) -> np.ndarray:
-    if stream.channels != 1 or stream.subtype != "PCM_16":
-        raise InputError(f"{where}: {stream.channels} channels of {stream.subtype}, expected mono PCM_16")
+def _mono(stream: soundfile.SoundFile, path: Path) -> Info:
+    header = _header(stream, str(path))
+    if header.channels != 1:
+        raise InputError(f"{path}: has {header.channels} channels, expected 1; mix down to mono first")
+    if header.num_samples == 0:
+        raise InputError(f"{path}: holds no samples; restore or remove it")
+    return header
+
+
+def _numbers(stream: soundfile.SoundFile, header: Info, path: Path, start: int, stop: int) -> Iterator[np.ndarray]:
+    """Blocks of float64, all of them finite."""
+    # of 16 bits: quicker, and the same numbers
+    kind, scale = ("int16", FULL_SCALE) if header.subtype == "PCM_16" else ("float64", None)
+    for block in _decoded(stream, header, str(path), start, stop, kind):
+        samples = block / scale if scale else block
+        if not np.isfinite(samples).all():
+            raise InputError(f"{path}: holds NaN or infinite samples; write finite numbers")
+        yield samples
+
+
+def _decoded(
+    stream: soundfile.SoundFile, header: Info, where: str, start: int, stop: int, kind: str
+) -> Iterator[np.ndarray]:
+    """Blocks of a stretch, as many samples as were asked for."""
+    done = start
+    while done < stop:
+        wanted = min(BLOCK, stop - done)
+        try:
+            if done == start and start:
+                stream.seek(start)
+            block = stream.read(wanted, dtype=kind)
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            raise InputError(f"{where}: damaged ({_reason(error)}); restore or remove it") from error
+        done += len(block)
+        if len(block) < wanted:
+            raise InputError(
+                f"{where}: ends after {done} samples, its header says {header.num_samples}; "
+                "the file is truncated, restore or remove it"
+            )
+        yield block
+
+
+def _joined(blocks: Iterator[np.ndarray]) -> np.ndarray:
+    found = list(blocks)
+    if len(found) == 1:
+        return found[0]
+    return np.concatenate(found) if found else np.zeros(0)
+
+
+def read_pcm16(path: Path, *, sample_rate: int | None = None, num_samples: int | None = None) -> np.ndarray:
+    """The samples of a 16-bit mono file exactly as stored: int16, shape (num_samples,).
+
+    Args:
+        path: the file.
+        sample_rate, num_samples: what is expected; None accepts any rate in Hz, and any length but none.
+
+    Raises:
+        InputError: the file is something else, or damaged.
+    """
+    with _opened(path) as stream:
+        return _pcm16(stream, str(path), sample_rate, num_samples)
+
+
+def pcm16_of(
+    content: bytes, where: str, *, sample_rate: int | None = None, num_samples: int | None = None
+) -> np.ndarray:
+    """As ``read_pcm16``, of a file's bytes; ``where`` names it in the error."""
     try:
-        return _samples(stream, stream.frames, "int16")
+        stream = soundfile.SoundFile(io.BytesIO(content))
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(f"{where}: damaged ({_reason(error)}); restore it") from error
+    with stream:
+        return _pcm16(stream, where, sample_rate, num_samples)
 
 
-def _samples(stream: soundfile.SoundFile, count: int, dtype: str) -> np.ndarray:
-    """The next ``count`` samples, or as many as there are: a header can promise more than any memory holds."""
-    if count <= BLOCK:
-        return stream.read(max(count, 0), dtype=dtype)
-    blocks = []
-    while count > 0 and len(block := stream.read(min(count, BLOCK), dtype=dtype)):
-        blocks.append(block)
-        count -= len(block)
-    return np.concatenate(blocks) if blocks else np.zeros(0, dtype)
+def _pcm16(
+    stream: soundfile.SoundFile, where: str, sample_rate: int | None, num_samples: int | None
+) -> np.ndarray:
+    header = _header(stream, where)
+    if header.channels != 1 or header.subtype != "PCM_16":
+        raise InputError(
+            f"{where}: {header.channels} channels of {header.subtype}, expected mono PCM_16; restore it"
+        )
+    if sample_rate is not None and header.sample_rate != sample_rate:
+        raise InputError(f"{where}: sampled at {header.sample_rate} Hz, expected {sample_rate} Hz; restore it")
+    if header.num_samples == 0 or num_samples not in (None, header.num_samples):
+        expected = "some" if num_samples is None else num_samples
+        raise InputError(f"{where}: {header.num_samples} samples long, expected {expected}; restore it")
+    return _joined(_decoded(stream, header, where, 0, header.num_samples, "int16"))
 
 
 def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "PCM_16") -> bytes:
@@ -153,15 +228,6 @@ def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "P
     stream = io.BytesIO()
     soundfile.write(stream, samples, sample_rate, format=FORMATS[ending], subtype=subtype)
     return stream.getvalue()
-
-
-def pcm16_of(content: bytes, where: str) -> np.ndarray:
-    """As ``read_pcm16``, of a file's bytes; ``where`` names it in the error."""
-    try:
-        with soundfile.SoundFile(io.BytesIO(content)) as stream:
-            return _pcm16(stream, where)
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise InputError(f"{where}: damaged ({_reason(error)}); restore it") from error
 
 
 def write(path: Path, samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:

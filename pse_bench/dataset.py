@@ -72,15 +72,19 @@ def activity_document(scene_id: str, rate: int, num_samples: int, labels: dict[s
     return json.dumps(document) + "\n"
 
 
-def activity_frames(text: str, where: str) -> tuple[Activity, dict[str, np.ndarray]]:
+def activity_frames(
+    text: str, where: str, num_samples: int | None = None
+) -> tuple[Activity, dict[str, np.ndarray]]:
     """An activity file and its labels by who speaks, bool of shape (num_frames,), from its text.
 
     Raises:
-        InputError: it is damaged.
+        InputError: it is damaged, or not of the length that is given.
     """
     document = parse(Activity, parse_json(text, where), where)
     if document.hop != activity.hop_samples(document.sample_rate):
         raise InputError(f"{where}: hop {document.hop} at {document.sample_rate} Hz is not 10 ms; restore it")
+    if num_samples not in (None, document.num_samples):
+        raise InputError(f"{where}: of {document.num_samples} samples, expected {num_samples}; restore it")
     frames = {}
     for who in ("target", "interferer"):
         frames[who] = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
@@ -186,16 +190,18 @@ class Dataset:
         """Where a scene's stem lies."""
         return self.folder / "stems" / stem / f"{scene_id}.{self.description.format}"
 
-    def read_stem(self, scene_id: str, stem: str) -> np.ndarray:
-        """A stem as stored: int16, shape (num_samples,)."""
-        return self.read_sound(self.stem_path(scene_id, stem).relative_to(self.folder).as_posix())
+    def read_stem(self, scene_id: str, stem: str, num_samples: int | None = None) -> np.ndarray:
+        """A stem as stored: int16, shape (num_samples,); raises as ``read_sound``."""
+        return self.read_sound(self.stem_path(scene_id, stem).relative_to(self.folder).as_posix(), num_samples)
 
-    def read_sound(self, path: str) -> np.ndarray:
+    def read_sound(self, path: str, num_samples: int | None = None) -> np.ndarray:
         """A sound file of the dataset by its path in the tables, as stored: int16, shape (num_samples,).
 
-        Raises InputError when it is not the file that was rendered.
+        Raises InputError when it is not the file that was rendered, or is not of the dataset's rate or, where one
+        is given, of this length.
         """
-        return audio.read_pcm16(self._unchanged(path))
+        rate = self.description.sample_rate
+        return audio.read_pcm16(self._unchanged(path), sample_rate=rate, num_samples=num_samples)
 
     def read_bytes(self, path: str) -> bytes:
         """A file of the dataset by its path in the tables. Raises InputError when it is not the one that was
@@ -206,23 +212,30 @@ class Dataset:
         """A file's place, after its hash was compared with ``files.csv``."""
         expected = _hashes(self.folder, self.description.tables["files.csv"]).get(path)
         found = self.folder / path
-        if not found.is_file() or sha256(found) != expected:
+        try:
+            unchanged = found.is_file() and sha256(found) == expected
+        except OSError as error:
+            raise InputError(f"{found}: cannot be read ({error.strerror}); restore it or render again") from error
+        if not unchanged:
             raise InputError(f"{found}: {CHANGED}")
         return found
 
-    def read_activity(self, scene_id: str) -> dict[str, np.ndarray]:
-        """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,)."""
-        return activity_masks(*self._activity(scene_id))
+    def read_activity(self, scene_id: str, num_samples: int | None = None) -> dict[str, np.ndarray]:
+        """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,).
+
+        Raises InputError when the file is not the one that was rendered, or is not of the length that is given.
+        """
+        return activity_masks(*self._activity(scene_id, num_samples))
 
     def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
         """Who is heard speaking in each frame of a mixture: target and interferer, bool, (num_frames,)."""
-        _, frames = self._activity(mixture.scene_id)
+        _, frames = self._activity(mixture.scene_id, mixture.num_samples)
         silent = {"TS1": "interferer", "TS3": "target"}.get(mixture.scenario)
         return {who: labels & (who != silent) for who, labels in frames.items()}
 
-    def _activity(self, scene_id: str) -> tuple[Activity, dict[str, np.ndarray]]:
+    def _activity(self, scene_id: str, num_samples: int | None) -> tuple[Activity, dict[str, np.ndarray]]:
         path = self._unchanged(f"activity/{scene_id}.json")
-        return activity_frames(read_text(path), str(path))
+        return activity_frames(read_text(path), str(path), num_samples)
 
     @property
     def where(self) -> str:

@@ -217,12 +217,12 @@ def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> systems.Work:
     def scaled(pcm: np.ndarray) -> np.ndarray:
         return (pcm / audio.FULL_SCALE).astype(np.float32)
 
-    mixture = scaled(dataset.read_sound(row.mixture_path))
+    mixture = scaled(dataset.read_sound(row.mixture_path, row.num_samples))
     # in TS3 the target is silent, so all of the mixture is the rest
     target = (
         np.zeros_like(mixture)
         if row.scenario == "TS3"
-        else scaled(dataset.read_stem(row.scene_id, "target_early"))
+        else scaled(dataset.read_stem(row.scene_id, "target_early", row.num_samples))
     )
     enrollment = scaled(dataset.read_sound(enrollment_path))
     return systems.Work(mixture, enrollment, row.sample_rate, target, mixture - target)

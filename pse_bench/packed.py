@@ -69,19 +69,22 @@ class Packed:
             raise InputError(f"{self.where}/{shard.url}: {path} in it is damaged; write the shards again")
         return content
 
-    def read_sound(self, path: str) -> np.ndarray:
-        """A sound file as stored: int16, shape (num_samples,). Raises InputError as ``read_bytes``."""
-        return audio.pcm16_of(self.read_bytes(path), f"{self.where}: {path}")
+    def read_sound(self, path: str, num_samples: int | None = None) -> np.ndarray:
+        """A sound file as stored: int16, shape (num_samples,). Raises InputError as ``read_bytes``, and where it
+        is not of the dataset's rate or of this length."""
+        rate = self.description.sample_rate
+        where = f"{self.where}: {path}"
+        return audio.pcm16_of(self.read_bytes(path), where, sample_rate=rate, num_samples=num_samples)
 
-    def read_stem(self, scene_id: str, stem: str) -> np.ndarray:
+    def read_stem(self, scene_id: str, stem: str, num_samples: int | None = None) -> np.ndarray:
         """A stem as stored: int16, shape (num_samples,)."""
-        return self.read_sound(f"stems/{stem}/{scene_id}.{self.description.format}")
+        return self.read_sound(f"stems/{stem}/{scene_id}.{self.description.format}", num_samples)
 
-    def read_activity(self, scene_id: str) -> dict[str, np.ndarray]:
+    def read_activity(self, scene_id: str, num_samples: int | None = None) -> dict[str, np.ndarray]:
         """Sample masks of speech activity: target and interferer, bool, (num_samples,)."""
         path = f"activity/{scene_id}.json"
         where = f"{self.where}: {path}"
-        return activity_masks(*activity_frames(files.text_of(self.read_bytes(path), where), where))
+        return activity_masks(*activity_frames(files.text_of(self.read_bytes(path), where), where, num_samples))
 
     def _members(self, path: str) -> dict[str, tuple[int, int, str]]:
         shard = self._shard_of[Path(path).stem]

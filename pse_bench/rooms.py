@@ -48,12 +48,13 @@ def measured(room: MeasuredRoom, sample_rate: int, locate: Callable[[str, str], 
     sources = []
     for source in room.sources:
         path = locate(room.corpus, source.path)
-        samples, rate = audio.read(path)
+        audio.info(path)
         if sha256(path) != source.sha256:
             raise InputError(
                 f"{path}: not the file its manifest describes (sha256 differs); restore it or make "
                 "the manifest and the plan again"
             )
+        samples, rate = audio.read(path)
         samples = audio.resample(samples, rate, sample_rate).astype(np.float32)
         direct = int(np.argmax(np.abs(samples) > 0.2 * np.abs(samples).max()))
         sources.append(Response(samples, 0, direct, measured_rt60_s(samples, sample_rate)))

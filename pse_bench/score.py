@@ -245,13 +245,13 @@ def _chosen(job: Job, row: Mixture) -> list[metrics.Metric]:
 
 def _clip(job: Job, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
     dataset = job.dataset
-    active = dataset.read_activity(row.scene_id)
+    active = dataset.read_activity(row.scene_id, row.num_samples)
     silent = row.scenario == "TS3"
     stem = REFERENCE_STEMS[job.reference]
     return metrics.Clip(
         estimate=estimate,
-        mixture=dataset.read_sound(row.mixture_path) / audio.FULL_SCALE,
-        reference=None if silent else dataset.read_stem(row.scene_id, stem) / audio.FULL_SCALE,
+        mixture=dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE,
+        reference=None if silent else dataset.read_stem(row.scene_id, stem, row.num_samples) / audio.FULL_SCALE,
         target_active=np.zeros_like(active["target"]) if silent else active["target"],
         interferer_active=np.zeros_like(active["target"]) if row.scenario == "TS1" else active["interferer"],
         sample_rate=row.sample_rate,

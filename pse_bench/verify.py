@@ -162,6 +162,9 @@ def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> list[
     ]
     if problems:
         return problems
+    for enrolled in sorted({row.enrollment_path for row in rows}):
+        length = recipe.enrollment.num_samples
+        audio.read_pcm16(folder / enrolled, sample_rate=recipe.sample_rate, num_samples=length)
     masks = dataset.read_activity(name)
     if len(masks["target"]) != recipe.num_samples:
         return [f"{name}: activity of {len(masks['target'])} samples, planned {recipe.num_samples}"]
@@ -173,7 +176,7 @@ def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> list[
         if row.scenario not in recipe.scenarios:
             problems.append(f"{row.mixture_id}: in mixtures.csv, but not planned")
             continue
-        mixture = audio.read_pcm16(path)
+        mixture = audio.read_pcm16(path, sample_rate=recipe.sample_rate, num_samples=recipe.num_samples)
         # stems that were exchanged may add up to more than 16 bits hold
         total = sum(stems[part].astype(np.int32) for part in mixing.PARTS[row.scenario])
         if not np.array_equal(mixture, total):

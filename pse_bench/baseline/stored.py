@@ -92,10 +92,11 @@ class StoredScenes:
         )
 
         def stem(what: str) -> np.ndarray:
-            return data.read_stem(row.scene_id, what)[start : start + self.chunk] * np.float32(gain)
+            whole = data.read_stem(row.scene_id, what, row.num_samples)
+            return whole[start : start + self.chunk] * np.float32(gain)
 
         reference = self._reference or data.description.reference
-        masks = data.read_activity(row.scene_id)
+        masks = data.read_activity(row.scene_id, row.num_samples)
         frames = {who: mask[start : start + self.chunk : hop] for who, mask in masks.items()}
         interferer = stem("interferer") if data.has(_interferer(data, row)) else None
         return Parts(

@@ -170,7 +170,7 @@ def _levels(samples: np.ndarray) -> dict[str, float]:
 
 def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: float) -> dict[str, Any]:
     """Levels of the mixture, what the estimate is a copy of, and its match with mixture and reference."""
-    mixture = audio.read_pcm16(dataset.folder / row.mixture_path) / audio.FULL_SCALE
+    mixture = dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE
     found: dict[str, Any] = {
         "mixture_peak": float(np.abs(mixture).max()),
         "mixture_rms": float(np.sqrt(np.mean(mixture**2))),
@@ -180,7 +180,8 @@ def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: floa
         estimate = estimate[:length] / peak
         signals = {"the mixture": mixture[:length]}  # first: it may itself be the target
         for stem in REFERENCE_STEMS.values():
-            signals[f"stems/{stem}"] = dataset.read_stem(row.scene_id, stem)[:length] / audio.FULL_SCALE
+            whole = dataset.read_stem(row.scene_id, stem, row.num_samples)
+            signals[f"stems/{stem}"] = whole[:length] / audio.FULL_SCALE
         copies = [name for name, signal in signals.items() if _same(estimate, signal)]
         if copies[:1] == ["the mixture"] and abs(20 * np.log10(peak / found["mixture_peak"])) > SAME_LEVEL_DB:
             copies = []  # turned down, which a system may do

@@ -7,8 +7,10 @@ request impossible (no such folder, an index that cannot be read) raises InputEr
 """
 
 import heapq
+import math
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,6 +42,13 @@ ENDINGS = frozenset(
 )
 BATCH = 50
 """Files a task: enough to hide the cost of handing a task over, few enough to spread and to show progress."""
+
+RATES_HZ = (4_000, 768_000)
+"""Sampling rates that there are: another one is a header that lies, and resampling it would not end."""
+PEAKS = (1e-7, 1e10)
+"""From the last of 24 bits to whole numbers of 32 bits kept as float. Powers outside cannot be reckoned with."""
+MEASURED_S = 60
+"""Longest clip from whose samples something is measured, in seconds: no room decays for a minute."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done and the number of all."""
@@ -124,7 +133,8 @@ def _fault_in_name(name: str) -> str:
         name.encode()
     except UnicodeEncodeError:
         return "the name is not UTF-8; rename it"
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in name):
+    # control characters, and what else breaks lines
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
         return "the name holds a control character; rename it"
     return ""
 
@@ -193,8 +203,11 @@ def describe(
 ) -> tuple[list[Clip], list[str]]:
     """Decode files from end to end and hash their bytes: clips of the good ones by path, and problems.
 
-    A file is good when it is mono, not empty, as long as its header says, and holds numbers that are finite
-    and not all zero. A truncated MPEG, NIST or headerless file may pass: those do not say how long they are.
+    A file is good when it is mono, as long as its header says, of a rate within ``RATES_HZ``, and holds finite
+    numbers that are not all the same and whose peak is within ``PEAKS``. A truncated MPEG, NIST or headerless file
+    may pass: those do not say how long they are. So does a FLAC that is cut short in its header too.
+
+    Where something is measured, a clip is at most ``MEASURED_S`` long.
     """
     clips: list[Clip] = []
     problems: list[str] = []
@@ -224,12 +237,7 @@ def _inspect(root: Path, measure: Measure | None, paths: list[str]) -> list[Clip
     found: list[Clip | str] = []
     for path in paths:
         try:
-            samples, sample_rate = audio.read(root / path)
-            _check_whole(root / path)
-            if not samples.any():
-                raise InputError(f"{root / path}: holds only zeros, so it has no level; remove it")
-            measured = measure(samples, sample_rate) if measure else {}
-            found.append(Clip(path, len(samples), sample_rate, files.sha256(root / path), measured))
+            found.append(_clip(root, path, measure))
         except InputError as error:
             found.append(str(error))
         except UndefinedScore as error:
@@ -239,9 +247,48 @@ def _inspect(root: Path, measure: Measure | None, paths: list[str]) -> list[Clip
     return found
 
 
+def _clip(root: Path, path: str, measure: Measure | None) -> Clip:
+    """Look at one file, whatever its length with little memory."""
+    header = audio.info(root / path)
+    if not RATES_HZ[0] <= header.sample_rate <= RATES_HZ[1]:
+        raise InputError(
+            f"{root / path}: sampled at {header.sample_rate} Hz, expected {RATES_HZ[0]} to {RATES_HZ[1]} Hz; "
+            "correct its header or remove it"
+        )
+    if measure and header.num_samples > MEASURED_S * header.sample_rate:
+        raise InputError(
+            f"{root / path}: {header.num_samples / header.sample_rate:.0f} s long, expected at most "
+            f"{MEASURED_S} s; cut or remove it"
+        )
+    low, high = math.inf, -math.inf
+    for block in audio.blocks(root / path):
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
+    _check_whole(root / path)
+    _check_heard(root / path, low, high)
+    measured = measure(*audio.read(root / path)) if measure else {}
+    return Clip(path, header.num_samples, header.sample_rate, files.sha256(root / path), measured)
+
+
+def _check_heard(path: Path, low: float, high: float) -> None:
+    """Raise InputError where nothing can be made of a clip whose samples lie between two values."""
+    if low == high == 0:
+        raise InputError(f"{path}: holds only zeros, so it has no level; remove it")
+    if low == high:
+        raise InputError(f"{path}: all its samples are {low:g}, so it holds no sound; remove it")
+    peak = max(-low, high)
+    if not PEAKS[0] <= peak <= PEAKS[1]:
+        raise InputError(
+            f"{path}: its peak is {peak:.3g} where full scale is 1, expected {PEAKS[0]:g} to {PEAKS[1]:g}; "
+            "scale or remove it"
+        )
+
+
 def _check_whole(path: Path) -> None:
     """Raise InputError for a file that ends before its header says, which reading alone does not show."""
-    log = soundfile.info(str(path)).extra_info
+    try:
+        log = soundfile.info(str(path)).extra_info
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise InputError(f"{path}: was changed while it was read; run the same command again") from error
     for promised, present in _PROMISED.findall(log):
         if int(present) < int(promised) < _UNKNOWN_SIZE:
             raise InputError(

@@ -107,7 +107,7 @@ def _shares(dataset: Dataset, scenes: Sequence[Mixture], progress: Update) -> di
     """Of each scene, the shares of the time in which the target talks, the interferer, and both."""
     found = {}
     for number, row in enumerate(scenes, 1):
-        active = dataset.read_activity(row.scene_id)
+        active = dataset.read_activity(row.scene_id, row.num_samples)
         target, other = active["target"], active["interferer"]
         found[row.scene_id] = (float(target.mean()), float(other.mean()), float((target & other).mean()))
         progress(number, len(scenes))

@@ -65,11 +65,12 @@ def of_estimate(dataset: Dataset, row: Mixture, folder: Path, reference: str, ke
     """
     rate = row.sample_rate
     estimate = submission.read_estimate(folder, row).samples
-    mixture = dataset.read_sound(row.mixture_path) / audio.FULL_SCALE
+    mixture = dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE
     wanted = np.zeros_like(mixture)
     masks = masks_of(dataset, row)
     if row.scenario != "TS3":
-        wanted = dataset.read_stem(row.scene_id, REFERENCE_STEMS[reference]) / audio.FULL_SCALE
+        stem = dataset.read_stem(row.scene_id, REFERENCE_STEMS[reference], row.num_samples)
+        wanted = stem / audio.FULL_SCALE
     named = [("mixture", mixture), ("estimate", estimate), (f"reference ({reference} target)", wanted)]
     if row.scenario == "TS3":
         named[2] = ("reference: silence", wanted)
@@ -80,7 +81,7 @@ def of_estimate(dataset: Dataset, row: Mixture, folder: Path, reference: str, ke
 
 def masks_of(dataset: Dataset, row: Mixture) -> dict[str, np.ndarray]:
     """Who talks in a mixture: bool masks of shape (num_samples,)."""
-    active = dataset.read_activity(row.scene_id)
+    active = dataset.read_activity(row.scene_id, row.num_samples)
     nobody = np.zeros_like(active["target"])
     return {
         "target": nobody if row.scenario == "TS3" else active["target"],

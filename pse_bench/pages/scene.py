@@ -60,11 +60,12 @@ def scene(dataset: Dataset, scene_id: str, kept: Media) -> Scene:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {known[0]} to {known[-1]}"
         raise InputError(f"{dataset.folder}: no scene {scene_id!r}; {hint}")
     fullest = max(rows, key=lambda row: (row.num_interferers, row.scenario == "TS2"))
-    active = dataset.read_activity(scene_id)
-    sounds = {f"mixture {row.scenario}": _scaled(dataset.read_sound(row.mixture_path)) for row in rows}
+    length = fullest.num_samples
+    active = dataset.read_activity(scene_id, length)
+    sounds = {f"mixture {row.scenario}": _scaled(dataset.read_sound(row.mixture_path, length)) for row in rows}
     for stem, name in STEMS.items():
         if dataset.stem_path(scene_id, stem).is_file():
-            sounds[name] = _scaled(dataset.read_stem(scene_id, stem))
+            sounds[name] = _scaled(dataset.read_stem(scene_id, stem, length))
     enrollment = _scaled(dataset.read_sound(fullest.enrollment_path))
     masks = {"interferer": active["interferer"]} | dict.fromkeys(list(STEMS.values())[:2], active["target"])
     levels = [_level(name, samples, masks.get(name)) for name, samples in sounds.items()]
