@@ -33,10 +33,6 @@ RESAMPLING_TAPS = 10
 """Half the length of the resampling filter, in samples of the slower rate."""
 
 
-BLOCK = 1 << 24
-"""Samples that are read at a time, so that memory is that of the sound there is, whatever a header promises."""
-
-
 @dataclass(frozen=True)
 class Info:
     """What a sound file's header says."""
