@@ -127,7 +127,7 @@ def rate(samples: list[Sample], per: str) -> float:
 def table(samples: list[Sample]) -> None:
     """The first and last third of a command's samples."""
     warm = samples[int(WARM * len(samples)) :]
-    third = len(warm) // 3
+    third = max(2, len(warm) // 3)
     begin, end = warm[:third], warm[-third:]
     unit = {"generate": "scenes", "score": "mixtures"}[samples[0].command]
     print(f"\n{samples[0].command}: {samples[-1].done} {unit} in {samples[-1].elapsed_s / 60:.1f} minutes")
@@ -192,10 +192,10 @@ def main() -> None:
 
         # How much work half of the time is: first what is made only once, then the pace.
         run(generate(20, folder / "first"), folder)
-        scenes = round(half_s * 80 / paced(generate(80, folder / "paced")))
-        run(generate(60, folder / "heard", "TS2"), folder)
+        scenes = round(half_s * 400 / paced(generate(400, folder / "paced")))
+        run(generate(150, folder / "heard", "TS2"), folder)
         run(enhance(folder / "heard"), folder)
-        scored = round(half_s * 60 / paced(score(folder / "heard", folder / "result")))
+        scored = round(half_s * 150 / paced(score(folder / "heard", folder / "result")))
         run(generate(scored, folder / "judged", "TS2"), folder)
         run(enhance(folder / "judged"), folder)
         samples = []

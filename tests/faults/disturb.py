@@ -329,9 +329,9 @@ def clock_backwards(trial: Trial, name: str) -> Shown:
 Fault = Callable[[Trial, str], Shown]
 
 
-def faults(chore: Chore, mounting: bool) -> dict[str, Fault]:
+def faults(chore: Chore, mounting: bool, kills: int = KILLS) -> dict[str, Fault]:
     """What is done to a command, by name."""
-    found: dict[str, Fault] = {f"killed {number}": killed for number in range(1, KILLS + 1)}
+    found: dict[str, Fault] = {f"killed {number}": killed for number in range(1, kills + 1)}
     found |= {"stopped by SIGTERM": stopped, "terminal closed": terminal_closed}
     if mounting:
         found |= {"disk full": disk_full, "read-only target": read_only}

@@ -24,6 +24,7 @@ from faults.disturb import Row, Trial
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="", help="command, or command:fault")
+    parser.add_argument("--kills", type=int, default=disturb.KILLS, help="how often a command is killed")
     parser.add_argument("--out", type=Path, help="CSV of all rows")
     asked = parser.parse_args()
     command, _, only = asked.only.partition(":")
@@ -46,7 +47,7 @@ def main() -> int:
             trial = Trial(chore, here / "inputs", here / "reference")
             expected = disturb.undisturbed(trial)
             trial = Trial(chore, here / "inputs", here / "trial", trial.lasting_s)
-            for fault_name, fault in disturb.faults(chore, mounting).items():
+            for fault_name, fault in disturb.faults(chore, mounting, asked.kills).items():
                 if not fault_name.startswith(only):
                     continue
                 row = disturb.attempt(trial, fault_name, fault, expected)
