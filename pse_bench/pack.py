@@ -111,7 +111,13 @@ def pack(
         InputError: a file of the dataset is missing or changed, or something else lies at ``place``.
     """
     dataset.require_unchanged()
-    _check_free(dataset, place, size, force)
+    with places.held(place, "pack"):
+        _check_free(dataset, place, size, force)
+        _tidy(place)
+        return _write(dataset, place, size, executor, progress)
+
+
+def _write(dataset: Dataset, place: str, size: int, executor: Executor, progress: Update) -> Index:
     reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
     groups = list(_groups(_scenes(dataset), size))
     names = [f"{dataset.description.name}-{number:06d}" for number in range(len(groups))]
@@ -161,6 +167,14 @@ def _check_free(dataset: Dataset, place: str, size: int, force: bool) -> None:
         ours.append(TABLE)
     if strangers := sorted(set(there) - set(ours)):
         raise InputError(f"{place}: holds other files ({', '.join(strangers[:3])}); give a new or empty place")
+
+
+def _tidy(place: str) -> None:
+    """Remove what killed processes have left half-written."""
+    for left in places.names(place):
+        found = re.fullmatch(r"[0-9a-f]{32}\.(.+)\.part", left)
+        if found and (found[1] in (INDEX, TABLE) or OWN.fullmatch(found[1])):
+            places.remove(place, left)
 
 
 def read_index(place: str) -> Index:

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,14 @@ def remove(place: str, name: str) -> None:
         system.rm_file(f"{root}/{name}")
     else:
         (folder(place) / name).unlink()
+
+
+@contextmanager
+def held(place: str, purpose: str) -> Iterator[None]:
+    """Hold a folder for one process; a URL cannot be held. Raises InputError when another process is at work in
+    it."""
+    with nullcontext() if is_url(place) else files.locked(folder(place), purpose):
+        yield
 
 
 @contextmanager

@@ -12,8 +12,11 @@ from pathlib import Path
 
 from scoring import tiny
 
+from pse_bench.files import SEAL
+
 SCENES = 16
 JOBS = ("--jobs", "2")
+TABLES = ("mixtures.csv", "files.csv", "dataset.json", "quarantine.csv")
 TRAINING = """\
 task: pvad
 steps: 40
@@ -35,7 +38,8 @@ class Chore:
     ``source`` is a file in the former that may vanish or change meanwhile, '' where there is none. ``prepare``
     puts something into the latter before. ``growing`` are outputs that grow while the command runs, beside its
     journal. Where not ``pooled``, there are no workers that could die. Where it ``describes`` its sources, other
-    sources give another output, which is no damage. ``needs`` is a package.
+    sources give another output, which is no damage; so do the tables that it ``lists`` what could be made in.
+    ``needs`` is a package.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Chore:
     source: str = ""
     prepare: Callable[[Path, Path], None] = lambda inputs, out: None
     growing: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
     pooled: bool = True
     describes: bool = False
     needs: str = ""
@@ -56,10 +61,10 @@ def _roots(inputs: Path) -> list[str]:
     return _text("--root", f"voices={inputs / 'speech'}", "--root", f"noises={inputs / 'noise'}")
 
 
-def _generate(inputs: Path, out: Path) -> list[str]:
+def _generate(inputs: Path, out: Path, scenes: int = SCENES) -> list[str]:
     material = _text("--speech", inputs / "speech.csv", "--noise", inputs / "noise.csv", *_roots(inputs))
     rooms = _text("--room-bank", out / "rooms")
-    drawn = _text("-n", SCENES, "--seed", 3, "-o", out / "dataset")
+    drawn = _text("-n", scenes, "--seed", 3, "-o", out / "dataset")
     return _text("generate", inputs / "tiny.yaml", *material, *rooms, *drawn, *JOBS)
 
 
@@ -100,14 +105,14 @@ CHORES = (
         source="speech/dora/2.wav",
         describes=True,
     ),
-    Chore("generate", _generate, source="speech/dora/2.wav"),
-    Chore("render", _render, source="speech/dora/2.wav"),
-    Chore("enhance", _enhance, source="dataset/TS2/s000012.flac"),
-    Chore("score", _score, source="dataset/stems/target_early/s000012.flac"),
+    Chore("generate", _generate, source="speech/dora/2.wav", lists=TABLES),
+    Chore("render", _render, source="speech/dora/2.wav", lists=TABLES),
+    Chore("enhance", _enhance, source="dataset/TS2/s000004.flac"),
+    Chore("score", _score, source="dataset/stems/target_early/s000004.flac"),
     Chore(
         "train",
         _train,
-        source="dataset/TS2/s000012.flac",
+        source="dataset/TS2/s000004.flac",
         growing=("log.csv", "looks.csv", "state.safetensors", "checkpoint.safetensors"),
         pooled=False,
         needs="torch",
@@ -117,12 +122,12 @@ CHORES = (
     Chore(
         "pack",
         lambda inputs, out: _text("pack", inputs / "dataset", "-o", out / "shards", "--size", "300kB", *JOBS),
-        source="dataset/TS2/s000012.flac",
+        source="dataset/TS2/s000004.flac",
     ),
 )
 
 
-def prepare(inputs: Path) -> None:
+def prepare(inputs: Path, scenes: int = SCENES) -> None:
     """Everything that the chores work from: a corpus, a dataset, a submission, a result, shares of a dataset."""
     tiny.write_corpus(inputs)
     (inputs / "tiny.yaml").write_text(tiny.SCENARIO)
@@ -130,7 +135,7 @@ def prepare(inputs: Path) -> None:
     for kind, folder, name in (("folder", "speech", "voices"), ("noise", "noise", "noises")):
         table = f"{'speech' if kind == 'folder' else 'noise'}.csv"
         _run("manifest", kind, inputs / folder, "--name", name, "-o", inputs / table)
-    _run(*_generate(inputs, inputs))
+    _run(*_generate(inputs, inputs, scenes))
     for share in ("1/2", "2/2"):
         plan = inputs / "dataset" / "plan.jsonl"
         rooms = ("--room-bank", inputs / "rooms")
@@ -167,7 +172,7 @@ def _timeless(path: Path) -> bytes:
             return content
         for holder in (document, document.get("own", {})):
             holder.pop("timings_s", None)
-        document.pop("sha256", None)
+        document.pop(SEAL, None)
         return json.dumps(document).encode()
     if path.name == "log.csv":
         rows = list(csv.DictReader(io.StringIO(content.decode())))

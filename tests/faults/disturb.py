@@ -375,8 +375,10 @@ def attempt(trial: Trial, name: str, fault: Fault, expected: dict[str, bytes]) -
         for name, content in found.items()
         if name in expected and content != expected[name] and Path(name).name not in growing
     ]
-    if trial.chore.describes and name.startswith("source"):
-        damaged = []
+    if name.startswith("source"):
+        damaged = [
+            found for found in damaged if not trial.chore.describes and Path(found).name not in trial.chore.lists
+        ]
     # A command that was disturbed after its last file has finished, whatever its exit status.
     again = Shown(0, "") if found == expected else trial.run()
     after = chores.contents(trial.out)

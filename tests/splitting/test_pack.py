@@ -117,6 +117,8 @@ def test_interrupted_there_is_no_index(home: Home, monkeypatch: pytest.MonkeyPat
             packed(home, place)
     with pytest.raises(InputError, match=r"no dataset here"):
         open_any(place)
+    shard = next((home.out / "shards").glob("*.tar"))
+    (home.out / "shards" / f"{'0' * 32}.{shard.name}.part").write_bytes(b"what a killed process leaves behind")
     packed(home, place)
     packed(home, str(home.out / "straight"))
     assert contents(home.out / "shards") == contents(home.out / "straight")
