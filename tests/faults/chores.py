@@ -127,21 +127,27 @@ CHORES = (
 )
 
 
-def prepare(inputs: Path, scenes: int = SCENES) -> None:
-    """Everything that the chores work from: a corpus, a dataset, a submission, a result, shares of a dataset."""
+def prepare(inputs: Path, scenes: int = SCENES, *, judged: bool = True) -> None:
+    """Everything that the chores work from: a corpus, a dataset and shares of it, and where it is ``judged`` a
+    submission and a result."""
     tiny.write_corpus(inputs)
     (inputs / "tiny.yaml").write_text(tiny.SCENARIO)
     (inputs / "training.yaml").write_text(TRAINING)
-    for kind, folder, name in (("folder", "speech", "voices"), ("noise", "noise", "noises")):
-        table = f"{'speech' if kind == 'folder' else 'noise'}.csv"
-        _run("manifest", kind, inputs / folder, "--name", name, "-o", inputs / table)
+    for kind, folder, table, name in (
+        ("folder", "speech", "speech", "voices"),
+        ("noise", "noise", "noise", "noises"),
+    ):
+        _run("manifest", kind, inputs / folder, "--name", name, "-o", inputs / f"{table}.csv", "--jobs", 1)
     _run(*_generate(inputs, inputs, scenes))
     for share in ("1/2", "2/2"):
-        plan = inputs / "dataset" / "plan.jsonl"
-        rooms = ("--room-bank", inputs / "rooms")
-        _run("render", plan, "-o", inputs / "shares", "--shard", share, *_roots(inputs), *rooms, *JOBS)
-    _run("enhance", inputs / "dataset", "--system", "mixture", "-o", inputs / "submission", *JOBS)
-    _run("score", inputs / "dataset", inputs / "submission", "-o", inputs / "result", "--metrics", "tsos,si_sdr")
+        plan, rooms = inputs / "dataset" / "plan.jsonl", inputs / "rooms"
+        words = ("render", plan, "-o", inputs / "shares", "--shard", share, "--room-bank", rooms, "--jobs", 1)
+        _run(*words, *_roots(inputs))
+    if judged:
+        _run("enhance", inputs / "dataset", "--system", "mixture", "-o", inputs / "submission")
+        _run(
+            "score", inputs / "dataset", inputs / "submission", "-o", inputs / "result", "--metrics", "tsos,si_sdr"
+        )
 
 
 def _run(*words: object) -> None:
