@@ -1,10 +1,11 @@
 """An hour of generation and scoring: do memory, open files, temporary files and rate stay as they are?
 
 The commands run as a person would run them, on ``--jobs`` processes, first generate and then score, each for half
-of the time. All scenes are of one length, and those that are scored of one scenario, so that the work stays the
-same from begin to end. The process trees are looked at every few seconds. Printed for each command: the median of
-the first and of the last third of the samples, once the workers are warm, and the largest. The rate is given by
-the second and by the second of processor time, which other work on the machine changes less.
+of the time (and once more where it ends before). All scenes are of one length, and those that are scored of one
+scenario, so that the work stays the same from begin to end. The process trees are looked at every few seconds.
+Printed for each command: the median of the first and of the last third of the samples, once the workers are warm,
+and the largest. The rate is given by the second and by the second of processor time, which other work on the
+machine changes less.
 
     python benchmarks/soak.py [--minutes 60] [--jobs 2] [--out docs/reliability/soak.csv]
 """
@@ -13,11 +14,12 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import median
 
@@ -101,8 +103,8 @@ def environment(folder: Path) -> dict[str, str]:
     return os.environ | {"TMPDIR": str(folder / "tmp"), "XDG_CACHE_HOME": str(folder / "cache")}
 
 
-def watch(words: list[str], folder: Path, journal: Path) -> list[Sample]:
-    """Run a command to its end and look at it now and then."""
+def watch(words: list[str], folder: Path, journal: Path, after: Sample | None) -> list[Sample]:
+    """Run a command to its end and look at it now and then; counts go on ``after`` an earlier run of it."""
     samples = []
     begin = time.monotonic()
     with (folder / "log.txt").open("a") as log:
@@ -113,10 +115,15 @@ def watch(words: list[str], folder: Path, journal: Path) -> list[Sample]:
             time.sleep(EVERY_S)
             sample = look(words[0], process.pid, time.monotonic() - begin, journal, folder / "tmp")
             if sample and sample.done > 0:
-                samples.append(sample)
+                samples.append(sample if after is None else later(sample, after))
     if process.returncode:
         sys.exit(f"{words[0]} ended with {process.returncode}; see {folder / 'log.txt'}")
     return samples
+
+
+def later(sample: Sample, after: Sample) -> Sample:
+    sums = {key: getattr(sample, key) + getattr(after, key) for key in ("elapsed_s", "done", "processor_s")}
+    return replace(sample, **sums)
 
 
 def rate(samples: list[Sample], per: str) -> float:
@@ -198,13 +205,19 @@ def main() -> None:
         scored = round(half_s * 150 / paced(score(folder / "heard", folder / "result")))
         run(generate(scored, folder / "judged", "TS2"), folder)
         run(enhance(folder / "judged"), folder)
-        samples = []
-        for words, journal in (
-            (generate(scenes, folder / "out"), folder / "out" / "render.journal"),
-            (score(folder / "judged", folder / "scores"), folder / "scores" / "score.journal"),
-        ):
-            samples += watch(words, folder, journal)
-            table([sample for sample in samples if sample.command == words[0]])
+        phases = (
+            (generate(scenes, folder / "out"), folder / "out", "render.journal"),
+            (score(folder / "judged", folder / "scores"), folder / "scores", "score.journal"),
+        )
+        samples: list[Sample] = []
+        for words, out, journal in phases:
+            own: list[Sample] = []
+            while not own or own[-1].elapsed_s < half_s - 60:
+                shutil.rmtree(out, ignore_errors=True)
+                shutil.rmtree(folder / "cache" / "pse-bench" / "scores", ignore_errors=True)
+                own += watch(words, folder, out / journal, after=own[-1] if own else None)
+            samples += own
+            table(own)
             sys.stdout.flush()
             if asked.out:
                 write(asked.out, samples)
