@@ -145,9 +145,11 @@ def _check_file(folder: Path, file: StoredFile) -> str:
     path = folder / file.path
     if not path.is_file():
         return f"{path}: missing"
-    if files.sha256(path) != file.sha256:
-        return f"{path}: changed since it was rendered (sha256 differs)"
-    return ""
+    try:
+        unchanged = files.sha256(path) == file.sha256
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror}); restore it or render again"
+    return "" if unchanged else f"{path}: changed since it was rendered (sha256 differs)"
 
 
 def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> list[str]:

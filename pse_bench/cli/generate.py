@@ -123,7 +123,7 @@ def verify(folder: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_js
         click.echo(json.dumps({kind: str(folder), "checked": report.checked, "problems": report.problems}))
     else:
         for problem in report.problems:
-            click.echo(problem)
+            click.echo(options.one_line(problem))
         checked = ", ".join(f"{count} {what}" for what, count in report.checked.items())
         click.echo(f"{folder}: checked {checked}; {len(report.problems) or 'no'} problems")
     if report.problems:
@@ -211,7 +211,7 @@ def _render(
     if dry_run:
         guess = rendering_room.estimate(plan, roots=where, jobs=jobs, format=format)
         for problem in guess.problems:
-            click.echo(f"problem: {problem}", err=True)
+            click.echo(f"problem: {options.one_line(problem)}", err=True)
         if as_json:
             click.echo(json.dumps(guess.__dict__))
         else:
@@ -260,7 +260,7 @@ def tell(report: Any, *, as_json: bool, share: Any = None) -> None:
             options.hint(f"pse-bench verify {out}; pse-bench enhance {out} --system SYSTEM -o submissions/NAME")
     if report.problems:
         for problem in report.problems[:5]:
-            click.echo(f"{problem.scene_id}: {problem.reason}", err=True)
+            click.echo(options.one_line(f"{problem.scene_id}: {problem.reason}"), err=True)
         total = len(report.problems)
         where = f"see {report.dataset / 'quarantine.csv'}; " if not share else ""
         click.echo(

@@ -1,6 +1,7 @@
 """What these tests share: a corpus in which every clip is broken in its own way, and a dataset to break."""
 
-from collections.abc import Callable
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from scoring import tiny
 from pse_bench import files
 from pse_bench.cli import cli
 from pse_bench.corpora import sources
-from pse_bench.records import Utterance
+from pse_bench.dataset import Dataset, fingerprint
+from pse_bench.records import Mixture, StoredFile, Utterance
 
 
 def run(*words: object) -> Result:
-    """Run the command line in this process. What is not a clean exit is a fault and keeps its traceback."""
+    """Run the command line in this process. What is no clean exit is a fault of ours and keeps its traceback."""
     result = CliRunner().invoke(cli, [str(word) for word in words])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -31,7 +33,7 @@ def good(seed: int = 5) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Listed:
-    """What a manifest command made of a tree: exit status, rows by path, and what it said by path."""
+    """What a manifest command made of a tree: its exit status, the rows by path, and what it said."""
 
     root: Path
     status: int
@@ -80,4 +82,50 @@ def _as_in_a_new_process() -> None:
     sources.forget()
 
 
-Broken = Callable[[str], Path]
+# ---- a dataset
+
+
+@pytest.fixture(scope="session")
+def one_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of one scene as TS1, TS2 and TS3. Not to be changed."""
+    root = tmp_path_factory.mktemp("one")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiny, "SCENES", 1)
+        return tiny.build(root).folder
+
+
+@pytest.fixture(scope="session")
+def oracle(one_scene: Path) -> Path:
+    """A submission that nothing is wrong with. Not to be changed."""
+    folder = one_scene.parent / "oracle"
+    run("enhance", one_scene, "--system", "oracle-mask", "-o", folder)
+    (folder / "system.yaml").write_text("name: oracle\nversion: '1'\n")  # of no dataset in particular
+    return folder
+
+
+@pytest.fixture
+def dataset(one_scene: Path, tmp_path: Path) -> Path:
+    """A copy of the dataset, to break."""
+    return Path(shutil.copytree(one_scene, tmp_path / "dataset"))
+
+
+def adapt(folder: Path) -> None:
+    """Make the tables of a dataset say the hashes of its files as they are now, as another tool's would."""
+    opened = Dataset.open(folder)
+    stored = []
+    for row in opened.files:
+        path = folder / row.path
+        try:
+            digest = files.sha256(path) if path.is_file() else row.sha256
+        except OSError:
+            digest = row.sha256
+        changes = {"sha256": digest, "content_sha256": digest}
+        stored.append(row if digest == row.sha256 else row.model_copy(update=changes))
+    digests = {row.path: row.sha256 for row in stored}
+    mixtures = [row.model_copy(update={"mixture_sha256": digests[row.mixture_path]}) for row in opened.mixtures]
+    files.write_table(folder / "files.csv", StoredFile, stored)
+    files.write_table(folder / "mixtures.csv", Mixture, mixtures)
+    document = json.loads((folder / "dataset.json").read_text())
+    document["tables"] = {name: files.sha256(folder / name) for name in document["tables"]}
+    document["fingerprint"] = fingerprint(document["plan_sha256"], stored)
+    files.write_json(folder / "dataset.json", document)

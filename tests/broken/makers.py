@@ -8,6 +8,7 @@ import io
 import os
 import socket
 import struct
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -210,6 +211,11 @@ def placed(name: str) -> Callable[[Maker], Maker]:
     return add
 
 
+def elsewhere(path: Path) -> Path:
+    """A place for what a link leads to, outside of the corpus, dataset or submission."""
+    return path.parents[2] / f"{path.parent.name} {path.name} {uuid.uuid4().hex[:6]}"
+
+
 @placed("nothing")
 def nothing(path: Path, samples: np.ndarray) -> None:
     pass
@@ -263,8 +269,9 @@ def terminal(path: Path, samples: np.ndarray) -> None:
 
 @placed("a link to a pipe")
 def link_to_pipe(path: Path, samples: np.ndarray) -> None:
-    os.mkfifo(path.parent / f".{path.name}.pipe")
-    path.symlink_to(f".{path.name}.pipe")
+    target = elsewhere(path)
+    os.mkfifo(target)
+    path.symlink_to(target)
 
 
 @placed("a file that cannot be read")
@@ -279,14 +286,14 @@ def link_to_text(path: Path, samples: np.ndarray) -> None:
 
 @placed("a link to a good file")
 def link_to_good(path: Path, samples: np.ndarray) -> None:
-    target = path.parent / f".{path.name}.target"
+    target = elsewhere(path)
     target.write_bytes(encoded(samples, "FLAC", "PCM_16"))
     path.symlink_to(target)
 
 
 @placed("a second name of a good file")
 def hard_link(path: Path, samples: np.ndarray) -> None:
-    target = path.parent / f".{path.name}.target"
+    target = elsewhere(path)
     target.write_bytes(encoded(samples, "FLAC", "PCM_16"))
     os.link(target, path)
 
