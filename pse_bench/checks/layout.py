@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from pse_bench import archive, audio, submission
-from pse_bench.findings import Finding, counted
+from pse_bench.findings import Finding, counted, printable
 from pse_bench.records import Mixture
 
 WORDS = re.compile(r"[^A-Za-z0-9]+")
@@ -162,12 +162,12 @@ def _how(path: PurePosixPath, row: Mixture) -> str:
 
 def _finding_misnamed(code: str, pairs: list[tuple[str, Mixture]], of: int) -> Finding:
     if code == "wrong-ending":
-        found = counted(f"the ending {PurePosixPath(name).suffix or 'is missing'}" for name, _ in pairs)
+        found = counted(f"the ending {printable(PurePosixPath(name).suffix) or 'is missing'}" for name, _ in pairs)
     elif code == "wrong-folder":
-        found = counted(f"the folder {PurePosixPath(name).parent}" for name, _ in pairs)
+        found = counted(f"the folder {printable(str(PurePosixPath(name).parent))}" for name, _ in pairs)
     else:
         name, row = pairs[0]
-        found = f"named like {name}, which should be {submission.estimate_name(row)}.flac or .wav"
+        found = f"named like {printable(name)}, which should be {submission.estimate_name(row)}.flac or .wav"
     return Finding("fatal", code, found, WANTED, TEXTS[code], tuple(name for name, _ in pairs), of)
 
 

@@ -114,7 +114,7 @@ def gain(heard: list[Facts]) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "integer-scale",
-            f"peaks up to {max(facts.peak for facts in integers):.0f}: integers kept as floating-point numbers",
+            f"peaks up to {max(facts.peak for facts in integers):.5g}: integers kept as floating-point numbers",
             "full scale at ±1",
             "divide by 32768 before writing",
             names(integers),
