@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,12 @@ def run(*words: object) -> Result:
     return result
 
 
-def good(seed: int = 5) -> np.ndarray:
-    """A clip that nothing is wrong with, shape (num_samples,)."""
-    return tiny.voice(210.0, seed)
+@cache
+def good() -> np.ndarray:
+    """A clip that nothing is wrong with, shape (num_samples,). Not to be changed."""
+    samples = tiny.voice(210.0, 5)
+    samples.flags.writeable = False
+    return samples
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,28 @@ def oracle(one_scene: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def breakable(one_scene: Path) -> Path:
+    """A copy of the dataset, of which every test breaks a little."""
+    return Path(shutil.copytree(one_scene, one_scene.parent / "breakable" / "dataset"))
+
+
 @pytest.fixture
-def dataset(one_scene: Path, tmp_path: Path) -> Path:
-    """A copy of the dataset, to break."""
-    return Path(shutil.copytree(one_scene, tmp_path / "dataset"))
+def dataset(breakable: Path, one_scene: Path) -> Iterator[Path]:
+    """The copy, which is put right again afterwards."""
+    yield breakable
+    whole = {path.relative_to(one_scene) for path in one_scene.rglob("*")}
+    for path in breakable.rglob("*"):
+        kept = path.is_file() and not path.is_symlink() and path.relative_to(breakable) in whole
+        original = one_scene / path.relative_to(breakable)
+        if path.is_symlink() or not path.is_dir():
+            if not kept or path.stat().st_mtime_ns != original.stat().st_mtime_ns:
+                path.unlink()
+        elif path.relative_to(breakable) not in whole or original.is_file():
+            path.rmdir()
+    for name in whole:
+        if not (breakable / name).exists():
+            shutil.copy2(one_scene / name, breakable / name)
 
 
 def adapt(folder: Path) -> None:

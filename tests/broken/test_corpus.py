@@ -1,18 +1,21 @@
 """Broken audio in a corpus: each clip gets its line in ``corpus.csv``, and the good ones beside it are listed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from broken import table
-from broken.conftest import Listed, good, listed
-from broken.makers import MAKERS, NAMES
+from broken.conftest import Listed, good, listed, run
+from broken.makers import DATA, MAKERS, NAMES, encoded, put
 from scoring import tiny
 
-from pse_bench import audio, files
+from pse_bench import audio, files, plan
 from pse_bench.corpora import sources
 from pse_bench.errors import InputError
-from pse_bench.records import NoiseClip
+from pse_bench.records import MeasuredResponse, NoiseClip, Utterance
+from pse_bench.store import Problem
 
 CASES = table.read("corpus.csv")
 BROKEN = table.read("names.csv")
@@ -97,3 +100,71 @@ def test_a_clip_that_is_broken_after_the_manifest_is_refused(tmp_path: Path, cas
     except InputError as error:
         line = str(error)
     assert table.agrees(line, CASES[case]["changed"], path=path), line
+
+
+def test_a_clip_that_is_broken_before_it_is_rendered_costs_its_scenes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiny, "SCENES", 2)
+    made = tiny.build(tmp_path).folder
+    recipes = {recipe.scene_id: recipe for recipe in plan.read(tmp_path / "plan.jsonl")[2]}
+    victim = recipes["s000000"].target.segments[0].path
+    hit = {name for name, recipe in recipes.items() if victim in recipe.model_dump_json()}
+    path = tmp_path / "speech" / victim
+    path.unlink()
+    MAKERS["one NaN"](path, good())
+    again = ["render", tmp_path / "plan.jsonl", "-o", tmp_path / "again", "--jobs", 1]
+    again += ["--room-bank", tmp_path / "rooms", "--root", f"voices={tmp_path / 'speech'}"]
+    told = run(*again, "--root", f"noises={tmp_path / 'noise'}")
+    assert told.exit_code == 1
+    rows = files.read_table(tmp_path / "again" / "quarantine.csv", Problem)
+    reason = CASES["one NaN"]["changed"].replace("{path}", f"voices:{victim}")
+    assert {row.scene_id: row.reason for row in rows} == dict.fromkeys(sorted(hit), reason)
+    left = {path.name for path in (tmp_path / "again" / "TS1").iterdir()}
+    assert left == {path.name for path in (made / "TS1").iterdir()} - {f"{name}.flac" for name in hit}
+    assert left
+
+
+def test_scenes_from_everything_that_is_listed_are_whole(speech: Listed, tmp_path: Path) -> None:
+    corpora = speech.root.parent
+    odd = {path for path in speech.rows if not path.startswith("fay/")}
+    rows = [row for path, row in speech.rows.items() if path in odd]
+    files.write_table(tmp_path / "speech.csv", Utterance, rows)
+    noise = listed(corpora / "noise", tmp_path / "noise.csv", "noise", NoiseClip)
+    assert noise.status == 0
+    (tmp_path / "tiny.yaml").write_text(tiny.SCENARIO)
+    made = ["generate", tmp_path / "tiny.yaml", "--speech", tmp_path / "speech.csv", "-n", 6, "--seed", 1]
+    made += ["--noise", tmp_path / "noise.csv", "-o", tmp_path / "set", "--jobs", 1]
+    made += ["--root", f"voices={speech.root}", "--root", f"noise={noise.root}", "--room-bank", tmp_path / "rooms"]
+    assert run(*made).exit_code == 0
+    assert run("verify", tmp_path / "set", "--jobs", 1).exit_code == 0
+    heard = [recipe.target.segments[0].path for recipe in plan.read(tmp_path / "set" / "plan.jsonl")[2]]
+    assert any(path.startswith("eve/") for path in heard)
+
+
+# ---- hours of it
+
+
+def test_hours_of_sound_are_looked_at_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "root" / "rain" / "long.wav"
+    path.parent.mkdir(parents=True)
+    rate, size = 8000, 3 * 3600 * 8000
+    with path.open("wb") as stream:
+        head = encoded(np.zeros(2), "WAV", "PCM_U8", rate)[:DATA]
+        stream.write(put(put(head, 4, "<I", size + 36), 40, "<I", size))
+        stream.truncate(len(head) + size)  # no room is taken on the disk
+        stream.seek(len(head) + size // 2)
+        stream.write(b"\1\1")
+    code = "import resource, sys; from pse_bench.cli import cli; cli(sys.argv[1:], standalone_mode=False); "
+    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    words = ["manifest", "noise", tmp_path / "root", "-o", tmp_path / "noise.csv", "--jobs", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "1 clips of root, 3.00 h" in done.stdout
+    assert int(done.stdout.split("\n")[-2]) < 400, "megabytes; all of it would be 700 more"
+    (row,) = files.read_table(tmp_path / "noise.csv", NoiseClip)
+    stretch = sources.stretch(path, row.sha256, start=size // 2 - 100, num_samples=200, sample_rate=rate)
+    assert np.count_nonzero(np.diff(stretch)) == 2
+    told = listed(path.parent, tmp_path / "rir.csv", "rir", MeasuredResponse)
+    assert told.of("long.wav") == f"{path}: 10800 s long, expected at most 60 s; cut or remove it"

@@ -47,6 +47,7 @@ def verified(dataset: Path) -> tuple[int, list[str]]:
 def enhanced(dataset: Path) -> str:
     """What enhance says, which leaves nothing behind that looks finished."""
     out = dataset.parent / "out"
+    shutil.rmtree(out, ignore_errors=True)
     told = run("enhance", dataset, "--system", "mixture", "-o", out, "--force")
     assert told.exit_code == (not (out / "system.yaml").exists())
     *_, last = told.stderr.removesuffix("\n").split("\n")
@@ -55,10 +56,10 @@ def enhanced(dataset: Path) -> str:
 
 def scored(dataset: Path, submission: Path) -> str:
     """What score says."""
+    out = dataset.parent / "result"
+    shutil.rmtree(out, ignore_errors=True)
     try:
-        score.score(
-            Dataset.open(dataset), submission, dataset.parent / "result", executor=Serial(), names=["si_sdr"]
-        )
+        score.score(Dataset.open(dataset), submission, out, executor=Serial(), names=["si_sdr"])
     except InputError as error:
         return str(error)
     return "used"
@@ -114,7 +115,7 @@ def test_a_broken_mixture_whose_hash_fits_is_refused_or_used_as_it_is(
 def test_other_broken_files_whose_hash_fits_are_found_by_verify_in_a_line(
     one_scene: Path, oracle: Path, tmp_path: Path, role: str
 ) -> None:
-    for number, case in enumerate(REFUSED):
+    for number, case in enumerate(REFUSED[len(role) % 2 :: 2]):
         dataset = Path(shutil.copytree(one_scene, tmp_path / f"{number}" / "dataset"))
         path = dataset / ROLES[role]
         break_it(dataset, case, ROLES[role])
