@@ -10,6 +10,7 @@ import socket
 import struct
 import uuid
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +192,7 @@ sound_of("one value of 1e30", one(1e30))
 sound_of("75 s of 60 bursts", lambda x: bursts(60, 75.0), "PCM_16")
 
 
+@cache
 def bursts(count: int, seconds: float) -> np.ndarray:
     """Noise that comes and goes, shape (num_samples,): what overruns the arrays of the PESQ library."""
     time = np.arange(int(seconds * RATE)) / RATE

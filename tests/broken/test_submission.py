@@ -78,19 +78,20 @@ def test_what_can_be_scored_gets_figures_or_reasons(
     assert all(row.detail for row in rows if row.status != "ok")
 
 
-@pytest.mark.parametrize("case", NAMES)
-def test_a_stranger_of_any_name_is_a_warning_in_one_line(
-    one_scene: Path, oracle: Path, tmp_path: Path, case: str
-) -> None:
+def test_strangers_of_any_name_are_one_warning_in_one_line(one_scene: Path, oracle: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(oracle, tmp_path / "good"))
-    (folder / NAMES[case]).write_bytes(b"x")
+    for name in NAMES.values():
+        (folder / name).write_bytes(b"x")
     status, findings = checked(one_scene, folder)
     assert status == 0
-    assert findings.startswith(("extra-file (1 of 5): ", "litter (1 of 5): ")), findings
+    assert findings.startswith(f"extra-file ({len(NAMES)} of {len(NAMES) + 4}): "), findings
     assert printed(findings)
 
 
-@pytest.mark.parametrize("case", NAMES)
+ODD = [case for case, name in NAMES.items() if not name.isprintable() or len(name) > 200 or "'" in name]
+
+
+@pytest.mark.parametrize("case", ODD)
 def test_an_estimate_in_a_folder_of_any_name_or_of_any_ending_is_told_in_one_line(
     one_scene: Path, oracle: Path, tmp_path: Path, case: str
 ) -> None:
