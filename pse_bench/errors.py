@@ -4,10 +4,11 @@ The command line turns any of these into a single line and exit status 1; every
 other exception is a fault of pse-bench and keeps its traceback.
 """
 
-from typing import ClassVar
+LONGEST = 500
+"""How many characters a message has at most."""
 
 
-def one_line(text: str, longest: int) -> str:
+def one_line(text: str, longest: int = LONGEST) -> str:
     """A text that strangers may have had a hand in, safe to show on a terminal: no line ends, no control or other
     unprintable characters, and of a bounded length. What is too long loses its middle: a message begins with the
     file and ends with the remedy."""
@@ -25,11 +26,8 @@ class PseBenchError(Exception):
     """Something that the user can put right. The message names the file, what was found, what was
     expected and what to do, on one line, whatever characters stood in the file."""
 
-    longest: ClassVar[int] = 500
-    """How many characters a message has at most."""
-
     def __init__(self, message: str = "") -> None:
-        super().__init__(one_line(message, self.longest))
+        super().__init__(one_line(message))
 
 
 class InputError(PseBenchError):
@@ -46,3 +44,9 @@ class UndefinedScore(PseBenchError):
 
 class FailedScore(PseBenchError):
     """A metric has no value because of the system's output (NaN, silence where speech is needed)."""
+
+
+def plain(text: str) -> str:
+    """A text that may hold names of strangers, fit for a terminal: what cannot be printed becomes escapes, so that
+    no name moves the cursor or changes what stands above it. Lines stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

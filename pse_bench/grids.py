@@ -6,6 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from pse_bench.errors import plain
+
+FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+NUMBER = re.compile(r"[-+]?\d[\d.e+-]*( to [-+]?\d[\d.e+-]*)?")
+"""A number, or a band of numbers as a part of a dataset is called by: what may begin with a sign."""
+
 
 class Grid(NamedTuple):
     """A table as text: its title, the column heads, and the cells."""
@@ -43,20 +51,27 @@ def for_terminal(found: Iterable[Grid], width: int | None) -> str:
     stream = io.StringIO()
     console = Console(file=stream, width=width or 120, color_system=None)
     for grid in found:
-        console.print(Text(grid.title))  # as the table's own title it would be broken to the table's width
+        console.print(Text(plain(grid.title)))  # as the table's own title it would be broken to the table's width
         table = Table()
         for number, name in enumerate(grid.head):
-            table.add_column(Text(name), justify="left" if number == 0 else "right", overflow="fold")
+            table.add_column(Text(plain(name)), justify="left" if number == 0 else "right", overflow="fold")
         for line in grid.lines:
-            table.add_row(*map(Text, line))
+            table.add_row(*(Text(plain(cell)) for cell in line))
         console.print(table)
     return stream.getvalue()
 
 
 def as_csv(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Rows of cells, None as an empty one, without a line's end at the end."""
+    """Rows of cells, None as an empty one, without a line's end at the end. Text that a spreadsheet would compute
+    is given an apostrophe in front, by which it is text there too."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows(["" if value is None else value for value in row] for row in rows)
+    writer.writerows([_cell(value) for value in row] for row in rows)
     return stream.getvalue().rstrip("\n")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.lstrip().startswith(FORMULA) and not NUMBER.fullmatch(value):
+        return f"'{value}"
+    return "" if value is None else value

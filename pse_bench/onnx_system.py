@@ -3,6 +3,7 @@
 Any model takes part that has the inputs and outputs described there and the same metadata.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from pse_bench import files
 from pse_bench.errors import InputError
 
 KEY = "pse_bench"
+ELSEWHERE = re.compile(rb"[\x0a\x8a]\x80*\x00?[\x08\x88]\x80*\x00?location")
+"""A key "location", as a file has it that names others (which could be any on this machine, and would not be part
+of what its hash says), however long its length is written."""
+
 REMEDY = "run pip install 'pse-bench[onnx]'"
 
 
@@ -55,8 +60,11 @@ def open_model(path: Path) -> Model:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    content = path.read_bytes()
+    if ELSEWHERE.search(content):
+        raise InputError(f"{path}: keeps weights in other files; save it as one file")
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         metadata = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime's own errors have no common family
         raise InputError(f"{path}: onnxruntime cannot open it ({' '.join(str(error).split())})") from error

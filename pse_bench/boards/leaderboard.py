@@ -9,6 +9,7 @@ from pse_bench import benchmark, files
 from pse_bench.boards import ranking
 from pse_bench.boards.board import Kind, Row, evidence, evidence_folder, read, row_of, text_of, write
 from pse_bench.errors import InputError
+from pse_bench.grids import FORMULA
 from pse_bench.results import Result, check_comparable
 
 REFERENCES = ("mixture", "silence", "oracle-mask")
@@ -16,10 +17,6 @@ REFERENCES = ("mixture", "silence", "oracle-mask")
 
 CONTROL = " (wrong enrollment)"
 """How the name of a system ends that was given somebody else's enrollment."""
-
-FORMULA = ("=", "+", "-", "@")
-"""What a spreadsheet takes for the beginning of a formula."""
-
 
 # ---- add
 
@@ -95,10 +92,15 @@ def _check_result(board: Path, result: Result, kind: Kind) -> None:
         )
     if "audio" not in about["system"].get("holds", ["audio"]):
         raise InputError(f"{result.folder}: of activity only; a board ranks enhanced audio, so score that too")
-    if name.startswith(FORMULA):
-        raise InputError(
-            f"{result.folder}: system name {name!r} begins as a formula does; rename it in system.yaml"
-        )
+    for what, text in (("name", name), ("version", about["system"].get("version") or "")):
+        if text.lstrip().startswith(FORMULA):
+            raise InputError(
+                f"{result.folder}: system {what} {text!r} begins as a formula does; rename it in system.yaml"
+            )
+        if not text.isprintable():
+            raise InputError(
+                f"{result.folder}: system {what} {text!r} cannot be printed; rename it in system.yaml"
+            )
     if (name in REFERENCES) != (kind == "reference"):
         raise InputError(
             f"{result.folder}: {name!r} as {kind}; the references are {', '.join(REFERENCES)} and nothing else: "

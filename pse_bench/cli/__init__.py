@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from pse_bench import __version__
-from pse_bench.cli import options
-from pse_bench.errors import PseBenchError
+from pse_bench.errors import PseBenchError, one_line
 
 AGAIN = "run the same command again, it continues"
 REMEDIES = {
@@ -43,7 +42,7 @@ class Boundary(click.Group):
         try:
             return super().invoke(ctx)
         except PseBenchError as error:
-            raise click.ClickException(options.one_line(" ".join(str(error).splitlines()))) from error
+            raise click.ClickException(str(error)) from error
         except BrokenPipeError:
             # whoever read our output has closed it: nothing more to say, not even at exit
             _write_nowhere(sys.stdout)
@@ -51,7 +50,7 @@ class Boundary(click.Group):
         except OSError as error:
             # the machine's fault and not ours, whatever it is
             remedy = REMEDIES.get(error.errno or 0) or f"{error.strerror or error}; {OTHERWISE}"
-            raise click.ClickException(options.one_line(f"{error.filename or 'writing'}: {remedy}")) from error
+            raise click.ClickException(one_line(f"{error.filename or 'writing'}: {remedy}")) from error
         except MemoryError as error:
             raise click.ClickException(REMEDIES[errno.ENOMEM]) from error
         except KeyboardInterrupt as error:

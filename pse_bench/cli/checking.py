@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pse_bench.cli import options
+from pse_bench.errors import plain
 
 
 @click.command()
@@ -31,7 +32,7 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
             executor=options.executor(jobs, isolated=True),
             progress=update,
         )
-    click.echo(json.dumps(report.document()) if as_json else report.terminal())
+    click.echo(json.dumps(report.document()) if as_json else plain(report.terminal()))
     if report.acceptable:
         options.hint(f"pse-bench score {dataset} {submission} -o results/{submission.stem}")
     else:

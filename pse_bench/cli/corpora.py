@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pse_bench.cli import options
+from pse_bench.errors import one_line
 
 
 @click.group()
@@ -124,7 +125,7 @@ def rir(root: Path, name: str | None, **asked: Any) -> None:
 
 
 def _notice(line: str) -> None:
-    click.echo(f"note: {options.one_line(line)}", err=True)
+    click.echo(f"note: {one_line(line)}", err=True)
 
 
 def _write(
@@ -145,7 +146,7 @@ def _write(
     options.hint(f"pse-bench generate SCENARIO … --root {asked['name']}={root}")
     if problems:
         for problem in problems:
-            click.echo(options.one_line(problem), err=True)
+            click.echo(one_line(problem), err=True)
         click.echo(f"{len(problems)} left out; the others are listed in {out}", err=True)
         sys.exit(1)
 

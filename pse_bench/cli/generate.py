@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from pse_bench.cli import options
+from pse_bench.errors import one_line
 
 
 def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem | str]:
@@ -123,7 +124,7 @@ def verify(folder: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_js
         click.echo(json.dumps({kind: str(folder), "checked": report.checked, "problems": report.problems}))
     else:
         for problem in report.problems:
-            click.echo(options.one_line(problem))
+            click.echo(one_line(problem))
         checked = ", ".join(f"{count} {what}" for what, count in report.checked.items())
         click.echo(f"{folder}: checked {checked}; {len(report.problems) or 'no'} problems")
     if report.problems:
@@ -211,7 +212,7 @@ def _render(
     if dry_run:
         guess = rendering_room.estimate(plan, roots=where, jobs=jobs, format=format)
         for problem in guess.problems:
-            click.echo(f"problem: {options.one_line(problem)}", err=True)
+            click.echo(f"problem: {one_line(problem)}", err=True)
         if as_json:
             click.echo(json.dumps(guess.__dict__))
         else:
@@ -260,7 +261,7 @@ def tell(report: Any, *, as_json: bool, share: Any = None) -> None:
             options.hint(f"pse-bench verify {out}; pse-bench enhance {out} --system SYSTEM -o submissions/NAME")
     if report.problems:
         for problem in report.problems[:5]:
-            click.echo(options.one_line(f"{problem.scene_id}: {problem.reason}"), err=True)
+            click.echo(one_line(f"{problem.scene_id}: {problem.reason}"), err=True)
         total = len(report.problems)
         where = f"see {report.dataset / 'quarantine.csv'}; " if not share else ""
         click.echo(

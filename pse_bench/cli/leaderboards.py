@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pse_bench.cli import options
+from pse_bench.errors import plain
 
 
 @click.group()
@@ -79,7 +80,7 @@ def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
         click.echo(json.dumps({"board": str(board), "problems": problems}))
     else:
         for problem in problems:
-            click.echo(problem, err=True)
+            click.echo(plain(problem), err=True)
     if problems:
         sys.exit(1)
     if not as_json:

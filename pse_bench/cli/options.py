@@ -2,7 +2,6 @@
 
 import os
 import sys
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,13 +38,6 @@ bank = click.option(
     show_default="~/.cache/pse-bench/rooms",
     help="Where responses of shared rooms are kept.",
 )
-
-
-def one_line(text: str) -> str:
-    """A message in one line that every terminal shows: a file's name may hold line breaks, or be no UTF-8."""
-    if text.isprintable():
-        return text
-    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
 
 
 def hint(line: str) -> None:

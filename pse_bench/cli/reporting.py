@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pse_bench.cli import options
+from pse_bench.errors import plain
 
 
 @click.command()
@@ -90,7 +91,7 @@ def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) 
 
         with progress("looking", "scenes") as update:
             found = inspection.overview(opened, update)
-        click.echo(inspection.terminal(opened, found))
+        click.echo(plain(inspection.terminal(opened, found)))
         size = inspection.write(opened, found, out) if out else 0
     else:
         from pse_bench.pages import scene
@@ -98,7 +99,7 @@ def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) 
 
         kept = Media()
         shown = scene.scene(opened, scene_id, kept)
-        click.echo(scene.terminal(scene_id, shown))
+        click.echo(plain(scene.terminal(scene_id, shown)))
         size = scene.write(opened, scene_id, shown, kept, out) if out else 0
     if out:
         click.echo(f"{out}: {size / 1e6:.1f} MB", err=True)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pse_bench.cli import options
+from pse_bench.errors import one_line
 
 SHOWN = 20
 """Estimates that are named one by one when they cannot be used."""
@@ -197,11 +198,11 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
 
     result = None if share else Result.open(out)
     for problem in report.problems[:SHOWN]:
-        click.echo(options.one_line(problem), err=True)
+        click.echo(one_line(problem), err=True)
     if len(report.problems) > SHOWN:
         click.echo(f"… and {len(report.problems) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
     for warning in report.warnings:
-        click.echo(f"warning: {options.one_line(warning)}", err=True)
+        click.echo(f"warning: {one_line(warning)}", err=True)
     if share:
         click.echo(f"{out}: {report.mixtures} mixtures scored, share {share} is done")
     elif as_json:

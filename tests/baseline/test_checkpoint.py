@@ -3,6 +3,8 @@
 import copy
 import json
 import os
+import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,28 @@ def test_files_that_are_none(tmp_path: Path, checkpoint_path: Path) -> None:
     save_file({"x": torch.zeros(2)}, path)
     with pytest.raises(InputError, match="holds weights without their description"):
         checkpoint.load(path)
+
+
+class Planted:
+    """Unpickled, it leaves a mark."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple:
+        return (os.mkdir, (str(self.mark),))
+
+
+def test_a_pickle_under_our_name_is_never_unpickled(tmp_path: Path) -> None:
+    path, planted = tmp_path / "model.safetensors", pickle.dumps(Planted(tmp_path / "mark"))
+    path.write_bytes(planted)
+    with pytest.raises(InputError, match="damaged or no safetensors file"):
+        checkpoint.load(path)
+    with zipfile.ZipFile(path, "w") as stored:  # as torch writes a checkpoint
+        stored.writestr("archive/data.pkl", planted)
+    with pytest.raises(InputError, match="damaged or no safetensors file"):
+        checkpoint.load(path)
+    assert not (tmp_path / "mark").exists()
 
 
 def test_a_description_of_another_model_is_our_fault(tmp_path: Path, model: E3Net) -> None:

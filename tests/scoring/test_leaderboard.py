@@ -322,6 +322,39 @@ def test_what_may_not_enter(
     assert {path: path.read_bytes() for path in board.parent.rglob("*") if path.is_file()} == before
 
 
+KEYS = ("dataset", "dataset_fingerprint", "reference", "complete", "metrics", "scores_sha256", "mixtures_sha256")
+
+
+@pytest.mark.parametrize("key", [*KEYS, "summary_sha256", "system"])
+def test_nothing_that_a_result_says_of_itself_can_be_edited(board: Path, tmp_path: Path, key: str) -> None:
+    folder = result(tmp_path / "new", "new")
+    document = json.loads((folder / "result.json").read_text())
+    other = {"complete": 1, "metrics": {}, "system": {"name": "other", "version": "1"}}.get(key, "b" * 64)
+    files.write_json(folder / "result.json", {**document, key: other})
+    before = board.read_bytes()
+    with pytest.raises(InputError, match="changed since it was"):
+        leaderboard.add(board, folder)
+    assert board.read_bytes() == before
+
+
+def test_a_result_that_is_not_sealed_is_scored_again_first(board: Path, tmp_path: Path) -> None:
+    folder = result(tmp_path / "new", "new")
+    document = json.loads((folder / "result.json").read_text())
+    del document["seal_sha256"]
+    files.write_json(folder / "result.json", document)
+    with pytest.raises(InputError, match=r"result\.json: not sealed, .* earlier version; score again"):
+        leaderboard.add(board, folder)
+
+
+@pytest.mark.parametrize("key", ["dataset_fingerprint", "reference"])
+def test_a_result_of_another_dataset_enters_no_board_even_if_its_seal_fits(
+    board: Path, tmp_path: Path, key: str
+) -> None:
+    folder = result(tmp_path / "new", "new", **{key: "b" * 64})
+    with pytest.raises(InputError, match=f"{key.replace('_', ' ')} bbbbbbbbbbbb, but .* has"):
+        leaderboard.add(board, folder)
+
+
 @pytest.mark.parametrize("column", sorted(RANKED))
 def test_a_result_without_a_ranked_figure(board: Path, tmp_path: Path, column: tuple[str, str]) -> None:
     folder = result(tmp_path / "new", "new")
