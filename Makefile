@@ -5,13 +5,18 @@
 # make docs   set up and build the documentation into site/
 # make flips  flip 1,000 bits of what the demo made, one at a time; verify must find each
 # make offline  the demo once more, from empty caches, where every process that starts has no network
+# make lock   write down in constraints.txt the release of everything that is installed
+# make audit  ask for known weaknesses of what constraints.txt lists (needs the network)
+# make lowest  the core's tests on the oldest releases that pyproject.toml allows
 # make release  build the wheel, install it alone in a fresh environment and run the demo there
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+# make setup LOCK=1 installs the releases of constraints.txt instead of the newest that pyproject.toml allows.
+LOCKED := $(if $(LOCK),-c constraints.txt)
 
-.PHONY: demo test faults flips offline lint docs release setup clean
+.PHONY: demo test faults fuzz flips offline lint docs lock audit lowest release setup clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -20,7 +25,7 @@ setup: $(READY)
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("pse-bench needs Python 3.11 or newer; found " + sys.version.split()[0] + ": run make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded,asr,dnsmos,baseline,cluster,shards,interop,docs,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCKED) -e '.[embedded,asr,dnsmos,baseline,cluster,shards,interop,docs,dev]'
 	# Only its model file is read. Its dependencies are not needed.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps resemblyzer==0.1.4
 	touch $(READY)
@@ -52,6 +57,24 @@ offline: $(READY)
 	PYTHONPATH=tests/offline PSE_BENCH_OFFLINE_LOG=$(CURDIR)/offline/tried.txt XDG_CACHE_HOME=$(CURDIR)/offline/cache \
 		$(BIN)/pse-bench demo --out offline/demo
 	test ! -e offline/tried.txt || { cat offline/tried.txt; exit 1; }
+
+# Local builds of a release, as torch's +cpu, go by the release's own number elsewhere.
+lock: $(READY)
+	{ echo "# Releases that the tests passed with, on $$($(BIN)/python --version); made by make lock, used by make setup LOCK=1."; \
+	  $(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' | sed 's/+.*//'; } > constraints.txt
+
+audit:
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.7,<3'
+	build/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
+
+LOW := build/lowest
+lowest:
+	$(PYTHON) -m venv $(LOW)
+	$(PYTHON) tests/dependencies/lowest.py embedded asr dnsmos cluster shards dev > $(LOW)/requirements.txt
+	$(LOW)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOW)/requirements.txt
+	$(LOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e . resemblyzer==0.1.4
+	$(LOW)/bin/python -m pytest -n 2 --dist loadfile tests/chance tests/dataset tests/scoring tests/metrics tests/check tests/integrity
 
 release: $(READY)
 	rm -rf dist

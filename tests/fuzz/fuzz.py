@@ -88,7 +88,7 @@ def judge(read: Read, content: bytes) -> tuple[str, bool]:
         lines = read(content) or ()
         accepted = True
     except PseBenchError as error:
-        lines, longest = [str(error)], error.longest
+        lines, longest = [str(error)], errors.LONGEST
     except Hangs:
         return f"takes over {HANGS_S:g} s", False
     except Exception as error:
