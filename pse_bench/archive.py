@@ -271,14 +271,14 @@ def _duplicates(members: list[zipfile.ZipInfo]) -> set[int]:
 
 
 def _overlapping(archive: zipfile.ZipFile) -> set[int]:
-    """The members whose bytes reach into the next one's: the way to make a small zip unpack to terabytes."""
+    """The members whose bytes reach into the next one's (how a small zip unpacks to terabytes) or before the zip."""
     members = archive.infolist()
     order = sorted(range(len(members)), key=lambda number: members[number].header_offset)
     ends = [members[number].header_offset for number in order[1:]] + [archive.start_dir] * bool(order)
     return {
         number
         for number, end in zip(order, ends, strict=True)
-        if members[number].header_offset + 30 + members[number].compress_size > end
+        if not 0 <= members[number].header_offset <= end - 30 - members[number].compress_size
     }
 
 
