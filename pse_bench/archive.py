@@ -271,7 +271,7 @@ def _duplicates(members: list[zipfile.ZipInfo]) -> set[int]:
 
 
 def _overlapping(archive: zipfile.ZipFile) -> set[int]:
-    """The members whose bytes reach into the next one's (how a small zip unpacks to terabytes) or before the zip."""
+    """The members whose bytes reach into the next one's (so does a bomb) or lie before the zip."""
     members = archive.infolist()
     order = sorted(range(len(members)), key=lambda number: members[number].header_offset)
     ends = [members[number].header_offset for number in order[1:]] + [archive.start_dir] * bool(order)
