@@ -66,14 +66,14 @@ def open_model(path: Path) -> Model:
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         metadata = session.get_modelmeta().custom_metadata_map
+        shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
+        outputs = {node.name for node in session.get_outputs()}
     except Exception as error:  # onnxruntime's own errors have no common family
         raise InputError(f"{path}: onnxruntime cannot open it ({' '.join(str(error).split())})") from error
     if KEY not in metadata:
         raise InputError(f"{path}: has no metadata {KEY!r}; give a file of `pse-bench export onnx`")
     about = files.parse(Description, files.parse_json(metadata[KEY], f"{path} (metadata)"), f"{path} (metadata)")
-    shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
     state = {name: shape for name, shape in shapes.items() if name not in ("frame", "embedding")}
-    outputs = {node.name for node in session.get_outputs()}
     expected = {"frame": (1, about.hop), "embedding": (1, about.embedding)}
     if {name: shapes.get(name) for name in expected} != expected or outputs != {
         "estimate",

@@ -10,6 +10,8 @@ from pse_bench.errors import InputError
 
 LONGEST = 32_768
 """Characters of the longest document that is read: several times any that is of use, and a second's work."""
+DEEPEST = 40
+"""Lists and mappings inside each other; the library's time grows with the square of their depth."""
 MOST_BITS = 128
 """Of a whole number; larger ones can neither be computed with nor, at some size, be printed."""
 
@@ -51,6 +53,8 @@ class _Alias(yaml.YAMLError):
 class PlainYaml(yaml.SafeLoader):
     """Plain YAML without tags, aliases, or a key given twice."""
 
+    _depth = 0
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
@@ -81,7 +85,12 @@ class PlainYaml(yaml.SafeLoader):
             raise _Alias
         if getattr(self.peek_event(), "tag", None) is not None:
             raise yaml.composer.ComposerError(None, None, "tags are not used here", self.peek_event().start_mark)
-        return super().compose_node(parent, index)
+        if self._depth == DEEPEST:
+            raise yaml.composer.ComposerError(None, None, "nested too deeply", self.peek_event().start_mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 PlainYaml.add_constructor("tag:yaml.org,2002:int", PlainYaml.construct_whole)

@@ -80,13 +80,13 @@ def document(target: Target, seeds: list[bytes], seed: int, number: int) -> byte
 
 
 def judge(read: Read, content: bytes) -> tuple[str, bool]:
-    """The fault that a document shows ('' for none), and whether it was accepted."""
+    """The fault that a document shows ('' for none), and whether it was accepted without a word."""
     begin = time.process_time()
     lines: Iterable[str] = ()
     longest, accepted = LONGEST, False
     try:
-        lines = read(content) or ()
-        accepted = True
+        lines = list(read(content) or ())
+        accepted = not lines
     except PseBenchError as error:
         lines, longest = [str(error)], errors.LONGEST
     except Hangs:

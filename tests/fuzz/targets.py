@@ -2,12 +2,12 @@
 
 A target is opened in a folder of its own and gives a function of bytes. That function writes the bytes to where
 the parser looks for them and runs the real thing. Only a ``PseBenchError`` is an answer; any other exception is
-a fault. What it returns are lines that a person would be shown.
+a fault. What it returns are lines that a person would be shown. Files that have to have a known SHA-256 (weights of
+the speaker encoder, models of DNSMOS) are not here: nothing else is ever parsed as one of them.
 """
 
 import hashlib
 import importlib.util
-import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -117,9 +117,23 @@ def _table(name: str, record: type[files.Record], row: files.Record, executions:
 # ---- datasets, submissions
 
 
+def _tables() -> dict[str, bytes]:
+    """What a dataset's description gives the hashes of."""
+    tables = {
+        "mixtures.csv": valid.table(records.Mixture, valid.mixtures()),
+        "files.csv": valid.table(records.StoredFile, [valid.STORED]),
+    }
+    return {**tables, "plan.jsonl": valid.plans()[0]}
+
+
+def _description() -> bytes:
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in _tables().items()}
+    return valid.text(valid.DESCRIPTION | {"plan_sha256": hashes.pop("plan.jsonl"), "tables": hashes})
+
+
 def _dataset(folder: Path) -> Read:
-    (folder / "mixtures.csv").write_bytes(valid.table(records.Mixture, valid.mixtures()))
-    (folder / "files.csv").write_bytes(valid.table(records.StoredFile, [valid.STORED]))
+    for name, content in _tables().items():
+        (folder / name).write_bytes(content)
 
     def read(content: bytes) -> Iterable[str]:
         (folder / "dataset.json").write_bytes(content)
@@ -233,34 +247,17 @@ def _result_seeds() -> list[bytes]:
 
 
 def _result(folder: Path) -> Read:
-    (folder / "mixtures.csv").write_bytes(valid.table(records.Mixture, valid.mixtures()))
-    (folder / "scores.csv").write_bytes(valid.table(records.Score, valid.scores()))
-    (folder / "other").mkdir()
-    for name in ("mixtures.csv", "scores.csv"):
-        (folder / "other" / name).write_bytes((folder / name).read_bytes())
-    (folder / "other" / "result.json").write_bytes(_result_seeds()[0])
-    known = summaries.summaries_of(summaries.Scores.read(folder))
-    # aggregating is the business of another target
-    results.summaries_of = lambda scores: known  # type: ignore[assignment]
-    results.Scores = _Known  # type: ignore[assignment, misc]
-    other = results.Result.open(folder / "other")
+    other = results.Result(folder / "other", json.loads(_result_seeds()[0]), valid.SUMMARY)
+    path = folder / "result.json"
 
     def read(content: bytes) -> None:
-        (folder / "result.json").write_bytes(content)
-        result = results.Result.open(folder)
+        path.write_bytes(content)
+        result = results.Result(folder, results.about_of(path), valid.SUMMARY)
         results.check_comparable([result, other])
         board.row_of(result, kind="submission", date="2026-01-01", rtf=None)
         tables.terminal([result, other])
 
     return read
-
-
-class _Known:
-    """Scores that are not read again."""
-
-    @staticmethod
-    def read(folder: Path) -> None:
-        """Nothing."""
 
 
 def _board(path: Path) -> None:
@@ -290,7 +287,7 @@ def _entry(name: str) -> Callable[[Path], Read]:
             (place / "summary.csv").write_bytes(kept[-1][1])
             (place / "result.json").write_bytes(kept[-1][0])
             (place / name).write_bytes(content)
-            board.write(path, [*rows[:-1], board.Row(entry, rows[-1].cells)])
+            board.write(path, leaderboard.order([*rows[:-1], board.Row(entry, rows[-1].cells)]))
             found = leaderboard.verify(path)
             if name == "result.json":
                 for left in place.iterdir():
@@ -351,7 +348,7 @@ def _share(stage: str, name: str) -> Callable[[Path], Read]:
     head, entries, others = {
         "render": (
             valid.head("render", {"problems": [], "timings_s": {"render": 1.0}}, _rendered()),
-            valid.rendered(),
+            _entry_of_plan(),
             {},
         ),
         "score": (valid.head("score", {"detected": []}, valid.ABOUT), valid.SCORED, {}),
@@ -387,16 +384,20 @@ def _share(stage: str, name: str) -> Callable[[Path], Read]:
 
 
 def _rendered() -> dict[str, Any]:
-    scene = json.loads(valid.plans()[0].split(b"\n")[1])["scene_id"]
-    assert scene
-    return {"plan_sha256": valid.HASH, "format": "flac", "versions": {"numpy": "2.0"}}
+    """What shares of a rendering agree on."""
+    return {"schema": 1, "plan_sha256": valid.HASH, "format": "flac", "versions": {"numpy": "2.0"}}
+
+
+def _scene_id() -> str:
+    """The first scene of the plan."""
+    return str(json.loads(valid.plans()[0].split(b"\n")[1])["scene_id"])
 
 
 def _share_seeds(stage: str, name: str) -> Callable[[], list[bytes]]:
     def seeds() -> list[bytes]:
         if name == "part.json":
             own = {
-                "render": {"problems": [{"scene_id": "s0", "reason": "?"}], "timings_s": {"render": 1.0}},
+                "render": {"problems": [{"scene_id": _scene_id(), "reason": "?"}], "timings_s": {"render": 1.0}},
                 "score": {"detected": [{"row": valid.detections()[0].model_dump(), "sha256": "", "problem": ""}]},
                 "enhance": {"system": {"name": "mine", "holds": ["audio"]}},
             }[stage]
@@ -410,8 +411,7 @@ def _share_seeds(stage: str, name: str) -> Callable[[], list[bytes]]:
 
 
 def _entry_of_plan() -> dict[str, Any]:
-    scene = json.loads(valid.plans()[0].split(b"\n")[1])["scene_id"]
-    return {**valid.rendered(), "scene_id": scene}
+    return {**valid.rendered(), "scene_id": _scene_id()}
 
 
 # ---- shards
@@ -682,20 +682,6 @@ def _models() -> list[bytes]:
     return [onnx._serialize(model) if hasattr(onnx, "_serialize") else model.SerializeToString()]
 
 
-def _weights(content: bytes) -> None:
-    from pse_bench import dvector_weights
-
-    dvector_weights.read_tensors(content)
-
-
-def _weight_seeds() -> list[bytes]:
-    import torch
-
-    stream = io.BytesIO()
-    torch.save({"model_state": {"w": torch.ones(3, 2)}}, stream, _use_new_zipfile_serialization=False)
-    return [stream.getvalue()]
-
-
 # ---- all of them
 
 TARGETS: tuple[Target, ...] = (
@@ -720,7 +706,7 @@ TARGETS: tuple[Target, ...] = (
     _table("mixtures", records.Mixture, valid.mixtures()[0]),
     _table("files", records.StoredFile, valid.STORED, 120_000),
     _table("contents", benchmark.Content, benchmark.Content(path="TS1/s0", content_sha256=valid.HASH), 120_000),
-    Target("dataset.json", "dataset.Dataset.open", "json", lambda: [valid.text(valid.DESCRIPTION)], _dataset),
+    Target("dataset.json", "dataset.Dataset.open", "json", lambda: [_description()], _dataset),
     Target(
         "activity", "dataset.activity_frames", "json", lambda: [valid.activity()], _of_text(_activity), 150_000
     ),
@@ -1023,9 +1009,6 @@ if importlib.util.find_spec("torch"):
                 60_000,
             )
             for name, content in PREPARED.items()
-        ),
-        Target(
-            "weights", "dvector_weights.read_tensors", "binary", _weight_seeds, lambda folder: _weights, 60_000
         ),
         Target("onnx", "onnx_system.open_model", "binary", _models, _file("m.onnx", _onnx), 10_000),
     )
