@@ -193,7 +193,7 @@ def pcm16_of(
 ) -> np.ndarray:
     """As ``read_pcm16``, of a file's bytes; ``where`` names it in the error."""
     try:
-        stream = soundfile.SoundFile(io.BytesIO(content))
+        stream = soundfile.SoundFile(_InMemory(content))
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(f"{where}: damaged ({_reason(error)}); restore it") from error
     with stream:
@@ -224,6 +224,17 @@ def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "P
     stream = io.BytesIO()
     soundfile.write(stream, samples, sample_rate, format=FORMATS[ending], subtype=subtype)
     return stream.getvalue()
+
+
+class _InMemory(io.BytesIO):
+    """A file's bytes; a place before the beginning, where a damaged header may point, is none, and no exception in
+    a callback of libsndfile's, which would be printed and passed over."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
 
 
 def write(path: Path, samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:

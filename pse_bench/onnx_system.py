@@ -64,7 +64,12 @@ def open_model(path: Path) -> Model:
     if ELSEWHERE.search(content):
         raise InputError(f"{path}: keeps weights in other files; save it as one file")
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            content,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # which prints and tries the same again
+        )
         metadata = session.get_modelmeta().custom_metadata_map
         shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
         outputs = {node.name for node in session.get_outputs()}

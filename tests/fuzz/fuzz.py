@@ -14,6 +14,7 @@ import json
 import mmap
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -44,6 +46,8 @@ LONGEST = 4000
 """Characters of any line; errors are held to their own bound."""
 MOST_DEATHS = 10
 """Processes that may end before a target is given up."""
+OF_MPG123 = re.compile(r"Note: |Warning: |\[src/libmpg123|main: \[src/libmpg123|\[.*/libmpg123")
+"""What the reader of MP3 inside libsndfile says on its own; a library in C, it cannot be told not to."""
 KEPT = 3
 """Documents kept of one fault."""
 SCRATCH = Path("/dev/shm")
@@ -51,7 +55,8 @@ SCRATCH = Path("/dev/shm")
 
 @dataclass
 class Outcome:
-    """What came of a target. ``faults`` are counted by kind; ``documents`` are numbers of the first ones."""
+    """What came of a target. ``faults`` are counted by kind; ``documents`` are numbers of the first ones.
+    ``seconds`` are those of a processor."""
 
     executions: int = 0
     accepted: int = 0
@@ -122,7 +127,7 @@ def run(target: Target, seed: int, numbers: range, place: Path, now: Any = None)
         judge(read, content)
     gc.collect()
     before = _peak_mb(reset=True)
-    begin = time.perf_counter()
+    begin = time.process_time()
     for number in numbers:
         content = document(target, seeds, seed, number)
         if now is not None:
@@ -140,7 +145,7 @@ def run(target: Target, seed: int, numbers: range, place: Path, now: Any = None)
         found.refused += not accepted and not fault
         if fault:
             found.note(fault, number)
-    found.seconds = time.perf_counter() - begin
+    found.seconds = round(time.process_time() - begin, 2)
     found.growth_mb = round(_peak_mb() - before, 1)
     if found.growth_mb > target.memory_mb:
         found.note(f"grows by over {target.memory_mb} MB", numbers.start)
@@ -204,7 +209,11 @@ def alone(name: str, seed: int, first: int, stop: int) -> Outcome:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             number = int.from_bytes(Path(told.name).read_bytes(), "little")
         if done.returncode == 0:
-            part = Outcome(**json.loads(done.stdout.splitlines()[-1]))
+            *said, last = done.stdout.splitlines()
+            part = Outcome(**json.loads(last))
+            printed = [line for line in [*said, *done.stderr.splitlines()] if line and not OF_MPG123.match(line)]
+            if printed:  # nobody asked for that
+                part.note(f"printed by the way: {printed[0][:200]}", first)
             _add(whole, part)
             break
         if whole.executions + first == number == 0 and "Error" in done.stderr:
@@ -229,8 +238,18 @@ def _add(whole: Outcome, part: Outcome) -> None:
 # ---- all of them
 
 COLUMNS = (
-    *("target", "reads", "kind", "executions", "executions_per_s", "accepted", "refused", "slowest_ms"),
-    *("growth_mb", "bound_mb", "faults"),
+    *(
+        "target",
+        "reads",
+        "kind",
+        "executions",
+        "processor_s",
+        "executions_per_s",
+        "accepted",
+        "refused",
+        "slowest_ms",
+    ),
+    *("refused", "slowest_ms", "growth_mb", "bound_mb", "faults"),
 )
 
 
@@ -254,7 +273,7 @@ def main() -> int:
         sys.stdout.buffer.write(document(target, target.seeds(), asked.seed, asked.show))
         return 0
     chosen = [BY_NAME[name] for name in asked.targets] or list(TARGETS)
-    begin = time.monotonic()
+    begin, turn = time.monotonic(), Lock()
 
     def one(target: Target) -> Outcome:
         found = alone(target.name, asked.seed, 0, max(1, int(target.executions * asked.scale)))
@@ -262,6 +281,9 @@ def main() -> int:
             f"{target.name:22} {found.executions:8} {found.slowest_ms:8.1f} ms  {found.growth_mb:6.1f} MB",
             flush=True,
         )
+        if asked.out:
+            with turn:
+                _write(asked.out, target, found)
         for fault, count in found.faults.items():
             print(f"    FAULT {count} times, as {found.documents[fault][:KEPT]}: {fault}", flush=True)
         return found
@@ -272,19 +294,34 @@ def main() -> int:
         found = dict(zip((target.name for target in order), pool.map(one, order), strict=True))
     total = sum(outcome.executions for outcome in found.values())
     print(f"{total} executions of {len(chosen)} targets in {(time.monotonic() - begin) / 60:.1f} minutes")
-    if asked.out:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        with asked.out.open("w", encoding="utf-8", newline="") as stream:
-            table = csv.writer(stream, lineterminator="\n")
-            table.writerow(COLUMNS)
-            for target in chosen:
-                table.writerow(_row(target, found[target.name]))
     return int(any(outcome.faults for outcome in found.values()))
+
+
+def _write(path: Path, target: Target, found: Outcome) -> None:
+    """Put a target's row into the table, in the place of an earlier one."""
+    rows: dict[str, list[Any]] = {}
+    if path.exists():
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = {row[0]: row for row in list(csv.reader(stream))[1:]}
+    rows[target.name] = _row(target, found)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows(rows[name] for name in BY_NAME if name in rows)
 
 
 def _row(target: Target, found: Outcome) -> list[Any]:
     pace = round(found.executions / found.seconds) if found.seconds else ""
-    counts = [found.executions, pace, found.accepted, found.refused, found.slowest_ms, found.growth_mb]
+    counts = [
+        found.executions,
+        round(found.seconds, 1),
+        pace,
+        found.accepted,
+        found.refused,
+        found.slowest_ms,
+        found.growth_mb,
+    ]
     return [target.name, target.reads, target.kind, *counts, target.memory_mb, sum(found.faults.values())]
 
 

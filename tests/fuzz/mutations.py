@@ -439,7 +439,7 @@ def _yaml_bomb(chance: random.Random, content: bytes, _: Sequence[bytes]) -> byt
     merges = "m0: &m0 {a: 1}\n" + "".join(
         f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}\n" for n in range(1, depth)
     )
-    keys = "".join(f"k{n}: {n}\n" for n in range(chance.choice((20, 400, 3000))))
+    keys = "".join(f"k{n}: {n}\n" for n in range(chance.choice((20, 400, 1500))))
     odd = chance.choice(
         (laughs, merges, keys, "[" * 2000, "{" * 2000, "- " * 2000, "? " * 900, "? [" * 300, "'" * 99)
     )
