@@ -2,6 +2,7 @@
 # make test   set up and run the tests
 # make faults   disturb every long command in every way and compare (half an hour; as root also full disks)
 # make lint   set up and check style and types
+# make fuzz   set up and feed every parser millions of wrong documents; writes docs/reliability/fuzz.csv
 # make docs   set up and build the documentation into site/
 # make flips  flip 1,000 bits of what the demo made, one at a time; verify must find each
 # make offline  the demo once more, from empty caches, where every process that starts has no network
@@ -43,6 +44,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fuzz: $(READY)
+	$(BIN)/python tests/fuzz/fuzz.py --out docs/reliability/fuzz.csv
 
 docs: $(READY)
 	$(BIN)/python docs/reference.py
