@@ -395,10 +395,10 @@ YAML_VALUES: tuple[Callable[[random.Random], str], ...] = (
     _odd,
     _odd,
     lambda chance: f'"{_odd(chance)}"',
-    lambda chance: "[" * chance.choice((1, 40, 3000)),
-    lambda chance: "{a: " * chance.choice((1, 40, 3000)),
-    lambda chance: "- " * chance.choice((1, 40, 2000)),
-    lambda chance: "[" + "a, " * chance.choice((1, 40, 3000)),
+    lambda chance: "[" * chance.choice((1, 40, 300)),
+    lambda chance: "{a: " * chance.choice((1, 40, 300)),
+    lambda chance: "- " * chance.choice((1, 40, 300)),
+    lambda chance: "[" + "a, " * chance.choice((1, 40, 300)),
     lambda chance: "{uniform: [" + _odd(chance) + ", " + _odd(chance) + "]}",
     lambda chance: "{choice: [" + ", ".join(_odd(chance) for _ in range(3)) + "]}",
     lambda chance: chance.choice(
@@ -439,9 +439,9 @@ def _yaml_bomb(chance: random.Random, content: bytes, _: Sequence[bytes]) -> byt
     merges = "m0: &m0 {a: 1}\n" + "".join(
         f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}\n" for n in range(1, depth)
     )
-    keys = "".join(f"k{n}: {n}\n" for n in range(chance.choice((20, 400, 1500))))
+    keys = "".join(f"k{n}: {n}\n" for n in range(chance.choice((20, 60, 300))))
     odd = chance.choice(
-        (laughs, merges, keys, "[" * 2000, "{" * 2000, "- " * 2000, "? " * 900, "? [" * 300, "'" * 99)
+        (laughs, merges, keys, "[" * 300, "{" * 300, "- " * 300, "? " * 300, "? [" * 300, "'" * 99)
     )
     return odd.encode() + content if chance.random() < 0.5 else content + b"\n" + odd.encode()
 
