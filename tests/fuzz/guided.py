@@ -3,8 +3,8 @@
     pip install atheris
     python tests/fuzz/guided.py plan -max_total_time=300
 
-The mistakes are those of ``mutations``; what libFuzzer keeps of them is what reaches new lines. A fault ends the run
-and leaves the document in a file called crash-…; further options are libFuzzer's.
+The mistakes are those of ``mutations``; what libFuzzer keeps of them is what reaches new lines. A fault ends the
+run and leaves the document in a file called crash-…; further options are libFuzzer's.
 """
 
 import random
