@@ -145,8 +145,7 @@ def _write(
     click.echo(f"{out}: {len(rows)} clips of {asked['name']}, {length}")
     options.hint(f"pse-bench generate SCENARIO … --root {asked['name']}={root}")
     if problems:
-        for problem in problems:
-            click.echo(one_line(problem), err=True)
+        options.complain(problems)
         click.echo(f"{len(problems)} left out; the others are listed in {out}", err=True)
         sys.exit(1)
 

@@ -123,8 +123,7 @@ def verify(folder: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_js
     if as_json:
         click.echo(json.dumps({kind: str(folder), "checked": report.checked, "problems": report.problems}))
     else:
-        for problem in report.problems:
-            click.echo(one_line(problem))
+        options.complain(report.problems, err=False)
         checked = ", ".join(f"{count} {what}" for what, count in report.checked.items())
         click.echo(f"{folder}: checked {checked}; {len(report.problems) or 'no'} problems")
     if report.problems:
@@ -260,8 +259,7 @@ def tell(report: Any, *, as_json: bool, share: Any = None) -> None:
             out = report.dataset
             options.hint(f"pse-bench verify {out}; pse-bench enhance {out} --system SYSTEM -o submissions/NAME")
     if report.problems:
-        for problem in report.problems[:5]:
-            click.echo(one_line(f"{problem.scene_id}: {problem.reason}"), err=True)
+        options.complain(f"{problem.scene_id}: {problem.reason}" for problem in report.problems[:5])
         total = len(report.problems)
         where = f"see {report.dataset / 'quarantine.csv'}; " if not share else ""
         click.echo(

@@ -106,8 +106,7 @@ def _import(
     click.echo(f"{out}: {len(recipes)} scenes")
     options.hint(f"pse-bench render {out} --root {corpus}={where.locate(corpus, '')} -o {called}")
     if problems:
-        for problem in problems:
-            click.echo(problem, err=True)
+        options.complain(problems)
         click.echo(f"{len(problems)} left out; the others are in {out}", err=True)
         sys.exit(1)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from pse_bench.cli import options
-from pse_bench.errors import plain
 
 
 @click.group()
@@ -79,8 +78,7 @@ def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"board": str(board), "problems": problems}))
     else:
-        for problem in problems:
-            click.echo(plain(problem), err=True)
+        options.complain(problems)
     if problems:
         sys.exit(1)
     if not as_json:

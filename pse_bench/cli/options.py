@@ -2,11 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from pse_bench.errors import one_line
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 SYSTEMS = "mixture, silence, oracle-mask, baseline:<recipe>, a .safetensors or .onnx file, or module:callable."
@@ -44,6 +46,12 @@ def hint(line: str) -> None:
     """Say to a person what comes next; a script, whose stderr is no terminal, is not told."""
     if sys.stderr.isatty():
         click.echo(f"next: {line}", err=True)
+
+
+def complain(lines: Iterable[str], *, err: bool = True) -> None:
+    """Show what is wrong, a line each, whatever characters stand in the names that files hold."""
+    for line in lines:
+        click.echo(one_line(line), err=err)
 
 
 def cache() -> Path:

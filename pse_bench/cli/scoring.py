@@ -197,8 +197,7 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
     from pse_bench.results import Result
 
     result = None if share else Result.open(out)
-    for problem in report.problems[:SHOWN]:
-        click.echo(one_line(problem), err=True)
+    options.complain(report.problems[:SHOWN])
     if len(report.problems) > SHOWN:
         click.echo(f"… and {len(report.problems) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
     for warning in report.warnings:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mutations import KINDS
 from targets import BY_NAME, TARGETS
 
+from pse_bench.cli import options
 from pse_bench.errors import InputError, one_line
 
 DOCUMENTS = {"yaml": 10, "zip": 60, "binary": 40, "safetensors": 20}
@@ -63,6 +64,11 @@ def test_a_long_message_keeps_its_file_and_its_remedy() -> None:
     message = str(InputError(f"a/b.csv: found {'x' * 5000}, expected less; shorten it"))
     assert message.startswith("a/b.csv: found xxx")
     assert message.endswith("xxx, expected less; shorten it")
+
+
+def test_problems_that_name_what_files_hold_are_printable_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    options.complain(["data/TS1/\x1b[2Jred\n\u202ename.flac: missing"])
+    assert capsys.readouterr().err == "data/TS1/\\x1b[2Jred \\u202ename.flac: missing\n"
 
 
 def test_documents_are_a_function_of_seed_target_and_number() -> None:
