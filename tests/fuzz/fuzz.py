@@ -12,21 +12,20 @@ import csv
 import gc
 import json
 import mmap
+import multiprocessing
 import os
 import random
 import re
 import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -170,59 +169,65 @@ def _hang(*_: Any) -> None:
     raise Hangs
 
 
-def work(name: str, seed: int, first: int, stop: int, told: Path) -> None:
-    """In a process of its own: read documents and print what came of it as JSON."""
+def work(target: Target, seed: int, numbers: range, now: Any, result: Path) -> None:
+    """In a process of its own: read documents and write what came of it as JSON."""
     signal.signal(signal.SIGALRM, _hang)
-    target = BY_NAME[name]
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + ADDRESS_SPACE, resource.RLIM_INFINITY))
-    with (
-        told.open("r+b") as stream,
-        mmap.mmap(stream.fileno(), 8) as now,
-        tempfile.TemporaryDirectory(dir=SCRATCH if SCRATCH.is_dir() else None) as place,
-    ):
+    with tempfile.TemporaryDirectory(dir=SCRATCH if SCRATCH.is_dir() else None) as place:
         os.environ["TMPDIR"] = tempfile.tempdir = place
         inside = Path(place) / "target"
         inside.mkdir()
-        found = run(target, seed, range(first, stop), inside, now)
-    print(json.dumps(asdict(found)))
+        found = run(target, seed, numbers, inside, now)
+    result.write_text(json.dumps(asdict(found)))
 
 
-def alone(name: str, seed: int, first: int, stop: int) -> Outcome:
-    """Run a target in a process; where a document ends the process, note it and go on behind it."""
-    whole = Outcome()
+def alone(order: tuple[str, int, int]) -> tuple[str, Outcome]:
+    """Run a target in a process; where a document ends the process, note it and go on behind it.
+
+    Args:
+        order: name, seed and number of documents.
+    """
+    name, seed, stop = order
+    whole, first = Outcome(), 0
     while first < stop and sum(whole.faults.values()) < MOST_DEATHS:
-        with tempfile.NamedTemporaryFile() as told:
-            told.write(bytes(8))
-            told.flush()
-            command = [
-                sys.executable,
-                __file__,
-                "--work",
-                name,
-                str(first),
-                str(stop),
-                told.name,
-                "--seed",
-                str(seed),
-            ]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            number = int.from_bytes(Path(told.name).read_bytes(), "little")
-        if done.returncode == 0:
-            *said, last = done.stdout.splitlines()
-            part = Outcome(**json.loads(last))
-            printed = [line for line in [*said, *done.stderr.splitlines()] if line and not OF_MPG123.match(line)]
-            if printed:  # nobody asked for that
-                part.note(f"printed by the way: {printed[0][:200]}", first)
-            _add(whole, part)
-            break
-        if whole.executions + first == number == 0 and "Error" in done.stderr:
-            raise RuntimeError(f"{name} does not start: {done.stderr}")
-        reason = (done.stderr.strip().splitlines() or [""])[-1]
-        whole.note(f"the process ends with status {done.returncode} {reason[:200]}", number)
-        whole.executions += number - first + 1
+        with tempfile.TemporaryDirectory() as place, mmap.mmap(-1, 8) as now:
+            result, printed = Path(place) / "result.json", Path(place) / "printed"
+            status = _forked(printed, partial(work, BY_NAME[name], seed, range(first, stop), now, result))
+            number = int.from_bytes(now[:8], "little")
+            said = [line for line in printed.read_text(errors="replace").splitlines() if line.strip()]
+            if status == 0:
+                part = Outcome(**json.loads(result.read_text()))
+                if unasked := [line for line in said if not OF_MPG123.match(line)]:
+                    part.note(f"printed by the way: {unasked[0][:200]}", first)
+                _add(whole, part)
+                return name, whole
+        if number == 0 and said and "Error" in said[-1]:
+            raise RuntimeError(f"{name} does not start: {said}")
+        whole.note(f"the process ends with status {status} {(said or [''])[-1][:200]}", number)
+        whole.executions += max(number - first, 0) + 1
         first = max(number, first) + 1
-    return whole
+    return name, whole
+
+
+def _forked(printed: Path, function: Callable[[], None]) -> int:
+    """Run a function in a copy of this process, what it prints in a file; how that ended."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = 1
+    try:
+        handle = os.open(printed, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.dup2(handle, 1)
+        os.dup2(handle, 2)
+        function()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 def _add(whole: Outcome, part: Outcome) -> None:
@@ -262,40 +267,28 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--out", type=Path, help="the table, as CSV")
     parser.add_argument("--show", type=int, help="write the document of this number to stdout and stop")
-    parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.work:
-        name, first, stop, told = asked.work
-        work(name, asked.seed, int(first), int(stop), Path(told))
-        return 0
     if asked.show is not None:
         target = BY_NAME[asked.targets[0]]
         sys.stdout.buffer.write(document(target, target.seeds(), asked.seed, asked.show))
         return 0
     chosen = [BY_NAME[name] for name in asked.targets] or list(TARGETS)
-    begin, turn = time.monotonic(), Lock()
-
-    def one(target: Target) -> Outcome:
-        found = alone(target.name, asked.seed, 0, max(1, int(target.executions * asked.scale)))
-        print(
-            f"{target.name:22} {found.executions:8} {found.slowest_ms:8.1f} ms  {found.growth_mb:6.1f} MB",
-            flush=True,
-        )
-        if asked.out:
-            with turn:
-                _write(asked.out, target, found)
-        for fault, count in found.faults.items():
-            print(f"    FAULT {count} times, as {found.documents[fault][:KEPT]}: {fault}", flush=True)
-        return found
-
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        # of all of them the dearest first, so that none is left alone at the end
-        dear = {"yaml": 20, "zip": 5, "binary": 5}
-        order = chosen if asked.targets else sorted(chosen, key=lambda t: -t.executions * dear.get(t.kind, 1))
-        found = dict(zip((target.name for target in order), pool.map(one, order), strict=True))
-    total = sum(outcome.executions for outcome in found.values())
+    begin, total, faults = time.monotonic(), 0, 0
+    # of all of them the dearest first, so that none is left alone at the end
+    dear = {"yaml": 20, "zip": 5, "binary": 5}
+    order = chosen if asked.targets else sorted(chosen, key=lambda t: -t.executions * dear.get(t.kind, 1))
+    orders = [(target.name, asked.seed, max(1, int(target.executions * asked.scale))) for target in order]
+    with multiprocessing.get_context("fork").Pool(asked.jobs) as pool:
+        for name, found in pool.imap_unordered(alone, orders):
+            figures = f"{found.seconds:8.1f} s {found.slowest_ms:8.1f} ms {found.growth_mb:6.1f} MB"
+            print(f"{name:28}{found.executions:8}{figures}", flush=True)
+            for fault, count in found.faults.items():
+                print(f"    FAULT {count} times, as {found.documents[fault][:KEPT]}: {fault}", flush=True)
+            if asked.out:
+                _write(asked.out, BY_NAME[name], found)
+            total, faults = total + found.executions, faults + sum(found.faults.values())
     print(f"{total} executions of {len(chosen)} targets in {(time.monotonic() - begin) / 60:.1f} minutes")
-    return int(any(outcome.faults for outcome in found.values()))
+    return int(faults > 0)
 
 
 def _write(path: Path, target: Target, found: Outcome) -> None:

@@ -155,7 +155,8 @@ def _lines(change: Callable[[random.Random, list[bytes]], None]) -> Mutation:
 
 def _line_twice(chance: random.Random, lines: list[bytes]) -> None:
     index = chance.randrange(len(lines))
-    lines[index:index] = [lines[index]] * chance.choice((1, 1, 1, 300))
+    times = min(chance.choice((1, 1, 1, 300)), 1 + LARGEST // (len(lines[index]) + 1))
+    lines[index:index] = [lines[index]] * times
 
 
 def _line_gone(chance: random.Random, lines: list[bytes]) -> None:
