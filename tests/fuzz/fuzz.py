@@ -34,6 +34,7 @@ sys.path.insert(0, str(HERE))
 import mutations  # noqa: E402
 from targets import BY_NAME, TARGETS, Read, Target  # noqa: E402
 
+from pse_bench.errors import LONGEST as MESSAGE  # noqa: E402
 from pse_bench.errors import PseBenchError  # noqa: E402
 
 SLOWEST_S = 2.0
@@ -92,7 +93,7 @@ def judge(read: Read, content: bytes) -> tuple[str, bool]:
         lines = list(read(content) or ())
         accepted = not lines
     except PseBenchError as error:
-        lines, longest = [str(error)], errors.LONGEST
+        lines, longest = [str(error)], MESSAGE
     except Hangs:
         return f"takes over {HANGS_S:g} s", False
     except Exception as error:
