@@ -209,8 +209,8 @@ def move(part: Part, path: str, out: Path) -> None:
     source, target = part.folder / path, out / path
     if path.startswith("/") or ".." in path.split("/"):
         raise InputError(f"{part.folder}: lists {path!r:.80}, which is no file of its own; make the share again")
-    if not source.is_file():
-        if target.is_file():
+    if not os.path.isfile(source):  # also where its name is too long for one
+        if os.path.isfile(target):
             return
         raise InputError(f"{source}: missing; run the same command with --shard {part.head.number}/{part.head.of}")
     target.parent.mkdir(parents=True, exist_ok=True)

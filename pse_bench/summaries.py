@@ -5,11 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pse_bench import detections, metrics, statistics
 from pse_bench.errors import InputError
 from pse_bench.figures import Figure, figures_of, pairs_of
 from pse_bench.files import read_table, write_table
 from pse_bench.records import DESCRIPTIONS, Detection, Mixture, ScenarioLabel, Score, Summary
+
+LARGEST = 1e30
+"""What no score, and no energy that one is made of, comes near; squares of it can still be computed with."""
 
 Cells = Mapping[tuple[str, str], Sequence[Score]]
 """Scores by scenario and metric."""
@@ -93,6 +98,8 @@ def _summary(scores: Scores, label: ScenarioLabel, figure: Figure, found: Sequen
         pairs = pairs_of(figure, counted)
     except ValueError as error:
         raise scores.damaged(figure.name, error) from error
+    if not (np.abs(pairs) < LARGEST).all():
+        raise scores.damaged(figure.name, ValueError("a figure beyond all measure"))
     speakers = [scores.mixtures[score.mixture_id].target_speaker for score in counted]
     interval = figure.interval(pairs, statistics.clusters_of(speakers)) if counted else None
     return Summary(

@@ -6,6 +6,8 @@ from typing import Any
 
 import valid
 
+from pse_bench.records import Score
+
 BIG = "0x" + "f" * 9000
 """A whole number that Python computes and refuses to print."""
 
@@ -53,6 +55,16 @@ def _detections(**changed: Any) -> bytes:
 def _mixtures(**changed: Any) -> bytes:
     rows = valid.mixtures()
     return valid.table(type(rows[0]), [row.model_copy(update=changed) for row in rows])
+
+
+def _scores(**changed: Any) -> bytes:
+    return valid.table(Score, [row.model_copy(update=changed) for row in valid.scores()[:-1]])
+
+
+def _long_named() -> dict[str, Any]:
+    scene = json.loads(valid.plans()[0].split(b"\n")[1])["scene_id"]
+    stored = {**valid.STORED.model_dump(), "path": "a" * 300}
+    return {**valid.rendered(), "scene_id": scene, "files": [stored]}
 
 
 FOUND: tuple[tuple[str, bytes, str], ...] = (
@@ -128,6 +140,12 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
     ("detections", _detections(target=f"5*{'9' * 5000}"), "a count that is not read"),
     ("detections", _detections(missed=10**12), "onsets beyond memory"),
     ("detections", _detections(delays_ms="9" * 5000), "a delay that is not read"),
+    (
+        "scores",
+        valid.table(Score, [row.model_copy(update={"value": 1e308}) for row in valid.scores()[:-1]]),
+        "overflow",
+    ),
+    ("merge-render-render.journal", _lines(ABOUT, _long_named()), "a name longer than any"),
     ("result-mixtures", _mixtures(sample_rate=49), "frames without samples"),
     ("result-mixtures", _mixtures(num_samples=10**400), "samples beyond a float"),
     ("hypotheses", b"mixture_id,text\n\x1b[2Jname" + b"x" * 3000 + b",a\n", "a message that clears the screen"),

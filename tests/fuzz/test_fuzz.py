@@ -32,6 +32,7 @@ def test_valid_documents_are_read_and_wrong_ones_refused(name: str, tmp_path: Pa
     assert refused or name in ("transcripts", "score-memory"), "caches forget what is damaged; all others say so"
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize(("name", "content", "what"), FOUND, ids=[f"{name}: {what}" for name, _, what in FOUND])
 def test_what_was_found_stays_mended(name: str, content: bytes, what: str, tmp_path: Path) -> None:
     if name not in BY_NAME:
