@@ -244,17 +244,7 @@ def _add(whole: Outcome, part: Outcome) -> None:
 # ---- all of them
 
 COLUMNS = (
-    *(
-        "target",
-        "reads",
-        "kind",
-        "executions",
-        "processor_s",
-        "executions_per_s",
-        "accepted",
-        "refused",
-        "slowest_ms",
-    ),
+    *("target", "reads", "kind", "executions", "processor_s", "executions_per_s", "accepted"),
     *("refused", "slowest_ms", "growth_mb", "bound_mb", "faults"),
 )
 
