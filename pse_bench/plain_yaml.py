@@ -16,36 +16,6 @@ MOST_BITS = 128
 """Of a whole number; larger ones can neither be computed with nor, at some size, be printed."""
 
 
-def load(path: Path, loader: "type[PlainYaml] | None" = None) -> Any:
-    """The content of a file. Raises InputError as ``read``, and when there is no such file."""
-    if path.is_file() and path.stat().st_size > 4 * LONGEST:  # not even to be looked at
-        raise _too_long(str(path))
-    return read(files.read_text(path), str(path), loader)
-
-
-def read(text: str, where: str, loader: "type[PlainYaml] | None" = None) -> Any:
-    """The content of a document; ``where`` names it in the error.
-
-    Raises:
-        InputError: it is too long, not YAML, or has tags, aliases, a key twice, or a number beyond all use.
-    """
-    if len(text) > LONGEST:
-        raise _too_long(where)
-    try:
-        return yaml.load(text, Loader=loader or PlainYaml)
-    except _Alias as error:
-        raise InputError(
-            f"{where}: aliases are not used here: it refers to another place in it (*name); write the value out"
-        ) from error
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-        # all but the first: of dates and numbers that look right and are not, and of too many brackets
-        raise InputError(f"{where}: not YAML ({' '.join(str(error).split()):.200}); repair it") from error
-
-
-def _too_long(where: str) -> InputError:
-    return InputError(f"{where}: over {LONGEST} characters long; keep it to the known keys")
-
-
 class _Alias(yaml.YAMLError):
     """A reference to another place, a few of which can stand for gigabytes."""
 
@@ -94,3 +64,33 @@ class PlainYaml(yaml.SafeLoader):
 
 
 PlainYaml.add_constructor("tag:yaml.org,2002:int", PlainYaml.construct_whole)
+
+
+def load(path: Path, loader: type[PlainYaml] = PlainYaml) -> Any:
+    """The content of a file. Raises InputError as ``read``, and when there is no such file."""
+    if path.is_file() and path.stat().st_size > 4 * LONGEST:  # not even to be looked at
+        raise _too_long(str(path))
+    return read(files.read_text(path), str(path), loader)
+
+
+def read(text: str, where: str, loader: type[PlainYaml] = PlainYaml) -> Any:
+    """The content of a document; ``where`` names it in the error.
+
+    Raises:
+        InputError: it is too long, not YAML, or has tags, aliases, a key twice, or a number beyond all use.
+    """
+    if len(text) > LONGEST:
+        raise _too_long(where)
+    try:
+        return yaml.load(text, Loader=loader)
+    except _Alias as error:
+        raise InputError(
+            f"{where}: aliases are not used here: it refers to another place in it (*name); write the value out"
+        ) from error
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        # all but the first: of dates and numbers that look right and are not, and of too many brackets
+        raise InputError(f"{where}: not YAML ({' '.join(str(error).split()):.200}); repair it") from error
+
+
+def _too_long(where: str) -> InputError:
+    return InputError(f"{where}: over {LONGEST} characters long; keep it to the known keys")

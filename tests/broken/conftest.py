@@ -151,4 +151,4 @@ def adapt(folder: Path) -> None:
     document = json.loads((folder / "dataset.json").read_text())
     document["tables"] = {name: files.sha256(folder / name) for name in document["tables"]}
     document["fingerprint"] = fingerprint(document["plan_sha256"], stored)
-    files.write_json(folder / "dataset.json", document)
+    files.write_sealed(folder / "dataset.json", document)

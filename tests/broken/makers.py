@@ -215,7 +215,7 @@ def placed(name: str) -> Callable[[Maker], Maker]:
 
 def elsewhere(path: Path) -> Path:
     """A place for what a link leads to, outside of the corpus, dataset or submission."""
-    return path.parents[2] / f"{path.parent.name} {path.name} {uuid.uuid4().hex[:6]}"
+    return path.parents[3] / f"{path.parent.name} {path.name} {uuid.uuid4().hex[:6]}"
 
 
 @placed("nothing")

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faults import chores
-from faults.chores import Chore
+from faults import commands
+from faults.commands import Chore
 
 from pse_bench import draws
 
@@ -361,14 +361,14 @@ def undisturbed(trial: Trial) -> dict[str, bytes]:
     trial.lasting_s = time.monotonic() - begin
     if shown.code:
         raise RuntimeError(f"{trial.chore.name}: {shown.text}")
-    return chores.contents(trial.out)
+    return commands.contents(trial.out)
 
 
 def attempt(trial: Trial, name: str, fault: Fault, expected: dict[str, bytes]) -> Row:
     """Disturb a command, look for damage, run it again and compare."""
     fresh(trial)
     shown = fault(trial, name)
-    found = chores.contents(trial.out)
+    found = commands.contents(trial.out)
     growing = trial.chore.growing
     damaged = [
         name
@@ -381,7 +381,7 @@ def attempt(trial: Trial, name: str, fault: Fault, expected: dict[str, bytes]) -
         ]
     # A command that was disturbed after its last file has finished, whatever its exit status.
     again = Shown(0, "") if found == expected else trial.run()
-    after = chores.contents(trial.out)
+    after = commands.contents(trial.out)
     text = shown.text + again.text
     # A kill leaves what was half-written, and nothing else does; what finishes afterwards removes it.
     lost = [name for name in expected if name not in after]

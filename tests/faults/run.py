@@ -17,7 +17,7 @@ import time
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from faults import chores, disturb
+from faults import commands, disturb
 from faults.disturb import Row, Trial
 
 
@@ -37,8 +37,8 @@ def main() -> int:
         os.environ["XDG_CACHE_HOME"] = str(here / "cache")
         begin = time.monotonic()
         (here / "inputs").mkdir()
-        chores.prepare(here / "inputs")
-        for chore in chores.CHORES:
+        commands.prepare(here / "inputs")
+        for chore in commands.CHORES:
             if command not in ("", chore.name):
                 continue
             if chore.needs and not importlib.util.find_spec(chore.needs):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from faults import chores, disturb
+from faults import commands, disturb
 from faults.disturb import Trial
 
 Trials = dict[str, tuple[Trial, dict[str, bytes]]]
@@ -23,11 +23,11 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> Trials:
     """Each command with what it writes undisturbed, made when it is first asked for."""
     here = tmp_path_factory.mktemp("faults")
     (here / "inputs").mkdir()
-    chores.prepare(here / "inputs", SCENES, judged=False)
+    commands.prepare(here / "inputs", SCENES, judged=False)
 
     class Made(dict):
         def __missing__(self, name: str) -> tuple[Trial, dict[str, bytes]]:
-            (chore,) = (chore for chore in chores.CHORES if chore.name == name)
+            (chore,) = (chore for chore in commands.CHORES if chore.name == name)
             trial = Trial(chore, here / "inputs", here / name)
             self[name] = trial, disturb.undisturbed(trial)
             return self[name]
@@ -54,7 +54,7 @@ class Repeated(Trial):
 
 def test_a_row_is_bad_when_anything_is_wrong(tmp_path: Path) -> None:
     """The judge itself: output that differs or is missing, and a command that shows a traceback."""
-    trial = Repeated(chores.Chore("repeated", lambda inputs, out: []), tmp_path, tmp_path / "trial")
+    trial = Repeated(commands.Chore("repeated", lambda inputs, out: []), tmp_path, tmp_path / "trial")
 
     def judged(expected: dict[str, bytes], text: str = "", left: int = 0) -> disturb.Row:
         return disturb.attempt(

@@ -189,7 +189,8 @@ def _sound(ending: str) -> Callable[[Path], Read]:
         (folder / "mixture.flac").write_bytes(valid.sound("FLAC", "PCM_16"))
         about: Any = SimpleNamespace(
             folder=folder,
-            read_stem=lambda scene_id, stem: audio.read_pcm16(folder / "mixture.flac"),
+            read_sound=lambda path, count: audio.read_pcm16(folder / "mixture.flac", num_samples=count),
+            read_stem=lambda scene_id, stem, count: audio.read_pcm16(folder / "mixture.flac", num_samples=count),
             description=SimpleNamespace(reference="early"),
         )
 
@@ -314,14 +315,14 @@ def _journal(name: str, resume: Callable[[Path], Any]) -> Callable[[Path], Read]
     return opened
 
 
-IDENTITY = {"dataset": valid.HASH, "system": "mine"}
+NOTHING = hashlib.sha256(b"").hexdigest()
+IDENTITY = {"dataset": valid.HASH, "system": "mine", "plan_sha256": NOTHING}
 
 
 def _resume_render(out: Path) -> None:
     (out.parent / "plan.jsonl").write_bytes(b"")
     for rendered in store.prepare(out, out.parent / "plan.jsonl", IDENTITY, force=False):
         store.intact(out, rendered)
-        store.slim(rendered)
 
 
 def _resume_enhance(out: Path) -> None:

@@ -329,7 +329,7 @@ KEYS = ("dataset", "dataset_fingerprint", "reference", "complete", "metrics", "s
 def test_nothing_that_a_result_says_of_itself_can_be_edited(board: Path, tmp_path: Path, key: str) -> None:
     folder = result(tmp_path / "new", "new")
     document = json.loads((folder / "result.json").read_text())
-    other = {"complete": 1, "metrics": {}, "system": {"name": "other", "version": "1"}}.get(key, "b" * 64)
+    other = {"complete": False, "metrics": {}, "system": {"name": "other", "version": "1"}}.get(key, "b" * 64)
     files.write_json(folder / "result.json", {**document, key: other})
     before = board.read_bytes()
     with pytest.raises(InputError, match="changed since it was"):
