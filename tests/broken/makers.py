@@ -283,7 +283,7 @@ def unreadable(path: Path, samples: np.ndarray) -> None:
 
 @placed("a link to a text")
 def link_to_text(path: Path, samples: np.ndarray) -> None:
-    path.symlink_to("/proc/self/status")
+    path.symlink_to("/proc/version")
 
 
 @placed("a link to a good file")
