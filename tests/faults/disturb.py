@@ -289,7 +289,7 @@ def worker_dies(trial: Trial, name: str) -> Shown:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(workers[0], signal.SIGKILL)
                     return trial.end(running, time.monotonic() - begin)
-            time.sleep(0.01)
+            time.sleep(0.02)
         trial.end(running)
         fresh(trial)
         moment_s *= 0.7
