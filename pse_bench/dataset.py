@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pse_bench import activity, audio
 from pse_bench.errors import InputError
@@ -22,6 +22,10 @@ REFERENCE_STEMS = {"early": "target_early", "reverberant": "target"}
 
 SOUND_PACKAGES = ("numpy", "scipy", "soundfile", "pyroomacoustics")
 """Packages whose release can change what a dataset sounds like; their versions are part of it."""
+
+
+TABLES = {"mixtures.csv", "files.csv"}
+"""The tables of every dataset; ``quarantine.csv`` is there when scenes were left out."""
 
 
 class Description(Record):
@@ -43,6 +47,14 @@ class Description(Record):
     tables: dict[str, Sha256]
     versions: dict[str, str]
     timings_s: dict[str, float]
+
+    @field_validator("tables")
+    @classmethod
+    def _known_tables(cls, tables: dict[str, str]) -> dict[str, str]:
+        if set(tables) - {"quarantine.csv"} != TABLES:
+            raise ValueError(f"expected {', '.join(sorted(TABLES))} and perhaps quarantine.csv; restore it")
+        return tables
+
     seal_sha256: Sha256 | None = None
 
 

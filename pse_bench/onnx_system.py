@@ -59,7 +59,7 @@ def open_model(path: Path) -> Model:
         raise InputError(f"{path}: needs onnxruntime; {REMEDY}") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what is wrong is said by the exception
     content = path.read_bytes()
     if ELSEWHERE.search(content):
         raise InputError(f"{path}: keeps weights in other files; save it as one file")

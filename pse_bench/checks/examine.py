@@ -217,6 +217,9 @@ def match(estimate: np.ndarray, signal: np.ndarray, reach: int) -> Match:
     """
     from scipy.fft import irfft, next_fast_len, rfft
 
+    # Of one peak: the power of what is very quiet or loud is beyond what numbers hold.
+    level, own = np.abs(estimate).max(), np.abs(signal).max()
+    estimate, signal = estimate / level, signal / own
     reach = min(reach, len(signal) - 1)
     size = next_fast_len(len(signal) + reach, real=True)
     products = irfft(rfft(estimate, size) * np.conj(rfft(signal, size)), size)
@@ -228,5 +231,5 @@ def match(estimate: np.ndarray, signal: np.ndarray, reach: int) -> Match:
         lag=best - reach,
         correlation=float(around[best] / norm),
         at_zero=float(around[reach] / norm),
-        gain=float(around[best] / power),
+        gain=float(around[best] / power * (level / own)),
     )

@@ -13,6 +13,7 @@ from scoring import tiny
 
 from pse_bench import audio, files, score, submission
 from pse_bench.check import check
+from pse_bench.checks import examine
 from pse_bench.cli import checking
 from pse_bench.dataset import Dataset
 from pse_bench.errors import InputError
@@ -249,3 +250,13 @@ def test_names_of_strangers_do_not_reach_the_terminal_raw() -> None:
 def test_counts_of_texts_are_told_with_the_most_frequent_first() -> None:
     assert counted(["a", "a"]) == "a"
     assert counted(["b", "a", "a", "c", "d"]) == "a (2), b (1), c (1) and 1 others"
+
+
+@pytest.mark.parametrize("level", [1e-200, 1e-30, 1.0, 1e30, 1e200])
+def test_delay_and_gain_at_any_level(level: float) -> None:
+    """The power of such samples is nothing, or infinite."""
+    signal = np.random.default_rng(1).standard_normal(800)
+    found = examine.match(level * np.roll(signal, 7), signal, 20)
+    assert found.lag == 7
+    assert found.gain == pytest.approx(level, rel=0.05)
+    assert found.correlation > 0.98

@@ -149,4 +149,10 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
     ("result-mixtures", _mixtures(sample_rate=49), "frames without samples"),
     ("result-mixtures", _mixtures(num_samples=10**400), "samples beyond a float"),
     ("hypotheses", b"mixture_id,text\n\x1b[2Jname" + b"x" * 3000 + b",a\n", "a message that clears the screen"),
+    (
+        "dataset.json",
+        valid.text(valid.DESCRIPTION | {"tables": {**valid.DESCRIPTION["tables"], "a" * 300: valid.HASH}}),
+        "a table whose name no file system takes",
+    ),
+    ("dataset.json", valid.text(valid.DESCRIPTION | {"tables": {"files.csv": valid.HASH}}), "a table too few"),
 )
