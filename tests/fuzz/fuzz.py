@@ -32,7 +32,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import mutations  # noqa: E402
-from targets import BY_NAME, TARGETS, Read, Target  # noqa: E402
+from target import Read, Target  # noqa: E402
+from targets import BY_NAME, TARGETS  # noqa: E402
 
 from pse_bench.errors import LONGEST as MESSAGE  # noqa: E402
 from pse_bench.errors import PseBenchError  # noqa: E402
