@@ -113,7 +113,7 @@ CHORES = (
         "train",
         _train,
         source="dataset/TS2/s000004.flac",
-        growing=("log.csv", "looks.csv", "state.safetensors", "checkpoint.safetensors"),
+        growing=("log.csv", "looks.csv", "state.safetensors", "checkpoint.safetensors", "checkpoint.json"),
         pooled=False,
         needs="torch",
     ),

@@ -1,6 +1,7 @@
 """Feeds every parser documents that are wrong: python tests/fuzz/fuzz.py, or make fuzz.
 
-A document is a pure function of seed, target and number, so what fails is made again by those three (``--show``).
+A document is a function of seed, target and number, so what fails is made again by those three (``--show``); only
+an Ogg stream has a serial number of its own.
 A fault is any exception but a ``PseBenchError``, a process that dies, a document that takes over two seconds of
 processor time, a message that is not one printable line of bounded length, and memory beyond the target's bound.
 Each target runs in a process of its own, two side by side.

@@ -44,12 +44,14 @@ def _checkpoint(path: Path) -> None:
 
 
 def _checkpoints() -> list[bytes]:
+    import torch
     from safetensors.torch import save
 
     from pse_bench.baseline import checkpoint
     from pse_bench.baseline.e3net import E3Net, E3NetConfig
     from pse_bench.baseline.pvad import PVAD, PVADConfig
 
+    torch.manual_seed(0)
     small = E3NetConfig(filters=320, bottleneck=4, fc=4, lstm=4, layers=1, embedding=4)
     made = [E3Net(small), PVAD(PVADConfig(mels=8, hidden=4, layers=1, embedding=4))]
     return [
