@@ -145,9 +145,8 @@ def prepare(inputs: Path, scenes: int = SCENES, *, judged: bool = True) -> None:
         _run(*words, *_roots(inputs))
     if judged:
         _run("enhance", inputs / "dataset", "--system", "mixture", "-o", inputs / "submission")
-        _run(
-            "score", inputs / "dataset", inputs / "submission", "-o", inputs / "result", "--metrics", "tsos,si_sdr"
-        )
+        heard = "tsos,leakage_reduction_db,residual_dbfs,si_sdr"  # with which a report has scenes to hear
+        _run("score", inputs / "dataset", inputs / "submission", "-o", inputs / "result", "--metrics", heard)
 
 
 def _run(*words: object) -> None:

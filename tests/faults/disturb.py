@@ -293,6 +293,8 @@ def worker_dies(trial: Trial, name: str) -> Shown:
         trial.end(running)
         fresh(trial)
         moment_s *= 0.7
+        if moment_s < 1e-3:
+            raise RuntimeError(f"{trial.chore.name}: no worker process was seen")
 
 
 def _workers(group: int) -> list[int]:
