@@ -175,8 +175,8 @@ def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: floa
         "mixture_peak": float(np.abs(mixture).max()),
         "mixture_rms": float(np.sqrt(np.mean(mixture**2))),
     }
-    if peak > SILENT:
-        length = min(len(estimate), len(mixture))
+    length = min(len(estimate), len(mixture))
+    if peak > SILENT and estimate[:length].any():  # its peak may lie beyond the mixture
         estimate = estimate[:length] / peak
         signals = {"the mixture": mixture[:length]}  # first: it may itself be the target
         for stem in REFERENCE_STEMS.values():

@@ -117,7 +117,7 @@ CHORES = (
         pooled=False,
         needs="torch",
     ),
-    Chore("report", _report, source="dataset/TS2/s000001.flac"),
+    Chore("report", _report, source="dataset/TS2/s000001.flac", pooled=False),
     Chore("merge", lambda inputs, out: _text("merge", out / "shares"), prepare=_copy_shares, pooled=False),
     Chore(
         "pack",

@@ -1,9 +1,12 @@
 """What fuzzing has found, each in as few bytes as it takes: all of these once ended in a traceback, or took any
 amount of memory or time. The name of the target, the document, and a word for what it was."""
 
+import io
 import json
 from typing import Any
 
+import numpy as np
+import soundfile
 import valid
 
 from pse_bench.records import Score
@@ -37,6 +40,13 @@ def _flac_of_years() -> bytes:
     content[21] |= 0x0F
     content[22:26] = b"\xff" * 4
     return bytes(content)
+
+
+def _late_sound() -> bytes:
+    """A WAV that is silent as long as the mixture lasts, and goes on."""
+    stream = io.BytesIO()
+    soundfile.write(stream, np.append(np.zeros(400), 0.4 * np.ones(50)), 16_000, format="WAV", subtype="PCM_16")
+    return stream.getvalue()
 
 
 ACTIVITY = json.loads(valid.activity())
@@ -154,5 +164,6 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
         valid.text(valid.DESCRIPTION | {"tables": {"a" * 300: valid.HASH, **valid.DESCRIPTION["tables"]}}),
         "a table whose name no file system takes",
     ),
+    ("wav", _late_sound(), "sound after the mixture's end only"),
     ("dataset.json", valid.text(valid.DESCRIPTION | {"tables": {"files.csv": valid.HASH}}), "a table too few"),
 )
