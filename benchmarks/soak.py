@@ -133,7 +133,8 @@ def rate(samples: list[Sample], per: str) -> float:
 
 def table(samples: list[Sample]) -> None:
     """The first and last third of a command's samples."""
-    warm = samples[int(WARM * len(samples)) :]
+    working = [sample for sample in samples if sample.done < samples[-1].done]  # not while tables are written
+    warm = working[int(WARM * len(working)) :]
     third = max(2, len(warm) // 3)
     begin, end = warm[:third], warm[-third:]
     unit = {"generate": "scenes", "score": "mixtures"}[samples[0].command]

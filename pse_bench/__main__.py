@@ -12,7 +12,9 @@ def main() -> None:
     # A stream that was closed before we began, as with 2>&-, is None; what is opened next would take its number.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+            number = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)  # workers, too, would give the number to what they open
+            setattr(sys, name, os.fdopen(number, mode))
     interrupts.heed()
     cli(prog_name="pse-bench")
 

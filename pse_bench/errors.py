@@ -4,6 +4,8 @@ The command line turns any of these into a single line and exit status 1; every
 other exception is a fault of pse-bench and keeps its traceback.
 """
 
+from typing import ClassVar
+
 LONGEST = 500
 """How many characters a message has at most."""
 
@@ -16,18 +18,26 @@ def one_line(text: str, longest: int = LONGEST) -> str:
         tail = longest // 3
         text = f"{text[: longest - tail - 3]} … {text[len(text) - tail :]}"
     if not text.isprintable():
-        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+        text = plain(" ".join(text.splitlines()))
         if len(text) > longest:  # an escape takes up to ten characters
             return one_line(text, longest)
     return text
+
+
+def plain(text: str) -> str:
+    """A text that may hold names of strangers, fit for a terminal: what cannot be printed becomes escapes, so that
+    no name moves the cursor or changes what stands above it. Lines stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 class PseBenchError(Exception):
     """Something that the user can put right. The message names the file, what was found, what was
     expected and what to do, on one line, whatever characters stood in the file."""
 
+    longest: ClassVar[int] = LONGEST
+
     def __init__(self, message: str = "") -> None:
-        super().__init__(one_line(message))
+        super().__init__(one_line(message, self.longest))
 
 
 class InputError(PseBenchError):
@@ -44,9 +54,3 @@ class UndefinedScore(PseBenchError):
 
 class FailedScore(PseBenchError):
     """A metric has no value because of the system's output (NaN, silence where speech is needed)."""
-
-
-def plain(text: str) -> str:
-    """A text that may hold names of strangers, fit for a terminal: what cannot be printed becomes escapes, so that
-    no name moves the cursor or changes what stands above it. Lines stay."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pse_bench.errors import one_line
+
 SHOWN = 5
 """How many files of a finding are named."""
 
@@ -106,8 +108,7 @@ class Report:
 
 def printable(name: str) -> str:
     """A name that a stranger chose, safe to show on a terminal and of a length to read."""
-    shown = name if name.isprintable() else ascii(name)[1:-1]
-    return shown if len(shown) <= 200 else f"{shown[:197]}..."
+    return one_line(name, 200)
 
 
 def counted(texts: Iterable[str]) -> str:

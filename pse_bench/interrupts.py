@@ -49,11 +49,11 @@ def put_off() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    if came:
-        raise KeyboardInterrupt if came[0] == signal.SIGINT else Stopped(came[0])
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if came:  # also where what was done meanwhile has failed, as it does when workers get the signal, too
+            raise KeyboardInterrupt if came[0] == signal.SIGINT else Stopped(came[0])
 
 
 def follow() -> None:

@@ -8,7 +8,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -75,9 +75,9 @@ class Journal:
 def record(path: Path, identity: Entry, finished: Iterable[Entry]) -> Iterator[Journal]:
     """Write the journal anew with what is still valid, and open it. The entries of ``finished`` have the first
     numbers, in their order."""
-    lengths = []
+    lengths = array("q")
     with replacing(path) as part, part.open("wb") as stream:
-        for entry in (identity, *finished):
+        for entry in chain([identity], finished):
             line = _line(entry)
             stream.write(line)
             lengths.append(len(line))

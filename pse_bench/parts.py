@@ -85,11 +85,18 @@ def finish(
 def removed_rest(out: Path) -> bool:
     """Whether shares were merged here and only their removal was interrupted, which is done now then. What is left
     of them holds nothing but what they said of themselves."""
-    left = [path for path in out.iterdir() if _share_of(path)] if out.is_dir() else []
     merged = any((out / name).is_file() for name in MERGED)
+    if not merged:
+        return False
+    with files.locked(out, "merge"):
+        return _removed_rest(out)
+
+
+def _removed_rest(out: Path) -> bool:
+    left = [path for path in out.iterdir() if _share_of(path)]
     whole = left and all((path / HEAD).is_file() for path in left) and len(left) == _share_of(left[0]).of
     kept = [path for folder in left for path in folder.rglob("*") if path.is_file()]
-    if not left or not merged or whole or not {path.name for path in kept} <= OWN:
+    if not left or whole or not {path.name for path in kept} <= OWN:
         return False
     for folder in left:
         shutil.rmtree(folder)
@@ -225,6 +232,9 @@ def move(part: Part, path: str, out: Path) -> None:
 
 
 def remove(parts: list[Part]) -> None:
-    """Remove the folders of merged shares."""
+    """Remove the folders of merged shares; first what says that they are whole, so that ``removed_rest`` can go on
+    when this is interrupted."""
+    for part in parts:
+        (part.folder / HEAD).unlink(missing_ok=True)
     for part in parts:
         shutil.rmtree(part.folder)

@@ -21,7 +21,7 @@ ClipSha256 = Annotated[str, Field(pattern=r"^(pcm:)?[0-9a-f]{64}$")]
 """A clip's identity: SHA-256 of its file's bytes or, after ``pcm:``, of its decoded 16-bit samples, which copies
 of a corpus in other containers share."""
 Count = Annotated[int, Field(ge=1, le=2**40)]
-Rate = Annotated[int, Field(ge=100, le=384_000)]
+Rate = Annotated[int, Field(ge=100, le=768_000)]
 """Hz."""
 Position = tuple[float, float, float]
 

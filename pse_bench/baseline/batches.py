@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from multiprocessing import resource_tracker
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from pse_bench import interrupts
 from pse_bench.baseline.cast import Name
 from pse_bench.baseline.scenes import Parts
 
@@ -87,18 +90,23 @@ def loader(
     from torch.utils.data import DataLoader
 
     part = range(batch * rank // world, batch * (rank + 1) // world)
-    return iter(
-        DataLoader(
-            _Steps(scenes, seed, part, 1 if workers else torch.get_num_threads()),
-            batch_size=None,
-            sampler=steps,
-            num_workers=workers,
-            multiprocessing_context=_clean_processes() if workers else None,
-            prefetch_factor=4 if workers else None,
-            pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator(),  # or it would draw from the global one
+    if workers:
+        with interrupts.put_off():
+            resource_tracker.ensure_running()  # which lets SIGINT and SIGTERM through again
+    # Workers keep what is put off: a signal that reaches the whole group ends a step and not what it waits for.
+    with interrupts.put_off() if workers else nullcontext():
+        return iter(
+            DataLoader(
+                _Steps(scenes, seed, part, 1 if workers else torch.get_num_threads()),
+                batch_size=None,
+                sampler=steps,
+                num_workers=workers,
+                multiprocessing_context=_clean_processes() if workers else None,
+                prefetch_factor=4 if workers else None,
+                pin_memory=torch.cuda.is_available(),
+                generator=torch.Generator(),  # or it would draw from the global one
+            )
         )
-    )
 
 
 def _clean_processes() -> Any:

@@ -108,8 +108,9 @@ def evidence(board: Path, entry: Entry) -> Result:
     about = about_of(path)
     summary = folder / "summary.csv"
     # what earlier versions scored says nothing of it; then its figures are held against the row alone
-    if (expected := about.get("summary_sha256")) and files.sha256(summary) != expected:
-        raise InputError(f"{summary}: changed since {entry.name} was added; restore it")
+    expected = about.get("summary_sha256")
+    if expected and (not summary.is_file() or files.sha256(summary) != expected):
+        raise InputError(f"{summary}: missing or changed since {entry.name} was added; restore it")
     return Result(folder, about, files.read_table(summary, Summary))
 
 

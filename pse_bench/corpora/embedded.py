@@ -95,7 +95,8 @@ def synthesize(out: Path, *, executor: Executor, progress: Callable[[int, int], 
         InputError: espeak-ng is not installed or does not work.
         RequestError: a worker died.
     """
-    files.remove_unfinished(out)
+    for kind in ("speech", "noise"):
+        files.remove_unfinished(out / kind)
     work = orders(out)
     lost = ""
     for done, outcome in enumerate(executor.run(carry_out, work), start=1):

@@ -1,10 +1,12 @@
 """Work in other processes: a death costs one item, and the order of completion shows nowhere."""
 
 import os
+import signal
 
 import chores
 import pytest
 
+from pse_bench import interrupts
 from pse_bench.errors import InputError
 from pse_bench.executor import THREAD_VARIABLES, Outcome, Processes, Serial
 
@@ -76,3 +78,15 @@ def test_walking_away_ends_the_workers():
     run.close()
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+def test_a_signal_that_is_put_off_is_heeded_even_when_the_work_fails():
+    """As a pool's does, whose workers the same signal has ended."""
+
+    def fail():
+        with interrupts.put_off():
+            os.kill(os.getpid(), signal.SIGINT)
+            raise BrokenPipeError
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()

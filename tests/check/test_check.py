@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from check.broken import CASES, Case, described, estimates, late, removed, sound, twice
+from check.broken_submissions import CASES, Case, described, estimates, late, removed, sound, twice
 from click.testing import CliRunner
 from scoring import tiny
 

@@ -257,3 +257,21 @@ def test_a_lost_worker_is_told(tmp_path):
     with pytest.raises(RequestError, match="babble was not made: killed; run the command again"):
         embedded.synthesize(tmp_path, executor=Losing())
     assert not (tmp_path / "manifests").exists()
+
+
+def test_what_others_have_half_written_beside_the_corpus_stays(tmp_path):
+    """A download, say; what a killed run of ours has left in the corpus goes."""
+    foreign, ours = tmp_path / "dl" / "corpus.tar.gz.part", tmp_path / "speech" / "x" / "a.wav.part"
+    for path in (foreign, ours):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+
+    class Nobody:
+        jobs = 1
+
+        def run(self, function, items):
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        embedded.synthesize(tmp_path, executor=Nobody())
+    assert (foreign.exists(), ours.exists()) == (True, False)

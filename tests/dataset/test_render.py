@@ -623,3 +623,18 @@ def test_generate_is_plan_and_render(corpus, rendered, command, tmp_path, conten
     assert (summary["scenes"], summary["mixtures"], summary["problems"]) == (2, 6, [])
     # the first scenes of a longer plan
     assert (tmp_path / "one/TS2/s000001.flac").read_bytes() == (rendered / "TS2/s000001.flac").read_bytes()
+
+
+def test_a_plan_whose_numbers_are_written_otherwise_is_rendered_as_it_is_read(
+    rendered, run, tmp_path, contents_of
+):
+    """16000.0 is 16000 in JSON."""
+    text = (rendered / "plan.jsonl").read_text()
+    (tmp_path / "plan.jsonl").write_text(text.replace('"sample_rate":16000,', '"sample_rate":16000.0,'))
+    assert (tmp_path / "plan.jsonl").read_text() != text
+    report = run(tmp_path / "plan.jsonl", tmp_path / "out")
+    assert not report.problems
+    sounds = [name for name in contents_of(rendered) if name.endswith(".flac")]
+    assert [contents_of(tmp_path / "out")[name] for name in sounds] == [
+        contents_of(rendered)[name] for name in sounds
+    ]

@@ -36,7 +36,6 @@ import mutations  # noqa: E402
 from target import Read, Target  # noqa: E402
 from targets import BY_NAME, TARGETS  # noqa: E402
 
-from pse_bench.errors import LONGEST as MESSAGE  # noqa: E402
 from pse_bench.errors import PseBenchError  # noqa: E402
 
 SLOWEST_S = 2.0
@@ -95,7 +94,7 @@ def judge(read: Read, content: bytes) -> tuple[str, bool]:
         lines = list(read(content) or ())
         accepted = not lines
     except PseBenchError as error:
-        lines, longest = [str(error)], MESSAGE
+        lines, longest = [str(error)], error.longest
     except Hangs:
         return f"takes over {HANGS_S:g} s", False
     except Exception as error:

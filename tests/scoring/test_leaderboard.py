@@ -467,7 +467,7 @@ def test_edits_of_board_and_summary_together_are_found_with_the_result(board: Pa
     edited(board, _set("TS2.tsos", "1.5"))
     (summary,) = (board.parent / "tiny-v1" / "results").glob("oracle*/summary.csv")
     summary.write_text(summary.read_text().replace("TS2,tsos,2.0,", "TS2,tsos,1.5,"))
-    changed = f"{summary}: changed since oracle-mask 1 was added; restore it"
+    changed = f"{summary}: missing or changed since oracle-mask 1 was added; restore it"
     assert leaderboard.verify(board) == [changed]
     _, line = leaderboard.verify(board, [tmp_path / "oracle-mask"])
     assert "TS2.tsos 1.5, but 2.0 in" in line

@@ -95,14 +95,21 @@ def test_an_interrupted_merge_is_run_again(
 
 
 @pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("gone", ["", "journal"])
 def test_a_merge_that_was_killed_while_it_removed_shares_is_run_again(
-    home: Home, shared_out: SharedOut, stage: str, monkeypatch: pytest.MonkeyPatch
+    home: Home, shared_out: SharedOut, stage: str, gone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever of the files of the shares were gone."""
+    """Whichever of the files of a share were gone: the operating system chooses their order."""
     out = shared_out(stage, "merged", "1/2", "2/2")
+
+    def partly(folder: Path) -> None:
+        for path in folder.glob(f"*.{gone}"):
+            path.unlink()
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "remove", lambda found: (found[0].folder / parts.HEAD).unlink())
-        call("merge", out)
+        patch.setattr(parts.shutil, "rmtree", partly)
+        assert call("merge", out).exit_code == 130
     assert (out / "part-1-of-2").exists()
     assert call("merge", out).exit_code == 0
     assert contents(out) == contents(home.serial(stage))
