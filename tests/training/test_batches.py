@@ -1,5 +1,10 @@
 """Batches: a function of (seed, step), levels as drawn, and nobody where they should not be."""
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -49,6 +54,15 @@ def test_workers_give_the_same_batches_in_order(source) -> None:
     helped = list(batches.loader(source.scenes, workers=2, **asked))
     assert len(alone) == len(helped) == 4
     assert all(same(a, b) for a, b in zip(alone, helped, strict=True))
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_to_workers_too_ends_a_step_and_not_what_it_waits_for(name: str) -> None:
+    """As a terminal and a job scheduler send it, while the loop waits for a worker."""
+    command = [sys.executable, str(Path(__file__).with_name("slow_scenes.py")), name]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, start_new_session=True)
+    number = int(getattr(signal, name))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"a step has ended, then {number}\n", "")
 
 
 def test_kinds_and_shapes(source) -> None:

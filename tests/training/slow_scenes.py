@@ -1,0 +1,49 @@
+"""Training's loop over scenes that are waited for, in a process group of its own, with a signal to all of it:
+``python slow_scenes.py SIGTERM``. Prints how it was told to stop."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+
+from pse_bench import interrupts
+from pse_bench.baseline import batches, train
+
+
+class Part:
+    label = "TS1"
+    wanted = np.zeros(160, np.float32)
+    active = np.zeros(1, bool)
+    interferer_active = active
+    embedding = np.zeros(4, np.float32)
+
+    def mixture(self, label: str) -> np.ndarray:
+        return self.wanted
+
+
+class Slow:
+    chunk, sample_rate = 160, 16_000
+
+    def scene(self, seed: int, name: tuple, *, everything: bool = False) -> Part:
+        time.sleep(0.4)
+        return Part()
+
+
+def main() -> None:
+    number = getattr(signal, sys.argv[1])
+    interrupts.heed()
+    with train._interruptible() as asked:
+        loaded = batches.loader(Slow(), seed=1, steps=range(100), batch=1, workers=1)
+        for step, _ in enumerate(loaded):
+            if step == 1:
+                threading.Timer(0.1, os.killpg, (os.getpgrp(), number)).start()
+            if stop := asked():
+                print(f"a step has ended, then {stop.number}")
+                return
+
+
+if __name__ == "__main__":
+    main()
