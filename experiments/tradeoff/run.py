@@ -9,6 +9,7 @@ YAML files beside it how; ``analysis.py`` does the arithmetic; results/ is what 
 
 import argparse
 import csv
+import math
 import os
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from pathlib import Path
 
 import analysis
 from runs import COMPARED, HERE, RECIPES, SEEDS, SHARES, TRAININGS, Training
+
+from pse_bench import draws
+from pse_bench.baseline import config as configs
 
 ROOT = HERE.parents[1]
 SETS = ("libri-mini-v1", "embedded-v1")
@@ -52,14 +56,34 @@ class Work:
         if failed:
             raise SystemExit(f"{path}: {' '.join(command[1:])} ended with status {failed}")
 
-    @property
-    def data(self) -> list[object]:
-        """What every training hears."""
+    def data(self, people: float = 1.0) -> list[object]:
+        """What a training hears, of a share of the people."""
         own, made = self.folder / "manifests", self.folder / "embedded" / "manifests"
         speech = (PEOPLE / "training.csv", own / "vctk.csv", own / "arctic.csv", made / "embedded.train.csv")
         noise = (own / "noise.csv", made / "embedded.noise-train.csv")
-        words: list[object] = ["--speakers", PEOPLE / "speakers.csv"]
+        words: list[object] = ["--speakers", self.speakers(people)]
         return [*words, *both("--speech", speech), *both("--noise", noise)]
+
+    def speakers(self, share: float) -> Path:
+        """The table of who may be trained on: those who are looked at, and a share of the others by corpus."""
+        if share == 1:
+            return PEOPLE / "speakers.csv"
+        looked_at = configs.load(str(HERE / "base.yaml"), task="pse").validation.people
+        with (PEOPLE / "speakers.csv").open(encoding="utf-8", newline="") as stream:
+            rows = [row for row in csv.DictReader(stream) if row["role"] == "training"]
+        chosen = []
+        for corpus in sorted({row["corpus"] for row in rows}):
+            names = sorted(row["speaker_id"] for row in rows if row["corpus"] == corpus)
+            others = [name for name in names if f"{corpus}/{name}" not in looked_at]
+            others.sort(key=lambda name: draws.order(1, "people", name))
+            kept = {*others[: math.ceil(share * len(others))], *(set(names) - set(others))}
+            chosen += [(corpus, name) for name in names if name in kept]
+        path = self.folder / "manifests" / f"people-{share:g}.csv"
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            table = csv.writer(stream, lineterminator="\n")
+            table.writerow(["corpus", "speaker_id"])
+            table.writerows(chosen)
+        return path
 
     def checkpoint(self, name: str) -> Path:
         """The averaged weights of a run."""
@@ -102,9 +126,8 @@ def train(work: Work, training: Training) -> None:
         words += ["--init-from", work.checkpoint(training.begin)]
     if training.guided:
         words += ["--pvad", work.checkpoint("pvad")]
-    work(
-        training.name, *words, *work.data, "--threads", 1, "--jobs", 1, "-o", work.folder / "runs" / training.name
-    )
+    words += [*work.data(training.people), "--threads", 1, "--jobs", 1]
+    work(training.name, *words, "-o", work.folder / "runs" / training.name)
 
 
 def train_all(work: Work, trainings: list[Training]) -> None:

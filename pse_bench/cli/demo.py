@@ -8,7 +8,8 @@ import click
 from pse_bench.cli import options
 
 SCENES, SEED = 24, 1
-SYSTEMS = ("mixture", "oracle-mask", "silence")
+REFERENCES = ("mixture", "oracle-mask", "silence")
+BASELINES = ("baseline:no-its", "baseline:its", "baseline:its-exclude")
 
 
 @click.command()
@@ -21,8 +22,8 @@ SYSTEMS = ("mixture", "oracle-mask", "silence")
 def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     """Run the whole chain on the embedded corpus.
 
-    Corpus, plan, dataset, three reference systems, scores, table, report: minutes on a laptop, seconds of it the
-    second time. Needs pse-bench[embedded].
+    Corpus, plan, dataset, three reference systems, three trained models, scores, table, report: minutes on a
+    laptop, seconds of it the second time. Needs pse-bench[embedded], and [baseline] for the trained models.
     """
     from pse_bench.cli import corpora, generate, reporting, scoring
     from pse_bench.cli.results import table
@@ -53,8 +54,9 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     )
     step(generate.verify, f"verify {dataset}", folder=dataset, jobs=jobs)
     submissions, results = [], []
-    for system in SYSTEMS:
-        submission, result = out / "submissions" / system, out / "results" / system
+    for system in (*REFERENCES, *_baselines()):
+        name = system.replace(":", "-")
+        submission, result = out / "submissions" / name, out / "results" / name
         step(
             scoring.enhance,
             f"enhance {dataset} --system {system} -o {submission} --force",
@@ -105,6 +107,23 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
         f"  pse-bench enhance {dataset} --system my_model:enhance -o {out / 'submissions' / 'mine'}\n\n"
         f"Open in a browser, to see the trade-off and to hear where systems fail:\n{page}"
     )
+
+
+def _baselines() -> tuple[str, ...]:
+    """The trained models, where they can be run here; else why they cannot is said."""
+    from pse_bench import dvector_weights
+    from pse_bench.baseline import REMEDY
+
+    try:
+        import torch  # noqa: F401 - what is looked at is whether it is there
+    except ImportError:
+        reason = f"torch is not installed; run {REMEDY}"
+    else:
+        reason = dvector_weights.missing()
+    if reason:
+        click.echo(f"\nThe trained models {', '.join(BASELINES)} are left out: {reason}", err=True)
+        return ()
+    return BASELINES
 
 
 COMMANDS = (demo,)
