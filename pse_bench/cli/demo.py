@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pse_bench import models
 from pse_bench.cli import options
 
 SCENES, SEED = 24, 1
@@ -110,12 +111,12 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
 
 
 def _baselines() -> tuple[str, ...]:
-    """The trained models, where they can be run here; else why they cannot is said."""
+    """The trained models that come with the package, where they can be run here; else why they cannot is said."""
     from pse_bench import dvector_weights
     from pse_bench.baseline import REMEDY
 
     try:
-        import torch  # noqa: F401 - what is looked at is whether it is there
+        from pse_bench.baseline import checkpoint
     except ImportError:
         reason = f"torch is not installed; run {REMEDY}"
     else:
@@ -123,7 +124,7 @@ def _baselines() -> tuple[str, ...]:
     if reason:
         click.echo(f"\nThe trained models {', '.join(BASELINES)} are left out: {reason}", err=True)
         return ()
-    return BASELINES
+    return tuple(name for name in BASELINES if name.removeprefix(models.SHIPPED) in checkpoint.shipped())
 
 
 COMMANDS = (demo,)
