@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -132,7 +133,7 @@ def fingerprint(plan_sha256: str, files: Iterable[StoredFile], *, ordered: bool 
         files: all files.
         ordered: they come sorted by their path without its ending, and need not all be held for that.
     """
-    found: Iterable[tuple[str, str]] = ((str(Path(f.path).with_suffix("")), f.content_sha256) for f in files)
+    found: Iterable[tuple[str, str]] = ((os.path.splitext(f.path)[0], f.content_sha256) for f in files)
     # The JSON of [plan, [[path, content], …]], piece by piece.
     digest = hashlib.sha256(f"[{json.dumps(plan_sha256)}, [".encode())
     for number, pair in enumerate(found if ordered else sorted(found)):

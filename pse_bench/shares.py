@@ -11,16 +11,21 @@ from typing import TypeVar
 from pse_bench.errors import InputError
 
 LARGEST_BATCH = 100
-BATCHES_A_WORKER = 8
-"""So that at the end no worker waits long for the last one."""
+AHEAD = 4
+"""A worker takes this part of what would be its share of the rest."""
 
 T = TypeVar("T")
 
 
 def batches(items: Sequence[T], workers: int, least: int) -> list[Sequence[T]]:
-    """Consecutive items for a worker at a time: at least ``least``, at most a hundred, several for each worker."""
-    size = min(LARGEST_BATCH, max(least, len(items) // (BATCHES_A_WORKER * workers)))
-    return [items[first : first + size] for first in range(0, len(items), size)]
+    """Consecutive items for a worker at a time: at most a hundred, and fewer the fewer are left, down to
+    ``least``, so that at the end no worker waits long for the last one (guided self-scheduling)."""
+    found, first = [], 0
+    while first < len(items):
+        size = min(LARGEST_BATCH, max(least, (len(items) - first) // (AHEAD * workers)))
+        found.append(items[first : first + size])
+        first += size
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
 """A dataset's folder while it is being rendered: what an earlier run has left, and the tables at the end."""
 
+import json
 import os
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -17,6 +20,8 @@ from pse_bench.scenario import Scenario
 
 JOURNAL = "render.journal"
 QUARANTINE = "quarantine.csv"
+IN_MEMORY = 1 << 20
+"""Bytes of a folder's table that are sorted without a file."""
 FOLDERS = ("TS1", "TS2", "TS3", "stems", "enrollment", "activity")
 FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE, parts.HEAD)
 
@@ -196,14 +201,14 @@ def finish(
     """Write the tables and the description; the dataset's fingerprint. Of ``done`` one scene at a time is looked
     at, since there may be a million."""
     files.write_table(out / "mixtures.csv", Mixture, _Rows(done))
-    files.write_table(out / "files.csv", StoredFile, _by_path(done, ending="."))
+    files.write_table(out / "files.csv", StoredFile, _by_path(done, out, ending="."))
     tables = ["mixtures.csv", "files.csv"]
     if problems:
         files.write_table(out / QUARANTINE, Problem, problems)
         tables.append(QUARANTINE)
     else:
         (out / QUARANTINE).unlink(missing_ok=True)
-    mark = dataset.fingerprint(identity["plan_sha256"], _by_path(done), ordered=True)
+    mark = dataset.fingerprint(identity["plan_sha256"], _by_path(done, out), ordered=True)
     description = {
         "schema": SCHEMA,
         "kind": "pse-bench dataset",
@@ -238,12 +243,26 @@ class _Rows:
         return (row for scene in self.done for row in scene.rows)
 
 
-def _by_path(done: Sequence[Rendered], ending: str = "") -> Iterator[StoredFile]:
-    """The files of all scenes, sorted by path up to the ending: those of one folder after those of another."""
-    order = sorted(range(len(done)), key=lambda index: done[index].scene_id + ending)
-    for folder in sorted({f"{Path(file.path).parent}/" for scene in done for file in scene.files}):
-        for index in order:
-            yield from (file for file in done[index].files if f"{Path(file.path).parent}/" == folder)
+def _by_path(done: Sequence[Rendered], out: Path, ending: str = "") -> Iterator[StoredFile]:
+    """The files of all scenes, sorted by path up to the ending: those of one folder after those of another.
+
+    Every scene is looked at twice, whatever the number of folders: what belongs to a folder is laid into a file
+    without a name, where a full memory or a million scenes do no harm."""
+    scene_ids = [scene.scene_id + ending for scene in done]
+    with ExitStack() as stack:
+        piles: dict[str, Any] = {}
+        for index in sorted(range(len(done)), key=scene_ids.__getitem__):
+            for file in done[index].files:
+                folder = file.path[: file.path.rindex("/") + 1]
+                if folder not in piles:
+                    piles[folder] = stack.enter_context(
+                        SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="\n", dir=out)
+                    )
+                piles[folder].write(json.dumps([getattr(file, name) for name in _File._fields]) + "\n")
+        for folder in sorted(piles):
+            piles[folder].seek(0)
+            for line in piles[folder]:
+                yield _File(*json.loads(line))
 
 
 def merged(out: Path, found: list[parts.Part]) -> Report:

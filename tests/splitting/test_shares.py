@@ -34,6 +34,9 @@ def test_batches_are_every_item_once_in_order(total: int, workers: int, least: i
     assert all(least <= len(batch) <= LARGEST_BATCH for batch in found[:-1])
     if found and len(found[0]) > least:
         assert len(found) >= workers, "nobody is left without work to make batches large"
+    sizes = [len(batch) for batch in found]
+    assert sizes == sorted(sizes, reverse=True), "the last ones are the smallest"
+    assert max(sizes[-2 * workers :], default=0) <= max(2 * least, 4)
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/5", "1 / 3", "01/3", ""])
