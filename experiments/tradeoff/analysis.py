@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from runs import RECIPES, SEEDS, SHARES
+from runs import LEARNING, RECIPES, SEEDS, SHARES
 
 from pse_bench import figures, metrics
 from pse_bench.summaries import Scores
@@ -26,6 +26,7 @@ SHOWN = (
     ("TS2", "si_sdri"),
     ("TS2", "stoi"),
 )
+LEARNT = ("base", *(training.name for training in LEARNING))
 TSOS, LEAKAGE = ("TS2", "tsos"), ("TS3", "leakage_reduction_db")
 
 Sums = np.ndarray
@@ -206,19 +207,21 @@ def write(work: Path, out: Path, sets: tuple[str, ...]) -> None:
             for what, unit, quantity in quantities():
                 value, low, high, each = estimate(quantity, found)
                 rows.writerow([what, unit, *(f"{x:.3f}" for x in (value, low, high, *each))])
-    looks(work, out / "validation.csv")
+    looks(work, out)
 
 
 def looks(work: Path, out: Path) -> None:
-    """What every run found on validation speakers when it ended, in one table."""
-    table = []
+    """What runs found on validation speakers: where each ended, and the way of those that learning is seen in."""
+    ends, ways = [], []
     for folder in sorted((work / "runs").glob("*/looks.csv")):
         with folder.open(encoding="utf-8", newline="") as stream:
-            last = list(csv.DictReader(stream))[-1]
+            found = [{"run": folder.parent.name, **row} for row in csv.DictReader(stream)]
         about = json.loads((folder.parent / "run.json").read_text(encoding="utf-8"))
         if about["config"]["task"] == "pse":
-            table.append({"run": folder.parent.name, **last})
-    with out.open("w", encoding="utf-8", newline="") as stream:
-        rows = csv.DictWriter(stream, list(table[0]), lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(table)
+            ends.append(found[-1])
+            ways += found if folder.parent.name in LEARNT else []
+    for name, table in (("validation.csv", ends), ("learning.csv", ways)):
+        with (out / name).open("w", encoding="utf-8", newline="") as stream:
+            rows = csv.DictWriter(stream, list(table[0]), lineterminator="\n")
+            rows.writeheader()
+            rows.writerows(table)

@@ -18,6 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import analysis
+import picture
 from runs import COMPARED, HERE, RECIPES, SEEDS, SHARES, TRAININGS, Training
 
 from pse_bench import draws
@@ -213,6 +214,7 @@ def main() -> None:
     if asked.until == "score":
         return
     analysis.write(work.folder, HERE / "results", SETS)
+    picture.draw(HERE / "results", SETS)
 
 
 if __name__ == "__main__":

@@ -78,6 +78,7 @@ class Loss(Record):
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     scope: Literal["all", "its"] = "all"
     normaliser: Literal["item", "batch", "frames"] = "item"
+    exponent: Annotated[float, Field(gt=0, le=1)] = 0.3
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
     beta: NonNegative = 1.0
     guide: Literal["pvad", "target", "interferer"] = "pvad"

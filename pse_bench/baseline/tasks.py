@@ -86,6 +86,7 @@ def _pse_loss(
         threshold=asked.threshold,
         scope=asked.scope,
         normaliser=asked.normaliser,
+        exponent=asked.exponent,
         alpha=asked.alpha,
         beta=asked.beta,
     )
