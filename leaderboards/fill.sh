@@ -1,28 +1,30 @@
 #!/usr/bin/env bash
-# Fill a leaderboard with the reference systems and their controls:
+# Fill a leaderboard with the reference systems, the baselines and their controls:
 #
 #     leaderboards/fill.sh embedded-v1 WORK
 #     leaderboards/fill.sh libri-mini-v1 WORK --root librispeech=DIR
 #
-# WORK takes the dataset, the submissions and the results; run again, it continues. Scores need the extras
-# embedded, asr and dnsmos and the network of resemblyzer (see the Makefile).
+# WORK takes the dataset, the submissions and the results; run again, it continues. SYSTEMS="mixture …" names fewer
+# of them. Scores need the extras embedded, asr, dnsmos and baseline and the network of resemblyzer (see the Makefile).
 set -euo pipefail
 board="$(cd "$(dirname "$0")" && pwd)/$1.csv"
 set_name=$1
 work=$2
 shift 2
-systems=(mixture silence oracle-mask)
+read -ra systems <<<"${SYSTEMS:-mixture silence oracle-mask baseline:no-its baseline:its baseline:its-exclude}"
 
 [ -f "$work/$set_name/dataset.json" ] || pse-bench benchmark "$set_name" -o "$work/$set_name" "$@"
 for enrollment in right wrong; do
     for system in "${systems[@]}"; do
-        made="$work/submissions/$set_name/$enrollment/$system"
-        result="$work/results/$set_name/$enrollment/$system"
+        kind=reference
+        [[ $system == baseline:* ]] && kind=baseline
+        made="$work/submissions/$set_name/$enrollment/${system/:/-}"
+        result="$work/results/$set_name/$enrollment/${system/:/-}"
         [ -f "$made/system.yaml" ] ||
             pse-bench enhance "$work/$set_name" --system "$system" --enrollment "$enrollment" -o "$made"
         [ -f "$result/result.json" ] ||
             pse-bench score "$work/$set_name" "$made" -o "$result" --metrics all --recogniser pocketsphinx --quiet
-        pse-bench leaderboard add "$board" "$result" --kind reference --replace
+        pse-bench leaderboard add "$board" "$result" --kind $kind --replace
     done
 done
 pse-bench leaderboard verify "$board" "$work/results/$set_name"/*/*
