@@ -73,6 +73,8 @@ class Loss(Record):
     ``guide`` is where the probability of target speech comes from: ``pvad`` (``--pvad CHECKPOINT``), or as a
     control from the true activity: ``target`` (a pVAD without faults, so no frame is spared) or ``interferer``
     (one that takes everybody for the target, so every frame in which somebody else talks is spared).
+    ``level_dbfs`` is where the loss hears every mixture: power-law compressed spectra of a quiet one would count
+    less. None leaves it where it is.
     """
 
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -82,6 +84,7 @@ class Loss(Record):
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
     beta: NonNegative = 1.0
     guide: Literal["pvad", "target", "interferer"] = "pvad"
+    level_dbfs: float | None = None
 
 
 class Validation(Record):

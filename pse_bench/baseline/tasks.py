@@ -75,12 +75,13 @@ def _pse_loss(
     grid = {"label_hop": activity.hop_samples(rate), "num_samples": batch.mixture.shape[-1]}
     asked = config.loss
     needs_mixture = config.recipe == "its-noisy-reference"
+    gain = _gain(batch.mixture, asked.level_dbfs)
     return losses.recipe_loss(
         config.recipe,
-        estimate=spectra.spectrum(estimate),
-        reference=spectra.spectrum(batch.reference),
+        estimate=spectra.spectrum(estimate * gain),
+        reference=spectra.spectrum(batch.reference * gain),
         activity=spectra.to_spectrum_frames(batch.target_active, **grid) > 0.5,
-        mixture=spectra.spectrum(batch.mixture) if needs_mixture else None,
+        mixture=spectra.spectrum(batch.mixture * gain) if needs_mixture else None,
         probability=None if guide is None else spectra.to_spectrum_frames(guide(batch), **grid),
         its=batch.is_its,
         threshold=asked.threshold,
@@ -90,6 +91,14 @@ def _pse_loss(
         alpha=asked.alpha,
         beta=asked.beta,
     )
+
+
+def _gain(mixture: torch.Tensor, level_dbfs: float | None) -> torch.Tensor | float:
+    """What brings every mixture of a batch to a level, (B, 1)."""
+    if level_dbfs is None:
+        return 1.0
+    rms = mixture.square().mean(dim=-1, keepdim=True).sqrt()
+    return 10 ** (level_dbfs / 20) / rms.clamp(min=1e-5)
 
 
 def _guide(config: TrainConfig, path: Path | None, low: bool) -> Callable[[Batch], torch.Tensor] | None:
