@@ -10,6 +10,7 @@ import torch
 from pse_bench import audio, detectors, dvector, enhance, score, submission, summaries
 from pse_bench.baseline import checkpoint, config, tasks
 from pse_bench.baseline import train as loop
+from pse_bench.baseline.batches import loader
 from pse_bench.baseline.e3net import E3Net, E3NetConfig
 from pse_bench.baseline.losses import RECIPES
 from pse_bench.dataset import Dataset
@@ -197,6 +198,24 @@ def test_a_guide_without_faults_spares_nothing(tiny, tmp_path) -> None:
         loop.train(asked, tiny.source(asked), tmp_path / name)
         losses[name] = [row["loss"] for row in rows(tmp_path / name / "log.csv")]
     assert losses["its"] == losses["target"] != losses["interferer"]
+
+
+@pytest.mark.parametrize("recipe", ["its", "its-noisy-reference"])
+def test_at_one_level_it_does_not_matter_how_loud_a_mixture_is(tiny, recipe) -> None:
+    """Without that, a quieter one counts less."""
+    scenes = tiny.source(tiny.config()).scenes
+    batch = next(iter(loader(scenes, seed=1, steps=range(1), batch=4)))
+    quieter = batch._replace(mixture=batch.mixture * 0.1, reference=batch.reference * 0.1)
+
+    def values(**options):
+        asked = tiny.config(recipe=recipe, loss={"guide": "interferer", **options})
+        loss = tasks.make(asked, rate=scenes.sample_rate, guide=None, begin=None).loss
+        return float(loss(batch.mixture * 0.5, batch)), float(loss(quieter.mixture * 0.5, quieter))
+
+    loud, quiet = values(level_dbfs=-26.0)
+    assert quiet == pytest.approx(loud, rel=1e-4)
+    loud, quiet = values()
+    assert quiet < 0.6 * loud
 
 
 def test_a_guided_recipe_asks_for_its_guide(tiny, tmp_path, finished) -> None:
