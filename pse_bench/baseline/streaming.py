@@ -7,9 +7,11 @@ import torch
 
 from pse_bench.baseline.e3net import E3Net
 
-with warnings.catch_warnings(), torch.backends.mkldnn.flags(enabled=True):
-    # Torch says, the first time that these flags are put back, that it knows no graphics processor of another maker.
+with warnings.catch_warnings():
+    # The first time that these flags are set, torch says that it knows no graphics processor of some maker.
     warnings.simplefilter("ignore")
+    with torch.backends.mkldnn.flags(enabled=True):
+        pass
 
 
 class Stream:
