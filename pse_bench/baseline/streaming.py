@@ -7,11 +7,8 @@ import torch
 
 from pse_bench.baseline.e3net import E3Net
 
-with warnings.catch_warnings():
-    # The first time that these flags are set, torch says that it knows no graphics processor of some maker.
-    warnings.simplefilter("ignore")
-    with torch.backends.mkldnn.flags(enabled=True):
-        pass
+# Whenever the flags below are set, torch says that it knows no graphics processor of some maker.
+warnings.filterwarnings("ignore", message="TF32 acceleration", category=UserWarning)
 
 
 class Stream:
