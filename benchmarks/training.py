@@ -5,7 +5,8 @@ on both alike. Printed are seconds of audio a second of wall time, medians over 
 status 1 when mixing leaves less than 85 % of the cached rate. The rate itself is told and not judged, since it is
 the machine's: on two idle cores it should be 200. Without manifests the embedded corpus is made first.
 
-    python benchmarks/training.py [--threads 2] [--workers 0] [--speech M.csv --noise N.csv] [--recipe no-its]
+    python benchmarks/training.py [--threads 2] [--workers 0] [--precision bfloat16] [--recipe no-its]
+        [--speech M.csv --noise N.csv]
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +34,38 @@ def embedded(executor) -> tuple[Path, Path]:
     return tuple(corpus.manifest(folder / "manifests", part) for part in ("train", "noise-train"))
 
 
+def prepared(asked: argparse.Namespace) -> tuple[Any, Any]:
+    """The configuration that is timed, and its scenes."""
+    from pse_bench.baseline import config, sources
+    from pse_bench.corpora.roots import Roots
+    from pse_bench.executor import Processes
+    from pse_bench.progress import progress
+
+    executor = Processes(asked.threads)
+    speech, noise = (asked.speech, asked.noise) if asked.speech else embedded(executor)
+    changes = (
+        f"data.rooms={asked.rooms}",
+        f"batch={asked.batch}",
+        f"precision={asked.precision}",
+        "validation.speakers=2",
+        "validation.scenes=1",
+        "loss.guide=interferer",
+    )
+    chosen = config.load(asked.recipe, changes, task="pse")
+    source = sources.from_manifests(
+        chosen,
+        speech=[speech],
+        noise=[noise],
+        speakers=None,
+        roots=Roots.parse(()),
+        cache=asked.cache,
+        bank=asked.cache / "rooms",
+        executor=executor,
+        progress=progress,
+    )
+    return chosen, source
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=2)
@@ -41,6 +75,9 @@ def main() -> int:
     parser.add_argument("--blocks", type=int, default=7)
     parser.add_argument("--steps", type=int, default=6, help="steps a block")
     parser.add_argument("--recipe", default="no-its")
+    parser.add_argument(
+        "--precision", default="auto", help="auto, float32 or bfloat16 where the processor knows it"
+    )
     parser.add_argument("--speech", type=Path)
     parser.add_argument("--noise", type=Path)
     parser.add_argument("--cache", type=Path, default=CACHE / "training")
@@ -48,43 +85,24 @@ def main() -> int:
 
     import torch
 
-    from pse_bench.baseline import batches, config, sources, tasks
-    from pse_bench.corpora.roots import Roots
-    from pse_bench.executor import Processes
-    from pse_bench.progress import progress
+    from pse_bench.baseline import batches, tasks
 
     torch.set_num_threads(asked.threads)
     try:
-        executor = Processes(asked.threads)
-        speech, noise = (asked.speech, asked.noise) if asked.speech else embedded(executor)
-        changes = (
-            f"data.rooms={asked.rooms}",
-            f"batch={asked.batch}",
-            "validation.speakers=2",
-            "validation.scenes=1",
-        )
-        chosen = config.load(asked.recipe, (*changes, "loss.guide=interferer"), task="pse")
-        source = sources.from_manifests(
-            chosen,
-            speech=[speech],
-            noise=[noise],
-            speakers=None,
-            roots=Roots.parse(()),
-            cache=asked.cache,
-            bank=asked.cache / "rooms",
-            executor=executor,
-            progress=progress,
-        )
+        chosen, source = prepared(asked)
     except PseBenchError as error:
         print(error, file=sys.stderr)
         return 1
 
+    low = tasks.is_low(chosen, torch.device("cpu"))
     task = tasks.make(chosen, rate=source.scenes.sample_rate, guide=None, begin=None)
     optimiser = torch.optim.AdamW(task.model.parameters(), lr=1e-4)
     seconds = asked.batch * chosen.data.chunk_s
 
     def step(batch: batches.Batch) -> None:
-        loss = task.loss(task.model(batch.mixture, batch.embedding), batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
+            output = task.model(batch.mixture, batch.embedding)
+        loss = task.loss(output.float(), batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(task.model.parameters(), 5.0)
@@ -104,7 +122,8 @@ def main() -> int:
     mixed, alone = (float(np.median(measured)) for measured in rates.values())
     ratios = [a / b for a, b in zip(*rates.values(), strict=True)]
     print(f"{sum(p.numel() for p in task.model.parameters())} parameters, batches of {seconds:g} s")
-    print(f"{asked.threads} threads, {asked.workers} data workers, load {os.getloadavg()[0]:.1f}")
+    kind = "bfloat16" if low else "float32"
+    print(f"{asked.threads} threads, {asked.workers} data workers, {kind}, load {os.getloadavg()[0]:.1f}")
     print(f"with data     {mixed:8.1f} s of audio a second")
     print(f"cached batch  {alone:8.1f} s of audio a second")
     print(f"ratio         {np.median(ratios):8.3f}  (blocks {min(ratios):.3f} to {max(ratios):.3f})")
