@@ -62,14 +62,14 @@ COMPARED = [recipe(f"{kind}.{seed}", kind, seed) for seed in SEEDS for kind in R
 
 SWEEPS = [
     *(swept(f"theta-{theta}", "its-exclude", f"loss.threshold={theta}") for theta in (0.3, 0.8)),
+    # M from the true activity: every inactive frame in which somebody else talks
+    swept("oracle", "its-exclude", "loss.guide=interferer", guided=False),
     *(
         swept(f"share-{share}", kind, f"data.its_share={share}")
-        for share in (0.1, 0.5)
+        for share in (0.5, 0.1)
         for kind in ("its", "its-exclude")
     ),
     swept("scope-its", "its-exclude", "loss.scope=its"),
-    # M from the true activity: every inactive frame in which somebody else talks
-    swept("oracle", "its-exclude", "loss.guide=interferer", guided=False),
 ]
 """Looked at on validation speakers only, against the first seed of COMPARED."""
 
