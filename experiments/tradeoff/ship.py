@@ -14,8 +14,8 @@ from pse_bench.baseline import checkpoint
 WEIGHTS = Path(checkpoint.__file__).parent / "weights"
 DATA = (
     "52 LibriSpeech speakers (train-clean-100, CC BY 4.0), 8 of them for validation; 3 of VCTK, 2 of CMU ARCTIC, "
-    "12 espeak-ng voices of the embedded corpus; at five speeds, with three moves of the formants. Recorded and made "
-    "noise. Simulated rooms."
+    "12 espeak-ng voices of the embedded corpus; at five speeds, with three moves of the formants. "
+    "Recorded and made noise. Simulated rooms."
 )
 
 
