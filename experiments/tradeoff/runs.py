@@ -79,7 +79,7 @@ LEARNING = [
     *(Training(f"people-{people:g}", "base.yaml", ("steps=3000",), people=people) for people in (0.25, 0.5, 1.0)),
     Training("published-loss", "base.yaml", ("steps=3000", "loss.exponent=0.3", "loss.level_dbfs=null")),
 ]
-"""What more people are worth, each with the whole of its annealing, and what the loss; ``base`` says what more time
-is worth."""
+"""What more people are worth, each with the whole of its annealing, and what the loss; ``base`` says what more
+time is worth."""
 
 TRAININGS = [*BEGINNINGS, *LEARNING, *COMPARED, *SWEEPS]
