@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,8 @@ def test_the_commands_of_the_readme_work_in_order(place: Path) -> None:
     run(scripts["callable"], place)
     run(scripts["system"], place)
     run(scripts["detect"], place)
+    if find_spec("torch"):
+        run(scripts["baseline"], place)
     run(scripts["compare"], place)
     run(scripts["report"], place)
     assert "<script>" in (place / "listen.html").read_text()
