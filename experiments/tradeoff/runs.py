@@ -82,4 +82,4 @@ LEARNING = [
 """What more people are worth, each with the whole of its annealing, and what the loss; ``base`` says what more
 time is worth."""
 
-TRAININGS = [*BEGINNINGS, *LEARNING, *COMPARED, *SWEEPS]
+TRAININGS = [*BEGINNINGS, *COMPARED, *SWEEPS, *LEARNING]
