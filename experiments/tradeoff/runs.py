@@ -8,7 +8,7 @@ SEEDS = (1, 2, 3)
 RECIPES = ("no-its", "its", "its-exclude", "its-noisy-reference", "its-soft")
 GUIDED = RECIPES[2:]
 ITS_SHARE = 0.25
-SHARES = (0.25, 0.5, 0.75)
+SHARES = (0.5,)
 """Where the line from ``no-its`` to ``its`` is looked at."""
 
 
