@@ -10,19 +10,22 @@ YAML files beside it how; ``analysis.py`` does the arithmetic; results/ is what 
 import argparse
 import csv
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import analysis
 import picture
 from runs import COMPARED, HERE, RECIPES, SEEDS, SHARES, TRAININGS, Training
 
-from pse_bench import draws
+from pse_bench import draws, enhance
 from pse_bench.baseline import config as configs
+from pse_bench.dataset import Dataset
+from pse_bench.executor import Serial
 
 ROOT = HERE.parents[1]
 SETS = ("libri-mini-v1", "embedded-v1")
@@ -162,14 +165,34 @@ def between(work: Work) -> list[str]:
     return names
 
 
-def score(work: Work, name: str, system: object, set_name: str, enrollment: str = "right") -> None:
-    """Enhance a benchmark set and score it."""
-    dataset = work.folder / "sets" / set_name
+System = tuple[str, str, str]
+"""A name for its folders, what ``enhance --system`` takes, and with whose enrollment."""
+
+
+def systems_of(work: Work) -> list[System]:
+    """Every compared system, and the controls."""
+    systems = [(name, name, "right") for name in ("mixture", "silence", "oracle-mask")]
+    names = [training.name for training in COMPARED] + between(work)
+    systems += [(name, str(work.checkpoint(name)), "right") for name in names]
+    return systems + [(f"{kind}.1.wrong", str(work.checkpoint(f"{kind}.1")), "wrong") for kind in RECIPES]
+
+
+def enhance_all(folder: Path, set_name: str, systems: list[System]) -> None:
+    """Enhance a benchmark set with every system, in one process: whom an enrollment belongs to is heard once."""
+    there = Dataset.open(folder / "sets" / set_name)
+    for name, system, enrollment in systems:
+        made = folder / "submissions" / set_name / name
+        if not (made / "system.yaml").exists():
+            enhance.enhance(there, system, made, executor=Serial(), enrollment=enrollment)
+            print(f"{time.strftime('%H:%M')} {set_name}: {name} enhanced", flush=True)
+
+
+def score(work: Work, set_name: str, name: str) -> None:
+    """Score what a system made of a benchmark set."""
     made = work.folder / "submissions" / set_name / name
     result = work.folder / "results" / set_name / name
-    if not (made / "system.yaml").exists():
-        work(name, "enhance", dataset, "--system", system, "--enrollment", enrollment, "--jobs", 1, "-o", made)
     if not (result / "result.json").exists():
+        dataset = work.folder / "sets" / set_name
         work(name, "score", dataset, made, "--metrics", METRICS, "--jobs", 1, "--quiet", "-o", result)
 
 
@@ -178,18 +201,12 @@ def score_all(work: Work) -> None:
     for set_name in SETS:
         if not (work.folder / "sets" / set_name / "dataset.json").exists():
             work(set_name, "benchmark", set_name, "-o", work.folder / "sets" / set_name, "--jobs", work.jobs)
-    systems: list[tuple[str, object, str]] = [
-        (name, name, "right") for name in ("mixture", "silence", "oracle-mask")
-    ]
-    names = [training.name for training in COMPARED] + between(work)
-    systems += [(name, work.checkpoint(name), "right") for name in names]
-    systems += [(f"{kind}.1.wrong", work.checkpoint(f"{kind}.1"), "wrong") for kind in RECIPES]
+    systems = systems_of(work)
+    with ProcessPoolExecutor(work.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for enhanced in [pool.submit(enhance_all, work.folder, set_name, systems) for set_name in SETS]:
+            enhanced.result()
     with ThreadPoolExecutor(work.jobs) as pool:
-        futures = [
-            pool.submit(score, work, name, system, set_name, enrollment)
-            for set_name in SETS
-            for name, system, enrollment in systems
-        ]
+        futures = [pool.submit(score, work, set_name, name) for set_name in SETS for name, _, _ in systems]
         for number, future in enumerate(futures, 1):
             future.result()
             print(f"{time.strftime('%H:%M')} {number} of {len(futures)} scored", flush=True)
@@ -204,6 +221,7 @@ def main() -> None:
     parser.add_argument("--until", choices=("corpora", "train", "score", "write"), default="write")
     asked = parser.parse_args()
     work = Work(asked.work.resolve(), asked.corpus.resolve(), asked.jobs)
+    os.environ.update(work.env)  # for processes that begin here, too
     prepare(work)
     if asked.until == "corpora":
         return
