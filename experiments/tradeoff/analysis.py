@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from runs import LEARNING, RECIPES, SEEDS, SHARES
+from runs import KINDS, LEARNING, SEEDS, SHARES
 
 from pse_bench import figures, metrics
 from pse_bench.summaries import Scores
@@ -137,10 +137,10 @@ def read(work: Path, set_name: str) -> dict[str, dict[tuple[str, str], list[Sums
     """Sums of every system of a set; a recipe has one a seed."""
     folder = work / "results" / set_name
     speakers = sorted({row.target_speaker for row in Scores.read(folder / "mixture").mixtures.values()})
-    seeded = [*RECIPES, *(f"line-{share}" for share in SHARES)]
+    seeded = [*KINDS, *(f"line-{share}" for share in SHARES)]
     names = {name: [f"{name}.{seed}" for seed in SEEDS] for name in seeded}
     names |= {
-        name: [name] for name in ("mixture", "silence", "oracle-mask", *(f"{kind}.1.wrong" for kind in RECIPES))
+        name: [name] for name in ("mixture", "silence", "oracle-mask", *(f"{kind}.1.wrong" for kind in KINDS))
     }
     return {
         name: {
@@ -162,7 +162,7 @@ def quantities() -> list[tuple[str, str, Quantity]]:
         )
         for label, name in SHOWN
     ]
-    for kind in RECIPES[2:]:
+    for kind in KINDS[2:]:
         for other in ("no-its", "its"):
             lines += [
                 (f"{kind} minus {other}: {f[0]} {f[1]}", metrics.ALL_METRICS[f[1]].unit, change(other, kind, f))
@@ -173,7 +173,7 @@ def quantities() -> list[tuple[str, str, Quantity]]:
             (f"{kind}: TSOS damage of its recovered", "%", recovered(kind)),
             (f"{kind}: above the interpolation line", "dB", above_line(kind)),
         ]
-    for kind in RECIPES:
+    for kind in KINDS:
         lines += [
             (f"{kind} minus mixture: {f[0]} {f[1]}", metrics.ALL_METRICS[f[1]].unit, change("mixture", kind, f))
             for f in (("TS2", "si_sdri"), ("TS2", "stoi"), LEAKAGE)

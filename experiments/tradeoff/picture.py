@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from runs import HERE, RECIPES, SHARES
+from runs import HERE, KINDS, SHARES
 
 from pse_bench.pages.scales import Scale, scale_over
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 680, 460, 64, 24, 34, 52
 TSOS, LEAKAGE = "tsos", "leakage_reduction_db"
-COLOURS = dict(zip(RECIPES, ("#4269d0", "#d1402f", "#2e8b57", "#a463f2", "#c98500"), strict=True))
+COLOURS = dict(zip(KINDS, ("#4269d0", "#d1402f", "#2e8b57", "#a463f2", "#c98500", "#00857c"), strict=True))
 INK, FAINT = "#333", "#bbb"
 
 
@@ -78,10 +78,10 @@ def tradeoff(results: Path, set_name: str) -> None:
         ]
     both = {
         name: (numbers[name, TSOS], numbers[name, LEAKAGE])
-        for name in (*RECIPES, *(f"line-{share}" for share in SHARES))
+        for name in (*KINDS, *(f"line-{share}" for share in SHARES))
     }
-    across = [value for name in RECIPES for value in both[name][0]]
-    upwards = [value for name in RECIPES for value in both[name][1]]
+    across = [value for name in KINDS for value in both[name][0]]
+    upwards = [value for name in KINDS for value in both[name][1]]
     drawing = Drawing(
         f"Over-suppression and leakage reduction of the recipes on {set_name}",
         scale_over(across, LEFT, WIDTH - RIGHT, low=0.0, high=100.0),
@@ -92,7 +92,7 @@ def tradeoff(results: Path, set_name: str) -> None:
     x, y = drawing.x, drawing.y
     line = ["no-its", *(f"line-{share}" for share in SHARES), "its"]
     drawing.line([(x.at(both[name][0][0]), y.at(both[name][1][0])) for name in line], INK, 1.5, "5 4")
-    for name in RECIPES:
+    for name in KINDS:
         (over, *over_ends), (leak, *leak_ends) = (values[:3] for values in both[name])
         colour = COLOURS[name]
         drawing.line([(x.at(end), y.at(leak)) for end in over_ends], colour, 1.5)
@@ -100,7 +100,7 @@ def tradeoff(results: Path, set_name: str) -> None:
         for one_over, one_leak in zip(both[name][0][3:], both[name][1][3:], strict=True):
             drawing.dot(x.at(one_over), y.at(one_leak), colour, 3.5, faint=True)
         drawing.dot(x.at(over), y.at(leak), colour, 6)
-    for number, name in enumerate(RECIPES):
+    for number, name in enumerate(KINDS):
         drawing.dot(WIDTH - RIGHT - 168, HEIGHT - BOTTOM - 104 + 18 * number, COLOURS[name], 5)
         drawing.text(WIDTH - RIGHT - 156, HEIGHT - BOTTOM - 100 + 18 * number, name, COLOURS[name])
     drawing.text(WIDTH - RIGHT - 178, HEIGHT - BOTTOM - 10, "- - weights in between", INK)

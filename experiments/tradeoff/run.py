@@ -20,7 +20,7 @@ from pathlib import Path
 
 import analysis
 import picture
-from runs import COMPARED, HERE, RECIPES, SEEDS, SHARES, TRAININGS, Training
+from runs import COMPARED, HERE, KINDS, SEEDS, SHARES, TRAININGS, Training
 
 from pse_bench import draws, enhance
 from pse_bench.baseline import config as configs
@@ -174,7 +174,7 @@ def systems_of(work: Work) -> list[System]:
     systems = [(name, name, "right") for name in ("mixture", "silence", "oracle-mask")]
     names = [training.name for training in COMPARED] + between(work)
     systems += [(name, str(work.checkpoint(name)), "right") for name in names]
-    return systems + [(f"{kind}.1.wrong", str(work.checkpoint(f"{kind}.1")), "wrong") for kind in RECIPES]
+    return systems + [(f"{kind}.1.wrong", str(work.checkpoint(f"{kind}.1")), "wrong") for kind in KINDS]
 
 
 def enhance_all(folder: Path, set_name: str, systems: list[System]) -> None:

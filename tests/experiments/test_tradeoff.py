@@ -22,7 +22,7 @@ def beside(monkeypatch) -> None:
 
 def test_every_run_has_a_configuration_and_comes_after_what_it_needs() -> None:
     pytest.importorskip("torch")
-    from runs import COMPARED, RECIPES, SEEDS, TRAININGS
+    from runs import COMPARED, KINDS, SEEDS, TRAININGS
 
     from pse_bench.baseline import config
 
@@ -33,7 +33,7 @@ def test_every_run_has_a_configuration_and_comes_after_what_it_needs() -> None:
         made = config.load(str(FOLDER / training.config), training.changes, task=training.task)
         assert training.guided == (made.recipe.startswith("its-") and made.loss.guide == "pvad")
         known.add(training.name)
-    assert len(COMPARED) == len(RECIPES) * len(SEEDS)
+    assert len(COMPARED) == len(KINDS) * len(SEEDS)
 
 
 def sums(values: list[float]) -> np.ndarray:
