@@ -12,7 +12,7 @@ from runs import HERE, KINDS, SHARES
 
 from pse_bench.pages.scales import Scale, scale_over
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 680, 460, 64, 24, 34, 52
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 820, 460, 64, 170, 34, 52
 TSOS, LEAKAGE = "tsos", "leakage_reduction_db"
 COLOURS = dict(zip(KINDS, ("#4269d0", "#d1402f", "#2e8b57", "#a463f2", "#c98500", "#00857c"), strict=True))
 INK, FAINT = "#333", "#bbb"
@@ -101,9 +101,11 @@ def tradeoff(results: Path, set_name: str) -> None:
             drawing.dot(x.at(one_over), y.at(one_leak), colour, 3.5, faint=True)
         drawing.dot(x.at(over), y.at(leak), colour, 6)
     for number, name in enumerate(KINDS):
-        drawing.dot(WIDTH - RIGHT - 168, HEIGHT - BOTTOM - 104 + 18 * number, COLOURS[name], 5)
-        drawing.text(WIDTH - RIGHT - 156, HEIGHT - BOTTOM - 100 + 18 * number, name, COLOURS[name])
-    drawing.text(WIDTH - RIGHT - 178, HEIGHT - BOTTOM - 10, "- - weights in between", INK)
+        drawing.dot(WIDTH - RIGHT + 22, TOP + 12 + 20 * number, COLOURS[name], 5)
+        drawing.text(WIDTH - RIGHT + 34, TOP + 16 + 20 * number, name, COLOURS[name])
+    low = TOP + 12 + 20 * len(KINDS)
+    drawing.line([(WIDTH - RIGHT + 14, low), (WIDTH - RIGHT + 30, low)], INK, 1.5, "5 4")
+    drawing.text(WIDTH - RIGHT + 34, low + 4, "weights between")
     drawing.write(results / f"{set_name}.tradeoff.svg")
 
 
@@ -127,7 +129,7 @@ def learning(results: Path) -> None:
         drawing.line(places, colour, 1.5)
         for place in places:
             drawing.dot(*place, colour, 3.5)
-        drawing.text(places[-1][0] - 6, places[-1][1] - 8, name, colour, anchor="end")
+        drawing.text(places[-1][0] + 8, places[-1][1] + 4, name, colour)
     drawing.write(results / "learning.svg")
 
 
