@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from pse_bench import models
 from pse_bench.cli import options
 
 SCENES, SEED = 24, 1
@@ -112,7 +111,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
 
 def _baselines() -> tuple[str, ...]:
     """The trained models that come with the package, where they can be run here; else why they cannot is said."""
-    from pse_bench import dvector_weights
+    from pse_bench import dvector_weights, models
     from pse_bench.baseline import REMEDY
 
     try:
