@@ -11,7 +11,7 @@ board="$(cd "$(dirname "$0")" && pwd)/$1.csv"
 set_name=$1
 work=$2
 shift 2
-read -ra systems <<<"${SYSTEMS:-mixture silence oracle-mask baseline:no-its baseline:its baseline:its-exclude}"
+read -ra systems <<<"${SYSTEMS:-mixture silence oracle-mask baseline:no-its baseline:its baseline:its-noisy-reference}"
 
 [ -f "$work/$set_name/dataset.json" ] || pse-bench benchmark "$set_name" -o "$work/$set_name" "$@"
 for enrollment in right wrong; do

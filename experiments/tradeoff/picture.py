@@ -7,14 +7,18 @@ import csv
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
+from statistics import mean
 
 from runs import HERE, KINDS, SHARES
 
 from pse_bench.pages.scales import Scale, scale_over
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 820, 460, 64, 170, 34, 52
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 840, 460, 64, 210, 34, 52
 TSOS, LEAKAGE = "tsos", "leakage_reduction_db"
-COLOURS = dict(zip(KINDS, ("#4269d0", "#d1402f", "#2e8b57", "#a463f2", "#c98500", "#00857c"), strict=True))
+COLOURS = dict(
+    zip(KINDS, ("#4269d0", "#d1402f", "#2e8b57", "#a463f2", "#c98500", "#00857c", "#8b5a2b"), strict=True)
+)
+COLOURS_OF_LEARNING = ("#4269d0", "#a463f2", "#00857c", "#d1402f", "#c98500")
 INK, FAINT = "#333", "#bbb"
 
 
@@ -110,26 +114,34 @@ def tradeoff(results: Path, set_name: str) -> None:
 
 
 def learning(results: Path) -> None:
-    """What more steps and more people are worth: SI-SDR improvement in TS2 on validation speakers."""
-    table = rows_of(results / "learning.csv")
-    curves: dict[str, list[tuple[float, float]]] = {}
-    for row in table:
-        curves.setdefault(row["run"], []).append((float(row["step"]), float(row["TS2.si_sdri"])))
-    steps = [step for curve in curves.values() for step, _ in curve]
-    values = [value for curve in curves.values() for _, value in curve]
+    """What more steps and more people are worth: SI-SDR improvement in TS2 on validation speakers. Runs that
+    differ in their seed only have one colour, and their name at the mean of their ends."""
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for row in rows_of(results / "learning.csv"):
+        name, _, seed = row["run"].rpartition(".") if row["run"][-2:-1] == "." else (row["run"], "", "")
+        place = (float(row["step"]), float(row["TS2.si_sdri"]))
+        curves.setdefault(name, {}).setdefault(seed, []).append(place)
+    places = [place for seeds in curves.values() for curve in seeds.values() for place in curve]
     drawing = Drawing(
         "SI-SDR improvement on validation speakers over steps, for shares of the training people",
-        scale_over([0.0, *steps], LEFT, WIDTH - RIGHT, low=0.0, high=1e9),
-        scale_over([0.0, *values], HEIGHT - BOTTOM, TOP, low=-1e9, high=1e9),
+        scale_over([0.0, *(step for step, _ in places)], LEFT, WIDTH - RIGHT, low=0.0, high=1e9),
+        scale_over([0.0, *(value for _, value in places)], HEIGHT - BOTTOM, TOP, low=-1e9, high=1e9),
         "steps of 32 s of audio",
         "TS2: SI-SDR improvement (dB) on validation speakers",
     )
-    for (name, curve), colour in zip(sorted(curves.items()), COLOURS.values(), strict=False):
-        places = [(drawing.x.at(step), drawing.y.at(value)) for step, value in curve]
-        drawing.line(places, colour, 1.5)
-        for place in places:
-            drawing.dot(*place, colour, 3.5)
-        drawing.text(places[-1][0] + 8, places[-1][1] + 4, name, colour)
+    ends = {name: [curve[-1] for curve in seeds.values()] for name, seeds in curves.items()}
+    heights = {name: drawing.y.at(mean(value for _, value in ends[name])) + 4 for name in curves}
+    taken: dict[float, float] = {}
+    for name in sorted(curves, key=heights.__getitem__):  # from the top, so that no name lies on another
+        colour = COLOURS_OF_LEARNING[sorted(curves).index(name)]
+        for curve in curves[name].values():
+            dots = [(drawing.x.at(step), drawing.y.at(value)) for step, value in curve]
+            drawing.line(dots, colour, 1.5)
+            for dot in dots:
+                drawing.dot(*dot, colour, 3.5)
+        step = ends[name][0][0]
+        taken[step] = max(heights[name], taken.get(step, 0.0) + 16)
+        drawing.text(drawing.x.at(step) + 8, taken[step], name, colour)
     drawing.write(results / "learning.svg")
 
 

@@ -60,15 +60,15 @@ class Work:
         if failed:
             raise SystemExit(f"{path}: {' '.join(command[1:])} ended with status {failed}")
 
-    def data(self, people: float = 1.0) -> list[object]:
+    def data(self, people: float = 1.0, draw: int = 1) -> list[object]:
         """What a training hears, of a share of the people."""
         own, made = self.folder / "manifests", self.folder / "embedded" / "manifests"
         speech = (PEOPLE / "training.csv", own / "vctk.csv", own / "arctic.csv", made / "embedded.train.csv")
         noise = (own / "noise.csv", made / "embedded.noise-train.csv")
-        words: list[object] = ["--speakers", self.speakers(people)]
+        words: list[object] = ["--speakers", self.speakers(people, draw)]
         return [*words, *both("--speech", speech), *both("--noise", noise)]
 
-    def speakers(self, share: float) -> Path:
+    def speakers(self, share: float, draw: int) -> Path:
         """The table of who may be trained on: those who are looked at, and a share of the others by corpus."""
         if share == 1:
             return PEOPLE / "speakers.csv"
@@ -79,10 +79,10 @@ class Work:
         for corpus in sorted({row["corpus"] for row in rows}):
             names = sorted(row["speaker_id"] for row in rows if row["corpus"] == corpus)
             others = [name for name in names if f"{corpus}/{name}" not in looked_at]
-            others.sort(key=lambda name: draws.order(1, "people", name))
+            others.sort(key=lambda name: draws.order(draw, "people", name))
             kept = {*others[: math.ceil(share * len(others))], *(set(names) - set(others))}
             chosen += [(corpus, name) for name in names if name in kept]
-        path = self.folder / "manifests" / f"people-{share:g}.csv"
+        path = self.folder / "manifests" / f"people-{share:g}.{draw}.csv"
         with path.open("w", encoding="utf-8", newline="") as stream:
             table = csv.writer(stream, lineterminator="\n")
             table.writerow(["corpus", "speaker_id"])
@@ -130,7 +130,7 @@ def train(work: Work, training: Training) -> None:
         words += ["--init-from", work.checkpoint(training.begin)]
     if training.guided:
         words += ["--pvad", work.checkpoint("pvad")]
-    words += [*work.data(training.people), "--threads", 1, "--jobs", 1]
+    words += [*work.data(training.people, training.draw), "--threads", 1, "--jobs", 1]
     work(training.name, *words, "-o", work.folder / "runs" / training.name)
 
 

@@ -1,8 +1,8 @@
 """Put chosen checkpoints of the experiment into the package, rounded to 16 bit.
 
-    python experiments/tradeoff/ship.py --work DIR no-its.1 its.1 its-exclude.1 pvad
+    python experiments/tradeoff/ship.py --work DIR no-its.1 its.1 its-noisy-reference-high.1 pvad
 
-A run ``its.1`` becomes ``baseline:its``. Weights of 16 bit halve the package; what is scored and put on a board is
+A run ``its.1`` becomes ``baseline:its``, after its recipe. Weights of 16 bit halve the package; what is scored and put on a board is
 what is shipped.
 """
 
@@ -26,8 +26,9 @@ def main() -> None:
     parser.add_argument("runs", nargs="+")
     asked = parser.parse_args()
     for run in asked.runs:
-        name, _, seed = run.partition(".")
+        seed = run.partition(".")[2]
         model, about = checkpoint.load(asked.work / "runs" / run / "checkpoint.safetensors")
+        name = about.recipe or about.kind
         what = f"recipe {name}, seed {seed}" if seed else name
         described = about.model_copy(
             update={"description": f"Baseline of pse-bench: {what}; see its model card.", "training_data": DATA}

@@ -9,7 +9,7 @@ from pse_bench.cli import options
 
 SCENES, SEED = 24, 1
 REFERENCES = ("mixture", "oracle-mask", "silence")
-BASELINES = ("baseline:no-its", "baseline:its", "baseline:its-exclude")
+BASELINES = ("baseline:no-its", "baseline:its", "baseline:its-noisy-reference")
 
 
 @click.command()
