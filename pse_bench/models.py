@@ -64,7 +64,7 @@ def load(name: str, *, streaming: bool = False, encoder: Encoder | None = None) 
     path = _checkpoint(name)
     from pse_bench.baseline import enhancer
 
-    model = enhancer.Enhancer(path, streaming=streaming)
+    model = enhancer.Enhancer(path, by_hops=streaming)
     return _from_checkpoint(name, path, model, f"E3Net, {model.about.recipe or 'no recipe named'}", encoder)
 
 

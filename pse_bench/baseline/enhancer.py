@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pse_bench import files, streams
-from pse_bench.baseline import checkpoint
+from pse_bench import files
+from pse_bench.baseline import checkpoint, streaming
 from pse_bench.baseline.e3net import E3Net, macs_per_second, num_parameters
-from pse_bench.baseline.streaming import Stream
 from pse_bench.errors import InputError
 
 
@@ -25,13 +24,13 @@ class Enhancer:
         digest: SHA-256 of the file.
     """
 
-    def __init__(self, path: Path, *, streaming: bool = False) -> None:
+    def __init__(self, path: Path, *, by_hops: bool = False) -> None:
         model, self.about = checkpoint.load(path)
         if not isinstance(model, E3Net):
             raise InputError(
                 f"{path}: holds a {self.about.kind}, which enhances nothing; give an e3net, or run detect"
             )
-        self._model, self._streaming = model, streaming
+        self._model, self._by_hops = model, by_hops
         self.sample_rate, self.embedding = model.config.sample_rate, model.config.embedding
         self.encoder = self.about.encoder
         self.latency_s, self.parameters = model.config.latency_s, num_parameters(model)
@@ -41,8 +40,8 @@ class Enhancer:
     def __call__(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
         """The estimate of a mixture, both float32 of shape (num_samples,)."""
         with one_thread():
-            if self._streaming:
-                return streams.run(Stream(self._model, embedding), mixture)
+            if self._by_hops:
+                return streaming.run(self._model, embedding, mixture)
             with torch.inference_mode():
                 samples, speaker = (torch.from_numpy(np.array(v, np.float32))[None] for v in (mixture, embedding))
                 return self._model(samples, speaker)[0].numpy()

@@ -14,9 +14,8 @@ import numpy as np
 import torch
 
 from pse_bench import files, onnx_system, streams
-from pse_bench.baseline import checkpoint
+from pse_bench.baseline import checkpoint, streaming
 from pse_bench.baseline.e3net import E3Net, State, macs_per_second, num_parameters
-from pse_bench.baseline.streaming import Stream
 from pse_bench.draws import white
 from pse_bench.errors import InputError
 
@@ -99,6 +98,6 @@ def _difference(model: E3Net, path: Path) -> float:
     noise = (0.1 * white(2 * model.config.sample_rate, 0, "export")).astype(np.float32)
     embedding = np.abs(white(model.config.embedding, 0, "export embedding")).astype(np.float32)
     embedding /= np.linalg.norm(embedding)
-    ours = streams.run(Stream(model, embedding), noise)
+    ours = streaming.run(model, embedding, noise)
     theirs = streams.run(onnx_system.Stream(onnx_system.open_model(path), embedding), noise)
     return float(np.max(np.abs(ours - theirs)))
