@@ -33,13 +33,14 @@ FLOOR: dict[str, tuple[Callable[[Work], np.ndarray], str]] = {
 """What any detector must beat."""
 
 
-def load(name: str, *, folder: Path | None = None) -> Loaded:
+def load(name: str, *, folder: Path | None = None, memory: Path | None = None) -> Loaded:
     """A detector by its name on the command line.
 
     Args:
         name: ``chance`` or ``energy``; ``baseline:pvad`` or the path of a pVAD's .safetensors file; or
             ``module:callable``.
         folder: where a relative path and a module are looked for; the current one by default.
+        memory: folder that keeps a pVAD's speaker embeddings.
 
     Raises:
         InputError: no such detector, or it cannot be had.
@@ -51,7 +52,7 @@ def load(name: str, *, folder: Path | None = None) -> Loaded:
     elif name.endswith(".onnx"):
         raise InputError(f"system {name}: an .onnx file detects nothing; give a pVAD's .safetensors file")
     elif models.is_one(name):
-        loaded = systems.of_model(models.load_detector(systems.located(name, folder)))
+        loaded = systems.of_model(models.load_detector(systems.located(name, folder), memory=memory))
     else:
         expected = f"{', '.join(FLOOR)} or module:callable, baseline:pvad, or the path of a .safetensors file"
         loaded = systems.of_callable(name, expected, folder)

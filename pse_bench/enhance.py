@@ -44,7 +44,7 @@ class _Own(files.Record):
 @dataclass(frozen=True)
 class Job:
     """What a worker needs to enhance a mixture; ``folder`` is where the system's name was given, ``code`` what
-    was found there."""
+    was found there, ``memory`` where speaker embeddings are kept."""
 
     dataset: Dataset
     system: str
@@ -53,6 +53,7 @@ class Job:
     folder: Path
     code: str
     out: Path
+    memory: Path | None
 
 
 def enhance(
@@ -65,6 +66,7 @@ def enhance(
     enrollment: str = "right",
     streaming: bool = False,
     share: Share | None = None,
+    memory: Path | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
@@ -82,6 +84,7 @@ def enhance(
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
         streaming: run a trained model hop by hop.
         share: enhance only this share of the mixtures, for ``merged``.
+        memory: folder that keeps a trained model's speaker embeddings, for any run.
         force: replace what lies in ``out``.
         notice: told what the person should know.
 
@@ -89,7 +92,7 @@ def enhance(
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
     """
     here = Path.cwd()
-    loaded = _load(system, gives, streaming, here)
+    loaded = _load(system, gives, streaming, here, memory)
     dataset.require_unchanged()
     identity = {
         "dataset": dataset.description.fingerprint,
@@ -116,7 +119,7 @@ def enhance(
                 "files that it reads have changed, start again with --force"
             )
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-        job = Job(reader, system, gives, streaming, here, loaded.code, out.resolve())
+        job = Job(reader, system, gives, streaming, here, loaded.code, out.resolve(), memory)
         shared_out = batches(todo, executor.jobs, BATCH)
         with journal.record(out / JOURNAL, identity, whole) as kept:
             progress(count, total)
@@ -179,7 +182,7 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
     job, mixtures = work
     entries: list[journal.Entry] = []
     files.require_seen(job.out / JOURNAL)
-    loaded = _loaded(job.system, job.gives, job.streaming, job.folder, job.code)
+    loaded = _loaded(job.system, job.gives, job.streaming, job.folder, job.code, job.memory)
     for row, enrollment_path in mixtures:
         try:
             given = _work(job.dataset, row, enrollment_path)
@@ -194,19 +197,21 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
     return entries, ""
 
 
-def _load(system: str, gives: Gives, streaming: bool, folder: Path) -> systems.Loaded:
+def _load(system: str, gives: Gives, streaming: bool, folder: Path, memory: Path | None) -> systems.Loaded:
     if gives == "audio":
-        return systems.load(system, streaming=streaming, folder=folder)
-    return detectors.load(system, folder=folder)
+        return systems.load(system, streaming=streaming, folder=folder, memory=memory)
+    return detectors.load(system, folder=folder, memory=memory)
 
 
 @lru_cache(maxsize=2)
-def _loaded(system: str, gives: Gives, streaming: bool, folder: Path, code: str) -> systems.Loaded:
+def _loaded(
+    system: str, gives: Gives, streaming: bool, folder: Path, code: str, memory: Path | None
+) -> systems.Loaded:
     """The system, loaded anew when its code or weights are others than before: workers may live long."""
     if _codes.get(system, code) != code:
         systems.forget(system)
     _codes[system] = code
-    return _load(system, gives, streaming, folder)
+    return _load(system, gives, streaming, folder, memory)
 
 
 _codes: dict[str, str] = {}

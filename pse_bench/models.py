@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import dvector, files, onnx_system, streams
+from pse_bench import __version__, dvector, files, onnx_system, streams
+from pse_bench.embeddings import Encoder, Remembering
 from pse_bench.errors import InputError
 from pse_bench.submission import System
 
-Encoder = Callable[[np.ndarray, int], np.ndarray]
-"""Samples, float32 of shape (num_samples,), and their rate in Hz to an embedding of shape (size,), unit length. It
-is called for every mixture: an encoder remembers what it has heard (``dvector.embed`` does, by content)."""
-
-ENCODERS: dict[str, Encoder] = {"dvector": dvector.embed}
+ENCODERS: dict[str, tuple[Encoder, str]] = {"dvector": (dvector.embed, dvector.SHA256)}
+"""By name, each with the SHA-256 of its weights."""
 
 SHIPPED = "baseline:"
 ENDINGS = (".safetensors", ".onnx")
@@ -48,34 +46,39 @@ def is_one(name: str) -> bool:
     return name.startswith(SHIPPED) or name.endswith(ENDINGS)
 
 
-def load(name: str, *, streaming: bool = False, encoder: Encoder | None = None) -> Trained:
+def load(
+    name: str, *, streaming: bool = False, encoder: Encoder | None = None, memory: Path | None = None
+) -> Trained:
     """The model that ``baseline:<recipe>``, a path of a checkpoint or a path of an ONNX file asks for.
 
     Args:
         name: see above.
         streaming: hop by hop; an ONNX file knows no other way.
         encoder: instead of the one that the model names.
+        memory: folder that keeps what the encoder gives; it has no part in what another one gives.
 
     Raises:
         InputError: no such model, or it cannot be used, or something that it needs is not installed.
     """
     if name.endswith(".onnx"):
-        return _from_onnx(name, encoder)
+        return _from_onnx(name, encoder, memory)
     path = _checkpoint(name)
     from pse_bench.baseline import enhancer
 
     model = enhancer.Enhancer(path, by_hops=streaming)
-    return _from_checkpoint(name, path, model, f"E3Net, {model.about.recipe or 'no recipe named'}", encoder)
+    kind = f"E3Net, {model.about.recipe or 'no recipe named'}"
+    return _from_checkpoint(name, path, model, kind, _encoder(name, model.encoder, encoder, memory))
 
 
-def load_detector(name: str, *, encoder: Encoder | None = None) -> Trained:
+def load_detector(name: str, *, encoder: Encoder | None = None, memory: Path | None = None) -> Trained:
     """The pVAD that ``baseline:<name>`` or a path of a checkpoint asks for; arguments and errors as ``load`` has
     them."""
     path = _checkpoint(name)
     from pse_bench.baseline import detector
 
     model = detector.Detector(path)
-    return _from_checkpoint(name, path, model, f"Personal VAD, speaker {model.speaker}", encoder)
+    kind = f"Personal VAD, speaker {model.speaker}"
+    return _from_checkpoint(name, path, model, kind, _encoder(name, model.about.encoder, encoder, memory))
 
 
 def _checkpoint(name: str) -> Path:
@@ -95,7 +98,7 @@ def _checkpoint(name: str) -> Path:
     return known[recipe]
 
 
-def _from_checkpoint(name: str, path: Path, model: Any, kind: str, encoder: Encoder | None) -> Trained:
+def _from_checkpoint(name: str, path: Path, model: Any, kind: str, encoder: Encoder) -> Trained:
     about = model.about
     system = System(
         name=name if name.startswith(SHIPPED) else f"{about.recipe or about.kind} ({path.name})",
@@ -106,12 +109,11 @@ def _from_checkpoint(name: str, path: Path, model: Any, kind: str, encoder: Enco
         parameters=model.parameters,
         training_data=about.training_data,
     )
-    listen = _encoder(name, about.encoder, encoder)
-    run = _personal(model, listen, name, model.sample_rate, model.embedding)
+    run = _personal(model, encoder, name, model.sample_rate, model.embedding)
     return Trained(run, system, model.digest, model.macs_per_second)
 
 
-def _from_onnx(name: str, encoder: Encoder | None) -> Trained:
+def _from_onnx(name: str, encoder: Encoder | None, memory: Path | None) -> Trained:
     path = Path(name)
     model = onnx_system.open_model(path)
     about, digest = model.about, files.sha256(path)
@@ -128,12 +130,12 @@ def _from_onnx(name: str, encoder: Encoder | None) -> Trained:
     def run(mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
         return streams.run(onnx_system.Stream(model, embedding), mixture)
 
-    listen = _encoder(name, about.encoder, encoder)
+    listen = _encoder(name, about.encoder, encoder, memory)
     personal = _personal(run, listen, name, about.sample_rate, about.embedding)
     return Trained(personal, system, digest, about.macs_per_second)
 
 
-def _encoder(name: str, wanted: str, given: Encoder | None) -> Encoder:
+def _encoder(name: str, wanted: str, given: Encoder | None, memory: Path | None) -> Encoder:
     if given:
         return given
     if wanted not in ENCODERS:
@@ -141,7 +143,10 @@ def _encoder(name: str, wanted: str, given: Encoder | None) -> Encoder:
             f"system {name}: was trained with the speaker encoder {wanted!r}, known here: {', '.join(ENCODERS)}; "
             "load it from Python with models.load(…, encoder=…)"
         )
-    return ENCODERS[wanted]
+    listen, weights = ENCODERS[wanted]
+    if memory is None:
+        return listen
+    return Remembering(listen, files.sha256_of_text(f"{wanted} {weights} {__version__}"), memory)
 
 
 def _personal(

@@ -113,7 +113,7 @@ class Loaded:
     complete: bool = True
 
 
-def load(name: str, *, streaming: bool = False, folder: Path | None = None) -> Loaded:
+def load(name: str, *, streaming: bool = False, folder: Path | None = None, memory: Path | None = None) -> Loaded:
     """A system by its name on the command line.
 
     Args:
@@ -121,6 +121,7 @@ def load(name: str, *, streaming: bool = False, folder: Path | None = None) -> L
             ``models``); or ``module:callable``.
         streaming: run a trained model hop by hop.
         folder: where a relative path and a module are looked for; the current one by default.
+        memory: folder that keeps a trained model's speaker embeddings.
 
     Raises:
         InputError: no such system, it cannot be had, or it cannot be streamed.
@@ -133,7 +134,7 @@ def load(name: str, *, streaming: bool = False, folder: Path | None = None) -> L
         run, system = REFERENCES[name]
         return Loaded(run, system, __version__)
     if models.is_one(name):
-        return of_model(models.load(located(name, folder), streaming=streaming))
+        return of_model(models.load(located(name, folder), streaming=streaming, memory=memory))
     return of_callable(
         name,
         f"{', '.join(REFERENCES)} or module:callable, baseline:<recipe>, "

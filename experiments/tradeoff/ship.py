@@ -2,8 +2,8 @@
 
     python experiments/tradeoff/ship.py --work DIR no-its.1 its.1 its-noisy-reference-high.1 pvad
 
-A run ``its.1`` becomes ``baseline:its``, after its recipe. Weights of 16 bit halve the package; what is scored and put on a board is
-what is shipped.
+A run ``its.1`` becomes ``baseline:its``, after its recipe. Weights of 16 bit halve the package; what is scored and
+put on a board is what is shipped.
 """
 
 import argparse

@@ -110,6 +110,7 @@ def _submit(
             out,
             executor=executor,
             share=share,
+            memory=options.cache() / "embeddings",
             progress=update,
             notice=lambda line: click.echo(f"note: {line}", err=True),
             **asked,

@@ -45,5 +45,5 @@ def other_encoder(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray, int]
     """Puts ``unit_embedding`` in the place of the d-vector, so that its weights need not be installed."""
     from pse_bench import models
 
-    monkeypatch.setitem(models.ENCODERS, "dvector", unit_embedding)
+    monkeypatch.setitem(models.ENCODERS, "dvector", (unit_embedding, "unit"))
     return unit_embedding

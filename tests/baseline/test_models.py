@@ -19,6 +19,7 @@ from pse_bench.baseline import checkpoint, export  # noqa: E402
 from pse_bench.baseline.e3net import E3Net  # noqa: E402
 from pse_bench.baseline.pvad import PVAD  # noqa: E402
 from pse_bench.baseline.streaming import Stream  # noqa: E402
+from pse_bench.embeddings import Encoder  # noqa: E402
 from pse_bench.errors import InputError  # noqa: E402
 
 RATE = 16_000
@@ -44,7 +45,7 @@ def run(name: str, work: systems.Work, streaming: bool = False) -> np.ndarray:
 
 
 def test_all_ways_give_the_same(
-    checkpoint_path: Path, onnx_path: Path, work: systems.Work, model: E3Net, other_encoder: models.Encoder
+    checkpoint_path: Path, onnx_path: Path, work: systems.Work, model: E3Net, other_encoder: Encoder
 ) -> None:
     embedding = other_encoder(work.enrollment, RATE)
     with torch.no_grad():
@@ -100,6 +101,30 @@ def test_another_encoder(checkpoint_path: Path, onnx_path: Path, work: systems.W
         short.run(work.mixture, work.enrollment, RATE)
 
 
+def test_an_enrollment_is_heard_once_by_whatever_system(
+    checkpoint_path: Path, onnx_path: Path, work: systems.Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another encoder, by its weights, hears it again; one that a caller hands in remembers for itself."""
+    heard = []
+
+    def listen(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+        heard.append(len(samples))
+        return unit_embedding(samples, sample_rate)
+
+    def estimate(path: Path, **asked: object) -> np.ndarray:
+        return models.load(str(path), memory=tmp_path, **asked).run(work.mixture, work.enrollment, RATE)
+
+    monkeypatch.setitem(models.ENCODERS, "dvector", (listen, "weights"))
+    expected = models.load(str(checkpoint_path)).run(work.mixture, work.enrollment, RATE)
+    assert [np.array_equal(estimate(checkpoint_path), expected) for _ in range(2)] == [True, True]
+    estimate(onnx_path)
+    assert len(heard) == 2
+    estimate(checkpoint_path, encoder=unit_embedding)
+    monkeypatch.setitem(models.ENCODERS, "dvector", (listen, "other weights"))
+    estimate(checkpoint_path)
+    assert len(heard) == 3
+
+
 def test_an_encoder_that_is_not_known_here(tmp_path: Path, model: E3Net) -> None:
     path = tmp_path / "a.safetensors"
     checkpoint.save(path, model, checkpoint.describe(model, encoder="ecapa"))
@@ -119,7 +144,7 @@ def test_another_rate_is_refused_in_our_words(checkpoint_path: Path, onnx_path: 
 
 
 def test_the_number_of_threads_is_left_as_it_was(
-    checkpoint_path: Path, work: systems.Work, other_encoder: models.Encoder
+    checkpoint_path: Path, work: systems.Work, other_encoder: Encoder
 ) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -233,4 +258,4 @@ def test_the_stream_of_a_model_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_the_fixture_of_the_other_encoder_is_taken_back(other_encoder: Callable) -> None:
-    assert models.ENCODERS["dvector"] is other_encoder
+    assert models.ENCODERS["dvector"][0] is other_encoder

@@ -92,7 +92,7 @@ def test_a_checkpoint_enhances_a_dataset(
     from pse_bench.baseline import checkpoint
     from pse_bench.baseline.e3net import E3Net, E3NetConfig
 
-    monkeypatch.setitem(models.ENCODERS, "dvector", lambda samples, sample_rate: np.full(256, 1 / 16))
+    monkeypatch.setitem(models.ENCODERS, "dvector", (lambda samples, rate: np.full(256, 1 / 16), ""))
     net = E3Net(E3NetConfig(bottleneck=8, fc=8, lstm=8, layers=1))
     checkpoint.save(tmp_path / "its.safetensors", net, checkpoint.describe(net, recipe="its"))
     few = tiny.some_scenes(dataset, tmp_path / "few", 0)

@@ -1,0 +1,82 @@
+"""Speaker embeddings on disk: found again to the bit, and made again where anything is not as it was."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pse_bench.embeddings import Remembering
+
+RATE = 16_000
+
+
+class Counting:
+    """An encoder that says how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
+        self.asked += 1
+        vector = np.abs(samples[:256]) + sample_rate
+        return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+@pytest.fixture
+def sound() -> np.ndarray:
+    return np.random.default_rng(1).standard_normal(4000).astype(np.float32)
+
+
+def test_the_same_to_the_bit_without_listening(tmp_path: Path, sound: np.ndarray) -> None:
+    encoder = Counting()
+    first = Remembering(encoder, "a" * 64, tmp_path)(sound, RATE)
+    again = Remembering(encoder, "a" * 64, tmp_path)(sound.copy(), RATE)
+    assert np.array_equal(first, encoder(sound, RATE))
+    assert first.dtype == again.dtype == np.float32
+    assert np.array_equal(first, again)
+    assert encoder.asked == 2
+
+
+def test_another_sound_rate_or_encoder_is_listened_to(tmp_path: Path, sound: np.ndarray) -> None:
+    encoder = Counting()
+    Remembering(encoder, "a" * 64, tmp_path)(sound, RATE)
+    other = sound.copy()
+    other[-1] = np.nextafter(other[-1], np.float32(2))
+    Remembering(encoder, "a" * 64, tmp_path)(other, RATE)
+    Remembering(encoder, "a" * 64, tmp_path)(sound, 8000)
+    Remembering(encoder, "b" * 64, tmp_path)(sound, RATE)
+    assert encoder.asked == 4
+
+
+@pytest.mark.parametrize("damage", ["cut", "number", "swapped", "empty", "folder"])
+def test_a_damaged_entry_is_made_again(tmp_path: Path, sound: np.ndarray, damage: str) -> None:
+    encoder = Counting()
+    remembering = Remembering(encoder, "a" * 64, tmp_path)
+    vector = remembering(sound, RATE)
+    (path,) = tmp_path.rglob("*.json")
+    text = path.read_text(encoding="utf-8")
+    if damage == "swapped":
+        remembering(sound[:3000], RATE)
+        (other,) = (found for found in tmp_path.rglob("*.json") if found != path)
+        path.write_bytes(other.read_bytes())
+    elif damage == "folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_text(
+            {"cut": text[: len(text) // 2], "number": text.replace("0.0", "0.1", 1), "empty": ""}[damage],
+            encoding="utf-8",
+        )
+    asked = encoder.asked
+    assert np.array_equal(remembering(sound, RATE), vector)
+    assert encoder.asked == asked + 1
+    if damage != "folder":
+        assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, sound: np.ndarray) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    encoder = Counting()
+    remembering = Remembering(encoder, "a" * 64, tmp_path / "file")
+    assert np.array_equal(remembering(sound, RATE), remembering(sound, RATE))
+    assert encoder.asked == 2
