@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from runs import KINDS, LEARNING, SEEDS, SHARES
+from runs import HEARD, KINDS, LEARNING, SEEDS, SHARES
 
 from pse_bench import figures, metrics
 from pse_bench.summaries import Scores
@@ -27,6 +27,7 @@ SHOWN = (
     ("TS2", "stoi"),
 )
 LEARNT = ("base", *(training.name for training in LEARNING))
+OPINION = ("TS2", "pdnsmos_ovrl")
 TSOS, LEAKAGE = ("TS2", "tsos"), ("TS3", "leakage_reduction_db")
 
 Sums = np.ndarray
@@ -207,7 +208,26 @@ def write(work: Path, out: Path, sets: tuple[str, ...]) -> None:
             for what, unit, quantity in quantities():
                 value, low, high, each = estimate(quantity, found)
                 rows.writerow([what, unit, *(f"{x:.3f}" for x in (value, low, high, *each))])
+    opinions(work, out, sets[0])
     looks(work, out)
+
+
+def opinions(work: Path, out: Path, set_name: str) -> None:
+    """Personalized DNSMOS of one recipe against the mixture's."""
+    folder = work / "opinions" / set_name
+    speakers = sorted({row.target_speaker for row in Scores.read(folder / "mixture").mixtures.values()})
+    seeds = {"mixture": ["mixture"], HEARD: [f"{HEARD}.{seed}" for seed in SEEDS]}
+    found = {
+        name: {OPINION: [sums_of(folder / one, speakers, OPINION) for one in own]} for name, own in seeds.items()
+    }
+    with (out / f"{set_name}.opinions.csv").open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream, lineterminator="\n")
+        rows.writerow(["quantity", "value", "low", "high", *(f"seed_{s}" for s in SEEDS)])
+        lines = {name: (of(name, OPINION), {name: found[name]}) for name in found}
+        lines[f"{HEARD} minus mixture"] = change("mixture", HEARD, OPINION), found
+        for what, (quantity, needed) in lines.items():
+            value, low, high, each = estimate(quantity, needed)
+            rows.writerow([what, *(f"{x:.3f}" for x in (value, low, high, *each))])
 
 
 def looks(work: Path, out: Path) -> None:

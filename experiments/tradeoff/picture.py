@@ -18,7 +18,7 @@ TSOS, LEAKAGE = "tsos", "leakage_reduction_db"
 COLOURS = dict(
     zip(KINDS, ("#4269d0", "#d1402f", "#2e8b57", "#a463f2", "#c98500", "#00857c", "#8b5a2b"), strict=True)
 )
-COLOURS_OF_LEARNING = ("#4269d0", "#a463f2", "#00857c", "#d1402f", "#c98500")
+COLOURS_OF_LEARNING = ("#4269d0", "#a463f2", "#00857c", "#d1402f", "#c98500", "#8b5a2b")
 INK, FAINT = "#333", "#bbb"
 
 

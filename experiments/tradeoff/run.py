@@ -20,7 +20,7 @@ from pathlib import Path
 
 import analysis
 import picture
-from runs import COMPARED, HERE, KINDS, SEEDS, SHARES, TRAININGS, Training
+from runs import COMPARED, HEARD, HERE, KINDS, SEEDS, SHARES, TRAININGS, Training
 
 from pse_bench import draws, enhance
 from pse_bench.baseline import config as configs
@@ -187,13 +187,13 @@ def enhance_all(folder: Path, set_name: str, systems: list[System]) -> None:
             print(f"{time.strftime('%H:%M')} {set_name}: {name} enhanced", flush=True)
 
 
-def score(work: Work, set_name: str, name: str) -> None:
+def score(work: Work, set_name: str, name: str, metrics: str = METRICS, kind: str = "results") -> None:
     """Score what a system made of a benchmark set."""
     made = work.folder / "submissions" / set_name / name
-    result = work.folder / "results" / set_name / name
+    result = work.folder / kind / set_name / name
     if not (result / "result.json").exists():
         dataset = work.folder / "sets" / set_name
-        work(name, "score", dataset, made, "--metrics", METRICS, "--jobs", 1, "--quiet", "-o", result)
+        work(name, "score", dataset, made, "--metrics", metrics, "--jobs", 1, "--quiet", "-o", result)
 
 
 def score_all(work: Work) -> None:
@@ -207,6 +207,8 @@ def score_all(work: Work) -> None:
             enhanced.result()
     with ThreadPoolExecutor(work.jobs) as pool:
         futures = [pool.submit(score, work, set_name, name) for set_name in SETS for name, _, _ in systems]
+        heard = ["mixture", *(f"{HEARD}.{seed}" for seed in SEEDS)]
+        futures += [pool.submit(score, work, SETS[0], name, analysis.OPINION[1], "opinions") for name in heard]
         for number, future in enumerate(futures, 1):
             future.result()
             print(f"{time.strftime('%H:%M')} {number} of {len(futures)} scored", flush=True)
