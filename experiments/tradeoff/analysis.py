@@ -224,7 +224,9 @@ def opinions(work: Path, out: Path, set_name: str) -> None:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow(["quantity", "value", "low", "high", *(f"seed_{s}" for s in SEEDS)])
         lines = {name: (of(name, OPINION), {name: found[name]}) for name in found}
+        first = {name: {OPINION: own[OPINION][:1]} for name, own in found.items()}
         lines[f"{HEARD} minus mixture"] = change("mixture", HEARD, OPINION), found
+        lines[f"{HEARD}.{SEEDS[0]} minus mixture"] = change("mixture", HEARD, OPINION), first
         for what, (quantity, needed) in lines.items():
             value, low, high, each = estimate(quantity, needed)
             rows.writerow([what, *(f"{x:.3f}" for x in (value, low, high, *each))])
