@@ -42,7 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("engines.*", "shares", "places", "cluster"),  # still 1, on top of those
     ("parts",),
     ("corpora.*", "scenario", "rooms", "pools", "heard", "metrics.*"),  # 2
-    ("casting", "placing", "mixing", "memory", "recognisers.*", "figures", "probabilities"),  # 3
+    ("casting", "placing", "mixing", "memory", "embeddings", "recognisers.*", "figures", "probabilities"),  # 3
     ("interference", "recorded"),  # 4
     ("plan", "dataset", "submission"),  # 5
     ("checks.*", "store", "bank", "benchmark", "onnx_system", "pack", "interop.*", "detections"),  # 6
