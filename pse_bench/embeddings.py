@@ -54,6 +54,8 @@ class Remembering:
         if vector is None:
             vector = np.asarray(self.listen(samples, sample_rate), dtype=np.float32)
             # what cannot be kept is computed again: no reason to lose a run
+            if not np.isfinite(vector).all():
+                return vector
             with suppress(OSError), files.replacing(path, shared=True) as part:
                 part.write_text(self._entry(sound, vector).model_dump_json(by_alias=True) + "\n", encoding="utf-8")
         return vector
@@ -63,8 +65,9 @@ class Remembering:
             entry = files.parse(Entry, files.parse_json(files.read_text(path), str(path)), str(path))
         except InputError:
             return None
-        vector = np.array(entry.vector, dtype=np.float32)
-        return vector if entry == self._entry(sound, vector) else None
+        with np.errstate(over="ignore"):  # a damaged number may be anything
+            vector = np.array(entry.vector, dtype=np.float32)
+        return vector if np.isfinite(vector).all() and entry == self._entry(sound, vector) else None
 
     def _entry(self, sound: str, vector: np.ndarray) -> Entry:
         return Entry(

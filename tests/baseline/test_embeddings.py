@@ -48,7 +48,7 @@ def test_another_sound_rate_or_encoder_is_listened_to(tmp_path: Path, sound: np.
     assert encoder.asked == 4
 
 
-@pytest.mark.parametrize("damage", ["cut", "number", "swapped", "empty", "folder"])
+@pytest.mark.parametrize("damage", ["cut", "number", "huge", "swapped", "empty", "folder"])
 def test_a_damaged_entry_is_made_again(tmp_path: Path, sound: np.ndarray, damage: str) -> None:
     encoder = Counting()
     remembering = Remembering(encoder, "a" * 64, tmp_path)
@@ -63,15 +63,20 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, sound: np.ndarray, damage
         path.unlink()
         path.mkdir()
     else:
-        path.write_text(
-            {"cut": text[: len(text) // 2], "number": text.replace("0.0", "0.1", 1), "empty": ""}[damage],
-            encoding="utf-8",
-        )
+        number, huge = text.replace("0.0", "0.1", 1), text.replace("[", "[1e300,", 1)
+        damaged = {"cut": text[: len(text) // 2], "number": number, "huge": huge, "empty": ""}
+        path.write_text(damaged[damage], encoding="utf-8")
     asked = encoder.asked
     assert np.array_equal(remembering(sound, RATE), vector)
     assert encoder.asked == asked + 1
     if damage != "folder":
         assert path.read_text(encoding="utf-8") == text
+
+
+def test_what_is_no_embedding_is_for_the_model_to_refuse(tmp_path: Path, sound: np.ndarray) -> None:
+    remembering = Remembering(lambda samples, rate: np.full(3, np.nan), "a" * 64, tmp_path)
+    assert np.isnan(remembering(sound, RATE)).all()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, sound: np.ndarray) -> None:
