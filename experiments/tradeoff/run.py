@@ -10,22 +10,19 @@ YAML files beside it how; ``analysis.py`` does the arithmetic; results/ is what 
 import argparse
 import csv
 import math
-import multiprocessing
 import os
 import subprocess
 import sys
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import analysis
 import picture
 from runs import COMPARED, HEARD, HERE, KINDS, SEEDS, SHARES, TRAININGS, Training
 
-from pse_bench import draws, enhance
+from pse_bench import draws
 from pse_bench.baseline import config as configs
-from pse_bench.dataset import Dataset
-from pse_bench.executor import Serial
 
 ROOT = HERE.parents[1]
 SETS = ("libri-mini-v1", "embedded-v1")
@@ -177,14 +174,13 @@ def systems_of(work: Work) -> list[System]:
     return systems + [(f"{kind}.1.wrong", str(work.checkpoint(f"{kind}.1")), "wrong") for kind in KINDS]
 
 
-def enhance_all(folder: Path, set_name: str, systems: list[System]) -> None:
-    """Enhance a benchmark set with every system, in one process: whom an enrollment belongs to is heard once."""
-    there = Dataset.open(folder / "sets" / set_name)
-    for name, system, enrollment in systems:
-        made = folder / "submissions" / set_name / name
-        if not (made / "system.yaml").exists():
-            enhance.enhance(there, system, made, executor=Serial(), enrollment=enrollment)
-            print(f"{time.strftime('%H:%M')} {set_name}: {name} enhanced", flush=True)
+def enhanced(work: Work, set_name: str, system: System) -> None:
+    """Enhance a benchmark set with a system."""
+    name, asked, enrollment = system
+    made = work.folder / "submissions" / set_name / name
+    if not (made / "system.yaml").exists():
+        dataset = work.folder / "sets" / set_name
+        work(name, "enhance", dataset, "--system", asked, "--enrollment", enrollment, "--jobs", 1, "-o", made)
 
 
 def score(work: Work, set_name: str, name: str, metrics: str = METRICS, kind: str = "results") -> None:
@@ -202,10 +198,8 @@ def score_all(work: Work) -> None:
         if not (work.folder / "sets" / set_name / "dataset.json").exists():
             work(set_name, "benchmark", set_name, "-o", work.folder / "sets" / set_name, "--jobs", work.jobs)
     systems = systems_of(work)
-    with ProcessPoolExecutor(work.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for enhanced in [pool.submit(enhance_all, work.folder, set_name, systems) for set_name in SETS]:
-            enhanced.result()
     with ThreadPoolExecutor(work.jobs) as pool:
+        list(pool.map(lambda of: enhanced(work, *of), [(name, system) for name in SETS for system in systems]))
         futures = [pool.submit(score, work, set_name, name) for set_name in SETS for name, _, _ in systems]
         heard = ["mixture", *(f"{HEARD}.{seed}" for seed in SEEDS)]
         futures += [pool.submit(score, work, SETS[0], name, analysis.OPINION[1], "opinions") for name in heard]
@@ -223,7 +217,6 @@ def main() -> None:
     parser.add_argument("--until", choices=("corpora", "train", "score", "write"), default="write")
     asked = parser.parse_args()
     work = Work(asked.work.resolve(), asked.corpus.resolve(), asked.jobs)
-    os.environ.update(work.env)  # for processes that begin here, too
     prepare(work)
     if asked.until == "corpora":
         return

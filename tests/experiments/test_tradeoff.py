@@ -1,5 +1,6 @@
 """The trade-off experiment: its runs can be started, and its arithmetic is that of closed forms."""
 
+import csv
 import math
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ def beside(monkeypatch) -> None:
 
 def test_every_run_has_a_configuration_and_comes_after_what_it_needs() -> None:
     pytest.importorskip("torch")
-    from runs import COMPARED, KINDS, SEEDS, TRAININGS
+    from runs import COMPARED, KINDS, KNOWN, SEEDS, TRAININGS
 
     from pse_bench.baseline import config
 
@@ -34,6 +35,13 @@ def test_every_run_has_a_configuration_and_comes_after_what_it_needs() -> None:
         assert training.guided == (made.recipe.startswith("its-") and made.loss.guide == "pvad")
         known.add(training.name)
     assert len(COMPARED) == len(KINDS) * len(SEEDS)
+    held_out = config.load(str(FOLDER / "base.yaml"), task="pse").validation.people
+    seen = config.load(str(FOLDER / KNOWN.config), KNOWN.changes, task="pse").validation.people
+    assert set(seen).isdisjoint(held_out)
+    table = FOLDER.parents[1] / "leaderboards" / "libri-mini-v1" / "speakers.csv"
+    with table.open(encoding="utf-8", newline="") as stream:
+        roles = {f"{row['corpus']}/{row['speaker_id']}": row["role"] for row in csv.DictReader(stream)}
+    assert {roles[name] for name in seen} == {"training"}
 
 
 def sums(values: list[float]) -> np.ndarray:
