@@ -78,7 +78,7 @@ lowest:
 	$(PYTHON) tests/dependencies/lowest.py embedded asr dnsmos cluster shards dev > $(LOW)/requirements.txt
 	$(LOW)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOW)/requirements.txt
 	$(LOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e . resemblyzer==0.1.4
-	$(LOW)/bin/python -m pytest -n 2 --dist loadfile tests/chance tests/dataset tests/scoring tests/metrics tests/check tests/integrity
+	$(LOW)/bin/python -m pytest -n 2 --dist loadfile LOWPATHS
 
 release: $(READY)
 	rm -rf dist

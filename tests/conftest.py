@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["checkpoints", "homes", "model_files", "rendered", "tiny_dataset"]
+
 # The same examples on every run, however slow the machine is.
 settings.register_profile(
     "repeatable",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sets
 from documents import README, ROOT, blocks, run, write_files
-from interop import sets
 
 from pse_bench import audio
 from pse_bench.corpora import librispeech

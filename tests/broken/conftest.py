@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 from broken.makers import MAKERS, NAMES, encoded
 from click.testing import CliRunner, Result
-from scoring import tiny
 
 from pse_bench import files
 from pse_bench.cli import cli

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 from broken import table
 from broken.conftest import Listed, good, listed, run
 from broken.makers import DATA, MAKERS, NAMES, encoded, put
-from scoring import tiny
 
 from pse_bench import audio, files, plan
 from pse_bench.corpora import sources

@@ -1,5 +1,5 @@
 """A broken estimate in a submission: ``check`` says what is wrong, ``score`` never takes it for a result; see
-``submission.csv``. What else people get wrong in submissions is in ``tests/check``."""
+``submission.csv``. What else people get wrong in submissions is in ``tests/submission``."""
 
 import shutil
 import unicodedata
@@ -7,9 +7,9 @@ import warnings
 from pathlib import Path
 
 import pytest
+import tiny
 from broken import table
 from broken.makers import MAKERS, NAMES
-from scoring import tiny
 
 from pse_bench import audio, check, files, score, submission
 from pse_bench.dataset import Dataset

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import click
 import pytest
+import tiny
 from click.testing import CliRunner, Result
-from scoring import tiny
 
 from pse_bench import __version__
 from pse_bench.cli import REMEDIES, Boundary, cli

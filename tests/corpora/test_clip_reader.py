@@ -12,6 +12,7 @@ from pse_bench import audio, files
 from pse_bench.corpora import sources
 from pse_bench.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("_as_in_a_new_process")
 RATES = (8000, 11025, 16000, 22050, 44100, 48000)
 
 

@@ -17,6 +17,7 @@ from pse_bench.errors import InputError
 from pse_bench.executor import Processes
 from pse_bench.records import NoiseClip, Recipe, Utterance
 
+pytestmark = pytest.mark.usefixtures("_as_in_a_new_process")
 ROOT = Path(__file__).parents[2]
 FREEZE = ROOT / "leaderboards" / "freeze.py"
 SETS = ("embedded-v1", "libri-mini-v1")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny
 from hypothesis import given
 from hypothesis import strategies as st
-from scoring import tiny
-from scoring.made import BLANK, finish, means, result
+from made import BLANK, finish, means, result
 
 from pse_bench import files, tables
 from pse_bench.breakdown import MOST_BANDS, parts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from splitting.work import Home, call, contents
+from work import Home, call, contents
 
 from pse_bench import files, pack, places
 from pse_bench.dataset import Dataset

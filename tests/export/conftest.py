@@ -1,10 +1,7 @@
-"""What the tests of other toolkits' layouts share: a LibriMix tree of ten mixtures, and a tiny dataset."""
+"""What the tests of other toolkits' layouts share: a LibriMix tree of ten mixtures."""
 
 import pytest
-from interop import sets
-from scoring import tiny
-
-from pse_bench.dataset import Dataset
+import sets
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +13,3 @@ def librimix(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
         corpus = None
     said = list(sets.spoken(corpus, tmp_path_factory.mktemp("embedded")))
     return sets.write(tmp_path_factory.mktemp("Libri2Mix"), said)
-
-
-@pytest.fixture(scope="session")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Four scenes of synthetic voices. Not to be changed."""
-    return tiny.build(tmp_path_factory.mktemp("exported"))

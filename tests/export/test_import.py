@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from interop.sets import ROWS, LibriMix
+from sets import ROWS, LibriMix
 
 from pse_bench import audio, plan, render, verify
 from pse_bench.cli import cli

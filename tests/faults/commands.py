@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoring import tiny
+from helpers import tiny
 
 from pse_bench.files import SEAL
 

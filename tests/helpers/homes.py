@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scoring import tiny
-from splitting.work import Home, call
+import tiny
+from work import Home, call
 
 
 @pytest.fixture(scope="session")

@@ -216,7 +216,7 @@ def copy_of_rendered(rendered, tmp_path) -> Path:
     return Path(shutil.copytree(rendered, tmp_path / "dataset"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _as_in_a_new_process():
     """Forget the clips and rooms that a worker keeps in memory for as long as it lives."""
     sources.forget()

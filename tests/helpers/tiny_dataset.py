@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scoring import tiny
+import tiny
 
 from pse_bench.dataset import Dataset
 from pse_bench.enhance import enhance

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scoring import tiny
+import tiny
 
 from pse_bench import render, score, submission
 from pse_bench.corpora.roots import Roots

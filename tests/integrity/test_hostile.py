@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from scoring.made import means, result
+from made import means, result
 
 import pse_bench
 from pse_bench import archive, files, grids, plain_yaml, rooms, score, submission, tables

@@ -6,11 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from integrity import flips
 from integrity.conftest import NAMES
-from scoring import tiny
 
 from pse_bench import files, results, score
 from pse_bench.dataset import Dataset

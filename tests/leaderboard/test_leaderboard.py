@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
 from hypothesis import given
 from hypothesis import strategies as st
+from made import BLANK
 from scipy.stats import rankdata
-from scoring import tiny
-from scoring.made import BLANK
 
 from pse_bench import files, metrics
 from pse_bench.boards import leaderboard, ranking, standings

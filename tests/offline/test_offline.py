@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scoring import tiny
+import tiny
 
 HERE = Path(__file__).parent
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages.conftest import SCENE, SCRIPT, SYSTEMS, Scored
+from reporting.conftest import SCENE, SCRIPT, SYSTEMS, Scored
 
 pytestmark = pytest.mark.browser
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 from click.testing import CliRunner, Result
-from pages.conftest import SCENE, Scored
-from pages.parsing import Page
-from scoring import tiny
+from parsing import Page
+from reporting.conftest import SCENE, Scored
 
 from pse_bench.cli import cli
 from pse_bench.dataset import Dataset

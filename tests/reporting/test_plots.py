@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
-from pages.conftest import SCRIPT, Scored
+from reporting.conftest import SCRIPT, Scored
 
 from pse_bench.metrics import ratio_of
 from pse_bench.metrics.signals import hop_samples

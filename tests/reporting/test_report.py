@@ -9,11 +9,11 @@ import re
 import shutil
 from pathlib import Path
 
+import made
 import pytest
 from click.testing import CliRunner, Result
-from pages.conftest import SCENE, SCRIPT, SYSTEMS, Scored
-from pages.parsing import Page
-from scoring import made
+from parsing import Page
+from reporting.conftest import SCENE, SCRIPT, SYSTEMS, Scored
 
 from pse_bench.boards.board import DECIMALS
 from pse_bench.cli import cli

@@ -13,8 +13,8 @@ import numpy as np
 import pandas
 import pytest
 import scipy.stats
-from scoring import tiny
-from scoring.made import Row, means, result
+import tiny
+from made import Row, means, result
 
 from pse_bench import files, metrics, tables
 from pse_bench.dataset import Dataset
@@ -398,7 +398,7 @@ def test_many_systems_and_long_names_fit(tmp_path: Path) -> None:
 def test_the_summary_of_a_real_result_is_in_the_order_of_the_registry(
     dataset: Any, submitted: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    from scoring import tiny
+    import tiny
 
     table = tiny.scored(dataset, submitted("mixture"), tmp_path / "r")
     order = list(metrics.METRICS)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import chores
 import pytest
-from chance import chores
-from splitting.work import Home, call, contents
+from work import Home, call, contents
 
 from pse_bench import cluster, render, score
 from pse_bench.corpora.roots import Roots
@@ -22,7 +22,7 @@ from pse_bench.errors import InputError
 from pse_bench.executor import Outcome, Serial
 
 pytest.importorskip("distributed")
-TESTS = Path(__file__).resolve().parent.parent
+TESTS = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
 """Twice is enough to be told apart from bad luck."""
 
@@ -42,7 +42,7 @@ class Farm:
     def _start(self, *words: object) -> subprocess.Popen:
         """Elsewhere than where the commands run, as on another machine."""
         line = [sys.executable, "-m", "dask", *map(str, words), "--no-dashboard"]
-        path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+        path = os.pathsep.join([str(TESTS / "helpers"), str(TESTS.parent)])
         with (self._folder / f"{len(self._started)}.log").open("w") as log:
             started = subprocess.Popen(
                 line,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from splitting.work import Home, call, contents
+from work import Home, call, contents
 
 from pse_bench import files, parts, render
 from pse_bench.corpora.roots import Roots

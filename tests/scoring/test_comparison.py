@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-from scoring import tiny
-from scoring.made import BLANK, finish, means, result
+import tiny
+from made import BLANK, finish, means, result
 
 from pse_bench import audio, files, metrics, tables
 from pse_bench.comparison import Comparison, Line, audible, compare

@@ -89,7 +89,7 @@ def test_goldens_are_what_the_maker_makes(goldens) -> None:
     code = "import json, make_model_goldens as m; print(json.dumps(m.reference_dvector()))"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=True,
+        cwd=Path(__file__).parents[1] / "helpers", capture_output=True, text=True, check=True,
     )  # fmt: skip
     made = json.loads(done.stdout)
     assert made["starts"] == goldens["dvector"]["starts"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scoring import tiny
+import tiny
 
 from pse_bench import audio, submission
 from pse_bench.dataset import Dataset

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from check.broken_submissions import CASES, Case, described, estimates, late, removed, sound, twice
+import tiny
+from broken_submissions import CASES, Case, described, estimates, late, removed, sound, twice
 from click.testing import CliRunner
-from scoring import tiny
 
 from pse_bench import audio, files, score, submission
 from pse_bench.check import check

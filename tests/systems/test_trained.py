@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 pytest.importorskip("onnx", reason="onnx is not installed: pip install 'pse-bench[baseline]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'pse-bench[baseline]'")
 
-from baseline.conftest import unit_embedding  # noqa: E402
+from checkpoints import unit_embedding  # noqa: E402
 
 from pse_bench import models, onnx_system, streams, systems  # noqa: E402
 from pse_bench.baseline import checkpoint, export  # noqa: E402

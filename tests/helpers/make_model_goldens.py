@@ -4,7 +4,7 @@ Wants an environment with torch, librosa, onnxruntime, requests, and with speech
 installed without their dependencies (``pip install --no-deps``). The voice activity detector that resemblyzer
 imports is not needed and is replaced by an empty module.
 
-    python tests/models/make_model_goldens.py
+    python tests/helpers/make_model_goldens.py
 """
 
 import json
