@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pse_bench import draws, metrics
-from pse_bench.figures import Figure, figures_of
+from pse_bench import metrics, rng
+from pse_bench.scoring.aggregates import Figure, figures_of
 
 SPEAKERS = (5, 8, 12, 24, 47)
 POPULATION = 200_000
@@ -156,12 +156,12 @@ def value(case: Case, pairs: list[np.ndarray]) -> float:
 
 def truth(case: Case) -> float:
     """The figure over the whole population."""
-    return value(case, sample(case, draws.generator(1, "truth", case.name), POPULATION)[0])
+    return value(case, sample(case, rng.generator(1, "truth", case.name), POPULATION)[0])
 
 
 def repetition(case: Case, speakers: int, number: int) -> tuple[list[np.ndarray], np.ndarray]:
     """The sample of one repetition."""
-    return sample(case, draws.generator(1, "coverage", case.name, speakers, number), speakers)
+    return sample(case, rng.generator(1, "coverage", case.name, speakers, number), speakers)
 
 
 def interval(case: Case, pairs: list[np.ndarray], clusters: np.ndarray) -> tuple[float, float]:
@@ -174,7 +174,7 @@ def interval(case: Case, pairs: list[np.ndarray], clusters: np.ndarray) -> tuple
 
 def percentile(case: Case, pairs: list[np.ndarray], clusters: np.ndarray) -> tuple[float, float]:
     """The percentile bootstrap over speakers."""
-    chance = draws.generator(2, "percentile")
+    chance = rng.generator(2, "percentile")
     members = [np.flatnonzero(clusters == number) for number in range(clusters.max() + 1)]
     found = []
     for _ in range(200):

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pse_bench import audio
-from pse_bench.dvector import speaker_similarity
 from pse_bench.errors import PseBenchError
+from pse_bench.io import audio
 from pse_bench.metrics.dnsmos import opinion
+from pse_bench.speaker.dvector import speaker_similarity
 
 DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "dev-corpus"
 SYSTEMS = ("clean", "mixture", "enhanced")

@@ -31,14 +31,20 @@ from typing import Any
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
-from pse_bench import cluster, enhance, files, ledger, parts, plan, render, score, store
-from pse_bench.corpora import embedded
 from pse_bench.corpora.roots import Roots
-from pse_bench.dataset import Dataset
-from pse_bench.executor import Executor, Processes, Serial
-from pse_bench.records import NoiseClip, Utterance
-from pse_bench.scenario import load
-from pse_bench.shares import Share
+from pse_bench.corpora.synthetic import embedded
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.io import tables
+from pse_bench.planning import plan
+from pse_bench.planning.scenario import load
+from pse_bench.runtime import dask as cluster
+from pse_bench.runtime import resume
+from pse_bench.runtime.executor import Executor, Processes, Serial
+from pse_bench.runtime.sharding import Share
+from pse_bench.schemas import NoiseClip, Utterance
+from pse_bench.scoring import result_writer, score
+from pse_bench.simulation import dataset_writer, render
+from pse_bench.systems import enhance
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
 METRICS = ["tsos", "leakage_reduction_db", "si_sdr", "stoi"]
@@ -59,8 +65,8 @@ class Bench:
         corpus = CACHE / "embedded"
         embedded.synthesize(corpus, executor=Processes(2))
         self.folder, self.roots = folder, Roots({"embedded": corpus})
-        speech = files.read_table(embedded.manifest(corpus / "manifests", "test"), Utterance)
-        noise = files.read_table(embedded.manifest(corpus / "manifests", "noise-test"), NoiseClip)
+        speech = tables.read_table(embedded.manifest(corpus / "manifests", "test"), Utterance)
+        noise = tables.read_table(embedded.manifest(corpus / "manifests", "noise-test"), NoiseClip)
         drawn, content = load(scenario)
         planner = plan.Planner(drawn, speech=speech, noise=noise, seed=1, interferer_speech=None, rirs=[])
         head = plan.header(content, manifests={"speech": [speech], "noise": [noise]}, seed=1)
@@ -251,9 +257,9 @@ def share_out(bench: Bench, pool: Executor, report: Report) -> None:
         bench.enhance("merged", pool, share=share)
         bench.score("merged", pool, share=share)
     begin = time.perf_counter()
-    for room, kind in ((store, ""), (enhance, "-audio"), (ledger, "-scores")):
+    for room, kind in ((dataset_writer, ""), (enhance, "-audio"), (result_writer, "-scores")):
         out = bench.folder / f"merged{kind}"
-        room.merged(out, parts.gather(out))
+        room.merged(out, resume.gather(out))
     report.timed("merge of three shares", time.perf_counter() - begin)
     report.same("merge of three shares", bench.same("merged", ("", "-audio", "-scores")))
 

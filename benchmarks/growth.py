@@ -16,10 +16,10 @@ from typing import Any
 import material
 from render import recipes_of
 
-from pse_bench import render, rooms
 from pse_bench.corpora.roots import Roots
-from pse_bench.dataset import Dataset
-from pse_bench.executor import Serial
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.runtime.executor import Serial
+from pse_bench.simulation import render, room
 
 MIXTURES = (10**6, 10**8)
 
@@ -37,7 +37,7 @@ class Cost:
         path = material.write_plan(self._folder / "plan.jsonl", content, [drawn.recipe(k) for k in range(count)])
         if banked:
             for recipe in recipes_of(path):
-                rooms.from_bank(recipe.room, recipe.sample_rate, self._folder / "bank")
+                room.from_bank(recipe.room, recipe.sample_rate, self._folder / "bank")
         return min(self._once(path, self._roots) for _ in range(self._asked.repeats))
 
     def _once(self, path: Path, roots: Roots) -> tuple[float, float]:

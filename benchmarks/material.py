@@ -19,13 +19,14 @@ os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM
 
 import numpy as np
 
-from pse_bench import audio, files, plan
-from pse_bench import scenario as scenarios
-from pse_bench.corpora import embedded
 from pse_bench.corpora.roots import Roots
-from pse_bench.dataset import sound_versions
-from pse_bench.executor import Serial
-from pse_bench.records import NoiseClip, Utterance
+from pse_bench.corpora.synthetic import embedded
+from pse_bench.dataset.dataset import sound_versions
+from pse_bench.io import atomic, audio, tables
+from pse_bench.planning import plan
+from pse_bench.planning import scenario as scenarios
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import NoiseClip, Utterance
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
 JOINED = 6
@@ -42,13 +43,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 def corpora(asked: argparse.Namespace) -> tuple[list[Utterance], list[NoiseClip], Roots]:
     """Speech, noise, and where they lie."""
     if asked.speech and asked.noise:
-        speech, noise = files.read_table(asked.speech, Utterance), files.read_table(asked.noise, NoiseClip)
+        speech, noise = tables.read_table(asked.speech, Utterance), tables.read_table(asked.noise, NoiseClip)
         return speech, noise, Roots.parse(tuple(asked.root))
     folder = CACHE / "embedded"
     embedded.synthesize(folder, executor=Serial())
     manifests = folder / "manifests"
-    noise = files.read_table(embedded.manifest(manifests, "noise-test"), NoiseClip)
-    spoken = files.read_table(embedded.manifest(manifests, "test"), Utterance)
+    noise = tables.read_table(embedded.manifest(manifests, "noise-test"), NoiseClip)
+    spoken = tables.read_table(embedded.manifest(manifests, "test"), Utterance)
     long = CACHE / "benchmarks" / "recordings"
     return _joined(spoken, folder, long), noise, Roots({embedded.CORPUS: folder, "recordings": long})
 
@@ -63,7 +64,7 @@ def _joined(spoken: list[Utterance], folder: Path, out: Path) -> list[Utterance]
             parts = clips[number * JOINED : (number + 1) * JOINED]
             path = out / speaker / f"{speaker}-{number}.flac"
             sound = np.concatenate([audio.read_pcm16(folder / part.path) for part in parts])
-            files.write_bytes(path, audio.encode(sound, embedded.SAMPLE_RATE, ".flac"))
+            atomic.write_bytes(path, audio.encode(sound, embedded.SAMPLE_RATE, ".flac"))
             rows.append(
                 Utterance(
                     corpus="recordings",
@@ -74,7 +75,7 @@ def _joined(spoken: list[Utterance], folder: Path, out: Path) -> list[Utterance]
                     num_samples=len(sound),
                     sample_rate=embedded.SAMPLE_RATE,
                     text=" ".join(part.text for part in parts),
-                    sha256=files.sha256(path),
+                    sha256=atomic.sha256(path),
                 )
             )
     return rows

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import material
 
-from pse_bench import draws, files
-from pse_bench.records import NoiseClip, Utterance
+from pse_bench import rng
+from pse_bench.io import atomic, tables
+from pse_bench.schemas import NoiseClip, Utterance
 
 MOST_S, MOST_MB = 60.0, 1000.0
 RATE = 16_000
@@ -36,10 +37,10 @@ def utterances(speakers: int, each: int) -> list[Utterance]:
             speaker_id=str(speaker),
             gender="FM"[speaker % 2],
             path=f"train/{speaker}/{chapter}/{speaker}-{chapter}-{number:04d}.flac",
-            num_samples=draws.integer(2 * RATE, 17 * RATE, 1, speaker, number),
+            num_samples=rng.integer(2 * RATE, 17 * RATE, 1, speaker, number),
             sample_rate=RATE,
             text=f"SENTENCE {number} OF {speaker} " + "WITH AS MANY WORDS AS ARE SAID IN TWELVE SECONDS " * 3,
-            sha256=files.sha256_of_text(f"{speaker}-{number}"),
+            sha256=atomic.sha256_of_text(f"{speaker}-{number}"),
         )
         for speaker in range(speakers)
         for number in range(each)
@@ -56,7 +57,7 @@ def noises() -> list[NoiseClip]:
             path=f"kind{number % 20}/n{number}.wav",
             num_samples=60 * RATE,
             sample_rate=RATE,
-            sha256=files.sha256_of_text(str(number)),
+            sha256=atomic.sha256_of_text(str(number)),
         )
         for number in range(NOISES)
     ]
@@ -71,8 +72,8 @@ def main() -> int:
     print(material.machine(), flush=True)
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as temporary:
         folder = Path(temporary)
-        files.write_table(folder / "speech.csv", Utterance, utterances(asked.speakers, asked.utterances))
-        files.write_table(folder / "noise.csv", NoiseClip, noises())
+        tables.write_table(folder / "speech.csv", Utterance, utterances(asked.speakers, asked.utterances))
+        tables.write_table(folder / "noise.csv", NoiseClip, noises())
         out = folder / "plan.jsonl"
         command = [sys.executable, "-m", "pse_bench", "plan", "standard"]
         command += ["--speech", folder / "speech.csv", "--noise", folder / "noise.csv", "--seed", "1"]

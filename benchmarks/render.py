@@ -1,8 +1,8 @@
 """How fast are scenes rendered on one process, and how much of that is more than reading, convolving and writing?
 
 Scenes of 10 s of the standard scenario: three mixtures, four stems, enrollment and activity, all sound in FLAC.
-Ours is ``pse_bench.render`` whole, from the plan to the tables. It is compared with scripts that get the levels
-for nothing and look at no file twice:
+Ours is ``pse_bench.simulation.render`` whole, from the plan to the tables. It is compared with scripts that
+get the levels for nothing and look at no file twice:
 
 - the floor: the same files read, convolved and written with nothing else, in float32, rooms from the bank;
 - the floor with rooms by pyroomacoustics, every scene simulated once;
@@ -37,15 +37,16 @@ import numpy as np
 import rooms as rooms_alone
 import soundfile
 
-from pse_bench import render, rooms
-from pse_bench.corpora import sources
+from pse_bench.corpora import clip_reader
 from pse_bench.corpora.roots import Roots
-from pse_bench.dataset import Dataset
-from pse_bench.engines.image_source import SPEED_OF_SOUND
-from pse_bench.executor import Serial
-from pse_bench.mixing import PARTS
-from pse_bench.records import NoiseClip, Recipe, Talker, Utterance
-from pse_bench.response import EARLY_S
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import NoiseClip, Recipe, Talker, Utterance
+from pse_bench.simulation import render
+from pse_bench.simulation import room as rooms
+from pse_bench.simulation.engines.image_source import SPEED_OF_SOUND
+from pse_bench.simulation.mixing import PARTS
+from pse_bench.simulation.rir import EARLY_S
 
 BLOCK = 10
 ROOMS = 50
@@ -204,7 +205,7 @@ def compare(
         for repeat in range(repeats + (number == 0)):
             if number == 0 and repeat == 1:  # the first time is for imports
                 best = dict.fromkeys(spent, math.inf)
-            sources.forget()  # as with a corpus of which no clip was heard before
+            clip_reader.forget()  # as with a corpus of which no clip was heard before
             report, seconds = material.timed(
                 lambda path=path: render.render(
                     path, folder / "out", roots=roots, executor=Serial(), bank=folder.parent / "bank", force=True
@@ -247,7 +248,7 @@ def peak_mb(plan_path: Path, out: Path, bank: Path, roots: Roots, jobs: int) -> 
 
 
 def recipes_of(path: Path) -> list[Recipe]:
-    from pse_bench import plan
+    from pse_bench.planning import plan
 
     return list(plan.read(path)[2])
 

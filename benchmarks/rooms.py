@@ -23,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import draws, rooms
-from pse_bench.decay import rt60_s
-from pse_bench.engines import calibration, image_source
-from pse_bench.records import SimulatedRoom
+from pse_bench import rng
+from pse_bench.schemas import SimulatedRoom
+from pse_bench.signal.rt60 import rt60_s
+from pse_bench.simulation import room as rooms
+from pse_bench.simulation.engines import absorption, image_source
 
 BAND_HZ = (50.0, 6500.0)
 SPEEDUP, ERROR_DB, RT60_OFF, RT60_SHARE, DELAY = 12.0, -40.0, 0.05, 0.95, 0.1
@@ -36,10 +37,10 @@ def draw_room(seed: int, number: int, num_sources: int) -> SimulatedRoom:
     """A random room; source and microphone at least 0.3 m from the walls and 0.3 m from each other."""
 
     def place(size: list[float], *name: str | int) -> tuple[float, ...]:
-        return tuple(round(draws.uniform(0.3, x - 0.3, seed, number, *name, a), 3) for a, x in enumerate(size))
+        return tuple(round(rng.uniform(0.3, x - 0.3, seed, number, *name, a), 3) for a, x in enumerate(size))
 
     limits = ((3.0, 8.0), (3.0, 8.0), (2.5, 3.5))
-    size = [round(draws.uniform(*limit, seed, number, "size", axis), 3) for axis, limit in enumerate(limits)]
+    size = [round(rng.uniform(*limit, seed, number, "size", axis), 3) for axis, limit in enumerate(limits)]
     microphone = place(size, "microphone")
     sources = []
     for attempt in range(1000):
@@ -50,7 +51,7 @@ def draw_room(seed: int, number: int, num_sources: int) -> SimulatedRoom:
         engine="image-source",
         room_id=f"r{number}",
         size_m=tuple(size),
-        rt60_s=round(draws.uniform(0.2, 0.6, seed, number, "rt60_s"), 3),
+        rt60_s=round(rng.uniform(0.2, 0.6, seed, number, "rt60_s"), 3),
         microphone_m=microphone,
         sources_m=sources,
     )
@@ -153,7 +154,7 @@ def main() -> int:
     pra.constants.set("num_threads", 1)
     pra.constants.set("rir_hpf_enable", False)
 
-    kept: list[calibration.Calibrated] = []
+    kept: list[absorption.Calibrated] = []
     calibrate = rooms.shoebox.calibrate
     rooms.shoebox.calibrate = lambda *work: kept.append(calibrate(*work)) or kept[-1]
     rooms.simulate(draw_room(given.seed, -1, 1), given.rate)  # imports do not count

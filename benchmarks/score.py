@@ -26,11 +26,13 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 import numpy as np
 from executors import Bench  # beside this file
 
-from pse_bench import audio, metrics, score
-from pse_bench.dataset import Dataset
-from pse_bench.executor import Processes
+from pse_bench import metrics
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.io import audio
 from pse_bench.metrics import dnsmos
-from pse_bench.records import Mixture
+from pse_bench.runtime.executor import Processes
+from pse_bench.schemas import Mixture
+from pse_bench.scoring import score
 
 NAMES = ["tsos", "leakage_reduction_db", "stoi", "estoi", "pesq_wb", "si_sdr"]
 NAMES += [f"{kind}_{figure}" for kind in ("dnsmos", "pdnsmos") for figure in ("sig", "bak", "ovrl")]

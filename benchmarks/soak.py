@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import median
 
-from pse_bench import scenario as scenarios
+from pse_bench.planning import scenario as scenarios
 
 EVERY_S = 5.0
 LENGTH_S = 8.0

@@ -26,7 +26,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-
 
 def embedded(executor) -> tuple[Path, Path]:
     """Manifests of the embedded corpus's training voices and noise."""
-    from pse_bench.corpora import embedded as corpus
+    from pse_bench.corpora.synthetic import embedded as corpus
 
     folder = CACHE / "embedded"
     corpus.synthesize(folder, executor=executor)
@@ -36,10 +36,11 @@ def embedded(executor) -> tuple[Path, Path]:
 
 def prepared(asked: argparse.Namespace) -> tuple[Any, Any]:
     """The configuration that is timed, and its scenes."""
-    from pse_bench.baseline import config, sources
     from pse_bench.corpora.roots import Roots
-    from pse_bench.executor import Processes
-    from pse_bench.progress import progress
+    from pse_bench.runtime.executor import Processes
+    from pse_bench.runtime.progress import progress
+    from pse_bench.training import config
+    from pse_bench.training.data import sources
 
     executor = Processes(asked.threads)
     speech, noise = (asked.speech, asked.noise) if asked.speech else embedded(executor)
@@ -85,7 +86,8 @@ def main() -> int:
 
     import torch
 
-    from pse_bench.baseline import batches, tasks
+    from pse_bench.training import tasks
+    from pse_bench.training.data import batches
 
     torch.set_num_threads(asked.threads)
     try:

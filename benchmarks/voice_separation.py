@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pse_bench import audio, files
-from pse_bench.corpora import embedded, embedded_voices
-from pse_bench.records import Utterance
+from pse_bench.corpora.synthetic import embedded, voices
+from pse_bench.io import audio, tables
+from pse_bench.schemas import Utterance
 
 
 def vectors(corpus: Path, rows: list[Utterance]) -> np.ndarray:
@@ -63,8 +63,8 @@ def separation(corpus: Path, split: str, rows: list[Utterance]) -> None:
 
 def grammar() -> str:
     """The sentences of the corpus in the Java Speech Grammar Format. Its dictionary has letters as ``a.``"""
-    places = [words for words in embedded_voices.GRAMMAR]
-    places[3] = tuple(f"{letter.lower()}." for letter in embedded_voices.LETTERS)
+    places = [words for words in voices.GRAMMAR]
+    places[3] = tuple(f"{letter.lower()}." for letter in voices.LETTERS)
     body = " ".join(f"({' | '.join(words)})" for words in places)
     return f"#JSGF V1.0;\ngrammar sentences;\npublic <sentence> = {body};\n"
 
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=60, help="sentences a split for the word error rate")
     arguments = parser.parse_args()
     for split in embedded.SPLITS:
-        rows = files.read_table(embedded.manifest(arguments.corpus / "manifests", split), Utterance)
+        rows = tables.read_table(embedded.manifest(arguments.corpus / "manifests", split), Utterance)
         try:
             separation(arguments.corpus, split, rows)
         except ImportError as error:

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pse_bench import audio
 from pse_bench.errors import PseBenchError
+from pse_bench.io import audio
 from pse_bench.metrics import METRICS, Clip, evaluate
 
 DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "dev-corpus"

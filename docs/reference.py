@@ -10,12 +10,15 @@ import click
 import yaml
 
 import pse_bench
-from pse_bench import dataset, metrics, records, scenario, submission
-from pse_bench.boards import board
+from pse_bench import metrics, schemas
 from pse_bench.cli import cli
-from pse_bench.files import Record
+from pse_bench.dataset import dataset
+from pse_bench.io.documents import Record
+from pse_bench.leaderboard import table
 from pse_bench.metrics import detection
-from pse_bench.store import Problem
+from pse_bench.planning import scenario
+from pse_bench.simulation.dataset_writer import Problem
+from pse_bench.submission import submission
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py from the code. Change the code and run it again. -->\n"
@@ -79,9 +82,9 @@ def _help(words: tuple[str, ...], command: click.Command) -> str:
 
 FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
     "Manifests": (
-        ("Speech: `<name>.csv`", records.Utterance),
-        ("Noise: `<name>.csv`", records.NoiseClip),
-        ("Measured room responses: `<name>.csv`", records.MeasuredResponse),
+        ("Speech: `<name>.csv`", schemas.Utterance),
+        ("Noise: `<name>.csv`", schemas.NoiseClip),
+        ("Measured room responses: `<name>.csv`", schemas.MeasuredResponse),
     ),
     "Scenario: `<name>.yaml`": (
         ("The file", scenario.Scenario),
@@ -92,30 +95,30 @@ FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
         ("`enrollment`", scenario.EnrollmentChoice),
     ),
     "Plan: `plan.jsonl`": (
-        ("A line, after the header", records.Recipe),
-        ("`target` and each of `interferers`", records.Talker),
-        ("Each of `segments`", records.Segment),
-        ("`noise`", records.Noise),
-        ("`enrollment`", records.Enrollment),
-        ("`room`, simulated", records.SimulatedRoom),
-        ("`room`, measured", records.MeasuredRoom),
-        ("`room`, imported", records.RecordedRoom),
-        ("`imported` in the header of an imported plan", records.Imported),
+        ("A line, after the header", schemas.Recipe),
+        ("`target` and each of `interferers`", schemas.Talker),
+        ("Each of `segments`", schemas.Segment),
+        ("`noise`", schemas.Noise),
+        ("`enrollment`", schemas.Enrollment),
+        ("`room`, simulated", schemas.SimulatedRoom),
+        ("`room`, measured", schemas.MeasuredRoom),
+        ("`room`, imported", schemas.RecordedRoom),
+        ("`imported` in the header of an imported plan", schemas.Imported),
     ),
     "Dataset": (
         ("`dataset.json`", dataset.Description),
-        ("`mixtures.csv`", records.Mixture),
-        ("`files.csv`", records.StoredFile),
+        ("`mixtures.csv`", schemas.Mixture),
+        ("`files.csv`", schemas.StoredFile),
         ("`activity/<scene_id>.json`", dataset.Activity),
         ("`quarantine.csv`", Problem),
     ),
     "Submission": (("`system.yaml`", submission.System),),
     "Result": (
-        ("`scores.csv`", records.Score),
-        ("`detections.csv`, where the submission holds activity", records.Detection),
-        ("`summary.csv`", records.Summary),
+        ("`scores.csv`", schemas.Score),
+        ("`detections.csv`, where the submission holds activity", schemas.Detection),
+        ("`summary.csv`", schemas.Summary),
     ),
-    "Leaderboard": (("`<set>.csv`, before the figures", board.Entry),),
+    "Leaderboard": (("`<set>.csv`, before the figures", table.Entry),),
 }
 
 
@@ -126,7 +129,7 @@ def tables() -> str:
     parts = [
         f"{NOTE}# Files\n",
         "Everything between two commands is a file that a person can open. Unknown keys and columns are\n"
-        f"refused, and so are other versions of the schema (now {records.SCHEMA}). Numbers carry their unit in\n"
+        f"refused, and so are other versions of the schema (now {schemas.SCHEMA}). Numbers carry their unit in\n"
         "the name: `_s` seconds, `_m` metres, `_db` decibels, `_dbfs` decibels relative to full scale, `_hz`\n"
         "hertz, `_ms` milliseconds; without one they count samples or have none. Paths are relative to the\n"
         "file's own folder, or to the root of a corpus that is given when a command runs.\n",

@@ -17,13 +17,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pse_bench import benchmark, dataset, files, plan, render, scenario
-from pse_bench.benchmark import BenchmarkSet, Content, Speaker
 from pse_bench.cli import options
-from pse_bench.corpora import set_noise
 from pse_bench.corpora.roots import Roots
+from pse_bench.corpora.synthetic import benchmark_noise
+from pse_bench.dataset import dataset, frozen_sets
+from pse_bench.dataset.frozen_sets import BenchmarkSet, Content, Speaker
 from pse_bench.errors import InputError, PseBenchError
-from pse_bench.records import NoiseClip, Recipe, Utterance
+from pse_bench.io import atomic
+from pse_bench.io import tables as csv_tables
+from pse_bench.planning import plan, scenario
+from pse_bench.schemas import NoiseClip, Recipe, Utterance
+from pse_bench.simulation import render
 
 
 def draw(chosen: BenchmarkSet, out: Path) -> int:
@@ -32,7 +36,7 @@ def draw(chosen: BenchmarkSet, out: Path) -> int:
     drawn, content = scenario.load(about.scenario)
 
     def rows(names: list[str], record: type) -> list[list]:
-        return [files.read_table(chosen.manifest(name), record) for name in names]
+        return [csv_tables.read_table(chosen.manifest(name), record) for name in names]
 
     def together(tables: list[list]) -> list:
         return list(itertools.chain.from_iterable(tables))
@@ -67,15 +71,15 @@ def draw(chosen: BenchmarkSet, out: Path) -> int:
 def freeze(chosen: BenchmarkSet, *, roots: Roots, given: tuple[str, ...], jobs: int, cache: Path) -> str:
     """Make everything of a set; its fingerprint. Raises InputError when a scene could not be rendered."""
     about, workers = chosen.about, options.executor(jobs)
-    made = benchmark.prepare(chosen, cache / "benchmarks", roots=roots, executor=workers)
+    made = frozen_sets.prepare(chosen, cache / "benchmarks", roots=roots, executor=workers)
     if about.made_noise is not None:
-        orders = benchmark.noise_orders(chosen, made[about.made_noise.corpus], roots)
-        files.write_table(chosen.manifest(about.noise[0]), NoiseClip, set_noise.rows(orders))
-    if unlisted := benchmark.strangers(chosen, made, roots):
+        orders = frozen_sets.noise_orders(chosen, made[about.made_noise.corpus], roots)
+        csv_tables.write_table(chosen.manifest(about.noise[0]), NoiseClip, benchmark_noise.rows(orders))
+    if unlisted := frozen_sets.strangers(chosen, made, roots):
         raise InputError(f"{unlisted[0]}: not the clip that its manifest lists; freeze where it is made as listed")
     draw(chosen, chosen.plan)
     if not about.interferer_speech:
-        files.write_table(chosen.folder / "speakers.csv", Speaker, everybody(chosen))
+        csv_tables.write_table(chosen.folder / "speakers.csv", Speaker, everybody(chosen))
     folders = Roots.parse((*given, *(f"{corpus}={folder}" for corpus, folder in made.items())))
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
         out = Path(folder) / chosen.title
@@ -83,17 +87,17 @@ def freeze(chosen: BenchmarkSet, *, roots: Roots, given: tuple[str, ...], jobs: 
         if report.problems:
             raise InputError(f"{report.problems[0].scene_id}: {report.problems[0].reason}")
         opened = dataset.Dataset.open(out)
-        files.write_table(chosen.folder / "contents.csv", Content, benchmark.contents(opened.files))
+        csv_tables.write_table(chosen.folder / "contents.csv", Content, frozen_sets.contents(opened.files))
         frozen = about.model_copy(
             update={
                 "scenes": report.scenes,
                 "mixtures": report.mixtures,
-                "plan_sha256": files.sha256(chosen.plan),
+                "plan_sha256": atomic.sha256(chosen.plan),
                 "fingerprint": report.fingerprint,
                 "versions": opened.description.versions,
             }
         )
-    files.write_json(chosen.folder / "set.json", frozen.model_dump(mode="json", by_alias=True))
+    atomic.write_json(chosen.folder / "set.json", frozen.model_dump(mode="json", by_alias=True))
     return report.fingerprint
 
 
@@ -114,7 +118,7 @@ def everybody(chosen: BenchmarkSet) -> list[Speaker]:
 
 
 def _table(chosen: BenchmarkSet, name: str) -> list[Utterance]:
-    return files.read_table(chosen.manifest(name), Utterance)
+    return csv_tables.read_table(chosen.manifest(name), Utterance)
 
 
 def main() -> None:
@@ -125,7 +129,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=options.cache())
     asked = parser.parse_args()
     try:
-        chosen = benchmark.load(str(Path(__file__).parent / asked.name))
+        chosen = frozen_sets.load(str(Path(__file__).parent / asked.name))
         given = tuple(asked.root)
         mark = freeze(chosen, roots=Roots.parse(given), given=given, jobs=asked.jobs, cache=asked.cache)
     except PseBenchError as error:

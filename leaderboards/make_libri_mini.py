@@ -24,12 +24,15 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench import activity, audio, draws, files
-from pse_bench.benchmark import Speaker
-from pse_bench.corpora import index, librispeech, sources
+from pse_bench import rng
+from pse_bench.corpora import clip_reader, csv_columns, librispeech
+from pse_bench.dataset.frozen_sets import Speaker
 from pse_bench.errors import InputError, PseBenchError
-from pse_bench.executor import Processes
-from pse_bench.records import Utterance
+from pse_bench.io import audio
+from pse_bench.io import tables as csv_tables
+from pse_bench.runtime.executor import Processes
+from pse_bench.schemas import Utterance
+from pse_bench.signal import vad
 
 FOLDER = Path(__file__).parent / "libri-mini-v1"
 SEED = 1
@@ -61,7 +64,7 @@ def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
         raise InputError(problems[0])
     people: dict[str, list[Utterance]] = defaultdict(list)
     for row in rows:
-        of_sound = sources.identity(root / row.path, of_sound=True)
+        of_sound = clip_reader.identity(root / row.path, of_sound=True)
         people[row.speaker_id].append(row.model_copy(update={"sha256": of_sound}))
     several = {who for who, own in people.items() if own[0].path.startswith(SEVERAL)}
     single = [who for who, own in people.items() if len(own) == 1 and who not in several | UNEVEN]
@@ -77,7 +80,7 @@ def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
                 raise InputError(
                     f"{root}: {len(free)} speakers of gender {gender} can be {role}, expected {count}"
                 )
-            chosen |= set(sorted(free, key=lambda who: draws.order(SEED, role, who))[:count])
+            chosen |= set(sorted(free, key=lambda who: rng.order(SEED, role, who))[:count])
         taken.update(chosen)
         return chosen
 
@@ -93,7 +96,9 @@ def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
         "training": [row for who in training for row in people[who]],
     }
     for name, listed in tables.items():
-        files.write_table(out / f"{name}.csv", Utterance, sorted(listed, key=lambda row: (row.path, row.start)))
+        csv_tables.write_table(
+            out / f"{name}.csv", Utterance, sorted(listed, key=lambda row: (row.path, row.start))
+        )
     roles = {
         "target": several | cut,
         "interferer": interferers,
@@ -111,15 +116,15 @@ def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
         for role, members in roles.items()
         for who in sorted(members, key=int)
     ]
-    files.write_table(out / "speakers.csv", Speaker, speakers + _others(dev_corpus))
+    csv_tables.write_table(out / "speakers.csv", Speaker, speakers + _others(dev_corpus))
     return {role: len(members) for role, members in roles.items()}
 
 
 def _others(dev_corpus: Path) -> list[Speaker]:
     """Speakers of the development corpus who are not LibriSpeech's: all for training."""
     table = dev_corpus / "speakers.csv"
-    corpora = index.read(table, key=["speaker"], value=["corpus"])
-    genders = index.read(table, key=["speaker"], value=["gender"])
+    corpora = csv_columns.read(table, key=["speaker"], value=["corpus"])
+    genders = csv_columns.read(table, key=["speaker"], value=["gender"])
     return [
         Speaker(corpus=corpus, speaker_id=who, gender=genders[who], role="training", target_group="")
         for who, corpus in sorted(corpora.items())
@@ -162,10 +167,10 @@ def _part(clip: Utterance, name: str, start: int, stop: int, words: list[str]) -
 
 def longest_pause(samples: np.ndarray, rate: int) -> tuple[float, float] | None:
     """Begin and end, in seconds, of the longest pause that an utterance can be cut in."""
-    active = activity.speech_activity(samples, rate)
+    active = vad.speech_activity(samples, rate)
     edges = np.flatnonzero(np.diff(active.astype(np.int8))) + 1
     pauses = [
-        (round(int(begin) * activity.HOP_S, 2), round(int(end) * activity.HOP_S, 2))
+        (round(int(begin) * vad.HOP_S, 2), round(int(end) * vad.HOP_S, 2))
         for begin, end in itertools.pairwise(edges)
         if not active[begin]
     ]

@@ -17,11 +17,12 @@ import hashlib
 import sys
 from pathlib import Path
 
+from pse_bench.executor import Serial
+from pse_bench.records import Utterance
+
 from pse_bench import audio, files
 from pse_bench.corpora import librispeech
 from pse_bench.errors import InputError, PseBenchError
-from pse_bench.executor import Serial
-from pse_bench.records import Utterance
 
 SUBSETS = ("test-other", "train-clean-100")
 ENCODER = b"reference libFLAC 1.2.1 20070917"

@@ -3,8 +3,8 @@
 import os
 import sys
 
-from pse_bench import interrupts
 from pse_bench.cli import cli
+from pse_bench.runtime import interrupts
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ import pytest
 import sets
 from documents import README, ROOT, blocks, run, write_files
 
-from pse_bench import audio
 from pse_bench.corpora import librispeech
-from pse_bench.executor import Serial
+from pse_bench.io import audio
+from pse_bench.runtime.executor import Serial
 
 RATE = 16_000
 

@@ -42,14 +42,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_scenarios_manifests_and_sets_travel_inside(wheel: Path, tmp_path: Path) -> None:
     code = """
 import json, pse_bench
-from pse_bench import benchmark, scenario
-from pse_bench.baseline import config
-from pse_bench.corpora import embedded
-chosen = benchmark.load("embedded-v1")
+from pse_bench.dataset import frozen_sets
+from pse_bench.planning import scenario
+from pse_bench.training import config
+from pse_bench.corpora.synthetic import embedded
+chosen = frozen_sets.load("embedded-v1")
 print(json.dumps({
     "package": pse_bench.__file__,
     "scenarios": scenario.shipped(),
-    "sets": benchmark.shipped(),
+    "sets": frozen_sets.shipped(),
     "plan": chosen.plan.is_file(),
     "clips": len(embedded.shipped()),
     "chunk_s": config.load("its-exclude", task="pse").data.chunk_s,

@@ -11,7 +11,7 @@ from statistics import mean
 
 from runs import HERE, KINDS, SHARES
 
-from pse_bench.pages.scales import Scale, scale_over
+from pse_bench.reporting.axis import Scale, scale_over
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 840, 460, 64, 210, 34, 52
 TSOS, LEAKAGE = "tsos", "leakage_reduction_db"

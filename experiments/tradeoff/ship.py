@@ -9,7 +9,7 @@ put on a board is what is shipped.
 import argparse
 from pathlib import Path
 
-from pse_bench.baseline import checkpoint
+from pse_bench.training import checkpoint
 
 WEIGHTS = Path(checkpoint.__file__).parent / "weights"
 DATA = (

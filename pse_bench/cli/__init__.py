@@ -73,7 +73,7 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     """The version, and of what else decides how a dataset sounds."""
     if not asked or ctx.resilient_parsing:
         return
-    from pse_bench.dataset import SOUND_PACKAGES, sound_versions
+    from pse_bench.dataset.dataset import SOUND_PACKAGES, sound_versions
 
     found = sound_versions()
     click.echo(f"pse-bench, version {__version__}")
@@ -106,13 +106,13 @@ def _collect() -> None:
         checking,
         corpora,
         demo,
+        doctor,
         exporting,
         generate,
         importing,
         leaderboards,
         merging,
         packing,
-        person,
         reporting,
         results,
         rooms,
@@ -123,7 +123,7 @@ def _collect() -> None:
 
     making = (demo, corpora, generate, rooms, benchmark)
     judging = (checking, scoring, merging, system, results, reporting, leaderboards)
-    for module in (*making, *judging, training, packing, exporting, importing, person):
+    for module in (*making, *judging, training, packing, exporting, importing, doctor):
         for command in module.COMMANDS:
             cli.add_command(command)
 

@@ -24,10 +24,10 @@ def benchmark(
     kept in ~/.cache/pse-bench. Interrupted, the same command continues. The exit status is 1 when the dataset is
     not the one that was frozen.
     """
-    from pse_bench import benchmark as room
     from pse_bench.cli import generate
     from pse_bench.corpora.roots import Roots
-    from pse_bench.progress import progress
+    from pse_bench.dataset import frozen_sets as room
+    from pse_bench.runtime.progress import progress
 
     if name is None:
         for title in room.shipped():

@@ -21,9 +21,9 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
     Fatal is what cannot be scored; the exit status is then 1. A warning is what can be scored but will probably
     not give the figures that its author hopes for: a constant delay or gain, clipping, normalised peaks, copies.
     """
-    from pse_bench import check as room
-    from pse_bench.dataset import Dataset
-    from pse_bench.progress import progress
+    from pse_bench.dataset.dataset import Dataset
+    from pse_bench.runtime.progress import progress
+    from pse_bench.submission.check import run as room
 
     with progress("checking", "estimates") as update:
         report = room.check(

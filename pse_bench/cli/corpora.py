@@ -25,9 +25,9 @@ def synth(out: Path, jobs: int) -> None:
     The files are the same on every machine; those that are there already are kept. Needs the extra
     pse-bench[embedded] (espeak-ng, GPL-3).
     """
-    from pse_bench.corpora import embedded
-    from pse_bench.files import locked
-    from pse_bench.progress import progress
+    from pse_bench.corpora.synthetic import embedded
+    from pse_bench.io.locks import locked
+    from pse_bench.runtime.progress import progress
 
     with locked(out, "corpus synth"), progress("synthesizing", "batches") as update:
         embedded.synthesize(out, executor=options.executor(jobs), progress=update)
@@ -71,7 +71,7 @@ def named(default: str | None) -> Callable[[Any], Any]:
 def librispeech(root: Path, name: str, subsets: tuple[str, ...], **asked: Any) -> None:
     """A LibriSpeech tree: ROOT holds SPEAKERS.TXT."""
     from pse_bench.corpora import librispeech as reader
-    from pse_bench.records import Utterance
+    from pse_bench.schemas import Utterance
 
     _write(reader.read, Utterance, root, name=name, subsets=subsets or None, notice=_notice, **asked)
 
@@ -83,7 +83,7 @@ def librispeech(root: Path, name: str, subsets: tuple[str, ...], **asked: Any) -
 def vctk(root: Path, name: str, mic: str | None, **asked: Any) -> None:
     """A VCTK tree (0.80 or 0.92)."""
     from pse_bench.corpora import vctk as reader
-    from pse_bench.records import Utterance
+    from pse_bench.schemas import Utterance
 
     _write(reader.read, Utterance, root, name=name, mic=mic, **asked)
 
@@ -96,7 +96,7 @@ def vctk(root: Path, name: str, mic: str | None, **asked: Any) -> None:
 def folder(root: Path, name: str | None, **asked: Any) -> None:
     """A plain folder: <speaker>/<utterance>.wav, or <speaker>/<session>/<utterance>.wav."""
     from pse_bench.corpora import folder as reader
-    from pse_bench.records import Utterance
+    from pse_bench.schemas import Utterance
 
     _write(reader.read, Utterance, root, name=name or root.resolve().name, notice=_notice, **asked)
 
@@ -107,7 +107,7 @@ def folder(root: Path, name: str | None, **asked: Any) -> None:
 def noise(root: Path, name: str | None, **asked: Any) -> None:
     """A folder of noise: <category>/<file>.wav."""
     from pse_bench.corpora import noise as reader
-    from pse_bench.records import NoiseClip
+    from pse_bench.schemas import NoiseClip
 
     _write(reader.read, NoiseClip, root, name=name or root.resolve().name, **asked)
 
@@ -118,8 +118,8 @@ def noise(root: Path, name: str | None, **asked: Any) -> None:
 @click.option("--table", type=options.FILE, help="CSV with columns path and room.")
 def rir(root: Path, name: str | None, **asked: Any) -> None:
     """Measured room impulse responses: one mono file each, or <room>/<file>.wav."""
-    from pse_bench.corpora import responses as reader
-    from pse_bench.records import MeasuredResponse
+    from pse_bench.corpora import rir as reader
+    from pse_bench.schemas import MeasuredResponse
 
     _write(reader.read, MeasuredResponse, root, name=name or root.resolve().name, notice=_notice, **asked)
 
@@ -132,8 +132,8 @@ def _write(
     read: Callable[..., Any], record: Any, root: Path, *, out: Path, jobs: int, force: bool, **asked: Any
 ) -> None:
     from pse_bench.errors import InputError
-    from pse_bench.files import write_table
-    from pse_bench.progress import progress
+    from pse_bench.io.tables import write_table
+    from pse_bench.runtime.progress import progress
 
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give another name, or --force to replace it")

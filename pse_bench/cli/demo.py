@@ -111,11 +111,12 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
 
 def _baselines() -> tuple[str, ...]:
     """The trained models that come with the package, where they can be run here; else why they cannot is said."""
-    from pse_bench import dvector_weights, models
-    from pse_bench.baseline import REMEDY
+    from pse_bench.speaker import dvector_weights
+    from pse_bench.systems import trained
+    from pse_bench.training import REMEDY
 
     try:
-        from pse_bench.baseline import checkpoint
+        from pse_bench.training import checkpoint
     except ImportError:
         reason = f"torch is not installed; run {REMEDY}"
     else:
@@ -123,7 +124,7 @@ def _baselines() -> tuple[str, ...]:
     if reason:
         click.echo(f"\nThe trained models {', '.join(BASELINES)} are left out: {reason}", err=True)
         return ()
-    return tuple(name for name in BASELINES if name.removeprefix(models.SHIPPED) in checkpoint.shipped())
+    return tuple(name for name in BASELINES if name.removeprefix(trained.SHIPPED) in checkpoint.shipped())
 
 
 COMMANDS = (demo,)

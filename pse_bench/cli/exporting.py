@@ -30,7 +30,7 @@ def onnx(checkpoint: Path, out: Path, force: bool) -> None:
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give another name, or --force to replace it")
     try:
-        from pse_bench.baseline import export as room
+        from pse_bench.export import onnx as room
     except ImportError as error:
         raise InputError(f"export needs {error.name}; run pip install 'pse-bench[baseline]'") from error
 
@@ -60,7 +60,7 @@ def lhotse(**asked: Any) -> None:
     Supervisions tell who speaks; enrollment, reference and stems are custom recordings. Sounds are named as
     DATASET is given: give a full path to open the cuts from anywhere.
     """
-    from pse_bench.interop import lhotse as room
+    from pse_bench.export import lhotse as room
 
     path, count = _export(room.write, **asked)
     click.echo(f"{path}: {count} cuts")
@@ -75,7 +75,7 @@ def kaldi(**asked: Any) -> None:
     wav.scp, spk1.scp (reference), enroll_spk1.scp, text, utt2spk, spk2utt. In TS3 the reference is silence.
     Sounds are named as DATASET is given: give a full path to use the folder from anywhere.
     """
-    from pse_bench.interop import kaldi as room
+    from pse_bench.export import kaldi as room
 
     path, count = _export(room.write_kaldi, **asked)
     click.echo(f"{path}: {count} mixtures")
@@ -90,7 +90,7 @@ def wesep(**asked: Any) -> None:
     wav.scp (mixture and reference), utt2spk, spk1.enroll, single.wav.scp, single.utt2spk. In TS3 the reference is
     silence. Sounds are named as DATASET is given: give a full path to use the folder from anywhere.
     """
-    from pse_bench.interop import kaldi as room
+    from pse_bench.export import kaldi as room
 
     path, count = _export(room.write_wesep, **asked)
     click.echo(f"{path}: {count} mixtures")
@@ -106,8 +106,8 @@ def huggingface(**asked: Any) -> None:
     """
     from functools import partial
 
-    from pse_bench.interop import huggingface as room
-    from pse_bench.progress import progress
+    from pse_bench.export import huggingface as room
+    from pse_bench.runtime.progress import progress
 
     with progress("linking", "mixtures") as update:
         path, count = _export(partial(room.write, progress=update), **asked)
@@ -118,8 +118,8 @@ def huggingface(**asked: Any) -> None:
 def _export(
     write: Callable[..., Path], *, dataset: Path, scenarios: tuple[str, ...], out: Path, force: bool
 ) -> tuple[Path, int]:
-    from pse_bench.dataset import Dataset
-    from pse_bench.interop.items import items
+    from pse_bench.dataset.dataset import Dataset
+    from pse_bench.export.items import items
 
     opened = Dataset.open(dataset)
     chosen = items(opened, scenarios)

@@ -14,7 +14,7 @@ from pse_bench.errors import one_line
 
 def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem | str]:
     """Shipped scenarios, and files, that begin with what was typed."""
-    from pse_bench.scenario import shipped
+    from pse_bench.planning.scenario import shipped
 
     return [*(name for name in shipped() if name.startswith(begun)), CompletionItem(begun, type="file")]
 
@@ -103,10 +103,10 @@ def verify(folder: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_js
     Of a dataset: the hash of every file, sums of stems, levels, lengths. Of a result: the hash of every file, and
     that its figures can be computed. A bit that has changed anywhere is found.
     """
-    from pse_bench import results
     from pse_bench.corpora.roots import Roots
-    from pse_bench.progress import progress
-    from pse_bench.verify import verify as check
+    from pse_bench.runtime.progress import progress
+    from pse_bench.scoring import results
+    from pse_bench.simulation.verify import verify as check
 
     kind = "result" if results.lies_in(folder) else "dataset"
     if kind == "result":
@@ -142,12 +142,12 @@ def _plan(
     scenes: int,
     seed: int,
 ) -> None:
-    from pse_bench import plan as planning_room
-    from pse_bench import scenario as scenario_room
     from pse_bench.errors import InputError
-    from pse_bench.files import read_table
-    from pse_bench.progress import progress
-    from pse_bench.records import MeasuredResponse, NoiseClip, Utterance
+    from pse_bench.io.tables import read_table
+    from pse_bench.planning import plan as planning_room
+    from pse_bench.planning import scenario as scenario_room
+    from pse_bench.runtime.progress import progress
+    from pse_bench.schemas import MeasuredResponse, NoiseClip, Utterance
 
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give another name, or --force to replace it")
@@ -203,9 +203,9 @@ def _render(
     shard: str | None,
     **where_run: Any,
 ) -> None:
-    from pse_bench import render as rendering_room
     from pse_bench.corpora.roots import Roots
-    from pse_bench.progress import progress
+    from pse_bench.runtime.progress import progress
+    from pse_bench.simulation import render as rendering_room
 
     where, share = Roots.parse(roots), options.share(shard)
     if dry_run:

@@ -75,13 +75,13 @@ def _import(
 ) -> None:
     import re
 
-    from pse_bench import plan
     from pse_bench.corpora.roots import Roots
     from pse_bench.errors import InputError
-    from pse_bench.files import read_table
-    from pse_bench.interop import test_sets
-    from pse_bench.progress import progress
-    from pse_bench.records import Utterance
+    from pse_bench.importing import librimix as test_sets
+    from pse_bench.io.tables import read_table
+    from pse_bench.planning import plan
+    from pse_bench.runtime.progress import progress
+    from pse_bench.schemas import Utterance
 
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give another name, or --force to replace it")

@@ -32,7 +32,7 @@ def add(board: Path, results: tuple[Path, ...], kind: str, date: str, rtf: float
 
     Refused: partial results, results of another dataset or version of a metric, and changed files.
     """
-    from pse_bench.boards import leaderboard as room
+    from pse_bench.leaderboard import leaderboard as room
 
     for result in results:
         row = room.add(board, result, kind=kind, date=date, rtf=rtf, replace=replace)
@@ -56,11 +56,11 @@ def add(board: Path, results: tuple[Path, ...], kind: str, date: str, rtf: float
 )
 def show(board: Path, sort: str | None, form: str) -> None:
     """Print BOARD with the figures that are ranked."""
-    from pse_bench.boards import standings
-    from pse_bench.boards.board import read
+    from pse_bench.leaderboard import display
+    from pse_bench.leaderboard.table import read
 
     rows = read(board)
-    click.echo(standings.FORMATS[form](board, standings.by_column(rows, sort) if sort else rows, sort or ""))
+    click.echo(display.FORMATS[form](board, display.by_column(rows, sort) if sort else rows, sort or ""))
 
 
 @leaderboard.command()
@@ -72,7 +72,7 @@ def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
 
     With RESULTS, their rows are computed again from every single score.
     """
-    from pse_bench.boards import leaderboard as room
+    from pse_bench.leaderboard import leaderboard as room
 
     problems = room.verify(board, results)
     if as_json:

@@ -19,19 +19,22 @@ def merge(out: Path, quiet: bool, as_json: bool) -> None:
     """
     import json
 
-    from pse_bench import enhance, ledger, parts, store
+    from pse_bench.runtime import resume
+    from pse_bench.scoring import result_writer
+    from pse_bench.simulation import dataset_writer
+    from pse_bench.systems import enhance
 
-    if parts.removed_rest(out):
+    if resume.removed_rest(out):
         click.echo(
             json.dumps({"merged": str(out)}) if as_json else f"{out}: merged; the rest of its shares is removed"
         )
         return
-    found = parts.gather(out)
+    found = resume.gather(out)
     stage = found[0].head.stage
     if stage == "render":
-        generate.tell(store.merged(out, found), as_json=as_json)
+        generate.tell(dataset_writer.merged(out, found), as_json=as_json)
     elif stage == "score":
-        scoring.tell(ledger.merged(out, found), out, quiet=quiet, as_json=as_json)
+        scoring.tell(result_writer.merged(out, found), out, quiet=quiet, as_json=as_json)
     else:
         count = enhance.merged(out, found)
         click.echo(json.dumps({"mixtures": count}) if as_json else f"{out}: {count} mixtures")

@@ -72,7 +72,7 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def executor(jobs: int, *, isolated: bool = False) -> Any:
     """Where the work of ``--jobs`` runs. ``isolated`` work may crash its process, so it never runs in ours."""
-    from pse_bench.executor import Processes, Serial
+    from pse_bench.runtime.executor import Processes, Serial
 
     return Processes(jobs) if jobs > 1 or isolated else Serial()
 
@@ -109,14 +109,14 @@ def chosen_executor(
             raise InputError(f"{name} and --executor {owner} go together; give both or neither")
     if kind == "local":
         return executor(jobs, isolated=isolated)
-    from pse_bench import cluster
+    from pse_bench.runtime import dask
 
-    workers = cluster.connected(scheduler) if kind == "dask" else cluster.queued(cluster_config)
+    workers = dask.connected(scheduler) if kind == "dask" else dask.queued(cluster_config)
     return click.get_current_context().with_resource(workers)
 
 
 def share(shard: str | None) -> Any:
     """The share that ``--shard`` names, or None. Raises InputError."""
-    from pse_bench.shares import Share
+    from pse_bench.runtime.sharding import Share
 
     return Share.parse(shard) if shard else None

@@ -21,9 +21,9 @@ def pack(dataset: Path, place: str, size: str, jobs: int, force: bool, as_json: 
     PLACE is a folder or any URL that fsspec knows. train --dataset reads shards back, and so does the webdataset
     package. Interrupted, the same command continues.
     """
-    from pse_bench import pack as room
-    from pse_bench.dataset import Dataset
-    from pse_bench.progress import progress
+    from pse_bench.dataset import webdataset as room
+    from pse_bench.dataset.dataset import Dataset
+    from pse_bench.runtime.progress import progress
 
     num_bytes, opened = room.parse_size(size), Dataset.open(dataset)
     with progress("packing", "shards") as update:

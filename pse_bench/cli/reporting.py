@@ -48,8 +48,8 @@ def report(
     --submission for each system, the page has the worst and the median scenes of each failure, with sound.
     """
     from pse_bench.errors import RequestError
-    from pse_bench.pages import report as room
-    from pse_bench.progress import progress
+    from pse_bench.reporting import report as room
+    from pse_bench.runtime.progress import progress
 
     if submissions and dataset is None:
         raise RequestError("--submission needs --dataset, the folder that the results were scored on")
@@ -79,28 +79,28 @@ def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) 
     How levels, rooms, distances and durations are spread, who speaks, how often clips are used, what looks odd.
     `verify` compares the files; this shows what they are.
     """
-    from pse_bench.dataset import Dataset
-    from pse_bench.pages import page
-    from pse_bench.progress import progress
+    from pse_bench.dataset.dataset import Dataset
+    from pse_bench.reporting import html
+    from pse_bench.runtime.progress import progress
 
     if out:
-        page.require_new(out, force)
+        html.require_new(out, force)
     opened = Dataset.open(dataset).require_unchanged()
     if scene_id is None:
-        from pse_bench.pages import inspection
+        from pse_bench.reporting import dataset_page
 
         with progress("looking", "scenes") as update:
-            found = inspection.overview(opened, update)
-        click.echo(plain(inspection.terminal(opened, found)))
-        size = inspection.write(opened, found, out) if out else 0
+            found = dataset_page.overview(opened, update)
+        click.echo(plain(dataset_page.terminal(opened, found)))
+        size = dataset_page.write(opened, found, out) if out else 0
     else:
-        from pse_bench.pages import scene
-        from pse_bench.pages.media import Media
+        from pse_bench.reporting import scene_page
+        from pse_bench.reporting.media import Media
 
         kept = Media()
-        shown = scene.scene(opened, scene_id, kept)
-        click.echo(plain(scene.terminal(scene_id, shown)))
-        size = scene.write(opened, scene_id, shown, kept, out) if out else 0
+        shown = scene_page.scene(opened, scene_id, kept)
+        click.echo(plain(scene_page.terminal(scene_id, shown)))
+        size = scene_page.write(opened, scene_id, shown, kept, out) if out else 0
     if out:
         click.echo(f"{out}: {size / 1e6:.1f} MB", err=True)
 

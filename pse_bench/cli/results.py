@@ -29,8 +29,8 @@ by = click.option(
 @form
 def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
     """Print results side by side: a table a scenario, a column a system."""
-    from pse_bench import tables
-    from pse_bench.results import Result, check_comparable
+    from pse_bench.reporting import tables
+    from pse_bench.scoring.results import Result, check_comparable
 
     opened = [Result.open(folder) for folder in results]
     check_comparable(opened)
@@ -50,8 +50,9 @@ def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None,
     A difference is named only when a test corrected for all figures shown rejects, its interval excludes zero, and
     it is large enough to matter. Ask for the figures that you want to know about: few are told apart more easily.
     """
-    from pse_bench import comparison, tables
-    from pse_bench.results import Result
+    from pse_bench.reporting import tables
+    from pse_bench.scoring import comparison
+    from pse_bench.scoring.results import Result
 
     opened = [Result.open(folder) for folder in (result_a, result_b)]
     names = [name.strip() for name in metrics.split(",")] if metrics else None

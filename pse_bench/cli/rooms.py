@@ -21,10 +21,10 @@ def rooms(plans: tuple[Path, ...], bank: Path, build: bool, jobs: int, as_json: 
     any scene is rendered: once, for as many plans and machines as see the bank. Only scenarios with room.rooms
     share rooms; a room that one scene alone has is simulated with the scene and needs no bank.
     """
-    from pse_bench import bank as whole
-    from pse_bench import plan
-    from pse_bench.grids import as_csv
-    from pse_bench.progress import progress
+    from pse_bench.io.text_table import as_csv
+    from pse_bench.planning import plan
+    from pse_bench.runtime.progress import progress
+    from pse_bench.simulation import rir_bank as whole
 
     if build:
         recipes = (recipe for path in plans for recipe in plan.read(path)[2])

@@ -97,9 +97,9 @@ def _submit(
     **asked: Any,
 ) -> None:
     """Run a system over a dataset; ``told`` is what is said while it runs, and in the end."""
-    from pse_bench import enhance as room
-    from pse_bench.dataset import Dataset
-    from pse_bench.progress import progress
+    from pse_bench.dataset.dataset import Dataset
+    from pse_bench.runtime.progress import progress
+    from pse_bench.systems import enhance as room
 
     share, opened = options.share(shard), Dataset.open(dataset)
     executor = options.chosen_executor(**where_run)
@@ -166,9 +166,9 @@ def score(
     Of activity all pvad figures are computed, of audio the --metrics. A missing or unusable estimate takes each
     metric's worst value and is named; the exit status is then 1.
     """
-    from pse_bench import score as room
-    from pse_bench.dataset import Dataset
-    from pse_bench.progress import progress
+    from pse_bench.dataset.dataset import Dataset
+    from pse_bench.runtime.progress import progress
+    from pse_bench.scoring import score as room
 
     share = options.share(shard)
     opened = Dataset.open(dataset)
@@ -194,8 +194,8 @@ def score(
 def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = None) -> None:
     """Say how a scoring or a merge of its shares ended, with the figures where they are whole; the exit status is
     1 where estimates could not be used."""
-    from pse_bench import tables
-    from pse_bench.results import Result
+    from pse_bench.reporting import tables
+    from pse_bench.scoring.results import Result
 
     result = None if share else Result.open(out)
     options.complain(report.problems[:SHOWN])
@@ -226,7 +226,7 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
 
 def _recogniser(spec: str, dataset: Any) -> Any:
     """The recogniser of ``--recogniser``, which knows the dataset's sentences and remembers what it has heard."""
-    from pse_bench.recognisers import load, remembered
+    from pse_bench.asr import load, remembered
 
     sentences = sorted({text for row in dataset.mixtures for text in (row.text, row.interferer_text)} - {""})
     listener = load(spec, sentences, {row.mixture_id for row in dataset.mixtures})

@@ -53,7 +53,7 @@ def system(system: str, streaming: bool, latency_ms: float | None, sample_rate: 
 
 
 def _measure(asked: dict[str, Any]) -> Any:
-    from pse_bench.system_figures import measure
+    from pse_bench.systems.profile import measure
 
     return measure(**asked)
 

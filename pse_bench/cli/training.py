@@ -80,7 +80,7 @@ def interpolate(one: Path, other: Path, share: float, out: Path, force: bool) ->
 
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give another name, or --force to replace it")
-    from pse_bench.baseline import checkpoint, tasks
+    from pse_bench.training import checkpoint, tasks
 
     model, about = tasks.interpolate(one, other, share=share)
     checkpoint.save(out, model, about)
@@ -109,9 +109,9 @@ def _train(
 ) -> None:
     import shutil
 
-    from pse_bench.baseline import REMEDY
-    from pse_bench.baseline import config as configs
     from pse_bench.errors import InputError
+    from pse_bench.training import REMEDY
+    from pse_bench.training import config as configs
 
     asked = configs.load(config, changes, task=task)
     if bool(dataset) == bool(speech or noise):
@@ -120,11 +120,11 @@ def _train(
         import torch
     except ImportError as error:
         raise InputError(f"training needs torch, which is not installed; run {REMEDY}") from error
-    from pse_bench import files
-    from pse_bench.baseline import sources
-    from pse_bench.baseline import train as loop
     from pse_bench.corpora.roots import Roots
-    from pse_bench.progress import progress
+    from pse_bench.io import locks
+    from pse_bench.runtime.progress import progress
+    from pse_bench.training import train as loop
+    from pse_bench.training.data import sources
 
     if threads:
         torch.set_num_threads(threads)
@@ -148,7 +148,7 @@ def _train(
             )
     for note in source.notes if first else ():
         click.echo(f"note: {note}", err=True)
-    own = files.locked(out, "training") if first else nullcontext()
+    own = locks.locked(out, "training") if first else nullcontext()
     with own, progress("training", "s of audio") as update:
         loop.train(
             asked,

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pse_bench.corpora import clips, index
+from pse_bench.corpora import csv_columns, scan
 from pse_bench.errors import InputError
-from pse_bench.records import Utterance
+from pse_bench.schemas import Utterance
 
 LAYOUT = "<speaker>/<utterance>.wav or <speaker>/<session>/<utterance>.wav"
 GENDERS = {"f": "F", "female": "F", "m": "M", "male": "M", "": ""}
@@ -24,8 +24,8 @@ def read(
     transcripts: Path | None = None,
     genders: Path | None = None,
     executor: Any,
-    progress: clips.Progress | None = None,
-    notice: clips.Notice | None = None,
+    progress: scan.Progress | None = None,
+    notice: scan.Notice | None = None,
 ) -> tuple[list[Utterance], list[str]]:
     """Utterances below the folders of their speakers, and problems (see ``clips``).
 
@@ -38,7 +38,7 @@ def read(
         transcripts: a CSV with the columns ``utterance_id`` (or ``utt_id``) and ``text``. A line names the
             file by its utterance_id, or by its stem (``p225_001``) where one file only is called so.
         genders: a CSV with the columns ``speaker_id`` (or ``speaker``) and ``gender`` (F, M or empty).
-        executor: an executor of pse_bench.executor.
+        executor: an executor of pse_bench.runtime.executor.
         progress: called with files done and files in all.
         notice: called with lines worth saying.
 
@@ -46,13 +46,13 @@ def read(
         InputError: no such folder, no sound in it, or an index cannot be read.
     """
     root = Path(root)
-    texts = index.read(transcripts, key=("utterance_id", "utt_id"), value=("text",)) if transcripts else None
+    texts = csv_columns.read(transcripts, key=("utterance_id", "utt_id"), value=("text",)) if transcripts else None
     known = _genders_of(genders) if genders else None
-    paths, problems = clips.find(root)
+    paths, problems = scan.find(root)
     if not paths and not problems:
-        raise clips.none_found(root, LAYOUT)
+        raise scan.none_found(root, LAYOUT)
 
-    stems = Counter(clips.stem(path).rpartition("/")[2] for path in paths)
+    stems = Counter(scan.stem(path).rpartition("/")[2] for path in paths)
     entries: dict[str, dict[str, Any]] = {}
     used: set[str] = set()
     for path in paths:
@@ -69,7 +69,7 @@ def read(
             continue
         used.add(key or "")
         entries[path] = {
-            "utterance_id": clips.stem(path),
+            "utterance_id": scan.stem(path),
             "speaker_id": speaker,
             "gender": known[speaker] if known is not None else "",
             "text": " ".join(texts[key].split()) if texts is not None and key is not None else "",
@@ -77,7 +77,7 @@ def read(
     idle = sorted(set(texts or ()) - used)
     if idle and notice:
         notice(f"{transcripts}: {len(idle)} of {len(texts or ())} lines have no file in {root}, as {idle[0]}")
-    rows, more = clips.rows_of(
+    rows, more = scan.rows_of(
         Utterance, name, root, entries, id_field="utterance_id", executor=executor, progress=progress
     )
     return rows, sorted(problems + more)
@@ -87,7 +87,7 @@ def _key_of(path: str, texts: Mapping[str, str] | None, stems: Mapping[str, int]
     """What a file is called in the transcripts: its id, or its stem where that is not ambiguous."""
     if texts is None:
         return None
-    utterance = clips.stem(path)
+    utterance = scan.stem(path)
     short = utterance.rpartition("/")[2]
     if utterance in texts:
         return utterance
@@ -95,7 +95,7 @@ def _key_of(path: str, texts: Mapping[str, str] | None, stems: Mapping[str, int]
 
 
 def _genders_of(path: Path) -> dict[str, str]:
-    listed = index.read(path, key=("speaker_id", "speaker"), value=("gender",))
+    listed = csv_columns.read(path, key=("speaker_id", "speaker"), value=("gender",))
     for speaker, gender in listed.items():
         if gender.strip().lower() not in GENDERS:
             raise InputError(f"{path}: speaker {speaker!r} has gender {gender!r}, expected F, M or nothing")

@@ -11,8 +11,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pse_bench import files
 from pse_bench.errors import InputError
+from pse_bench.io import documents
 
 LONGEST_PATH = 4096
 """Characters of the longest path that a file can have."""
@@ -43,7 +43,7 @@ def read(path: Path, root: Path) -> list[Row]:
     Raises:
         InputError: not such a file, a source that is not there, or an id that does not name the utterances.
     """
-    table = csv.reader(io.StringIO(files.read_text(path)))
+    table = csv.reader(io.StringIO(documents.read_text(path)))
     try:
         header = [name.strip().lower() for name in next(table, [])]
         lines = [(table.line_num, cells) for cells in table if cells]
@@ -80,7 +80,7 @@ def read_enrollments(path: Path) -> dict[tuple[str, str], str]:
     """SpeakerBeam's ``map_mixture2enrollment``: for each mixture and target utterance, the source that is the
     enrollment, as ``s<k>/<mixture_ID>``. Raises InputError when a line is not of three words."""
     chosen = {}
-    for number, line in enumerate(files.read_text(path).splitlines(), 1):
+    for number, line in enumerate(documents.read_text(path).splitlines(), 1):
         words = line.split()
         if not words:
             continue

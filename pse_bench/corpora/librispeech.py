@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pse_bench import files
-from pse_bench.corpora import clips
+from pse_bench.corpora import scan
 from pse_bench.errors import InputError
-from pse_bench.records import Utterance
+from pse_bench.io import documents
+from pse_bench.schemas import Utterance
 
 LAYOUT = "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac"
 _NAME = re.compile(r"([0-9]+)-([0-9]+)-[0-9]+")
@@ -26,8 +26,8 @@ def read(
     subsets: Sequence[str] | None = None,
     name: str = "librispeech",
     executor: Any,
-    progress: clips.Progress | None = None,
-    notice: clips.Notice | None = None,
+    progress: scan.Progress | None = None,
+    notice: scan.Notice | None = None,
 ) -> tuple[list[Utterance], list[str]]:
     """Utterances of a LibriSpeech tree, and problems (see ``clips``).
 
@@ -38,7 +38,7 @@ def read(
         root: the folder that holds SPEAKERS.TXT.
         subsets: folders to read, such as ``test-other``; all by default.
         name: the corpus name in the rows.
-        executor: an executor of pse_bench.executor.
+        executor: an executor of pse_bench.runtime.executor.
         progress: called with files done and files in all.
         notice: called with lines worth saying.
 
@@ -47,23 +47,23 @@ def read(
     """
     root = Path(root)
     _check_root(root)
-    genders = parse_speakers(files.read_text(root / "SPEAKERS.TXT"), str(root / "SPEAKERS.TXT"))
+    genders = parse_speakers(documents.read_text(root / "SPEAKERS.TXT"), str(root / "SPEAKERS.TXT"))
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name[0] != ".")
     for subset in subsets or ():
         if subset not in folders:
             near = difflib.get_close_matches(subset, folders, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"present: {', '.join(folders) or 'none'}"
             raise InputError(f"{root / subset}: no such subset; {hint}")
-    paths, problems = clips.find(root, list(subsets or folders), endings=[".flac"])
+    paths, problems = scan.find(root, list(subsets or folders), endings=[".flac"])
     if not paths and not problems:
-        raise clips.none_found(root, LAYOUT)
+        raise scan.none_found(root, LAYOUT)
 
     entries: dict[str, dict[str, Any]] = {}
     texts: dict[str, dict[str, str] | None] = {}
     unlisted: dict[str, list[str]] = {}
     for path in paths:
         chapter, _, file = path.rpartition("/")
-        utterance = clips.stem(file)
+        utterance = scan.stem(file)
         match = _NAME.fullmatch(utterance)
         if not match or path.split("/")[1:-1] != list(match.groups()):
             problems.append(f"{root / path}: not a LibriSpeech name, expected {LAYOUT}; rename or remove it")
@@ -92,7 +92,7 @@ def read(
             f"{len(left_out)} files; add the speaker's line"
         )
     _notice_absent(root, texts, paths, notice)
-    rows, more = clips.rows_of(
+    rows, more = scan.rows_of(
         Utterance, name, root, entries, id_field="utterance_id", executor=executor, progress=progress
     )
     return rows, sorted(problems + more)
@@ -113,7 +113,7 @@ def _check_root(root: Path) -> None:
 def _texts_of(path: Path, problems: list[str]) -> dict[str, str] | None:
     """The transcripts of a chapter, or None after noting why there are none."""
     try:
-        texts, faults = parse_transcripts(files.read_text(path), str(path))
+        texts, faults = parse_transcripts(documents.read_text(path), str(path))
     except InputError as error:
         problems.append(f"{error} (its chapter is left out)")
         return None
@@ -122,9 +122,9 @@ def _texts_of(path: Path, problems: list[str]) -> dict[str, str] | None:
 
 
 def _notice_absent(
-    root: Path, texts: dict[str, dict[str, str] | None], paths: list[str], notice: clips.Notice | None
+    root: Path, texts: dict[str, dict[str, str] | None], paths: list[str], notice: scan.Notice | None
 ) -> None:
-    present = set(map(clips.stem, paths))
+    present = set(map(scan.stem, paths))
     lines = [f"{chapter}/{utterance}" for chapter, known in texts.items() for utterance in known or ()]
     absent = [line for line in lines if line not in present]
     if absent and notice:

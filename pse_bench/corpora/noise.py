@@ -7,36 +7,36 @@ is the category, then the rest of the path without its ending: ``rain/rain``, ``
 from pathlib import Path
 from typing import Any
 
-from pse_bench.corpora import clips
-from pse_bench.records import NoiseClip
+from pse_bench.corpora import scan
+from pse_bench.schemas import NoiseClip
 
 LAYOUT = "<category>/<file>.wav"
 
 
 def read(
-    root: Path, *, name: str, executor: Any, progress: clips.Progress | None = None
+    root: Path, *, name: str, executor: Any, progress: scan.Progress | None = None
 ) -> tuple[list[NoiseClip], list[str]]:
     """Clips of noise and problems (see ``clips``).
 
     Args:
         root: the folder of categories.
         name: the corpus name in the rows.
-        executor: an executor of pse_bench.executor.
+        executor: an executor of pse_bench.runtime.executor.
         progress: called with files done and files in all.
 
     Raises:
         InputError: no such folder, or no sound in it.
     """
     root = Path(root)
-    paths, problems = clips.find(root)
+    paths, problems = scan.find(root)
     if not paths and not problems:
-        raise clips.none_found(root, LAYOUT)
+        raise scan.none_found(root, LAYOUT)
     own = root.resolve().name or "noise"
     entries: dict[str, dict[str, Any]] = {}
     for path in paths:
         inside = path if "/" in path else f"{own}/{path}"
-        entries[path] = {"noise_id": clips.stem(inside), "category": inside.partition("/")[0]}
-    rows, more = clips.rows_of(
+        entries[path] = {"noise_id": scan.stem(inside), "category": inside.partition("/")[0]}
+    rows, more = scan.rows_of(
         NoiseClip, name, root, entries, id_field="noise_id", executor=executor, progress=progress
     )
     return rows, sorted(problems + more)

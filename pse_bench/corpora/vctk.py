@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pse_bench import files
-from pse_bench.corpora import clips
+from pse_bench.corpora import scan
 from pse_bench.errors import InputError
-from pse_bench.records import Utterance
+from pse_bench.io import documents
+from pse_bench.schemas import Utterance
 
 TWO_MICROPHONES, ONE_MICROPHONE = "wav48_silence_trimmed", "wav48"
 MICROPHONES = ("mic1", "mic2")
@@ -29,7 +29,7 @@ def read(
     mic: str | None = None,
     name: str = "vctk",
     executor: Any,
-    progress: clips.Progress | None = None,
+    progress: scan.Progress | None = None,
 ) -> tuple[list[Utterance], list[str]]:
     """Utterances of one microphone of VCTK, with ids such as ``p225_001``, and problems (see ``clips``).
 
@@ -39,7 +39,7 @@ def read(
         root: the folder that holds speaker-info.txt.
         mic: ``mic1`` (the default where there are two) or ``mic2``; p280 and p315 have no ``mic2``.
         name: the corpus name in the rows.
-        executor: an executor of pse_bench.executor.
+        executor: an executor of pse_bench.runtime.executor.
         progress: called with files done and files in all.
 
     Raises:
@@ -53,15 +53,15 @@ def read(
         raise InputError(f"{root / folder}: this release has one microphone; leave {mic} out")
     wanted = (mic or "mic1") if folder == TWO_MICROPHONES else None
     genders = NOT_ALWAYS_LISTED | parse_speakers(
-        files.read_text(root / "speaker-info.txt"), str(root / "speaker-info.txt")
+        documents.read_text(root / "speaker-info.txt"), str(root / "speaker-info.txt")
     )
     layout = f"{folder}/<speaker>/<speaker>_<number>{f'_{wanted}.flac' if wanted else '.wav'}"
-    paths, problems = clips.find(root, [folder], endings=[".flac", ".wav"])
+    paths, problems = scan.find(root, [folder], endings=[".flac", ".wav"])
 
     entries: dict[str, dict[str, Any]] = {}
     unlisted: dict[str, list[str]] = {}
     for path in paths:
-        match = _NAME.fullmatch(clips.stem(path.rpartition("/")[2]))
+        match = _NAME.fullmatch(scan.stem(path.rpartition("/")[2]))
         if not match or path.split("/")[1:-1] != [match[2]] or (match[3] is None) != (wanted is None):
             problems.append(f"{root / path}: not a VCTK name, expected {layout}; rename or remove it")
             continue
@@ -83,13 +83,13 @@ def read(
             "text": text,
         }
     if not entries and not problems and not unlisted:
-        raise clips.none_found(root / folder, layout)
+        raise scan.none_found(root / folder, layout)
     for speaker, left_out in unlisted.items():
         problems.append(
             f"{root / left_out[0]}: speaker {speaker} is not in speaker-info.txt, which leaves out "
             f"{len(left_out)} files; add the speaker's line"
         )
-    rows, more = clips.rows_of(
+    rows, more = scan.rows_of(
         Utterance, name, root, entries, id_field="utterance_id", executor=executor, progress=progress
     )
     return rows, sorted(problems + more)
@@ -110,7 +110,7 @@ def _sound_folder(root: Path) -> str:
 
 
 def _text_of(path: Path) -> str:
-    text = " ".join(files.read_text(path).split())
+    text = " ".join(documents.read_text(path).split())
     if not text:
         raise InputError(f"{path}: holds no text; restore it")
     return text

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from pse_bench.errors import FailedScore, InputError, UndefinedScore
-from pse_bench.mel import mel_spectrogram
 from pse_bench.metrics.signals import energy
+from pse_bench.signal.mel import mel_spectrogram
 
 RATE_HZ = 16_000
 WINDOW = 144_160

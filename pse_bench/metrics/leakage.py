@@ -12,17 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pse_bench.activity import frames_with
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics.signals import (
-    Ratio,
-    check_lengths,
-    energy,
-    frame_samples,
-    frames_of,
-    hop_samples,
-    ratio_of,
-)
+from pse_bench.metrics.signals import Ratio, check_lengths, energy, frame_samples, frames_of, hop_samples, ratio_of
+from pse_bench.signal.vad import frames_with
 
 CAP_DB = 120.0
 WORST_DB = -40.0

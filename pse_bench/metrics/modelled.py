@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from pse_bench import dvector
 from pse_bench.metrics import dnsmos, recognition
 from pse_bench.metrics.metric import Metric, Resolution
+from pse_bench.speaker import dvector
 
 _WITH_TARGET = ("TS1", "TS2")
 _WER_NEEDS = ("estimate", "text", "transcribe")

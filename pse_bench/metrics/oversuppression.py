@@ -18,16 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pse_bench.activity import active_power, frames_with
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics.signals import (
-    Ratio,
-    check_lengths,
-    frame_samples,
-    frames_of,
-    hop_samples,
-    is_silent,
-)
+from pse_bench.metrics.signals import Ratio, check_lengths, frame_samples, frames_of, hop_samples, is_silent
+from pse_bench.signal.vad import active_power, frames_with
 
 EXPONENT = 0.3
 THRESHOLD = 0.1

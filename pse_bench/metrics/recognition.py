@@ -197,7 +197,7 @@ def wer(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
     Args:
         estimate: shape (num_samples,), full scale ±1.
         text: what the target says; '' where it is not known.
-        transcribe: a recogniser; see ``pse_bench.recognisers``.
+        transcribe: a recogniser; see ``pse_bench.asr``.
 
     Raises:
         UndefinedScore: the target's words are not known, or the text has none.
@@ -240,7 +240,7 @@ def leaked_words(*, estimate: np.ndarray, mixture: np.ndarray, transcribe: Trans
 
     Args:
         estimate, mixture: shape (num_samples,), full scale ±1.
-        transcribe: a recogniser; see ``pse_bench.recognisers``.
+        transcribe: a recogniser; see ``pse_bench.asr``.
         sample_rate: Hz.
 
     Raises:

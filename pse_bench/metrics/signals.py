@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pse_bench.audio import seconds_to_samples
+from pse_bench.io.audio import seconds_to_samples
 
 FRAME_S = 0.032
 HOP_S = 0.016

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from pse_bench.recognisers import Recogniser
+from pse_bench.asr import Recogniser
 
 
 @dataclass(frozen=True)

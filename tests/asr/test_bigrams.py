@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench.recognisers.bigrams import END, START, arpa
+from pse_bench.asr.ngram_lm import END, START, arpa
 
 sentences = st.lists(st.lists(st.sampled_from("abcde"), max_size=6), min_size=1, max_size=8)
 

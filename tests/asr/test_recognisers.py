@@ -11,8 +11,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from pse_bench.asr import Recogniser, load, remembered, whisper
 from pse_bench.errors import InputError
-from pse_bench.recognisers import Recogniser, load, remembered, whisper
 
 RATE = 16_000
 MakeParrot = Callable[..., Recogniser]
@@ -145,7 +145,7 @@ def test_a_request_that_cannot_be_met_says_what_would_do(spec: str, message: str
 
 def test_importing_recognisers_imports_nothing_slow() -> None:
     program = (
-        "import sys, pse_bench.recognisers, pse_bench.metrics.recognition; "
+        "import sys, pse_bench.asr, pse_bench.metrics.recognition; "
         "print({'scipy', 'jiwer', 'pocketsphinx', 'faster_whisper', 'torch', 'pandas'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

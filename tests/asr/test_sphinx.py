@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench import audio
+from pse_bench.asr import Recogniser, load, pocketsphinx
 from pse_bench.errors import InputError
+from pse_bench.io import audio
 from pse_bench.metrics.recognition import WordCounts, counts
-from pse_bench.recognisers import Recogniser, load, sphinx
 
 pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed (pip install 'pse-bench[asr]')")
 
@@ -33,7 +33,7 @@ GRID = [
 def spoken() -> Mapping[str, np.ndarray]:
     """Sentences by one voice of espeak-ng, at 16 kHz."""
     pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed (pip install 'pse-bench[embedded]')")
-    from pse_bench.corpora import espeak
+    from pse_bench.corpora.synthetic import espeak
 
     sounds = espeak.speak_all(
         [text.replace(" A ", " eigh ") for text in GRID],
@@ -99,7 +99,7 @@ def test_sounds_too_short_for_words_are_legal(recogniser: Recogniser, num_sample
 
 
 def test_samples_beyond_full_scale_are_held_there() -> None:
-    assert sphinx.in_a_room(np.array([9.0, -9.0, 1.0])).tolist() == [32767, -32768, 32767]
+    assert pocketsphinx.in_a_room(np.array([9.0, -9.0, 1.0])).tolist() == [32767, -32768, 32767]
 
 
 def test_other_sentences_or_settings_are_another_model(
@@ -107,7 +107,7 @@ def test_other_sentences_or_settings_are_another_model(
 ) -> None:
     assert load("pocketsphinx", GRID[::-1] * 2).key == recogniser.key
     assert load("pocketsphinx", GRID[1:]).key != recogniser.key
-    monkeypatch.setattr(sphinx, "ROOM_NOISE_LSB", 10.0)
+    monkeypatch.setattr(pocketsphinx, "ROOM_NOISE_LSB", 10.0)
     assert load("pocketsphinx", GRID).key != recogniser.key
 
 
@@ -120,7 +120,10 @@ def test_words_without_a_pronunciation_are_counted_and_said(recogniser: Recognis
 
 
 def test_every_pronunciation_of_the_dictionary_is_taken() -> None:
-    assert sphinx.pronunciations(["a", "don't", "qqxv"]) == {"a": ["AH", "EY"], "don't": ["D OW N T", "D OW N"]}
+    assert pocketsphinx.pronunciations(["a", "don't", "qqxv"]) == {
+        "a": ["AH", "EY"],
+        "don't": ["D OW N T", "D OW N"],
+    }
 
 
 @pytest.mark.parametrize("texts", [[], ["", " "], ["qqxv"]])

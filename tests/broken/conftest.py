@@ -13,11 +13,11 @@ import tiny
 from broken.makers import MAKERS, NAMES, encoded
 from click.testing import CliRunner, Result
 
-from pse_bench import files
 from pse_bench.cli import cli
-from pse_bench.corpora import sources
-from pse_bench.dataset import Dataset, fingerprint
-from pse_bench.records import Mixture, StoredFile, Utterance
+from pse_bench.corpora import clip_reader
+from pse_bench.dataset.dataset import Dataset, fingerprint
+from pse_bench.io import atomic, documents, tables
+from pse_bench.schemas import Mixture, StoredFile, Utterance
 
 
 def run(*words: object) -> Result:
@@ -56,10 +56,12 @@ class Listed:
         return said[0] if said else "passed over"
 
 
-def listed(root: Path, out: Path, reader: str, record: type[files.Record] = Utterance, *more: object) -> Listed:
+def listed(
+    root: Path, out: Path, reader: str, record: type[documents.Record] = Utterance, *more: object
+) -> Listed:
     """List a tree with one of the manifest commands."""
     told = run("manifest", reader, root, "-o", out, "--jobs", 1, "--force", *more)
-    rows = {row.path: row for row in files.read_table(out, record)}
+    rows = {row.path: row for row in tables.read_table(out, record)}
     return Listed(root, told.exit_code, rows, told.stderr.split("\n"))
 
 
@@ -84,7 +86,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _as_in_a_new_process() -> None:
     """Forget the clips that a worker keeps in mind."""
-    sources.forget()
+    clip_reader.forget()
 
 
 # ---- a dataset
@@ -139,16 +141,16 @@ def adapt(folder: Path) -> None:
     for row in opened.files:
         path = folder / row.path
         try:
-            digest = files.sha256(path) if path.is_file() else row.sha256
+            digest = atomic.sha256(path) if path.is_file() else row.sha256
         except OSError:
             digest = row.sha256
         changes = {"sha256": digest, "content_sha256": digest}
         stored.append(row if digest == row.sha256 else row.model_copy(update=changes))
     digests = {row.path: row.sha256 for row in stored}
     mixtures = [row.model_copy(update={"mixture_sha256": digests[row.mixture_path]}) for row in opened.mixtures]
-    files.write_table(folder / "files.csv", StoredFile, stored)
-    files.write_table(folder / "mixtures.csv", Mixture, mixtures)
+    tables.write_table(folder / "files.csv", StoredFile, stored)
+    tables.write_table(folder / "mixtures.csv", Mixture, mixtures)
     document = json.loads((folder / "dataset.json").read_text())
-    document["tables"] = {name: files.sha256(folder / name) for name in document["tables"]}
+    document["tables"] = {name: atomic.sha256(folder / name) for name in document["tables"]}
     document["fingerprint"] = fingerprint(document["plan_sha256"], stored)
-    files.write_sealed(folder / "dataset.json", document)
+    atomic.write_sealed(folder / "dataset.json", document)

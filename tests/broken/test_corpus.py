@@ -11,11 +11,12 @@ from broken import table
 from broken.conftest import Listed, good, listed, run
 from broken.makers import DATA, MAKERS, NAMES, encoded, put
 
-from pse_bench import audio, files, plan
-from pse_bench.corpora import sources
+from pse_bench.corpora import clip_reader
 from pse_bench.errors import InputError
-from pse_bench.records import MeasuredResponse, NoiseClip, Utterance
-from pse_bench.store import Problem
+from pse_bench.io import atomic, audio, tables
+from pse_bench.planning import plan
+from pse_bench.schemas import MeasuredResponse, NoiseClip, Utterance
+from pse_bench.simulation.dataset_writer import Problem
 
 CASES = table.read("corpus.csv")
 BROKEN = table.read("names.csv")
@@ -77,7 +78,7 @@ def test_good_clips_are_listed_and_every_line_names_a_file(speech: Listed) -> No
 def test_what_is_listed_is_the_sound_that_was_put_there(speech: Listed, case: str) -> None:
     row = speech.rows[place_of(case)]
     wanted = good()
-    found = sources.stretch(
+    found = clip_reader.stretch(
         speech.root / row.path, row.sha256, start=0, num_samples=len(wanted), sample_rate=tiny.RATE
     )
     assert np.corrcoef(found, wanted)[0, 1] > 0.99
@@ -91,11 +92,11 @@ def test_what_is_listed_is_the_sound_that_was_put_there(speech: Listed, case: st
 def test_a_clip_that_is_broken_after_the_manifest_is_refused(tmp_path: Path, case: str) -> None:
     path = tmp_path / "clip.wav"
     audio.write(path, good(), tiny.RATE)
-    sha256 = files.sha256(path)
+    sha256 = atomic.sha256(path)
     path.unlink()
     MAKERS[case](path, good())
     try:
-        sources.stretch(path, sha256, start=0, num_samples=1000, sample_rate=tiny.RATE)
+        clip_reader.stretch(path, sha256, start=0, num_samples=1000, sample_rate=tiny.RATE)
         line = "used"
     except InputError as error:
         line = str(error)
@@ -117,7 +118,7 @@ def test_a_clip_that_is_broken_before_it_is_rendered_costs_its_scenes_alone(
     again += ["--room-bank", tmp_path / "rooms", "--root", f"voices={tmp_path / 'speech'}"]
     told = run(*again, "--root", f"noises={tmp_path / 'noise'}")
     assert told.exit_code == 1
-    rows = files.read_table(tmp_path / "again" / "quarantine.csv", Problem)
+    rows = tables.read_table(tmp_path / "again" / "quarantine.csv", Problem)
     reason = CASES["one NaN"]["changed"].replace("{path}", f"voices:{victim}")
     assert {row.scene_id: row.reason for row in rows} == dict.fromkeys(sorted(hit), reason)
     left = {path.name for path in (tmp_path / "again" / "TS1").iterdir()}
@@ -129,7 +130,7 @@ def test_scenes_from_everything_that_is_listed_are_whole(speech: Listed, tmp_pat
     corpora = speech.root.parent
     odd = {path for path in speech.rows if not path.startswith("fay/")}
     rows = [row for path, row in speech.rows.items() if path in odd]
-    files.write_table(tmp_path / "speech.csv", Utterance, rows)
+    tables.write_table(tmp_path / "speech.csv", Utterance, rows)
     noise = listed(corpora / "noise", tmp_path / "noise.csv", "noise", NoiseClip)
     assert noise.status == 0
     (tmp_path / "tiny.yaml").write_text(tiny.SCENARIO)
@@ -164,8 +165,8 @@ def test_hours_of_sound_are_looked_at_in_little_memory(tmp_path: Path) -> None:
     )
     assert "1 clips of root, 3.00 h" in done.stdout
     assert int(done.stdout.split("\n")[-2]) < 400, "megabytes; all of it would be 700 more"
-    (row,) = files.read_table(tmp_path / "noise.csv", NoiseClip)
-    stretch = sources.stretch(path, row.sha256, start=size // 2 - 100, num_samples=200, sample_rate=rate)
+    (row,) = tables.read_table(tmp_path / "noise.csv", NoiseClip)
+    stretch = clip_reader.stretch(path, row.sha256, start=size // 2 - 100, num_samples=200, sample_rate=rate)
     assert np.count_nonzero(np.diff(stretch)) == 2
     told = listed(path.parent, tmp_path / "rir.csv", "rir", MeasuredResponse)
     assert told.of("long.wav") == f"{path}: 10800 s long, expected at most 60 s; cut or remove it"

@@ -9,10 +9,12 @@ from broken import table
 from broken.conftest import adapt, good, run
 from broken.makers import MAKERS, NAMES, encoded
 
-from pse_bench import audio, check, score
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
+from pse_bench.io import audio
+from pse_bench.runtime.executor import Serial
+from pse_bench.scoring import score
+from pse_bench.submission.check import run as check
 
 CASES = table.read("dataset.csv")
 SCENE = "s000000"

@@ -11,11 +11,14 @@ import tiny
 from broken import table
 from broken.makers import MAKERS, NAMES
 
-from pse_bench import audio, check, files, score, submission
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
-from pse_bench.records import Score
+from pse_bench.io import audio, tables
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import Score
+from pse_bench.scoring import score
+from pse_bench.submission import submission
+from pse_bench.submission.check import run
 
 CASES = table.read("submission.csv")
 ESTIMATE = "TS1/s000000.wav"
@@ -33,7 +36,7 @@ def broken(whole: Path, copy: Path, case: str) -> Path:
 
 def checked(dataset: Path, folder: Path) -> tuple[int, str]:
     """The exit status of check, and its findings."""
-    report = check.check(Dataset.open(dataset), folder, executor=Serial())
+    report = run.check(Dataset.open(dataset), folder, executor=Serial())
     assert all("\n" not in str(finding) for finding in report.findings)
     return int(not report.acceptable), " | ".join(map(str, report.findings))
 
@@ -73,7 +76,7 @@ def test_what_can_be_scored_gets_figures_or_reasons(
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         score.score(Dataset.open(one_scene), folder, tmp_path / "out", executor=Serial(), names=tiny.QUICK)
-    rows = files.read_table(tmp_path / "out" / "scores.csv", Score)
+    rows = tables.read_table(tmp_path / "out" / "scores.csv", Score)
     assert {row.mixture_id for row in rows} == {"s000000_TS1", "s000000_TS2", "s000000_TS3"}
     assert all(row.detail for row in rows if row.status != "ok")
 

@@ -23,7 +23,7 @@ from click.testing import CliRunner, Result
 
 from pse_bench import __version__
 from pse_bench.cli import REMEDIES, Boundary, cli
-from pse_bench.dataset import SOUND_PACKAGES
+from pse_bench.dataset.dataset import SOUND_PACKAGES
 from pse_bench.errors import InputError
 
 INTERRUPTED = "interrupted; run the same command again to continue\n"
@@ -331,7 +331,7 @@ def test_a_damaged_dataset_is_one_line(
         (copy / file).unlink()
     else:
         (copy / file).write_text(text)
-    from pse_bench.executor import Serial
+    from pse_bench.runtime.executor import Serial
 
     monkeypatch.setattr("pse_bench.cli.options.executor", lambda jobs, **_: Serial())
     one_line(call("score", copy, home / "mixture", "-o", tmp_path / "r", "--metrics", "tsos,si_sdr"), words)
@@ -594,7 +594,7 @@ def test_what_the_machine_refuses_is_one_line(
     def fail(_: object) -> None:
         raise error
 
-    monkeypatch.setattr("pse_bench.results.Result.open", fail)
+    monkeypatch.setattr("pse_bench.scoring.results.Result.open", fail)
     done = CliRunner().invoke(cli, ["table", str(home / "r-mixture")])
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith(f"Error: {line}")

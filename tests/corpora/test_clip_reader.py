@@ -8,9 +8,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse_bench import audio, files
-from pse_bench.corpora import sources
+from pse_bench.corpora import clip_reader
 from pse_bench.errors import InputError
+from pse_bench.io import atomic, audio
 
 pytestmark = pytest.mark.usefixtures("_as_in_a_new_process")
 RATES = (8000, 11025, 16000, 22050, 44100, 48000)
@@ -46,7 +46,7 @@ def clip(tmp_path):
         pcm = noise(count)
         sound = pcm if subtype == "PCM_16" else pcm / audio.FULL_SCALE
         soundfile.write(tmp_path / name, sound, rate, subtype=subtype)
-        return tmp_path / name, files.sha256(tmp_path / name), pcm / audio.FULL_SCALE
+        return tmp_path / name, atomic.sha256(tmp_path / name), pcm / audio.FULL_SCALE
 
     return write
 
@@ -58,39 +58,39 @@ def test_a_stretch_is_that_of_the_file(clip, monkeypatch, name, subtype):
     read = audio.read
     monkeypatch.setattr(audio, "read", lambda *given, **more: decoded.append(more) or read(*given, **more))
     for start, count in ((0, 50_000), (31_000, 7000), (49_999, 1)):
-        found = sources.stretch(path, sha256, start=start, num_samples=count, sample_rate=16000)
+        found = clip_reader.stretch(path, sha256, start=start, num_samples=count, sample_rate=16000)
         assert np.array_equal(found, samples[start : start + count])
     assert [stretch["stop"] - stretch["start"] for stretch in decoded] == [50_000, 7000, 1]
 
 
 @pytest.mark.parametrize("rate", [8000, 44100])
 def test_at_another_rate_it_is_a_stretch_of_the_resampled_clip_over_all_blocks(clip, monkeypatch, rate):
-    monkeypatch.setattr(sources, "BLOCK", 1000)
+    monkeypatch.setattr(clip_reader, "BLOCK", 1000)
     path, sha256, samples = clip("a.wav", 9000, rate)
     whole = audio.resample(samples, rate, 16000)
     for start, count in ((0, len(whole)), (999, 2), (1000, 1000), (1234, 1500), (len(whole) - 3, 3)):
-        found = sources.stretch(path, sha256, start=start, num_samples=count, sample_rate=16000)
+        found = clip_reader.stretch(path, sha256, start=start, num_samples=count, sample_rate=16000)
         assert np.array_equal(found, whole[start : start + count])
 
 
 def test_a_clip_is_looked_at_once_until_somebody_touches_it(clip, monkeypatch):
     path, sha256, _ = clip("a.flac", 3000, 16000)
     looked = []
-    identity = sources.identity
+    identity = clip_reader.identity
     monkeypatch.setattr(
-        sources, "identity", lambda *given, **more: looked.append(given) or identity(*given, **more)
+        clip_reader, "identity", lambda *given, **more: looked.append(given) or identity(*given, **more)
     )
     for _ in range(3):
-        sources.stretch(path, sha256, start=0, num_samples=10, sample_rate=16000)
+        clip_reader.stretch(path, sha256, start=0, num_samples=10, sample_rate=16000)
     assert len(looked) == 1
     soundfile.write(path, noise(3000, seed=2), 16000)
     os.utime(path, ns=(1, 1))
     with pytest.raises(InputError, match=r"a\.flac: not the file its manifest describes \(sha256 differs\)"):
-        sources.stretch(path, sha256, start=0, num_samples=10, sample_rate=16000)
+        clip_reader.stretch(path, sha256, start=0, num_samples=10, sample_rate=16000)
 
 
 def test_a_clip_that_ends_before_the_stretch_is_refused(clip):
     path, sha256, _ = clip("a.flac", 3000, 8000)
-    assert len(sources.stretch(path, sha256, start=5990, num_samples=10, sample_rate=16000)) == 10
+    assert len(clip_reader.stretch(path, sha256, start=5990, num_samples=10, sample_rate=16000)) == 10
     with pytest.raises(InputError, match=r"a\.flac: shorter than its manifest says; make the manifest and plan"):
-        sources.stretch(path, sha256, start=5990, num_samples=11, sample_rate=16000)
+        clip_reader.stretch(path, sha256, start=5990, num_samples=11, sample_rate=16000)

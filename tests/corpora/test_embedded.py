@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench import activity, audio, files
-from pse_bench.corpora import embedded, embedded_voices, espeak
+from pse_bench.corpora.synthetic import embedded, espeak, voices
 from pse_bench.errors import InputError, RequestError
-from pse_bench.executor import Outcome, Processes, Serial
-from pse_bench.records import NoiseClip, Utterance
+from pse_bench.io import atomic, audio, tables
+from pse_bench.runtime.executor import Outcome, Processes, Serial
+from pse_bench.schemas import NoiseClip, Utterance
+from pse_bench.signal import vad
 
 GROUPS = ("test", "train", "babble-test", "babble-train")
 VOICE = espeak.Voice("f3", 50, 50, 160)
@@ -42,7 +43,7 @@ def wanted(out: Path) -> list[embedded.Order]:
 
 
 def contents(out: Path) -> dict[str, str]:
-    return {str(path.relative_to(out)): files.sha256(path) for path in out.rglob("*") if path.is_file()}
+    return {str(path.relative_to(out)): atomic.sha256(path) for path in out.rglob("*") if path.is_file()}
 
 
 def children() -> list[str]:
@@ -63,34 +64,34 @@ def children() -> list[str]:
 
 
 def test_groups_are_big_enough_balanced_and_share_no_voice():
-    groups = {group: embedded_voices.speakers(group) for group in GROUPS}
+    groups = {group: voices.speakers(group) for group in GROUPS}
     assert [len(groups[group]) for group in GROUPS] == [12, 12, 6, 6]
     for members in groups.values():
-        genders = [embedded_voices.gender(speaker) for speaker in members]
+        genders = [voices.gender(speaker) for speaker in members]
         assert genders.count("F") == genders.count("M")
     everybody = list(itertools.chain(*groups.values()))
-    variants = [embedded_voices.voice(speaker).variant for speaker in everybody]
+    variants = [voices.voice(speaker).variant for speaker in everybody]
     assert len(set(everybody)) == len(set(variants)) == 36
 
 
 def test_no_sentence_comes_twice_and_all_follow_the_grammar():
-    texts = list(itertools.chain(*embedded_voices.sentences().values()))
-    assert len(set(texts)) == len(texts) == 36 * embedded_voices.UTTERANCES
+    texts = list(itertools.chain(*voices.sentences().values()))
+    assert len(set(texts)) == len(texts) == 36 * voices.UTTERANCES
     for text in texts:
         words = text.split(" ")
-        assert len(words) == len(embedded_voices.GRAMMAR)
-        assert all(word in known for word, known in zip(words, embedded_voices.GRAMMAR, strict=True))
+        assert len(words) == len(voices.GRAMMAR)
+        assert all(word in known for word, known in zip(words, voices.GRAMMAR, strict=True))
 
 
 def test_every_word_is_said_in_each_split():
     for split in embedded.SPLITS:
         said = {
             word
-            for speaker in embedded_voices.speakers(split)
-            for text in embedded_voices.utterances(speaker).values()
+            for speaker in voices.speakers(split)
+            for text in voices.utterances(speaker).values()
             for word in text.split()
         }
-        assert said == set(itertools.chain(*embedded_voices.GRAMMAR))
+        assert said == set(itertools.chain(*voices.GRAMMAR))
 
 
 def test_the_letter_a_is_not_read_as_the_article(monkeypatch):
@@ -154,8 +155,8 @@ def test_no_process_is_left_behind(speaking):
 
 def test_clips_are_those_of_the_shipped_manifests(some):
     known, made = embedded.shipped(), contents(some)
-    assert len(known) == 24 * embedded_voices.UTTERANCES + 2 * 6 * embedded.NOISE_CLIPS
-    assert len(made) == 2 * embedded_voices.UTTERANCES + embedded.NOISE_CLIPS
+    assert len(known) == 24 * voices.UTTERANCES + 2 * 6 * embedded.NOISE_CLIPS
+    assert len(made) == 2 * voices.UTTERANCES + embedded.NOISE_CLIPS
     assert {path: known[path] for path in made} == made
 
 
@@ -188,8 +189,8 @@ def test_utterances_have_natural_levels_and_lengths_and_do_not_clip(some):
         samples, rate_hz = audio.read(path, sample_rate=embedded.SAMPLE_RATE)
         assert 1.2 < len(samples) / rate_hz < 3.5
         assert np.max(np.abs(samples)) <= 10 ** (-1 / 20) + 1e-4
-        talking = activity.to_samples(activity.speech_activity(samples, rate_hz), len(samples), rate_hz)
-        levels.append(activity.power_db(activity.active_power(samples, talking)))
+        talking = vad.to_samples(vad.speech_activity(samples, rate_hz), len(samples), rate_hz)
+        levels.append(vad.power_db(vad.active_power(samples, talking)))
         loud = np.flatnonzero(samples)
         assert 0.029 * rate_hz <= loud[0] <= 0.11 * rate_hz
         assert 0.029 * rate_hz <= len(samples) - 1 - loud[-1] <= 0.11 * rate_hz
@@ -218,32 +219,30 @@ def test_the_manifests_say_what_lies_there(monkeypatch, tmp_path):
     embedded.synthesize(tmp_path, executor=Serial(), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(done, 36) for done in range(1, 37)]
     for split in embedded.SPLITS:
-        speech = files.read_table(embedded.manifest(tmp_path / "manifests", split), Utterance)
-        noise = files.read_table(embedded.manifest(tmp_path / "manifests", f"noise-{split}"), NoiseClip)
-        assert len(speech) == 12 * embedded_voices.UTTERANCES
+        speech = tables.read_table(embedded.manifest(tmp_path / "manifests", split), Utterance)
+        noise = tables.read_table(embedded.manifest(tmp_path / "manifests", f"noise-{split}"), NoiseClip)
+        assert len(speech) == 12 * voices.UTTERANCES
         assert len(noise) == 6 * embedded.NOISE_CLIPS
         for rows in (speech, noise):
             assert [row.path for row in rows] == sorted(row.path for row in rows)
             assert {row.corpus for row in rows} == {"embedded"}
-            assert all(files.sha256(tmp_path / row.path) == row.sha256 for row in rows)
+            assert all(atomic.sha256(tmp_path / row.path) == row.sha256 for row in rows)
         assert {row.text for row in speech} == {
-            text
-            for speaker in embedded_voices.speakers(split)
-            for text in embedded_voices.utterances(speaker).values()
+            text for speaker in voices.speakers(split) for text in voices.utterances(speaker).values()
         }
-    transcripts = files.read_table(tmp_path / "transcripts.csv", embedded.Transcript)
-    assert len(transcripts) == 24 * embedded_voices.UTTERANCES
-    assert all(embedded_voices.utterances(row.speaker_id)[row.utterance_id] == row.text for row in transcripts)
+    transcripts = tables.read_table(tmp_path / "transcripts.csv", embedded.Transcript)
+    assert len(transcripts) == 24 * voices.UTTERANCES
+    assert all(voices.utterances(row.speaker_id)[row.utterance_id] == row.text for row in transcripts)
     assert embedded.differing(tmp_path) == sorted(embedded.shipped())
     assert not list(tmp_path.rglob("*.part"))
 
 
 def test_shipped_manifests_tell_the_texts_that_are_spoken():
     for split in embedded.SPLITS:
-        rows = files.read_table(embedded.manifest(embedded.SHIPPED, split), Utterance)
+        rows = tables.read_table(embedded.manifest(embedded.SHIPPED, split), Utterance)
         for row in rows:
-            assert row.text == embedded_voices.utterances(row.speaker_id)[row.utterance_id]
-            assert row.gender == embedded_voices.gender(row.speaker_id)
+            assert row.text == voices.utterances(row.speaker_id)[row.utterance_id]
+            assert row.gender == voices.gender(row.speaker_id)
             assert row.path == embedded.speech_path(row.utterance_id)
 
 

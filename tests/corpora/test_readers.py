@@ -14,11 +14,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench import files
-from pse_bench.corpora import clips, folder, index, librispeech, noise, responses, vctk
+from pse_bench.corpora import csv_columns, folder, librispeech, noise, rir, scan, vctk
 from pse_bench.errors import InputError
-from pse_bench.executor import Outcome, Processes, Serial
-from pse_bench.records import Utterance
+from pse_bench.io import atomic, tables
+from pse_bench.runtime.executor import Outcome, Processes, Serial
+from pse_bench.schemas import Utterance
 
 RATE = 16000
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,7 @@ def test_librispeech_rows(tree):
     assert (first.corpus, first.path) == ("librispeech", "test-clean/1/10/1-10-0000.flac")
     assert (first.num_samples, first.sample_rate) == (1600, RATE)
     assert first.text == "HELLO NUMBER 0'S"
-    assert first.sha256 == files.sha256(tree / first.path)
+    assert first.sha256 == atomic.sha256(tree / first.path)
 
 
 def test_librispeech_subsets(tree):
@@ -322,7 +322,7 @@ def test_folder_faults(tmp_path):
 def test_index_faults(tmp_path, content, expected):
     path = text(tmp_path / "t.csv", content)
     with pytest.raises(InputError, match=expected):
-        index.read(path, key=("utterance_id", "utt_id"), value=("text",))
+        csv_columns.read(path, key=("utterance_id", "utt_id"), value=("text",))
 
 
 # ---- noise and rooms
@@ -356,7 +356,7 @@ def test_responses(tmp_path):
     decaying(root / "hall/b.wav", 0.8)
     decaying(root / "den.wav", 0.3)
     decaying(root / "cut.wav", 0.3, length_db=20)
-    rows, problems = responses.read(root, name="r", executor=Serial())
+    rows, problems = rir.read(root, name="r", executor=Serial())
     assert [(row.rir_id, row.room_id) for row in rows] == [
         ("den", "den"),
         ("hall/a", "hall"),
@@ -369,7 +369,7 @@ def test_responses(tmp_path):
     table = text(
         tmp_path / "r.csv", "path,room,x\nrir/den.wav,Den,\nhall/a.wav,Hall,\ncut.wav,,\ngone.wav,Gone,\n"
     )
-    rows, problems = responses.read(root, name="r", table=table, executor=Serial(), notice=notices.append)
+    rows, problems = rir.read(root, name="r", table=table, executor=Serial(), notice=notices.append)
     assert [(row.rir_id, row.room_id) for row in rows] == [("den", "Den"), ("hall/a", "Hall")]
     assert [problem.split(":")[0] for problem in problems] == [
         str(root / "cut.wav"),
@@ -474,8 +474,8 @@ def test_odd_names_survive_the_manifest(tmp_path):
     rows, problems = read_folder(tmp_path / "in")
     assert problems == []
     assert {row.speaker_id for row in rows} == set(ODD)
-    files.write_table(tmp_path / "m.csv", Utterance, rows)
-    assert files.read_table(tmp_path / "m.csv", Utterance) == rows
+    tables.write_table(tmp_path / "m.csv", Utterance, rows)
+    assert tables.read_table(tmp_path / "m.csv", Utterance) == rows
     assert [row.path for row in rows] == sorted((row.path for row in rows), key=str.encode)
     assert all((tmp_path / "in" / row.path).is_file() for row in rows)
 
@@ -526,7 +526,7 @@ def test_the_order_of_a_directory_changes_nothing(tree, tmp_path, monkeypatch):
     expected = read_folder(tmp_path / "in"), read_tree(tree)
     for seed in range(5):
         order = random.Random(seed)
-        monkeypatch.setattr(clips.os, "scandir", lambda path, order=order: Shuffled(path, order))
+        monkeypatch.setattr(scan.os, "scandir", lambda path, order=order: Shuffled(path, order))
         assert (read_folder(tmp_path / "in"), read_tree(tree)) == expected
 
 
@@ -548,7 +548,7 @@ class Backwards(Serial):
 
 
 def test_executors_and_progress(tree, monkeypatch):
-    monkeypatch.setattr(clips, "BATCH", 1)
+    monkeypatch.setattr(scan, "BATCH", 1)
     expected = read_tree(tree)
     seen = []
     assert read_tree(tree, executor=Backwards(), progress=lambda *counts: seen.append(counts)) == expected
@@ -583,7 +583,7 @@ def test_a_folder_without_rights_is_a_problem(tmp_path, monkeypatch):
             raise PermissionError(13, "Permission denied")
         return plain(path)
 
-    monkeypatch.setattr(clips.os, "scandir", scandir)
+    monkeypatch.setattr(scan.os, "scandir", scandir)
     rows, problems = read_folder(tmp_path)
     assert len(rows) == 1
     assert "bob: cannot be listed (Permission denied)" in only(problems)
@@ -605,9 +605,9 @@ def test_the_development_corpus(dev_corpus):
         counts[corpus] = len({row.speaker_id for row in rows}), len(rows)
         speech += rows
     assert counts == {"VCTK": (3, 26), "CMU_ARCTIC": (2, 103)}
-    texts = index.read(indexes["transcripts"], key=("utt_id",), value=("text",))
+    texts = csv_columns.read(indexes["transcripts"], key=("utt_id",), value=("text",))
     assert all(texts[row.utterance_id.rpartition("/")[2]].split() == row.text.split() for row in speech)
-    genders = index.read(indexes["genders"], key=("speaker",), value=("gender",))
+    genders = csv_columns.read(indexes["genders"], key=("speaker",), value=("gender",))
     assert all(genders[row.speaker_id] == row.gender for row in speech)
 
     rows, problems = noise.read(dev_corpus / "noise", name="noise", executor=executor)
@@ -621,7 +621,7 @@ def test_the_development_corpus(dev_corpus):
 @pytest.mark.dev_corpus
 def test_measured_rooms_of_the_development_corpus(dev_corpus):
     table = dev_corpus / "rir/rirs.csv"
-    rows, problems = responses.read(dev_corpus / "rir", name="rooms", table=table, executor=Serial())
+    rows, problems = rir.read(dev_corpus / "rir", name="rooms", table=table, executor=Serial())
     assert (len(rows), problems) == (4, [])
     with table.open() as stream:
         t20 = {row["room"]: float(row["rt60_t20_s"]) for row in csv.DictReader(stream)}
@@ -652,6 +652,6 @@ def test_the_maker_tells_a_converted_file_from_an_original(dev_corpus):
 
 
 def test_the_committed_manifest_reads():
-    rows = files.read_table(ROOT / "manifests" / "librispeech.dev-corpus.csv", Utterance)
+    rows = tables.read_table(ROOT / "manifests" / "librispeech.dev-corpus.csv", Utterance)
     assert len(rows) == 256
     assert {row.path.split("/")[0] for row in rows} == {"test-other", "train-clean-100"}

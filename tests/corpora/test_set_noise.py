@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from pse_bench import activity, audio, files
-from pse_bench.corpora import set_noise, sources
+from pse_bench.corpora import clip_reader
 from pse_bench.corpora.roots import Roots
-from pse_bench.corpora.set_noise import NoiseSpec
+from pse_bench.corpora.synthetic import benchmark_noise
+from pse_bench.corpora.synthetic.benchmark_noise import NoiseSpec
 from pse_bench.errors import InputError, RequestError
-from pse_bench.executor import Processes, Serial
-from pse_bench.records import Utterance
+from pse_bench.io import atomic, audio
+from pse_bench.runtime.executor import Processes, Serial
+from pse_bench.schemas import Utterance
+from pse_bench.signal import vad
 
 RATE = 16_000
 SPEC = NoiseSpec(
@@ -54,56 +56,56 @@ def talkers(tmp_path_factory) -> tuple[Path, list[Utterance]]:
                     num_samples=2 * RATE,
                     sample_rate=RATE,
                     text="",
-                    sha256=sources.identity(root / path, of_sound=True),
+                    sha256=clip_reader.identity(root / path, of_sound=True),
                 )
             )
     return root, rows
 
 
-def orders(out: Path, talkers, *, known=None, spec: NoiseSpec = SPEC) -> list[set_noise.Order]:
+def orders(out: Path, talkers, *, known=None, spec: NoiseSpec = SPEC) -> list[benchmark_noise.Order]:
     root, rows = talkers
-    return set_noise.orders(out, spec, talkers=rows, roots=Roots({"talk": root}), known=known or {})
+    return benchmark_noise.orders(out, spec, talkers=rows, roots=Roots({"talk": root}), known=known or {})
 
 
 def test_the_clips_are_the_same_whatever_the_order_and_the_workers(talkers, tmp_path):
     one, two = orders(tmp_path / "one", talkers), orders(tmp_path / "two", (talkers[0], talkers[1][::-1]))
-    set_noise.make(one, executor=Serial())
-    set_noise.make(two[::-1], executor=Processes(2))
-    assert set_noise.rows(one) == set_noise.rows(two)
-    made = set_noise.rows(one)
+    benchmark_noise.make(one, executor=Serial())
+    benchmark_noise.make(two[::-1], executor=Processes(2))
+    assert benchmark_noise.rows(one) == benchmark_noise.rows(two)
+    made = benchmark_noise.rows(one)
     assert [row.category for row in made] == ["babble", "babble", "fan", "fan", "pink", "pink"]
     assert len({row.sha256 for row in made}) == 6
     assert {row.num_samples for row in made} == {audio.seconds_to_samples(1.5, RATE)}
 
 
 def test_clips_that_are_as_listed_are_kept_and_others_made_again(talkers, tmp_path):
-    set_noise.make(orders(tmp_path, talkers), executor=Serial())
-    known = {row.path: row.sha256 for row in set_noise.rows(orders(tmp_path, talkers))}
+    benchmark_noise.make(orders(tmp_path, talkers), executor=Serial())
+    known = {row.path: row.sha256 for row in benchmark_noise.rows(orders(tmp_path, talkers))}
     kept, spoilt = (tmp_path / path for path in ("fan/fan-1.wav", "babble/babble-2.wav"))
     spoilt.write_bytes(kept.read_bytes())
     before = kept.stat().st_mtime_ns
     again = orders(tmp_path, talkers, known=known)
-    assert set_noise.differing(again) == ["babble/babble-2.wav"]
-    set_noise.make(again, executor=Serial())
+    assert benchmark_noise.differing(again) == ["babble/babble-2.wav"]
+    benchmark_noise.make(again, executor=Serial())
     assert kept.stat().st_mtime_ns == before
-    assert set_noise.differing(again) == []
+    assert benchmark_noise.differing(again) == []
 
 
 def test_everybody_in_babble_talks_at_the_same_level(talkers):
     root, rows = talkers
     for who in range(4):
         clips = tuple(row for row in rows if row.speaker_id == f"p{who}")
-        speech = set_noise._speech(clips, Roots({"talk": root}), RATE)
+        speech = benchmark_noise._speech(clips, Roots({"talk": root}), RATE)
         assert len(speech) == 4 * RATE
         for half in np.split(speech, 2):
-            mask = activity.to_samples(activity.speech_activity(half, RATE), len(half), RATE)
-            assert activity.active_power(half, mask) == pytest.approx(1, rel=1e-6)
+            mask = vad.to_samples(vad.speech_activity(half, RATE), len(half), RATE)
+            assert vad.active_power(half, mask) == pytest.approx(1, rel=1e-6)
 
 
 def test_babble_is_the_sum_of_its_talkers_each_turned_to_a_place_of_its_own():
     talkers = [np.zeros(500), np.zeros(700)]
     talkers[0][3], talkers[1][5] = 1.0, 2.0
-    total = set_noise.babble(talkers, 2000, 1, "x")
+    total = benchmark_noise.babble(talkers, 2000, 1, "x")
     places = [np.flatnonzero(total == value) for value in (1.0, 2.0)]
     assert [set(np.diff(place)) for place in places] == [{500}, {700}]
     assert np.count_nonzero(total) == len(places[0]) + len(places[1])
@@ -115,7 +117,7 @@ def test_too_few_talkers_or_an_utterance_that_is_not_the_listed_one(talkers, tmp
         orders(tmp_path, (root, rows[:4]))
     wrong = [row.model_copy(update={"sha256": f"pcm:{'0' * 64}"}) for row in rows]
     with pytest.raises(InputError, match=r"p\d/p\d-0.flac: not the file its manifest describes"):
-        set_noise.make(orders(tmp_path, (root, wrong)), executor=Serial())
+        benchmark_noise.make(orders(tmp_path, (root, wrong)), executor=Serial())
     assert list(tmp_path.rglob("babble*.wav")) == []
 
 
@@ -129,12 +131,12 @@ def test_an_identity_of_sound_holds_for_every_lossless_container_and_no_other_so
     changed = samples.copy()
     changed[777] += 1
     soundfile.write(tmp_path / "b.flac", changed, RATE, subtype="PCM_16")
-    sound = sources.identity(tmp_path / "a.wav", of_sound=True)
+    sound = clip_reader.identity(tmp_path / "a.wav", of_sound=True)
     assert sound == f"pcm:{audio.sha256_of_samples(samples)}"
-    assert len(sources.read(tmp_path / "a.flac", sound)[0]) == len(samples)
-    of_bytes = files.sha256(tmp_path / "a.wav")
-    assert sources.identity(tmp_path / "a.wav", of_sound=False) == of_bytes
-    sources.read(tmp_path / "a.wav", of_bytes)
+    assert len(clip_reader.read(tmp_path / "a.flac", sound)[0]) == len(samples)
+    of_bytes = atomic.sha256(tmp_path / "a.wav")
+    assert clip_reader.identity(tmp_path / "a.wav", of_sound=False) == of_bytes
+    clip_reader.read(tmp_path / "a.wav", of_bytes)
     for path, identity in (("b.flac", sound), ("a.flac", of_bytes)):
         with pytest.raises(InputError, match="not the file its manifest describes"):
-            sources.read(tmp_path / path, identity)
+            clip_reader.read(tmp_path / path, identity)

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench import audio, draws, files
-from pse_bench.corpora import embedded, synthetic_noise
-from pse_bench.records import NoiseClip
+from pse_bench import rng
+from pse_bench.corpora.synthetic import embedded
+from pse_bench.corpora.synthetic import noise as synthetic_noise
+from pse_bench.io import atomic, audio, tables
+from pse_bench.schemas import NoiseClip
 
 RATE = 16_000
 SAMPLES = 8 * RATE
@@ -50,13 +52,13 @@ def test_a_name_always_gives_the_same_clip_and_another_name_another(clips, categ
 
 @pytest.mark.parametrize("category", synthetic_noise.MAKERS)
 def test_clips_are_those_of_the_shipped_manifest(category, tmp_path):
-    rows = files.read_table(embedded.manifest(embedded.SHIPPED, "noise-train"), NoiseClip)
+    rows = tables.read_table(embedded.manifest(embedded.SHIPPED, "noise-train"), NoiseClip)
     row = next(row for row in rows if row.category == category)
     samples = synthetic_noise.make(category, row.num_samples, RATE, embedded.SEED, row.noise_id)
-    level_dbfs = draws.uniform(*embedded.NOISE_DBFS, embedded.SEED, "level", row.noise_id)
+    level_dbfs = rng.uniform(*embedded.NOISE_DBFS, embedded.SEED, "level", row.noise_id)
     path = tmp_path / "clip.wav"
     audio.write(path, audio.to_pcm16(synthetic_noise.levelled(samples, level_dbfs)), RATE)
-    assert files.sha256(path) == row.sha256
+    assert atomic.sha256(path) == row.sha256
 
 
 def test_pink_noise_falls_by_3_db_an_octave(clips):
@@ -68,7 +70,7 @@ def test_pink_noise_falls_by_3_db_an_octave(clips):
 
 def test_hum_has_lines_at_the_mains_frequency(clips):
     hum = clips["hum"]
-    mains_hz = draws.choice((50.0, 60.0), 1, "a", "mains")
+    mains_hz = rng.choice((50.0, 60.0), 1, "a", "mains")
     for order in range(1, 9):
         line_hz = order * mains_hz
         reach = 0.1 * order + 1
@@ -79,7 +81,7 @@ def test_hum_has_lines_at_the_mains_frequency(clips):
 
 def test_the_fan_has_blade_tones_over_its_air(clips):
     fan = clips["fan"]
-    blades_hz = draws.uniform(12, 30, 1, "a", "speed") * draws.integer(3, 7, 1, "a", "blades")
+    blades_hz = rng.uniform(12, 30, 1, "a", "speed") * rng.integer(3, 7, 1, "a", "blades")
     assert loudest_hz(fan, 0.5 * blades_hz, 1.5 * blades_hz) == pytest.approx(blades_hz, rel=0.02)
     assert power(fan, 100, 1000) > power(fan, 4000, 8000) + 6
 
@@ -113,7 +115,7 @@ def test_babble_is_the_sum_of_talkers_of_about_equal_power():
     st.integers(0, 50),
 )
 def test_levels_are_met_or_stay_below_the_ceiling(rms_dbfs, scale, name):
-    samples = scale * draws.white(500, 1, name)
+    samples = scale * rng.white(500, 1, name)
     result = synthetic_noise.levelled(samples, rms_dbfs)
     rms = np.sqrt(np.mean(result**2))
     peak = np.max(np.abs(result))
@@ -123,7 +125,7 @@ def test_levels_are_met_or_stay_below_the_ceiling(rms_dbfs, scale, name):
 
 def test_white_noise_is_untouched_by_numpys_vector_code():
     # The one source of chance: its bits are a promise to everyone who holds a plan.
-    samples = draws.white(1000, 1, "golden")
+    samples = rng.white(1000, 1, "golden")
     assert (
         hashlib.sha256(samples.tobytes()).hexdigest()
         == "dffd1acc2a0a4b562027315b02da26daf2ef151020016d26c89e500f6a9064c8"

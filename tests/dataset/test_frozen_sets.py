@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pse_bench import benchmark, files, plan
-from pse_bench.benchmark import Content, Speaker
-from pse_bench.corpora import set_noise
 from pse_bench.corpora.roots import Roots
+from pse_bench.corpora.synthetic import benchmark_noise
+from pse_bench.dataset import frozen_sets
+from pse_bench.dataset.frozen_sets import Content, Speaker
 from pse_bench.errors import InputError
-from pse_bench.executor import Processes
-from pse_bench.records import NoiseClip, Recipe, Utterance
+from pse_bench.io import atomic, tables
+from pse_bench.planning import plan
+from pse_bench.runtime.executor import Processes
+from pse_bench.schemas import NoiseClip, Recipe, Utterance
 
 pytestmark = pytest.mark.usefixtures("_as_in_a_new_process")
 ROOT = Path(__file__).parents[2]
@@ -24,28 +26,28 @@ SETS = ("embedded-v1", "libri-mini-v1")
 
 
 def recipes(name: str) -> list[Recipe]:
-    return list(plan.read(benchmark.load(name).plan)[2])
+    return list(plan.read(frozen_sets.load(name).plan)[2])
 
 
 # ---- the sets that are shipped
 
 
 def test_both_sets_are_shipped():
-    assert set(SETS) <= set(benchmark.shipped())
+    assert set(SETS) <= set(frozen_sets.shipped())
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_the_maker_still_draws_the_committed_plan(name, tmp_path):
-    chosen = benchmark.load(name)
+    chosen = frozen_sets.load(name)
     count = runpy.run_path(str(FREEZE))["draw"](chosen, tmp_path / "plan.jsonl")
     assert count == chosen.about.scenes == sum(group.scenes for group in chosen.about.groups)
     assert (tmp_path / "plan.jsonl").read_bytes() == chosen.plan.read_bytes()
-    assert files.sha256(chosen.plan) == chosen.about.plan_sha256
+    assert atomic.sha256(chosen.plan) == chosen.about.plan_sha256
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_everybody_has_one_role_and_the_plan_keeps_to_it(name):
-    speakers = files.read_table(benchmark.load(name).folder / "speakers.csv", Speaker)
+    speakers = tables.read_table(frozen_sets.load(name).folder / "speakers.csv", Speaker)
     assert len({(row.corpus, row.speaker_id) for row in speakers}) == len(speakers)
     roles = {(row.corpus, row.speaker_id): row.role for row in speakers}
     groups = {row.speaker_id: row.target_group for row in speakers}
@@ -75,14 +77,14 @@ def test_every_speaker_has_the_same_number_of_scenes(name, each):
 
 
 def test_the_people_of_libri_mini_are_those_of_its_manifests():
-    chosen = benchmark.load("libri-mini-v1")
+    chosen = frozen_sets.load("libri-mini-v1")
     by_role = {role: set() for role in ("target", "interferer", "babble", "training")}
-    for row in files.read_table(chosen.folder / "speakers.csv", Speaker):
+    for row in tables.read_table(chosen.folder / "speakers.csv", Speaker):
         if row.corpus == "librispeech":
             by_role[row.role].add(row.speaker_id)
 
     def people(name: str) -> set[str]:
-        rows = files.read_table(chosen.folder / f"{name}.csv", Utterance)
+        rows = tables.read_table(chosen.folder / f"{name}.csv", Utterance)
         assert all(row.sha256.startswith("pcm:") for row in rows)
         return {row.speaker_id for row in rows}
 
@@ -97,18 +99,18 @@ def test_the_people_of_libri_mini_are_those_of_its_manifests():
 
 @pytest.mark.dev_corpus
 def test_the_noise_of_libri_mini_is_made_as_listed(dev_corpus, tmp_path):
-    chosen = benchmark.load("libri-mini-v1")
+    chosen = frozen_sets.load("libri-mini-v1")
     roots = Roots({"librispeech": dev_corpus / "speech" / "LibriSpeech"})
-    work = benchmark.noise_orders(chosen, tmp_path, roots)
-    set_noise.make(work, executor=Processes(2))
-    assert set_noise.rows(work) == files.read_table(chosen.folder / "noise.csv", NoiseClip)
+    work = frozen_sets.noise_orders(chosen, tmp_path, roots)
+    benchmark_noise.make(work, executor=Processes(2))
+    assert benchmark_noise.rows(work) == tables.read_table(chosen.folder / "noise.csv", NoiseClip)
 
 
 @pytest.mark.dev_corpus
 def test_utterances_are_cut_where_the_manifest_says(dev_corpus):
     pytest.importorskip("pocketsphinx", reason="pocketsphinx is not installed: pip install 'pse-bench[asr]'")
     maker = runpy.run_path(str(ROOT / "leaderboards" / "make_libri_mini.py"))
-    listed = files.read_table(benchmark.load("libri-mini-v1").folder / "targets.same-utterance.csv", Utterance)
+    listed = tables.read_table(frozen_sets.load("libri-mini-v1").folder / "targets.same-utterance.csv", Utterance)
     for first, second in ((listed[0], listed[1]), (listed[40], listed[41])):
         whole = first.model_copy(
             update={
@@ -134,7 +136,7 @@ def tiny_set(corpus, tmp_path_factory) -> tuple[Path, str]:
     targets = [row for row in corpus.utterances if row.speaker_id in ("ada", "carl")]
     others = [row for row in corpus.utterances if row.speaker_id in ("bea", "dan")]
     for name, rows in (("targets", targets), ("others", others)):
-        files.write_table(folder / f"{name}.csv", Utterance, rows)
+        tables.write_table(folder / f"{name}.csv", Utterance, rows)
     document = {
         "name": "tiny",
         "version": 3,
@@ -157,10 +159,10 @@ def tiny_set(corpus, tmp_path_factory) -> tuple[Path, str]:
         "babble": "others.csv",
         "made_with": ["this test"],
     }
-    files.write_json(folder / "set.json", {"schema": 1, "kind": benchmark.KIND, **document})
+    atomic.write_json(folder / "set.json", {"schema": 1, "kind": frozen_sets.KIND, **document})
     cache = tmp_path_factory.mktemp("cache")
     mark = runpy.run_path(str(FREEZE))["freeze"](
-        benchmark.load(str(folder)),
+        frozen_sets.load(str(folder)),
         roots=corpus.roots,
         given=(f"talk={corpus.root('talk')}",),
         jobs=1,
@@ -188,10 +190,10 @@ def test_a_dataset_that_sounds_different_is_not_the_set(tiny_set, corpus, comman
     folder = Path(shutil.copytree(tiny_set[0], tmp_path / "changed"))
     about = json.loads((folder / "set.json").read_text())
     about["fingerprint"], about["versions"]["numpy"] = "0" * 64, "1.0"
-    files.write_json(folder / "set.json", about)
-    listed = files.read_table(folder / "contents.csv", Content)
+    atomic.write_json(folder / "set.json", about)
+    listed = tables.read_table(folder / "contents.csv", Content)
     spoilt = listed[3].model_copy(update={"content_sha256": "f" * 64})
-    files.write_table(folder / "contents.csv", Content, [*listed[:3], spoilt, *listed[4:]])
+    tables.write_table(folder / "contents.csv", Content, [*listed[:3], spoilt, *listed[4:]])
     done = command(
         "benchmark", folder, "-o", tmp_path / "out", "--root", f"talk={corpus.root('talk')}", "--jobs", 1
     )
@@ -202,7 +204,7 @@ def test_a_dataset_that_sounds_different_is_not_the_set(tiny_set, corpus, comman
 
 
 def test_a_dataset_of_another_plan_is_named(tiny_set, rendered):
-    (line,) = benchmark.differences(benchmark.load(str(tiny_set[0])), rendered)
+    (line,) = frozen_sets.differences(frozen_sets.load(str(tiny_set[0])), rendered)
     assert "rendered from another plan than that of tiny-v3" in line
 
 
@@ -221,7 +223,7 @@ def test_what_is_missing_is_said_before_any_work(command, tmp_path, monkeypatch)
 
 def test_the_sets_are_listed_with_what_they_need(command):
     lines = command("benchmark").stdout.splitlines()
-    assert [line.split(":")[0] for line in lines] == benchmark.shipped()
+    assert [line.split(":")[0] for line in lines] == frozen_sets.shipped()
     assert "180 mixtures; needs no corpus" in lines[0]
     assert "324 mixtures; needs --root librispeech=DIR" in lines[1]
 
@@ -229,6 +231,6 @@ def test_the_sets_are_listed_with_what_they_need(command):
 def test_a_spoilt_description_is_refused_in_a_line(tiny_set, tmp_path):
     folder = Path(shutil.copytree(tiny_set[0], tmp_path / "spoilt"))
     about = json.loads((folder / "set.json").read_text())
-    files.write_json(folder / "set.json", {**about, "fingerprnt": "x"})
+    atomic.write_json(folder / "set.json", {**about, "fingerprnt": "x"})
     with pytest.raises(InputError, match="unknown key 'fingerprnt'; did you mean 'fingerprint'"):
-        benchmark.load(str(folder))
+        frozen_sets.load(str(folder))

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import BLANK, finish, means, result
 
-from pse_bench import files, tables
-from pse_bench.breakdown import MOST_BANDS, parts
+from pse_bench.dataset.groups import MOST_BANDS, parts
 from pse_bench.errors import InputError
-from pse_bench.records import Mixture
-from pse_bench.results import Result
+from pse_bench.io import tables as csv_tables
+from pse_bench.reporting import tables
+from pse_bench.schemas import Mixture
+from pse_bench.scoring.results import Result
 
 
 def rows(column: str, values: list[Any], **more: Any) -> list[Mixture]:
@@ -114,8 +115,8 @@ def banded(folder: Path) -> Path:
     speakers = [f"p{k % 10}" for k in range(40)]
     levels = np.repeat([2.0, 12.0], 20)
     made = result(folder, means(np.arange(40) % 7 + 0.3 * (levels - 2), speakers))
-    mixtures = files.read_table(made / "mixtures.csv", Mixture)
-    files.write_table(
+    mixtures = csv_tables.read_table(made / "mixtures.csv", Mixture)
+    csv_tables.write_table(
         made / "mixtures.csv",
         Mixture,
         [row.model_copy(update={"snr_db": float(level)}) for row, level in zip(mixtures, levels, strict=True)],

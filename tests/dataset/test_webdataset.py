@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from work import Home, call, contents
 
-from pse_bench import files, pack, places
-from pse_bench.dataset import Dataset
+from pse_bench.dataset import webdataset as pack
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.dataset.webdataset_reader import Packed, open_any
 from pse_bench.errors import InputError
-from pse_bench.executor import Processes, Serial
-from pse_bench.packed import Packed, open_any
+from pse_bench.io import atomic, storage
+from pse_bench.runtime.executor import Processes, Serial
 
 SIZE = 700_000
 """Two scenes or so."""
@@ -77,7 +78,7 @@ def test_shards_are_whole_scenes_of_the_asked_size(home: Home) -> None:
         for shard in index.shardlist:
             path = place / shard.url
             assert shard.filesize == path.stat().st_size
-            assert shard.sha256 == files.sha256(path)
+            assert shard.sha256 == atomic.sha256(path)
             assert shard.filesize <= size or shard.nsamples == 1
             with tarfile.open(path) as tar:
                 assert len({member.name.split(".")[0] for member in tar}) == shard.nsamples
@@ -102,7 +103,7 @@ def test_where_and_how_often_it_is_written_shows_nowhere(home: Home) -> None:
 
 def test_interrupted_there_is_no_index(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     place = str(home.out / "shards")
-    writing, count = places.writing, 0
+    writing, count = storage.writing, 0
 
     def full(where: str, name: str):
         nonlocal count
@@ -112,7 +113,7 @@ def test_interrupted_there_is_no_index(home: Home, monkeypatch: pytest.MonkeyPat
         return writing(where, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(places, "writing", full)
+        patch.setattr(storage, "writing", full)
         with pytest.raises(KeyboardInterrupt):
             packed(home, place)
     with pytest.raises(InputError, match=r"no dataset here"):

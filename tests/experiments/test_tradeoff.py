@@ -25,7 +25,7 @@ def test_every_run_has_a_configuration_and_comes_after_what_it_needs() -> None:
     pytest.importorskip("torch")
     from runs import COMPARED, KINDS, KNOWN, SEEDS, TRAININGS
 
-    from pse_bench.baseline import config
+    from pse_bench.training import config
 
     known: set[str] = set()
     for training in TRAININGS:

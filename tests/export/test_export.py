@@ -11,12 +11,12 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from pse_bench import plan
 from pse_bench.cli import cli
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.interop.items import items
-from pse_bench.records import Mixture
+from pse_bench.export.items import items
+from pse_bench.planning import plan
+from pse_bench.schemas import Mixture
 
 
 def call(*words: object) -> Result:

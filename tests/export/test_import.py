@@ -10,13 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 from sets import ROWS, LibriMix
 
-from pse_bench import audio, plan, render, verify
 from pse_bench.cli import cli
 from pse_bench.corpora import librimix as reader
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
-from pse_bench.records import Imported, Recipe
+from pse_bench.io import audio
+from pse_bench.planning import plan
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import Imported, Recipe
+from pse_bench.simulation import render, verify
 
 
 def call(*words: object) -> Result:

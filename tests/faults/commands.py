@@ -12,7 +12,7 @@ from pathlib import Path
 
 from helpers import tiny
 
-from pse_bench.files import SEAL
+from pse_bench.io.atomic import SEAL
 
 SCENES = 16
 JOBS = ("--jobs", "2")

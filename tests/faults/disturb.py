@@ -22,7 +22,7 @@ from pathlib import Path
 from faults import commands
 from faults.commands import Chore
 
-from pse_bench import draws
+from pse_bench import rng
 
 HERE = Path(__file__).parent
 LIMIT_S = 300.0
@@ -109,7 +109,7 @@ class Trial:
 
     def moment(self, name: str) -> float:
         """A moment in the run, a function of the names of command and fault."""
-        return draws.uniform(0.05, 0.95, 1, "faults", self.chore.name, name) * self.lasting_s
+        return rng.uniform(0.05, 0.95, 1, "faults", self.chore.name, name) * self.lasting_s
 
 
 def left_of(group: int) -> int:

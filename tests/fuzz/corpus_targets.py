@@ -4,10 +4,10 @@ from pathlib import Path
 
 from target import Read, Target, of_file, of_text
 
-from pse_bench import pack
-from pse_bench.corpora import index, librimix, librispeech, vctk
+from pse_bench.corpora import csv_columns, librimix, librispeech, vctk
 from pse_bench.corpora.roots import Roots
-from pse_bench.shares import Share
+from pse_bench.dataset import webdataset
+from pse_bench.runtime.sharding import Share
 
 
 def _librimix(folder: Path) -> Read:
@@ -30,7 +30,7 @@ LIBRIMIX = (
 
 
 def _index(path: Path) -> None:
-    index.read(path, key=("utterance_id", "path"), value=("text", "transcript"))
+    csv_columns.read(path, key=("utterance_id", "path"), value=("text", "transcript"))
 
 
 def _librispeech(text: str) -> list[str]:
@@ -97,7 +97,7 @@ TARGETS: tuple[Target, ...] = (
         "pack.parse_size",
         "text",
         lambda: [b"500MB", b"1.5 GiB", b"1000"],
-        of_text(pack.parse_size),
+        of_text(webdataset.parse_size),
         80_000,
     ),
 )

@@ -9,31 +9,25 @@ from typing import Any
 import valid
 from target import Read, Target, either, of_file, of_text
 
-from pse_bench import (
-    archive,
-    audio,
-    benchmark,
-    check,
-    dataset,
-    files,
-    plan,
-    probabilities,
-    records,
-    scenario,
-    submission,
-)
-from pse_bench.checks import examine
-from pse_bench.corpora import clips
-from pse_bench.executor import Serial
+from pse_bench import schemas
+from pse_bench.corpora import scan
+from pse_bench.dataset import dataset, frozen_sets
+from pse_bench.io import audio, documents
+from pse_bench.io import tables as csv_tables
+from pse_bench.planning import plan, scenario
+from pse_bench.runtime.executor import Serial
+from pse_bench.submission import activity_csv, submission
+from pse_bench.submission import zip as archive
+from pse_bench.submission.check import file_stats, run
 
 
-def _table(name: str, record: type[files.Record], row: files.Record, executions: int = 60_000) -> Target:
+def _table(name: str, record: type[documents.Record], row: documents.Record, executions: int = 60_000) -> Target:
     return Target(
         f"table-{name}",
         f"files.read_table({record.__name__})",
         "csv",
         lambda: [valid.table(record, [row, row, row])],
-        of_file(f"{name}.csv", lambda path: files.read_table(path, record)),
+        of_file(f"{name}.csv", lambda path: csv_tables.read_table(path, record)),
         executions,
     )
 
@@ -41,8 +35,8 @@ def _table(name: str, record: type[files.Record], row: files.Record, executions:
 def _tables() -> dict[str, bytes]:
     """What a dataset's description gives the hashes of."""
     tables = {
-        "mixtures.csv": valid.table(records.Mixture, valid.mixtures()),
-        "files.csv": valid.table(records.StoredFile, [valid.STORED]),
+        "mixtures.csv": valid.table(schemas.Mixture, valid.mixtures()),
+        "files.csv": valid.table(schemas.StoredFile, [valid.STORED]),
     }
     return {**tables, "plan.jsonl": valid.plans()[0]}
 
@@ -73,7 +67,7 @@ def _activity(text: str) -> None:
 def _system(folder: Path) -> Read:
     def read(content: bytes) -> Iterable[str]:
         (folder / "system.yaml").write_bytes(content)
-        lines = [str(finding) for finding in check.system_findings(folder)]
+        lines = [str(finding) for finding in run.system_findings(folder)]
         system = submission.read_system(folder)
         submission.write_system(folder, system)
         assert submission.read_system(folder) == system
@@ -114,8 +108,10 @@ def _sound(ending: str) -> Callable[[Path], Read]:
 
         def read(content: bytes) -> Iterable[str]:
             path.write_bytes(content)
-            lines = [word for facts in [examine.facts(about, folder, row, path.name)] for _, word in facts.faults]
-            found, problems = clips.describe(folder, [path.name], executor=Serial())
+            lines = [
+                word for facts in [file_stats.facts(about, folder, row, path.name)] for _, word in facts.faults
+            ]
+            found, problems = scan.describe(folder, [path.name], executor=Serial())
             for clip in found:
                 assert clip.num_samples > 0
             either(audio.read_pcm16, path)
@@ -145,20 +141,20 @@ TARGETS: tuple[Target, ...] = (
         valid.plans,
         of_file("plan.jsonl", lambda path: list(plan.read(path)[2])),
     ),
-    _table("speech", records.Utterance, valid.UTTERANCE, 50_000),
-    _table("noise", records.NoiseClip, valid.NOISE, 50_000),
-    _table("responses", records.MeasuredResponse, valid.RESPONSE, 50_000),
-    _table("mixtures", records.Mixture, valid.mixtures()[0]),
-    _table("files", records.StoredFile, valid.STORED, 50_000),
-    _table("contents", benchmark.Content, benchmark.Content(path="TS1/s0", content_sha256=valid.HASH), 30_000),
+    _table("speech", schemas.Utterance, valid.UTTERANCE, 50_000),
+    _table("noise", schemas.NoiseClip, valid.NOISE, 50_000),
+    _table("responses", schemas.MeasuredResponse, valid.RESPONSE, 50_000),
+    _table("mixtures", schemas.Mixture, valid.mixtures()[0]),
+    _table("files", schemas.StoredFile, valid.STORED, 50_000),
+    _table("contents", frozen_sets.Content, frozen_sets.Content(path="TS1/s0", content_sha256=valid.HASH), 30_000),
     Target("dataset.json", "dataset.Dataset.open", "json", lambda: [_description()], _dataset, 30_000),
     Target("activity", "dataset.activity_frames", "json", lambda: [valid.activity()], of_text(_activity), 80_000),
     Target(
         "set.json",
         "benchmark.load",
         "json",
-        lambda: [(benchmark.SHIPPED / name / "set.json").read_bytes() for name in benchmark.shipped()],
-        of_file("set.json", lambda path: benchmark.load(str(path.parent))),
+        lambda: [(frozen_sets.SHIPPED / name / "set.json").read_bytes() for name in frozen_sets.shipped()],
+        of_file("set.json", lambda path: frozen_sets.load(str(path.parent))),
     ),
     Target("archive", "archive.opened", "zip", valid.odd_archives, _archive, 20_000),
     Target(
@@ -178,7 +174,7 @@ TARGETS: tuple[Target, ...] = (
         "probabilities.read",
         "csv",
         lambda: [b"target,other,none\n" + b"0.5,0.25,0.25\n1,0,0\n0.1,0.2,0.7\n" * 4],
-        of_file("s0.csv", lambda path: probabilities.read(path, valid.FRAMES)),
+        of_file("s0.csv", lambda path: activity_csv.read(path, valid.FRAMES)),
         80_000,
     ),
     Target(

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 import valid
 
-from pse_bench.records import Score
+from pse_bench.schemas import Score
 
 BIG = "0x" + "f" * 9000
 """A whole number that Python computes and refuses to print."""

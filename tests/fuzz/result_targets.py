@@ -9,19 +9,22 @@ from pathlib import Path
 import valid
 from target import Read, Target, of_file
 
-from pse_bench import records, results, summaries, tables
-from pse_bench.boards import board, leaderboard
-from pse_bench.recognisers import hypotheses
+from pse_bench import schemas
+from pse_bench.asr import hypothesis_csv
+from pse_bench.leaderboard import leaderboard, table
+from pse_bench.reporting import tables
+from pse_bench.scoring import results
+from pse_bench.scoring import summary as summaries
 
 
 def _scores(name: str) -> Callable[[Path], Read]:
     """scores.csv, detections.csv or mixtures.csv of a result whose other tables are whole."""
 
     def opened(folder: Path) -> Read:
-        (folder / "mixtures.csv").write_bytes(valid.table(records.Mixture, valid.mixtures()))
-        (folder / "scores.csv").write_bytes(valid.table(records.Score, valid.scores()))
+        (folder / "mixtures.csv").write_bytes(valid.table(schemas.Mixture, valid.mixtures()))
+        (folder / "scores.csv").write_bytes(valid.table(schemas.Score, valid.scores()))
         if name == "detections.csv":
-            (folder / "detections.csv").write_bytes(valid.table(records.Detection, valid.detections()))
+            (folder / "detections.csv").write_bytes(valid.table(schemas.Detection, valid.detections()))
 
         def read(content: bytes) -> None:
             (folder / name).write_bytes(content)
@@ -33,7 +36,7 @@ def _scores(name: str) -> Callable[[Path], Read]:
 
 
 def _result_seeds() -> list[bytes]:
-    scores, mixtures = valid.table(records.Score, valid.scores()), valid.table(records.Mixture, valid.mixtures())
+    scores, mixtures = valid.table(schemas.Score, valid.scores()), valid.table(schemas.Mixture, valid.mixtures())
     hashes = {
         "scores_sha256": hashlib.sha256(scores).hexdigest(),
         "mixtures_sha256": hashlib.sha256(mixtures).hexdigest(),
@@ -49,16 +52,16 @@ def _result(folder: Path) -> Read:
         path.write_bytes(content)
         result = results.Result(folder, results.about_of(path), valid.SUMMARY)
         results.check_comparable([result, other])
-        board.row_of(result, kind="submission", date="2026-01-01", rtf=None)
+        table.row_of(result, kind="submission", date="2026-01-01", rtf=None)
         tables.terminal([result, other])
 
     return read
 
 
 def _board(path: Path) -> None:
-    rows = board.read(path)
-    board.write(path, leaderboard.order(rows))
-    assert {row.entry.name for row in board.read(path)} == {row.entry.name for row in rows}
+    rows = table.read(path)
+    table.write(path, leaderboard.order(rows))
+    assert {row.entry.name for row in table.read(path)} == {row.entry.name for row in rows}
 
 
 def _entry(name: str) -> Callable[[Path], Read]:
@@ -74,13 +77,13 @@ def _entry(name: str) -> Callable[[Path], Read]:
             own = entry.model_copy(
                 update={"result_sha256": hashlib.sha256(files_["result.json"]).hexdigest()},
             )
-            place = board.evidence_folder(path, own)
+            place = table.evidence_folder(path, own)
             place.mkdir(parents=True, exist_ok=True)
             for file, there in files_.items():
                 (place / file).write_bytes(there)
-            result = board.evidence(path, own)
+            result = table.evidence(path, own)
             results.check_comparable([result, result])
-            board.row_of(result, kind="reference", date="2026-01-01", rtf=None)
+            table.row_of(result, kind="reference", date="2026-01-01", rtf=None)
             if name == "result.json":
                 shutil.rmtree(place)
 
@@ -94,7 +97,7 @@ TARGETS: tuple[Target, ...] = (
         "scores",
         "summaries.Scores.read, summaries_of",
         "csv",
-        lambda: [valid.table(records.Score, valid.scores())],
+        lambda: [valid.table(schemas.Score, valid.scores())],
         _scores("scores.csv"),
         10_000,
     ),
@@ -102,7 +105,7 @@ TARGETS: tuple[Target, ...] = (
         "detections",
         "detections.read, summaries",
         "csv",
-        lambda: [valid.table(records.Detection, valid.detections())],
+        lambda: [valid.table(schemas.Detection, valid.detections())],
         _scores("detections.csv"),
         10_000,
     ),
@@ -110,7 +113,7 @@ TARGETS: tuple[Target, ...] = (
         "result-mixtures",
         "summaries.Scores.read, summaries_of",
         "csv",
-        lambda: [valid.table(records.Mixture, valid.mixtures())],
+        lambda: [valid.table(schemas.Mixture, valid.mixtures())],
         _scores("mixtures.csv"),
         10_000,
     ),
@@ -144,7 +147,7 @@ TARGETS: tuple[Target, ...] = (
         "recognisers.hypotheses.from_csv",
         "csv",
         lambda: [b"mixture_id,text\ns0_TS1,good day\ns0_TS2,\n"],
-        of_file("said.csv", lambda path: hypotheses.from_csv(path, ["s0_TS1", "s0_TS2"])),
+        of_file("said.csv", lambda path: hypothesis_csv.from_csv(path, ["s0_TS1", "s0_TS2"])),
         80_000,
     ),
 )

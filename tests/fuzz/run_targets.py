@@ -9,8 +9,15 @@ from typing import Any
 import valid
 from target import Read, Target, either, of_file
 
-from pse_bench import cluster, enhance, files, ledger, memory, pack, packed, parts, records, store
-from pse_bench.recognisers import transcripts
+from pse_bench import schemas
+from pse_bench.asr import cache
+from pse_bench.dataset import webdataset, webdataset_reader
+from pse_bench.io import atomic
+from pse_bench.runtime import dask
+from pse_bench.runtime import resume as parts
+from pse_bench.scoring import result_writer, score_cache
+from pse_bench.simulation import dataset_writer
+from pse_bench.systems import enhance
 
 # ---- journals and shares
 
@@ -35,8 +42,8 @@ IDENTITY = {"dataset": valid.HASH, "system": "mine", "plan_sha256": NOTHING}
 
 def _resume_render(out: Path) -> None:
     (out.parent / "plan.jsonl").write_bytes(b"")
-    for rendered in store.prepare(out, out.parent / "plan.jsonl", IDENTITY, force=False):
-        store.intact(out, rendered)
+    for rendered in dataset_writer.prepare(out, out.parent / "plan.jsonl", IDENTITY, force=False):
+        dataset_writer.intact(out, rendered)
 
 
 def _resume_enhance(out: Path) -> None:
@@ -44,13 +51,13 @@ def _resume_enhance(out: Path) -> None:
 
 
 def _resume_score(out: Path) -> None:
-    for scored in ledger.earlier(out, IDENTITY):
-        ledger.current(out, scored)
+    for scored in result_writer.earlier(out, IDENTITY):
+        result_writer.current(out, scored)
 
 
 MERGERS: dict[str, Callable[[Path, list[parts.Part]], Any]] = {
-    "render": store.merged,
-    "score": ledger.merged,
+    "render": dataset_writer.merged,
+    "score": result_writer.merged,
     "enhance": enhance.merged,
 }
 
@@ -71,7 +78,7 @@ def _share(stage: str, name: str) -> Callable[[Path], Read]:
         ),
     }[stage]
     whole = {"part.json": head, f"{stage}.journal": valid.journal(entries), **others}
-    whole["mixtures.csv"] = valid.table(records.Mixture, valid.mixtures()[:1])
+    whole["mixtures.csv"] = valid.table(schemas.Mixture, valid.mixtures()[:1])
     whole["TS1/s0.flac"] = b"sound"
 
     def opened(folder: Path) -> Read:
@@ -137,9 +144,9 @@ def _shards(name: str) -> Callable[[Path], Read]:
             (folder / file).write_bytes(content)
 
         def read(content: bytes) -> None:
-            packed._contents.cache_clear()
+            webdataset_reader._contents.cache_clear()
             (folder / name).write_bytes(content)
-            there = packed.open_any(str(folder))
+            there = webdataset_reader.open_any(str(folder))
             scenes = list(dict.fromkeys(row.scene_id for row in there.mixtures))[:2]
             for scene_id in scenes:
                 there.has(f"activity/{scene_id}.json")
@@ -160,7 +167,7 @@ def _shard_files() -> dict[str, bytes]:
     for path, inside in stored.items():
         members[path] = (len(content), len(inside), hashlib.sha256(inside).hexdigest())
         content += inside + bytes(-len(inside) % 512)
-    table = valid.table(records.Mixture, rows)
+    table = valid.table(schemas.Mixture, rows)
     shard = {"url": "tiny-000000.tar", "nsamples": 1, "filesize": len(content), "sha256": valid.HASH}
     tables_ = {"mixtures.csv": hashlib.sha256(table).hexdigest(), "files.csv": valid.HASH}
     index_ = {
@@ -168,7 +175,7 @@ def _shard_files() -> dict[str, bytes]:
             "__kind__": "wids-shard-index-v1",
             "wids_version": 1,
             "schema": 1,
-            "kind": pack.KIND,
+            "kind": webdataset.KIND,
             "name": "tiny-v1",
         },
         **{"size": 10_000, "dataset": valid.DESCRIPTION | {"tables": tables_}, "shardlist": [shard]},
@@ -184,7 +191,7 @@ def _shard_files() -> dict[str, bytes]:
 
 
 def _transcripts(folder: Path) -> Read:
-    listener = transcripts.Remembering(lambda samples, name: "", valid.HASH, folder)
+    listener = cache.Remembering(lambda samples, name: "", valid.HASH, folder)
     path = folder / "entry.json"
 
     def read(content: bytes) -> None:
@@ -195,20 +202,20 @@ def _transcripts(folder: Path) -> Read:
 
 
 def _transcript_seeds() -> list[bytes]:
-    listener = transcripts.Remembering(lambda samples, name: "", valid.HASH, Path())
+    listener = cache.Remembering(lambda samples, name: "", valid.HASH, Path())
     return [listener._entry(valid.HASH, "good day").model_dump_json(by_alias=True).encode()]
 
 
 def _memory_seeds() -> list[bytes]:
     kept = {"k": [0.5, "ok", "1/2"], "l": [None, "undefined", "silent"]}
-    return [valid.text({"sha256": files.sha256_of_text(json.dumps(kept)), "scores": kept})]
+    return [valid.text({"sha256": atomic.sha256_of_text(json.dumps(kept)), "scores": kept})]
 
 
 # ---- all of these
 
 TARGETS: tuple[Target, ...] = (
     Target("transcripts", "recognisers.transcripts", "json", _transcript_seeds, _transcripts, 80_000),
-    Target("score-memory", "memory", "json", _memory_seeds, of_file("entry.json", memory._read), 80_000),
+    Target("score-memory", "memory", "json", _memory_seeds, of_file("entry.json", score_cache._read), 80_000),
     Target(
         "render-journal",
         "store.prepare",
@@ -272,7 +279,7 @@ TARGETS: tuple[Target, ...] = (
             b"walltime: '02:00:00'\n"
             b"queue: main\ndirectives: ['--gres=gpu:1']\nprologue:\n  - module load python\n"
         ],
-        of_file("jobs.yaml", cluster.read_jobs),
+        of_file("jobs.yaml", dask.read_jobs),
         10_000,
     ),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pse_bench import files
+from pse_bench.errors import InputError
 
 Read = Callable[[bytes], Iterable[str] | None]
 """Parses a document, and gives lines that a person would be shown."""
@@ -65,6 +65,6 @@ def either(parse: Callable[..., Any], *arguments: Any, **named: Any) -> None:
     """Run one of several parsers of the same content; its refusal does not end the others' turn."""
     try:
         parse(*arguments, **named)
-    except files.InputError as error:
+    except InputError as error:
         if not str(error).isprintable():
             raise AssertionError(str(error)) from error

@@ -10,20 +10,20 @@ from target import Read, Target, of_file, of_text
 
 
 def _config(task: str) -> Callable[[Path], Read]:
-    from pse_bench.baseline import config
+    from pse_bench.training import config
 
     return of_file("run.yaml", lambda path: config.load(str(path), task=task))
 
 
 def _setting(text: str) -> None:
-    from pse_bench.baseline import config
+    from pse_bench.training import config
 
     config.load("pvad" if "pvad" in config.shipped() else config.shipped()[0], (text,), task="pvad")
 
 
 def _configs(task: str) -> Callable[[], list[bytes]]:
     def seeds() -> list[bytes]:
-        from pse_bench.baseline import config
+        from pse_bench.training import config
 
         found = [(config.SHIPPED / f"{name}.yaml").read_bytes() for name in config.shipped()[-3:]]
         return [content for content in found if f"task: {task}".encode() in content]
@@ -32,13 +32,13 @@ def _configs(task: str) -> Callable[[], list[bytes]]:
 
 
 def _speakers(path: Path) -> None:
-    from pse_bench.baseline import sources
+    from pse_bench.training.data import sources
 
     sources.allowed([valid.UTTERANCE], path)
 
 
 def _checkpoint(path: Path) -> None:
-    from pse_bench.baseline import checkpoint
+    from pse_bench.training import checkpoint
 
     checkpoint.load(path)
 
@@ -47,9 +47,9 @@ def _checkpoints() -> list[bytes]:
     import torch
     from safetensors.torch import save
 
-    from pse_bench.baseline import checkpoint
-    from pse_bench.baseline.e3net import E3Net, E3NetConfig
-    from pse_bench.baseline.pvad import PVAD, PVADConfig
+    from pse_bench.training import checkpoint
+    from pse_bench.training.models.e3net import E3Net, E3NetConfig
+    from pse_bench.training.models.pvad import PVAD, PVADConfig
 
     torch.manual_seed(0)
     small = E3NetConfig(filters=320, bottleneck=4, fc=4, lstm=4, layers=1, embedding=4)
@@ -64,40 +64,40 @@ def _checkpoints() -> list[bytes]:
 
 
 def _run(folder: Path) -> Read:
-    from pse_bench.baseline import journey
+    from pse_bench.training import run
 
     def read(content: bytes) -> None:
         (folder / "run.json").write_bytes(content)
-        journey.Run(folder, {"config": {"seed": 1}, "data": "a"})
+        run.Run(folder, {"config": {"seed": 1}, "data": "a"})
 
     return read
 
 
 def _log(path: Path) -> None:
-    from pse_bench.baseline import journey
+    from pse_bench.training import run
 
-    journey.Log(path, 40)
+    run.Log(path, 40)
 
 
 def _prepared(name: str) -> Callable[[Path], Read]:
     """What describes a folder of the training cache."""
 
     def opened(folder: Path) -> Read:
-        from pse_bench.baseline import acoustics, enrollments, material
+        from pse_bench.training.data import clip_store, enrollment_pool, rir_spectra
 
         def read(content: bytes) -> None:
             (folder / f"{name}.json").write_bytes(content)
             if name == "acoustics":
-                rooms = acoustics.Acoustics(folder)
+                rooms = rir_spectra.Acoustics(folder)
                 assert all(isinstance(size, int) for size in (rooms.size, rooms.chunk, rooms.lead)), (
                     rooms.fingerprint
                 )
                 assert isinstance(rooms.places, list)
             elif name == "enrollments":
-                pool = enrollments.Enrollments(folder)
+                pool = enrollment_pool.Enrollments(folder)
                 assert isinstance(pool.of_clip, dict), pool.fingerprint
             else:
-                stuff = material.Material(folder)
+                stuff = clip_store.Material(folder)
                 assert isinstance([stuff.clips, stuff.noises], list), (stuff.sample_rate, stuff.fingerprint)
 
         return read
@@ -141,7 +141,7 @@ PREPARED: dict[str, Any] = {
 
 
 def _onnx(path: Path) -> None:
-    from pse_bench import onnx_system
+    from pse_bench.systems import onnx as onnx_system
 
     onnx_system.open_model(path)
 

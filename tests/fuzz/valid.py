@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pse_bench import benchmark, dataset, files, metrics, records, scenario
-from pse_bench.boards import board, leaderboard
+from pse_bench import metrics, schemas
+from pse_bench.dataset import dataset, frozen_sets
+from pse_bench.io import documents as documents_io
+from pse_bench.io import tables
+from pse_bench.leaderboard import leaderboard
+from pse_bench.leaderboard import table as board
+from pse_bench.planning import scenario
 
 RATE = 16_000
 FRAMES = 12
@@ -33,21 +38,21 @@ def lines(documents: Iterable[Any]) -> bytes:
     return b"".join(text(document) for document in documents)
 
 
-def table(record: type[files.Record], rows: Sequence[files.Record]) -> bytes:
+def table(record: type[documents_io.Record], rows: Sequence[documents_io.Record]) -> bytes:
     """A CSV as the library writes it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
-        files.write_table(path, record, rows)
+        tables.write_table(path, record, rows)
         return path.read_bytes()
 
 
 # ---- manifests and plan
 
-UTTERANCE = records.Utterance(
+UTTERANCE = schemas.Utterance(
     **{"corpus": "c", "utterance_id": "u-1", "speaker_id": "anna", "gender": "F", "path": "anna/1/u-1.flac"},
     **{"num_samples": 48000, "sample_rate": RATE, "text": "good day, said anna", "sha256": HASH},
 )
-NOISE = records.NoiseClip(
+NOISE = schemas.NoiseClip(
     **{
         "corpus": "c",
         "noise_id": "n",
@@ -58,7 +63,7 @@ NOISE = records.NoiseClip(
     },
     **SHA,
 )
-RESPONSE = records.MeasuredResponse(
+RESPONSE = schemas.MeasuredResponse(
     **{"corpus": "c", "rir_id": "r", "room_id": "hall", "path": "r.wav", "num_samples": 900, "sample_rate": RATE},
     **{"rt60_s": 0.31, **SHA},
 )
@@ -73,7 +78,7 @@ def scenario_content() -> dict[str, Any]:
 @cache
 def plans() -> list[bytes]:
     """A simulated plan of two scenes, a measured one, and an imported one."""
-    own = (benchmark.load("embedded-v1").plan).read_bytes().split(b"\n")
+    own = (frozen_sets.load("embedded-v1").plan).read_bytes().split(b"\n")
     drawn = b"\n".join([*own[:3], b""])
     recipe = json.loads(own[1])
     measured = {
@@ -93,13 +98,13 @@ def plans() -> list[bytes]:
 # ---- datasets and results
 
 
-def mixtures(count: int = 6) -> list[records.Mixture]:
+def mixtures(count: int = 6) -> list[schemas.Mixture]:
     """Rows of mixtures.csv: scenes of two speakers, each as TS1, TS2 and TS3."""
     rows = []
     for number in range(count):
         scene, label = f"s{number // 3}", ("TS1", "TS2", "TS3")[number % 3]
         rows.append(
-            records.Mixture(
+            schemas.Mixture(
                 **{"mixture_id": f"{scene}_{label}", "scene_id": scene, "scenario": label},
                 **{"mixture_path": f"{label}/{scene}.flac", "reference_path": f"stems/target_early/{scene}.flac"},
                 **{
@@ -122,7 +127,7 @@ def mixtures(count: int = 6) -> list[records.Mixture]:
     return rows
 
 
-STORED = records.StoredFile(path="TS1/s0.flac", num_bytes=12, sha256=HASH, content_sha256=HASH)
+STORED = schemas.StoredFile(path="TS1/s0.flac", num_bytes=12, sha256=HASH, content_sha256=HASH)
 DESCRIPTION = {
     **{"schema": 1, "kind": "pse-bench dataset", "name": "tiny", "version": 1, "reference": "early"},
     **{"sample_rate": RATE, "format": "flac", "plan_sha256": HASH, "fingerprint": HASH, "planned_scenes": 2},
@@ -137,7 +142,7 @@ def activity() -> bytes:
     return dataset.activity_document("s0", RATE, SAMPLES, labels).encode()
 
 
-def scores() -> list[records.Score]:
+def scores() -> list[schemas.Score]:
     """A row of every metric and mixture, one of them failed and one undefined."""
     rows = []
     for row in mixtures():
@@ -145,7 +150,7 @@ def scores() -> list[records.Score]:
             if row.scenario in metric.scenarios:
                 detail = "3.5/12.0"
                 rows.append(
-                    records.Score(
+                    schemas.Score(
                         **{"mixture_id": row.mixture_id, "scenario": row.scenario, "metric": metric.name},
                         **{"value": 0.5, "status": "ok", "detail": detail},
                     )
@@ -154,11 +159,11 @@ def scores() -> list[records.Score]:
     return [*rows[:-1], rows[-1].model_copy(update=change)]
 
 
-def detections() -> list[records.Detection]:
+def detections() -> list[schemas.Detection]:
     """Rows of detections.csv, one of them failed."""
     half = FRAMES // 2
     rows = [
-        records.Detection(
+        schemas.Detection(
             **{"mixture_id": row.mixture_id, "scenario": row.scenario, "status": "ok", "detail": ""},
             **{"target": f"312*{half - 1} -5", "not_target": f"-312*{half}", "other": f"7*{half}"},
             **{"not_other": f"-400*{half}", "none": f"9*{half}", "not_none": f"-4000*{half}"},
@@ -177,7 +182,7 @@ ABOUT = {
     "system": {"name": "mine", "version": "1", "causal": True, "algorithmic_latency_ms": 20.0, "holds": ["audio"]},
 }
 SUMMARY = [
-    records.Summary(
+    schemas.Summary(
         **{"scenario": "TS2", "metric": "tsos", "value": 3.25, "ci_low": 2.0, "ci_high": None, "unit": "%"},
         **{"higher_is_better": False, "aggregation": "ratio of sums over clips", "scored": 2, "expected": 2},
     )
@@ -187,13 +192,13 @@ SUMMARY = [
 @cache
 def shipped_board() -> bytes:
     """The first rows of a shipped leaderboard."""
-    return b"\n".join((benchmark.SHIPPED / "embedded-v1.csv").read_bytes().split(b"\n")[:5]) + b"\n"
+    return b"\n".join((frozen_sets.SHIPPED / "embedded-v1.csv").read_bytes().split(b"\n")[:5]) + b"\n"
 
 
 @cache
 def entries() -> tuple[list[board.Row], list[tuple[bytes, bytes]]]:
     """Rows of the shipped board, and the result.json and summary.csv behind each."""
-    where = benchmark.SHIPPED / "embedded-v1.csv"
+    where = frozen_sets.SHIPPED / "embedded-v1.csv"
     known = board.read(where)
     references = [row for row in known if row.entry.kind == "reference"]
     rows = leaderboard.order(references)

@@ -4,9 +4,9 @@ import copy
 import hashlib
 from pathlib import Path
 
-from pse_bench import plan
-from pse_bench.records import MeasuredResponse, NoiseClip, Recipe, Utterance
-from pse_bench.scenario import Scenario, parse_scenario
+from pse_bench.planning import plan
+from pse_bench.planning.scenario import Scenario, parse_scenario
+from pse_bench.schemas import MeasuredResponse, NoiseClip, Recipe, Utterance
 
 RATE = 16000
 

@@ -17,7 +17,7 @@ def unit_embedding(samples: np.ndarray, sample_rate: int) -> np.ndarray:
 def model() -> object:
     """A tiny E3Net with random weights whose mask moves."""
     torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
-    from pse_bench.baseline.e3net import E3Net
+    from pse_bench.training.models.e3net import E3Net
 
     torch.manual_seed(1)
     net = E3Net().eval()
@@ -30,7 +30,7 @@ def model() -> object:
 @pytest.fixture(scope="session")
 def checkpoint_path(model: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """That model as a checkpoint. Not to be changed."""
-    from pse_bench.baseline import checkpoint
+    from pse_bench.training import checkpoint
 
     path = tmp_path_factory.mktemp("checkpoint") / "its.safetensors"
     about = checkpoint.describe(
@@ -43,7 +43,7 @@ def checkpoint_path(model: object, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def other_encoder(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray, int], np.ndarray]:
     """Puts ``unit_embedding`` in the place of the d-vector, so that its weights need not be installed."""
-    from pse_bench import models
+    from pse_bench.systems import trained
 
-    monkeypatch.setitem(models.ENCODERS, "dvector", (unit_embedding, "unit"))
+    monkeypatch.setitem(trained.ENCODERS, "dvector", (unit_embedding, "unit"))
     return unit_embedding

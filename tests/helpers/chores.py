@@ -14,7 +14,7 @@ def square(number: int) -> int:
 
 def environment(_: object) -> dict[str, str | None]:
     """What decides the number of threads of a worker's libraries."""
-    from pse_bench.executor import THREAD_VARIABLES
+    from pse_bench.runtime.executor import THREAD_VARIABLES
 
     return {name: os.environ.get(name) for name in THREAD_VARIABLES}
 

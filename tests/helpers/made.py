@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pse_bench import files
-from pse_bench.records import Mixture, Score
+from pse_bench.io import atomic, tables
+from pse_bench.schemas import Mixture, Score
 
 BLANK = Mixture(
     mixture_id="",
@@ -67,16 +67,16 @@ def result(folder: Path, rows: Iterable[Row], scenario: str = "TS1", **about: An
         scores.append(
             Score(mixture_id=name, scenario=scenario, metric=metric, value=value, status=status, detail=detail)
         )
-    files.write_table(folder / "mixtures.csv", Mixture, mixtures.values())
-    files.write_table(folder / "scores.csv", Score, scores)
+    tables.write_table(folder / "mixtures.csv", Mixture, mixtures.values())
+    tables.write_table(folder / "scores.csv", Score, scores)
     finish(folder, **about)
     return folder
 
 
 def finish(folder: Path, **about: Any) -> None:
     """Write the ``result.json`` that belongs to the tables of a folder as they are now."""
-    hashes = {f"{name}_sha256": files.sha256(folder / f"{name}.csv") for name in ("scores", "mixtures")}
-    files.write_json(folder / "result.json", ABOUT | hashes | about)
+    hashes = {f"{name}_sha256": atomic.sha256(folder / f"{name}.csv") for name in ("scores", "mixtures")}
+    atomic.write_json(folder / "result.json", ABOUT | hashes | about)
 
 
 def means(values: Iterable[float], speakers: Iterable[str], metric: str = "si_sdr") -> list[Row]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pse_bench import dvector
 from pse_bench.metrics import dnsmos
+from pse_bench.speaker import dvector
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,15 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from pse_bench import files, plan, render
 from pse_bench.cli import cli
-from pse_bench.corpora import folder, noise, responses, sources
+from pse_bench.corpora import clip_reader, folder, noise, rir
 from pse_bench.corpora.roots import Roots
-from pse_bench.executor import Serial
-from pse_bench.records import MeasuredResponse, NoiseClip, Recipe, Utterance
-from pse_bench.scenario import parse_scenario
+from pse_bench.io import tables
+from pse_bench.planning import plan
+from pse_bench.planning.scenario import parse_scenario
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import MeasuredResponse, NoiseClip, Recipe, Utterance
+from pse_bench.simulation import render
 
 RATE = 16000
 SPEAKERS = {"ada": ("F", 205.0), "bea": ("F", 230.0), "carl": ("M", 105.0), "dan": ("M", 125.0)}
@@ -184,12 +186,12 @@ def corpus(tmp_path_factory) -> Corpus:
         executor=Serial(),
     )
     noises, more = noise.read(where / "hush", name="hush", executor=Serial())
-    measured, others = responses.read(where / "halls", name="halls", executor=Serial())
+    measured, others = rir.read(where / "halls", name="halls", executor=Serial())
     assert [*faults, *more, *others] == []
     made = Corpus(where, speech, noises, measured)
-    files.write_table(made.manifest("speech"), Utterance, speech)
-    files.write_table(made.manifest("noise"), NoiseClip, noises)
-    files.write_table(made.manifest("rir"), MeasuredResponse, measured)
+    tables.write_table(made.manifest("speech"), Utterance, speech)
+    tables.write_table(made.manifest("noise"), NoiseClip, noises)
+    tables.write_table(made.manifest("rir"), MeasuredResponse, measured)
     return made
 
 
@@ -219,7 +221,7 @@ def copy_of_rendered(rendered, tmp_path) -> Path:
 @pytest.fixture
 def _as_in_a_new_process():
     """Forget the clips and rooms that a worker keeps in memory for as long as it lives."""
-    sources.forget()
+    clip_reader.forget()
     render._shared_room.cache_clear()
 
 

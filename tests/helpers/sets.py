@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench import audio
-from pse_bench.corpora import embedded, librispeech
+from pse_bench.corpora import librispeech
 from pse_bench.corpora.roots import Roots
-from pse_bench.executor import Serial
-from pse_bench.files import write_table
-from pse_bench.records import Utterance
+from pse_bench.corpora.synthetic import embedded
+from pse_bench.io import audio
+from pse_bench.io.tables import write_table
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import Utterance
 
 ROWS = 10
 RATE = 16_000

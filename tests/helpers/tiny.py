@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pse_bench import audio, files, plan, render, scenario, score
 from pse_bench.corpora import folder, noise
 from pse_bench.corpora.roots import Roots
-from pse_bench.dataset import Dataset
-from pse_bench.executor import Serial
-from pse_bench.records import Mixture, NoiseClip, StoredFile, Summary, Utterance
-from pse_bench.summaries import summarise
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.io import atomic, audio, tables
+from pse_bench.planning import plan, scenario
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import Mixture, NoiseClip, StoredFile, Summary, Utterance
+from pse_bench.scoring import score
+from pse_bench.scoring.summary import summarise
+from pse_bench.simulation import render
 
 RATE = 16_000
 PITCH_HZ = {"anna": 210.0, "bert": 110.0, "carl": 135.0, "dora": 240.0}
@@ -87,8 +90,8 @@ def write_manifests(root: Path) -> tuple[list[Utterance], list[NoiseClip]]:
     assert not problems
     assert not more
     (root / "tiny.yaml").write_text(SCENARIO)
-    files.write_table(root / "speech.csv", Utterance, speech)
-    files.write_table(root / "noise.csv", NoiseClip, noises)
+    tables.write_table(root / "speech.csv", Utterance, speech)
+    tables.write_table(root / "noise.csv", NoiseClip, noises)
     return speech, noises
 
 
@@ -150,13 +153,13 @@ def with_mixtures(dataset: Dataset, **changes: Any) -> Dataset:
     """The dataset as if it had been rendered with these rows and with the files that now lie in its folder;
     ``changes`` go into ``dataset.json``."""
     out = dataset.folder
-    files.write_table(out / "mixtures.csv", Mixture, dataset.mixtures)
-    stored = [row.model_copy(update={"sha256": files.sha256(out / row.path)}) for row in dataset.files]
-    files.write_table(out / "files.csv", StoredFile, stored)
-    hashes = {name: files.sha256(out / name) for name in dataset.description.tables}
+    tables.write_table(out / "mixtures.csv", Mixture, dataset.mixtures)
+    stored = [row.model_copy(update={"sha256": atomic.sha256(out / row.path)}) for row in dataset.files]
+    tables.write_table(out / "files.csv", StoredFile, stored)
+    hashes = {name: atomic.sha256(out / name) for name in dataset.description.tables}
     counts = {"mixtures": len(dataset.mixtures), "scenes": len({row.scene_id for row in dataset.mixtures})}
     description = dataset.description.model_copy(update={"tables": hashes, **counts, **changes})
-    files.write_sealed(out / "dataset.json", description.model_dump(by_alias=True))
+    atomic.write_sealed(out / "dataset.json", description.model_dump(by_alias=True))
     return Dataset.open(out)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import tiny
 
-from pse_bench.dataset import Dataset
-from pse_bench.enhance import enhance
-from pse_bench.executor import Serial
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.runtime.executor import Serial
+from pse_bench.systems.enhance import enhance
 
 _numbers = itertools.count()
 

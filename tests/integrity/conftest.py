@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import tiny
 
-from pse_bench import render, score, submission
 from pse_bench.corpora.roots import Roots
-from pse_bench.enhance import enhance
-from pse_bench.executor import Serial
+from pse_bench.runtime.executor import Serial
+from pse_bench.scoring import score
+from pse_bench.simulation import render
+from pse_bench.submission import submission
+from pse_bench.systems.enhance import enhance
 
 NAMES = ("dataset", "partial", "result", "both")
 

@@ -23,11 +23,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pse_bench import results
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
-from pse_bench.verify import verify
+from pse_bench.runtime.executor import Serial
+from pse_bench.scoring import results
+from pse_bench.simulation.verify import verify
 
 COMMAND_EVERY = 100
 

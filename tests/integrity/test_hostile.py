@@ -15,15 +15,20 @@ from click.testing import CliRunner
 from made import means, result
 
 import pse_bench
-from pse_bench import archive, files, grids, plain_yaml, rooms, score, submission, tables
-from pse_bench.baseline import config
-from pse_bench.boards import leaderboard
 from pse_bench.cli import cli
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, plain
-from pse_bench.executor import Serial
-from pse_bench.records import SimulatedRoom
-from pse_bench.results import Result
+from pse_bench.io import atomic, text_table, yaml_reader
+from pse_bench.leaderboard import leaderboard
+from pse_bench.reporting import tables
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import SimulatedRoom
+from pse_bench.scoring import score
+from pse_bench.scoring.results import Result
+from pse_bench.simulation import room as rooms
+from pse_bench.submission import submission
+from pse_bench.submission import zip as archive
+from pse_bench.training import config
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b1A\r\u202e"
 NAMES = ["=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", " =1+1", "\t=1+1", "-x"]
@@ -96,12 +101,14 @@ def test_no_cell_of_a_printed_table_is_a_formula(tmp_path: Path, name: str) -> N
     for by in (None, "target_speaker"):
         text = tables.to_csv([Result.open(folder)], by=by)
         for cell in re.split(r"[,\n]", text):
-            assert not cell.lstrip('" \t').startswith(grids.FORMULA) or grids.NUMBER.fullmatch(cell), cell
+            assert not cell.lstrip('" \t').startswith(text_table.FORMULA) or text_table.NUMBER.fullmatch(cell), (
+                cell
+            )
 
 
 def test_numbers_and_bands_stay_as_they_are() -> None:
     cells = ["-5 to -2.5", "-1e-05", "+3", "-0.5", -1.5, None, "TS1", "0 to 5"]
-    assert grids.as_csv(["a"], [cells]) == "a\n-5 to -2.5,-1e-05,+3,-0.5,-1.5,,TS1,0 to 5"
+    assert text_table.as_csv(["a"], [cells]) == "a\n-5 to -2.5,-1e-05,+3,-0.5,-1.5,,TS1,0 to 5"
 
 
 @pytest.mark.parametrize("field", ["name", "version"])
@@ -120,7 +127,7 @@ def test_no_cell_of_a_board_moves_the_cursor(copied: Path) -> None:
 
 def renamed(folder: Path, **changes: str) -> None:
     about = Result.open(folder).about
-    files.write_sealed(folder / "result.json", {**about, "system": {**about["system"], **changes}})
+    atomic.write_sealed(folder / "result.json", {**about, "system": {**about["system"], **changes}})
 
 
 # ---- code
@@ -137,7 +144,7 @@ class Planted:
 
 
 def test_the_bank_of_rooms_is_never_unpickled(tmp_path: Path, made: Path) -> None:
-    from pse_bench import plan
+    from pse_bench.planning import plan
 
     _, _, recipes = plan.read(made / "plan.jsonl")
     room = next(recipe.room for recipe in recipes)
@@ -174,7 +181,7 @@ KINDS = ["beside.bin", "../outside.bin", "/etc/hostname"]
 def test_an_onnx_file_reads_no_other_file(tmp_path: Path, location: str, long: bool) -> None:
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    from pse_bench import onnx_system
+    from pse_bench.systems import onnx as onnx_system
 
     weights = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[1, 4])
     weights.data_location = onnx.TensorProto.EXTERNAL
@@ -215,7 +222,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 
 
 def test_yaml_is_read_as_plain_data() -> None:
-    loaders = [plain_yaml.PlainYaml, config._Yaml]
+    loaders = [yaml_reader.PlainYaml, config._Yaml]
     assert all(issubclass(loader, yaml.SafeLoader) for loader in loaders)
 
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from integrity import flips
 from integrity.conftest import NAMES
 
-from pse_bench import files, results, score
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
-from pse_bench.results import Result
+from pse_bench.io import atomic
+from pse_bench.runtime.executor import Serial
+from pse_bench.scoring import results, score
+from pse_bench.scoring.results import Result
 
 TABLES = {
     "dataset": ("mixtures.csv", "files.csv"),
@@ -131,7 +132,7 @@ def test_every_changed_key_of_a_document_is_found(copied: Path, folder: str, nam
     edits |= {f"no {key}": {k: v for k, v in document.items() if k != key} for key in document}
     edits |= {"one more": {**document, "note": "x"}, "turned": dict(reversed(document.items()))}
     for what, edited in edits.items():
-        files.write_json(path, edited)
+        atomic.write_json(path, edited)
         assert any(str(path.parent) in line for line in new_complaints(path.parent)), what
 
 
@@ -221,8 +222,8 @@ def test_a_file_of_another_result_is_found(copied: Path, name: str) -> None:
 
 def unseal(path: Path) -> None:
     document = json.loads(path.read_text())
-    del document[files.SEAL]
-    files.write_json(path, document)
+    del document[atomic.SEAL]
+    atomic.write_json(path, document)
 
 
 def test_a_dataset_without_a_seal_opens_but_is_not_called_sound(copied: Path) -> None:

@@ -6,8 +6,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse_bench import audio
 from pse_bench.errors import InputError
+from pse_bench.io import audio
 
 RATE = 16000
 

@@ -15,18 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench import files
 from pse_bench.errors import InputError
+from pse_bench.io import atomic, documents, locks, tables
 
 
-class Inner(files.Record):
+class Inner(documents.Record):
     """A nested record."""
 
     distance_m: float
     level_dbfs: float = 0.0
 
 
-class Row(files.Record):
+class Row(documents.Record):
     """One field of every kind that a table may have."""
 
     name: str
@@ -37,7 +37,7 @@ class Row(files.Record):
     label: Literal["TS1", "TS2"]
 
 
-class Document(files.Record):
+class Document(documents.Record):
     """A document with a nested record."""
 
     title: str
@@ -69,7 +69,7 @@ def table(folder: Path, *lines: str, header: str = HEADER) -> Path:
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
     path = tmp_path / "sub" / "result.csv"
-    with files.replacing(path) as part:
+    with atomic.replacing(path) as part:
         part.write_text("half")
         assert not path.exists()
         assert part.parent == path.parent, "a rename is atomic only within one folder"
@@ -83,7 +83,7 @@ def test_a_failure_leaves_what_was_there_and_no_litter(tmp_path, problem):
     path.write_text("earlier")
 
     def fail():
-        with files.replacing(path) as part:
+        with atomic.replacing(path) as part:
             part.write_text("half")
             raise problem
 
@@ -102,29 +102,29 @@ def test_a_table_whose_rows_fail_on_the_way_leaves_what_was_there(tmp_path):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        files.write_table(path, Row, rows())
+        tables.write_table(path, Row, rows())
     assert path.read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_text_is_written_byte_for_byte(tmp_path):
     text = "één\r\nzwei\n\u2028drei"
-    files.write_text(tmp_path / "a.txt", text)
+    atomic.write_text(tmp_path / "a.txt", text)
     assert (tmp_path / "a.txt").read_bytes() == text.encode()
-    assert files.read_text(tmp_path / "a.txt") == text
+    assert documents.read_text(tmp_path / "a.txt") == text
 
 
 def test_json_is_written_for_people(tmp_path):
-    files.write_json(tmp_path / "a.json", {"café": [1, 2]})
+    atomic.write_json(tmp_path / "a.json", {"café": [1, 2]})
     assert "café" in (tmp_path / "a.json").read_text("utf-8")
-    assert files.parse_json(files.read_text(tmp_path / "a.json"), "a.json") == {"café": [1, 2]}
+    assert documents.parse_json(documents.read_text(tmp_path / "a.json"), "a.json") == {"café": [1, 2]}
 
 
 def test_hashes_are_those_of_the_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert files.sha256(tmp_path / "a") == abc
-    assert files.sha256_of_text("abc") == abc
+    assert atomic.sha256(tmp_path / "a") == abc
+    assert atomic.sha256_of_text("abc") == abc
 
 
 # ---- reading text and documents
@@ -132,20 +132,20 @@ def test_hashes_are_those_of_the_bytes(tmp_path):
 
 def test_a_mark_at_the_beginning_is_not_part_of_the_text(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfname")
-    assert files.read_text(tmp_path / "a.csv") == "name"
+    assert documents.read_text(tmp_path / "a.csv") == "name"
 
 
 def test_what_cannot_be_read_is_named(tmp_path):
     (tmp_path / "latin").write_bytes("caf\xe9".encode("latin-1"))
-    assert f"{tmp_path / 'none'}: no such file" in fault(files.read_text, tmp_path / "none")
-    assert "not UTF-8 text (byte 3)" in fault(files.read_text, tmp_path / "latin")
-    assert "cannot be read" in fault(files.read_text, tmp_path)
-    assert "cannot be read" in fault(files.read_text, tmp_path / "latin" / "below a file")
+    assert f"{tmp_path / 'none'}: no such file" in fault(documents.read_text, tmp_path / "none")
+    assert "not UTF-8 text (byte 3)" in fault(documents.read_text, tmp_path / "latin")
+    assert "cannot be read" in fault(documents.read_text, tmp_path)
+    assert "cannot be read" in fault(documents.read_text, tmp_path / "latin" / "below a file")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1,]", "[" * 100_000, '{"a": 1}}', "1" * 5000])
 def test_what_is_not_json_is_refused_in_one_line(text):
-    assert fault(files.parse_json, text, "plan.jsonl:7").startswith("plan.jsonl:7: not JSON")
+    assert fault(documents.parse_json, text, "plan.jsonl:7").startswith("plan.jsonl:7: not JSON")
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,13 @@ def test_what_is_not_json_is_refused_in_one_line(text):
     ],
 )
 def test_the_first_fault_of_a_document_is_explained(content, expected):
-    message = fault(files.parse, Document, content, "doc.json")
+    message = fault(documents.parse, Document, content, "doc.json")
     assert message.startswith("doc.json: ")
     assert expected in message
 
 
 def test_a_long_wrong_value_is_not_printed_in_full():
-    message = fault(files.parse, Document, {"title": ["x" * 10_000], "inner": {"distance_m": 1.0}}, "doc.json")
+    message = fault(documents.parse, Document, {"title": ["x" * 10_000], "inner": {"distance_m": 1.0}}, "doc.json")
     assert len(message) < 300
 
 
@@ -204,13 +204,13 @@ rows = st.builds(
 @given(st.lists(rows, max_size=4))
 def test_a_table_reads_back_as_it_was_written(tmp_path, content):
     """Quotes, commas, line ends and every float to its last bit."""
-    files.write_table(tmp_path / "t.csv", Row, content)
-    assert files.read_table(tmp_path / "t.csv", Row) == content
+    tables.write_table(tmp_path / "t.csv", Row, content)
+    assert tables.read_table(tmp_path / "t.csv", Row) == content
 
 
 def test_a_table_is_plain_csv_in_the_order_of_the_fields(tmp_path):
     row = Row(name='a "b", c', count=2, value=0.1, maybe=None, flag=False, label="TS2")
-    files.write_table(tmp_path / "t.csv", Row, [row])
+    tables.write_table(tmp_path / "t.csv", Row, [row])
     text = (tmp_path / "t.csv").read_bytes().decode()
     assert text == f'{HEADER}\n"a ""b"", c",2,0.1,,False,TS2\n'
     assert next(csv.DictReader(io.StringIO(text)))["name"] == 'a "b", c'
@@ -219,17 +219,17 @@ def test_a_table_is_plain_csv_in_the_order_of_the_fields(tmp_path):
 def test_columns_stand_in_any_order_and_spreadsheets_may_end_lines_their_way(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(b"\xef\xbb\xbflabel,flag,maybe,value,count,name\r\nTS1,True,,1,2,a\r\n\r\n")
-    assert files.read_table(path, Row) == [Row(name="a", count=2, value=1.0, maybe=None, flag=True, label="TS1")]
+    assert tables.read_table(path, Row) == [Row(name="a", count=2, value=1.0, maybe=None, flag=True, label="TS1")]
 
 
 def test_a_column_may_be_left_out_only_where_it_is_optional(tmp_path):
-    class WithDefault(files.Record):
+    class WithDefault(documents.Record):
         name: str
         text: str = ""
 
     path = table(tmp_path, "a", header="name")
-    assert files.read_table(path, WithDefault, optional=["text"]) == [WithDefault(name="a")]
-    assert "column 'text' is missing" in fault(files.read_table, path, WithDefault)
+    assert tables.read_table(path, WithDefault, optional=["text"]) == [WithDefault(name="a")]
+    assert "column 'text' is missing" in fault(tables.read_table, path, WithDefault)
 
 
 @pytest.mark.parametrize(
@@ -255,14 +255,14 @@ def test_a_column_may_be_left_out_only_where_it_is_optional(tmp_path):
 def test_a_damaged_table_is_refused_with_its_line(tmp_path, text, expected):
     path = tmp_path / "t.csv"
     path.write_text(text, encoding="utf-8")
-    message = fault(files.read_table, path, Row)
+    message = fault(tables.read_table, path, Row)
     assert message.startswith(str(path))
     assert expected in message
 
 
 def test_the_line_of_a_fault_counts_lines_inside_quotes(tmp_path):
     path = table(tmp_path, '"two\nlines",1,1,1,True,TS1', "a,x,1,1,True,TS1")
-    assert fault(files.read_table, path, Row).startswith(f"{path}:4: count")
+    assert fault(tables.read_table, path, Row).startswith(f"{path}:4: count")
 
 
 @given(st.text(max_size=200))
@@ -271,7 +271,7 @@ def test_any_text_is_a_table_or_one_line(tmp_path, text):
     path.write_text(text, encoding="utf-8", newline="")
     message = f"{path}: a table"
     try:
-        files.read_table(path, Row)
+        tables.read_table(path, Row)
     except InputError as error:
         message = str(error)
     assert message.startswith(str(path))
@@ -284,7 +284,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from pse_bench.errors import InputError
-from pse_bench.files import locked
+from pse_bench.io.locks import locked
 try:
     with locked(Path(sys.argv[1]), "rendering"):
         print("held", flush=True)
@@ -306,13 +306,13 @@ def test_two_processes_cannot_work_in_one_folder(tmp_path):
         assert other.stdout.readline() == "held\n"
 
         def work():
-            with files.locked(folder, "scoring"):
+            with locks.locked(folder, "scoring"):
                 raise AssertionError("two at work")
 
         assert f"{folder}: another process is at work here (scoring)" in fault(work)
         other.kill()
         other.wait()
-    with files.locked(folder, "scoring"):
+    with locks.locked(folder, "scoring"):
         pass
     assert list(folder.iterdir()) == [], "a killed process leaves no lock behind"
 
@@ -323,7 +323,7 @@ def test_what_several_want_is_made_by_one_while_the_others_wait(tmp_path, capsys
         assert other.stdout.readline() == "held\n"
 
         def wait() -> None:
-            with files.taking_turns(folder, "preparing rooms"):
+            with locks.taking_turns(folder, "preparing rooms"):
                 order.append("ours")
 
         waiting = threading.Thread(target=wait)
@@ -344,18 +344,18 @@ def test_what_several_want_is_made_by_one_while_the_others_wait(tmp_path, capsys
 
 def test_a_lock_is_given_back_after_a_failure(tmp_path):
     def fail():
-        with files.locked(tmp_path, "scoring"):
+        with locks.locked(tmp_path, "scoring"):
             raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
         fail()
-    with files.locked(tmp_path, "scoring"):
+    with locks.locked(tmp_path, "scoring"):
         pass
 
 
 def test_a_table_is_no_json_and_a_document_no_table(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"name": "a"}))
-    assert "unknown column" in fault(files.read_table, tmp_path / "a.json", Row)
+    assert "unknown column" in fault(tables.read_table, tmp_path / "a.json", Row)
 
 
 def test_a_file_system_without_locks_is_worked_on_without(tmp_path, monkeypatch):
@@ -364,14 +364,14 @@ def test_a_file_system_without_locks_is_worked_on_without(tmp_path, monkeypatch)
     def refused(*_):
         raise OSError(errno.EBADF, "Bad file descriptor")
 
-    monkeypatch.setattr(files.fcntl, "flock", refused)
-    with files.locked(tmp_path / "out", "render"):
+    monkeypatch.setattr(locks.fcntl, "flock", refused)
+    with locks.locked(tmp_path / "out", "render"):
         (tmp_path / "out" / "x").touch()
 
 
 def test_files_that_several_write_at_once_have_names_of_their_own(tmp_path):
     path = tmp_path / "a.flac"
-    with files.replacing(path, shared=True) as one, files.replacing(path, shared=True) as other:
+    with atomic.replacing(path, shared=True) as one, atomic.replacing(path, shared=True) as other:
         assert one != other
         assert one.suffix == ".part"
         one.write_text("one")
@@ -383,21 +383,21 @@ def test_files_that_several_write_at_once_have_names_of_their_own(tmp_path):
 def test_two_writers_of_one_file(tmp_path):
     """The second is refused, and the file is the first one's, whole."""
     path = tmp_path / "table.csv"
-    with files.replacing(path) as part:
+    with atomic.replacing(path) as part:
         part.write_text("half")
-        message = fault(files.write_text, path, "the other's")
+        message = fault(atomic.write_text, path, "the other's")
         assert message == f"{path}: another process is writing it; wait for it or stop it"
         part.write_text("half and half")
     assert path.read_text() == "half and half"
     assert [child.name for child in tmp_path.iterdir()] == ["table.csv"]
-    files.write_text(path, "later")
+    atomic.write_text(path, "later")
     assert path.read_text() == "later"
 
 
 def test_many_writers_of_one_shared_file(tmp_path):
     path = tmp_path / "room.npy"
-    with files.replacing(path, shared=True) as part:
+    with atomic.replacing(path, shared=True) as part:
         part.write_text("one")
-        files.write_bytes(path, b"two", shared=True)
+        atomic.write_bytes(path, b"two", shared=True)
     assert path.read_text() == "one"
     assert [child.name for child in tmp_path.iterdir()] == ["room.npy"]

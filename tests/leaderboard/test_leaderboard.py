@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from made import BLANK
 from scipy.stats import rankdata
 
-from pse_bench import files, metrics
-from pse_bench.boards import leaderboard, ranking, standings
-from pse_bench.boards.board import read
+from pse_bench import metrics
 from pse_bench.errors import InputError
-from pse_bench.records import Mixture, Score
-from pse_bench.summaries import summarise
+from pse_bench.io import atomic, tables
+from pse_bench.leaderboard import display, leaderboard, ranking
+from pse_bench.leaderboard.table import read
+from pse_bench.schemas import Mixture, Score
+from pse_bench.scoring.summary import summarise
 
 SPEAKERS = 4
 RANKED = {
@@ -64,8 +65,8 @@ def result(folder: Path, name: str, *, tsos=(5, 6), wer=30, leakage=10, pause=8,
                     mixture_id=row.mixture_id, scenario=label, metric=metric, value=own, status="ok", detail=detail
                 )
             )
-    files.write_table(folder / "mixtures.csv", Mixture, rows.values())
-    files.write_table(folder / "scores.csv", Score, scores)
+    tables.write_table(folder / "mixtures.csv", Mixture, rows.values())
+    tables.write_table(folder / "scores.csv", Score, scores)
     document = {
         "schema": 1,
         "kind": "pse-bench result",
@@ -74,7 +75,7 @@ def result(folder: Path, name: str, *, tsos=(5, 6), wer=30, leakage=10, pause=8,
         "reference": "early",
         "complete": True,
         "metrics": {metric: {"version": 1} for _, metric in figures},
-        "mixtures_sha256": files.sha256(folder / "mixtures.csv"),
+        "mixtures_sha256": atomic.sha256(folder / "mixtures.csv"),
         "system": {
             "name": name,
             "version": "1",
@@ -90,8 +91,8 @@ def result(folder: Path, name: str, *, tsos=(5, 6), wer=30, leakage=10, pause=8,
 def finish(folder: Path, document: dict[str, Any]) -> None:
     """Write the ``summary.csv`` and ``result.json`` that belong to the scores of a folder as they are now."""
     summarise(folder)
-    hashes = {f"{name}_sha256": files.sha256(folder / f"{name}.csv") for name in ("scores", "summary")}
-    files.write_sealed(folder / "result.json", document | hashes)
+    hashes = {f"{name}_sha256": atomic.sha256(folder / f"{name}.csv") for name in ("scores", "summary")}
+    atomic.write_sealed(folder / "result.json", document | hashes)
 
 
 CORNERS = {
@@ -330,7 +331,7 @@ def test_nothing_that_a_result_says_of_itself_can_be_edited(board: Path, tmp_pat
     folder = result(tmp_path / "new", "new")
     document = json.loads((folder / "result.json").read_text())
     other = {"complete": False, "metrics": {}, "system": {"name": "other", "version": "1"}}.get(key, "b" * 64)
-    files.write_json(folder / "result.json", {**document, key: other})
+    atomic.write_json(folder / "result.json", {**document, key: other})
     before = board.read_bytes()
     with pytest.raises(InputError, match="changed since it was"):
         leaderboard.add(board, folder)
@@ -341,7 +342,7 @@ def test_a_result_that_is_not_sealed_is_scored_again_first(board: Path, tmp_path
     folder = result(tmp_path / "new", "new")
     document = json.loads((folder / "result.json").read_text())
     del document["seal_sha256"]
-    files.write_json(folder / "result.json", document)
+    atomic.write_json(folder / "result.json", document)
     with pytest.raises(InputError, match=r"result\.json: not sealed, .* earlier version; score again"):
         leaderboard.add(board, folder)
 
@@ -358,8 +359,8 @@ def test_a_result_of_another_dataset_enters_no_board_even_if_its_seal_fits(
 @pytest.mark.parametrize("column", sorted(RANKED))
 def test_a_result_without_a_ranked_figure(board: Path, tmp_path: Path, column: tuple[str, str]) -> None:
     folder = result(tmp_path / "new", "new")
-    scores = files.read_table(folder / "scores.csv", Score)
-    files.write_table(
+    scores = tables.read_table(folder / "scores.csv", Score)
+    tables.write_table(
         folder / "scores.csv", Score, [row for row in scores if (row.scenario, row.metric) != column]
     )
     document = json.loads((folder / "result.json").read_text())
@@ -374,9 +375,9 @@ def test_an_undefined_figure(board: Path, tmp_path: Path) -> None:
         row.model_copy(update={"status": "undefined", "value": None, "detail": "no words"})
         if row.metric == "wer"
         else row
-        for row in files.read_table(folder / "scores.csv", Score)
+        for row in tables.read_table(folder / "scores.csv", Score)
     ]
-    files.write_table(folder / "scores.csv", Score, scores)
+    tables.write_table(folder / "scores.csv", Score, scores)
     document = json.loads((folder / "result.json").read_text())
     finish(folder, document)
     with pytest.raises(InputError, match=r"TS2.wer is undefined, so it cannot be ranked"):
@@ -551,15 +552,15 @@ def test_the_command_from_results_to_a_printed_board(tmp_path: Path) -> None:
 
 def test_sorting_puts_the_better_end_first(board: Path) -> None:
     rows = read(board)
-    by_leakage = [row.entry.system for row in standings.by_column(rows, "TS3.leakage_reduction_db")]
+    by_leakage = [row.entry.system for row in display.by_column(rows, "TS3.leakage_reduction_db")]
     assert by_leakage[-1] == "mixture"
-    assert [row.entry.system for row in standings.by_column(rows, "TS2.wer")] == [
+    assert [row.entry.system for row in display.by_column(rows, "TS2.wer")] == [
         "oracle-mask",
         "mixture",
         "silence",
     ]
     without = [*rows, rows[0].__class__(rows[0].entry, {})]
-    assert standings.by_column(without, "TS2.wer")[-1].cells == {}
+    assert display.by_column(without, "TS2.wer")[-1].cells == {}
 
 
 COMMITTED = sorted((Path(__file__).parents[2] / "leaderboards").glob("*-v*.csv"))

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench.decks import Deck
+from pse_bench.planning.balanced_sampler import Deck
 
 items = st.lists(
     st.tuples(st.text(max_size=4), st.sampled_from(["a", "b", "c"])),

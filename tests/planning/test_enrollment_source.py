@@ -8,9 +8,9 @@ from builders import RATE, planner, recipes, speech, utterance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse_bench import files
 from pse_bench.errors import RequestError
-from pse_bench.records import Mixture, Utterance
+from pse_bench.io import atomic, tables
+from pse_bench.schemas import Mixture, Utterance
 
 SAME = {"source": "same-utterance", "duration_s": {"uniform": [5.0, 8.0]}, "shortest_s": 3.0}
 
@@ -123,8 +123,8 @@ def test_short_utterances_are_no_targets():
 def test_a_manifest_has_the_column_start_only_where_there_are_parts(tmp_path):
     whole, parts = [utterance("a")], halves("b", 7.0)
     for name, rows in (("whole", whole), ("parts", whole + parts)):
-        files.write_table(tmp_path / name, Utterance, rows)
-        assert files.read_table(tmp_path / name, Utterance) == rows
+        tables.write_table(tmp_path / name, Utterance, rows)
+        assert tables.read_table(tmp_path / name, Utterance) == rows
     assert "start" not in (tmp_path / "whole").read_text().split("\n", 1)[0].split(",")
     assert (tmp_path / "parts").read_text().split("\n", 1)[0].endswith(",sha256,start")
 
@@ -135,7 +135,7 @@ def test_the_hash_of_a_manifest_of_whole_utterances_is_what_it_was():
     row = '{"corpus":"books","utterance_id":"a-x-0000","speaker_id":"a","gender":"F","path":"a/a-x-0000.flac",'
     row += '"num_samples":80000,"sample_rate":16000,"text":"SENTENCE 0 OF a IN X",'
     row += f'"sha256":"{builders.digest("books", "a-x-0000")}"}}'
-    assert head["manifests"]["speech"][0]["sha256"] == files.sha256_of_text(row)
+    assert head["manifests"]["speech"][0]["sha256"] == atomic.sha256_of_text(row)
 
 
 def test_a_dataset_without_the_column_had_other_utterances():

@@ -14,10 +14,10 @@ from builders import RATE, noise_clip, noises, planner, recipes, response, speec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse_bench import plan
 from pse_bench.errors import InputError, PseBenchError, RequestError
-from pse_bench.pools import words
-from pse_bench.records import Recipe, Segment, Talker
+from pse_bench.planning import plan
+from pse_bench.planning.clip_pool import words
+from pse_bench.schemas import Recipe, Segment, Talker
 
 SCENES = 150
 

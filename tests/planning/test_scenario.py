@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse_bench import scenario
 from pse_bench.errors import InputError
-from pse_bench.scenario import Quantity, Scenario
+from pse_bench.planning import scenario
+from pse_bench.planning.scenario import Quantity, Scenario
 
 
 def load_text(folder: Path, text: str) -> Scenario:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import tiny
 
-from pse_bench import files, submission
-from pse_bench.dataset import Dataset
-from pse_bench.enhance import enhance
-from pse_bench.executor import Serial
-from pse_bench.score import score
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.io import atomic
+from pse_bench.runtime.executor import Serial
+from pse_bench.scoring.score import score
+from pse_bench.submission import submission
+from pse_bench.systems.enhance import enhance
 
 SCRIPT = "<script>alert(1)</script>"
 SCENE = "s'\"><i>1"
@@ -75,9 +76,9 @@ def _renamed(plain: Dataset, out: Path) -> Dataset:
             for line in lines
         ]
         (out / name).write_text("".join(changed))
-    tables = {name: files.sha256(out / name) for name in plain.description.tables}
+    tables = {name: atomic.sha256(out / name) for name in plain.description.tables}
     about = plain.description.model_copy(update={"tables": tables})
-    files.write_sealed(out / "dataset.json", about.model_dump(by_alias=True))
+    atomic.write_sealed(out / "dataset.json", about.model_dump(by_alias=True))
     return tiny.with_mixtures(Dataset.open(out))
 
 

@@ -11,10 +11,10 @@ from parsing import Page
 from reporting.conftest import SCENE, Scored
 
 from pse_bench.cli import cli
-from pse_bench.dataset import Dataset
-from pse_bench.pages import inspection, scene
-from pse_bench.pages.media import Media
-from pse_bench.records import Mixture
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.reporting import dataset_page, scene_page
+from pse_bench.reporting.media import Media
+from pse_bench.schemas import Mixture
 
 
 def run(*words: object) -> Result:
@@ -30,7 +30,7 @@ def changed(plain: Dataset, out: Path, **values: object) -> Dataset:
 
 
 def test_the_overview_is_that_of_the_tables(plain: Dataset) -> None:
-    found = inspection.overview(plain)
+    found = dataset_page.overview(plain)
     scenes = {row.scene_id: row for row in plain.mixtures if row.scenario == "TS2"}
     assert found.mixtures == [(label, words, 4) for label, words, _ in found.mixtures]
     by_name = {quantity.name: quantity for quantity in found.quantities}
@@ -49,7 +49,7 @@ def test_the_overview_is_that_of_the_tables(plain: Dataset) -> None:
 
 
 def test_talking_is_measured_on_the_labels(plain: Dataset) -> None:
-    found = {quantity.name: quantity for quantity in inspection.overview(plain).quantities}
+    found = {quantity.name: quantity for quantity in dataset_page.overview(plain).quantities}
     shares = [
         100 * plain.read_activity(name)["target"].mean() for name in {row.scene_id for row in plain.mixtures}
     ]
@@ -68,7 +68,7 @@ def test_talking_is_measured_on_the_labels(plain: Dataset) -> None:
     ],
 )
 def test_what_is_wrong_is_seen(plain: Dataset, tmp_path: Path, values: dict[str, object], words: str) -> None:
-    found = inspection.overview(changed(plain, tmp_path / "d", **values)).oddities
+    found = dataset_page.overview(changed(plain, tmp_path / "d", **values)).oddities
     assert any(words in line for line in found), found
 
 
@@ -89,7 +89,7 @@ def test_the_command_prints_a_summary_and_writes_a_page(plain: Dataset, tmp_path
 def test_a_scene_is_all_of_its_sounds(plain: Dataset) -> None:
     row: Mixture = plain.mixtures[0]
     kept = Media()
-    found = scene.scene(plain, row.scene_id, kept)
+    found = scene_page.scene(plain, row.scene_id, kept)
     names = [track.name for track in found.panel.tracks]
     assert names[:3] == ["mixture TS1", "mixture TS2", "mixture TS3"]
     assert {"target (early)", "interferer", "noise"} <= set(names)

@@ -11,10 +11,10 @@ from reporting.conftest import SCRIPT, Scored
 
 from pse_bench.metrics import ratio_of
 from pse_bench.metrics.signals import hop_samples
-from pse_bench.pages import failures, looks, media, panels, parted, tradeoff
-from pse_bench.pages.scales import Scale, scale_over
-from pse_bench.results import Result
-from pse_bench.summaries import Scores, summaries_of
+from pse_bench.reporting import breakdown_plot, clip_panel, media, plot_style, tradeoff, worst_clips
+from pse_bench.reporting.axis import Scale, scale_over
+from pse_bench.scoring.results import Result
+from pse_bench.scoring.summary import Scores, summaries_of
 
 numbers = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))
 RATE = 16_000
@@ -45,7 +45,7 @@ def test_an_axis_over_values_has_room_for_them_and_ticks(values: list[float], lo
 @given(st.lists(st.booleans(), min_size=1, max_size=400))
 def test_a_lane_is_its_mask(labels: list[bool]) -> None:
     mask = np.array(labels)
-    lane = panels.lane("target", "target", mask)
+    lane = clip_panel.lane("target", "target", mask)
     again = np.zeros(len(mask), dtype=bool)
     for begin, length in lane.runs:
         again[round(begin * len(mask) / 1000) : round((begin + length) * len(mask) / 1000)] = True
@@ -60,7 +60,7 @@ def test_sounds_keep_their_level_and_length(gain_db: float) -> None:
     kind, content = media.sound(samples, RATE)
     heard, rate = soundfile.read(io.BytesIO(content))
     assert (kind, rate, len(heard)) == ("audio/mpeg", RATE, len(samples))
-    assert panels.level_dbfs(heard) == pytest.approx(panels.level_dbfs(samples), abs=0.5)
+    assert clip_panel.level_dbfs(heard) == pytest.approx(clip_panel.level_dbfs(samples), abs=0.5)
 
 
 def test_a_rate_that_mp3_does_not_have_is_kept() -> None:
@@ -87,7 +87,7 @@ def test_the_marked_frames_are_those_that_are_scored(scored: Scored) -> None:
     for label, metric, kind in (("TS2", "tsos", "lost"), ("TS3", "leaky_frames", "leaking")):
         for score in scores.cells[label, metric]:
             row = scores.mixtures[score.mixture_id]
-            found = panels.of_estimate(scored.dataset, row, scored.submissions[SCRIPT], "early", media.Media())
+            found = clip_panel.of_estimate(scored.dataset, row, scored.submissions[SCRIPT], "early", media.Media())
             lane = next(lane for lane in found.lanes if lane.kind == kind)
             frames = ratio_of(score.detail).numerator
             assert lane.share * row.num_samples == pytest.approx(frames * hop_samples(row.sample_rate))
@@ -95,7 +95,7 @@ def test_the_marked_frames_are_those_that_are_scored(scored: Scored) -> None:
 
 def test_the_front_is_that_of_the_systems(scored: Scored) -> None:
     results = [Result.open(folder) for folder in scored.results.values()]
-    points = {p.look.name: p for p in tradeoff.points_of(results, looks.looks_of(results))}
+    points = {p.look.name: p for p in tradeoff.points_of(results, plot_style.looks_of(results))}
     assert points[SCRIPT].on_front
     assert points["mixture"].on_front
     assert points["silence"].on_front
@@ -105,7 +105,7 @@ def test_the_front_is_that_of_the_systems(scored: Scored) -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(-40, 120)), min_size=1, max_size=9))
 def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> None:
-    from pse_bench.records import Summary
+    from pse_bench.schemas import Summary
 
     def row(metric: str, value: float) -> Summary:
         return Summary(
@@ -123,7 +123,7 @@ def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> No
 
     points = [
         tradeoff.Point(
-            looks.Look(f"s{n}", "c0", "circle", False, False, False, False), row("a", x), row("b", y), n == 0
+            plot_style.Look(f"s{n}", "c0", "circle", False, False, False, False), row("a", x), row("b", y), n == 0
         )
         for n, (x, y) in enumerate(places)
     ]
@@ -137,7 +137,7 @@ def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> No
 def test_breakdowns_are_the_figures_of_their_parts(scored: Scored) -> None:
     results = [Result.open(folder) for folder in scored.results.values()]
     scores = [Scores.read(result.folder) for result in results]
-    found, notes = parted.breakdowns(scores, looks.looks_of(results))
+    found, notes = breakdown_plot.breakdowns(scores, plot_style.looks_of(results))
     assert {f"{part.scenario}.{part.metric}" for part in found} >= {"TS2.tsos", "TS3.leakage_reduction_db"}
     shown = next(part for part in found if part.metric == "tsos")
     panel = next(panel for panel in shown.panels if panel.title == "SNR (dB)")
@@ -158,9 +158,9 @@ def nothing(done: int, total: int) -> None:
 
 def test_what_there_is_no_room_for_is_said(scored: Scored) -> None:
     heard = _heard(scored)
-    everything = failures.cases(scored.dataset, heard, media.Media(), worst=2, room=10**9, progress=nothing)
+    everything = worst_clips.cases(scored.dataset, heard, media.Media(), worst=2, room=10**9, progress=nothing)
     kept = media.Media()
-    some = failures.cases(scored.dataset, heard, kept, worst=2, room=100_000, progress=nothing)
+    some = worst_clips.cases(scored.dataset, heard, kept, worst=2, room=100_000, progress=nothing)
     assert 0 < len(some.found) < len(everything.found)
     assert some.found == everything.found[: len(some.found)]
     assert some.notes[-1].startswith(
@@ -171,14 +171,14 @@ def test_what_there_is_no_room_for_is_said(scored: Scored) -> None:
 
 
 def test_who_does_not_fail_has_no_scenes(scored: Scored) -> None:
-    def cases_of(name: str) -> failures.Cases:
+    def cases_of(name: str) -> worst_clips.Cases:
         heard = _heard(scored, name)
-        return failures.cases(scored.dataset, heard, media.Media(), worst=1, room=10**9, progress=nothing)
+        return worst_clips.cases(scored.dataset, heard, media.Media(), worst=1, room=10**9, progress=nothing)
 
     assert any("mixture: no over-suppression in any of 4 clips" in note for note in cases_of("mixture").notes)
     assert any("silence: no leakage in any of 4 clips" in note for note in cases_of("silence").notes)
 
 
-def _heard(scored: Scored, name: str = SCRIPT) -> list[failures.Heard]:
-    look = looks.Look(name, "c0", "circle", False, False, False, False)
-    return [failures.Heard(look, Scores.read(scored.results[name]), "early", scored.submissions[name])]
+def _heard(scored: Scored, name: str = SCRIPT) -> list[worst_clips.Heard]:
+    look = plot_style.Look(name, "c0", "circle", False, False, False, False)
+    return [worst_clips.Heard(look, Scores.read(scored.results[name]), "early", scored.submissions[name])]

@@ -15,11 +15,11 @@ from click.testing import CliRunner, Result
 from parsing import Page
 from reporting.conftest import SCENE, SCRIPT, SYSTEMS, Scored
 
-from pse_bench.boards.board import DECIMALS
 from pse_bench.cli import cli
-from pse_bench.files import read_table
-from pse_bench.records import Score, Summary
-from pse_bench.submission import estimate_name
+from pse_bench.io.tables import read_table
+from pse_bench.leaderboard.table import DECIMALS
+from pse_bench.schemas import Score, Summary
+from pse_bench.submission.submission import estimate_name
 
 
 def run(*words: object) -> Result:

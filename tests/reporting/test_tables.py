@@ -16,12 +16,14 @@ import scipy.stats
 import tiny
 from made import Row, means, result
 
-from pse_bench import files, metrics, tables
-from pse_bench.dataset import Dataset
+from pse_bench import metrics
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.records import Summary
-from pse_bench.results import Result, check_comparable
-from pse_bench.summaries import summarise
+from pse_bench.io import tables as csv_tables
+from pse_bench.reporting import tables
+from pse_bench.schemas import Summary
+from pse_bench.scoring.results import Result, check_comparable
+from pse_bench.scoring.summary import summarise
 
 
 def percentiles(values: Iterable[float]) -> tuple[float, float]:
@@ -61,7 +63,7 @@ def test_aggregates_are_those_of_a_data_frame(tmp_path: Path) -> None:
     assert summary["tsos"].aggregation == "ratio of sums over clips"
     assert summary["si_sdr"].aggregation == "mean over clips"
     assert (summary["tsos"].unit, summary["tsos"].higher_is_better) == ("%", False)
-    assert files.read_table(folder / "summary.csv", Summary) == list(summary.values())
+    assert csv_tables.read_table(folder / "summary.csv", Summary) == list(summary.values())
 
 
 def test_figures_beside_the_mean_of_leakage(tmp_path: Path) -> None:

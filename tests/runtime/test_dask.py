@@ -15,11 +15,13 @@ import chores
 import pytest
 from work import Home, call, contents
 
-from pse_bench import cluster, render, score
 from pse_bench.corpora.roots import Roots
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Outcome, Serial
+from pse_bench.runtime import dask as cluster
+from pse_bench.runtime.executor import Outcome, Serial
+from pse_bench.scoring import score
+from pse_bench.simulation import render
 
 pytest.importorskip("distributed")
 TESTS = Path(__file__).resolve().parents[1]

@@ -6,9 +6,9 @@ import signal
 import chores
 import pytest
 
-from pse_bench import interrupts
 from pse_bench.errors import InputError
-from pse_bench.executor import THREAD_VARIABLES, Outcome, Processes, Serial
+from pse_bench.runtime import interrupts
+from pse_bench.runtime.executor import THREAD_VARIABLES, Outcome, Processes, Serial
 
 
 def outcomes(executor, function, items):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench import journal
 from pse_bench.errors import InputError
+from pse_bench.runtime import journal
 
 IDENTITY = {"plan": "a" * 64, "format": "flac"}
 ENTRIES = [{"scene_id": f"s{number}", "name": "café\n"} for number in range(4)]

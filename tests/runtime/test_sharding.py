@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from work import Home, call, contents
 
-from pse_bench import files, parts, render
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
-from pse_bench.shares import LARGEST_BATCH, Share, batches
+from pse_bench.io import atomic
+from pse_bench.runtime import resume
+from pse_bench.runtime.executor import Serial
+from pse_bench.runtime.sharding import LARGEST_BATCH, Share, batches
+from pse_bench.simulation import render
 
 STAGES = ["render", "enhance", "score"]
 SharedOut = Callable[..., Path]
@@ -76,7 +78,7 @@ def test_an_interrupted_merge_is_run_again(
     home: Home, shared_out: SharedOut, stage: str, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = shared_out(stage, "merged", "1/2", "2/2")
-    move, count = parts.move, 0
+    move, count = resume.move, 0
 
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
@@ -89,8 +91,8 @@ def test_an_interrupted_merge_is_run_again(
         move(*work)
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "move", interrupted)
-        patch.setattr(parts, "remove", stopped)
+        patch.setattr(resume, "move", interrupted)
+        patch.setattr(resume, "remove", stopped)
         done = call("merge", out)
     assert (done.exit_code, done.stderr) == (130, "interrupted; run the same command again to continue\n")
     assert call("merge", out).exit_code == 0
@@ -111,7 +113,7 @@ def test_a_merge_that_was_killed_while_it_removed_shares_is_run_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts.shutil, "rmtree", partly)
+        patch.setattr(resume.shutil, "rmtree", partly)
         assert call("merge", out).exit_code == 130
     assert (out / "part-1-of-2").exists()
     assert call("merge", out).exit_code == 0
@@ -123,14 +125,14 @@ def test_shares_on_another_disk_are_copied(
 ) -> None:
     out = shared_out("enhance", "merged", "1/2", "2/2")
 
-    replace = parts.os.replace
+    replace = resume.os.replace
 
     def elsewhere(source: Path, target: Path) -> None:
         if "part-" in str(source):
-            raise OSError(parts.errno.EXDEV, "Invalid cross-device link")
+            raise OSError(resume.errno.EXDEV, "Invalid cross-device link")
         replace(source, target)
 
-    monkeypatch.setattr(parts.os, "replace", elsewhere)
+    monkeypatch.setattr(resume.os, "replace", elsewhere)
     assert call("merge", out).exit_code == 0
     assert contents(out) == contents(home.serial("enhance"))
 
@@ -189,9 +191,9 @@ def test_gaps_and_overlaps_are_refused(home: Home, shared_out: SharedOut) -> Non
     refused(out, "part-2-of-3: holds share 1/3, so that one is there twice and 2/3 is missing")
     shutil.rmtree(second)
     shared_out("enhance", "merged", "2/3")
-    (second / parts.HEAD).rename(out.parent / "head")
+    (second / resume.HEAD).rename(out.parent / "head")
     refused(out, "1 of 3 shares is not finished, as 2/3; run the same command with --shard 2/3")
-    (out.parent / "head").rename(second / parts.HEAD)
+    (out.parent / "head").rename(second / resume.HEAD)
     lines = (second / "enhance.journal").read_text().splitlines(keepends=True)
     (second / "enhance.journal").write_text("".join(lines[:-1]))
     refused(out, "part-2-of-3: holds 3 items, expected 4 of its own")
@@ -210,17 +212,17 @@ def test_gaps_and_overlaps_are_refused(home: Home, shared_out: SharedOut) -> Non
 
 def test_scenes_of_another_plan_are_no_part_of_it(home: Home, shared_out: SharedOut) -> None:
     out = shared_out("render", "merged", "1/2", "2/2")
-    head = out / "part-2-of-2" / parts.HEAD
+    head = out / "part-2-of-2" / resume.HEAD
     document = json.loads(head.read_text())
-    files.write_json(head, document | {"identity": {**document["identity"], "plan_sha256": "0" * 64}})
+    atomic.write_json(head, document | {"identity": {**document["identity"], "plan_sha256": "0" * 64}})
     refused(out, "part-2-of-2: has another plan sha256 than part-1-of-2; merge shares of the same work")
-    files.write_json(head, document | {"total": 5, "first": 2, "stop": 5})
+    atomic.write_json(head, document | {"total": 5, "first": 2, "stop": 5})
     refused(out, "part-2-of-2: total 5, part-1-of-2 has 4")
-    files.write_json(head, document | {"first": 1})
+    atomic.write_json(head, document | {"first": 1})
     refused(out, "items 1 to 4 are not share 2/2")
-    files.write_json(head, document | {"stage": "score"})
+    atomic.write_json(head, document | {"stage": "score"})
     refused(out, "part-2-of-2: stage score, part-1-of-2 has render")
-    files.write_json(head, document)
+    atomic.write_json(head, document)
     journal = out / "part-2-of-2" / "render.journal"
     journal.write_text(journal.read_text().replace('"scene_id": "s000003"', '"scene_id": "s000009"', 1))
     refused(out, "part-2-of-2: holds 2 items, expected 2 of its own")

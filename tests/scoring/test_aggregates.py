@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pse_bench import metrics
-from pse_bench.figures import figures_of, pairs_of
-from pse_bench.records import Score
+from pse_bench.schemas import Score
+from pse_bench.scoring.aggregates import figures_of, pairs_of
 
 
 def scores(metric: metrics.Metric, count: int) -> list[Score]:

@@ -14,12 +14,15 @@ import scipy.stats
 import tiny
 from made import BLANK, finish, means, result
 
-from pse_bench import audio, files, metrics, tables
-from pse_bench.comparison import Comparison, Line, audible, compare
-from pse_bench.dataset import Dataset
+from pse_bench import metrics
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.records import Mixture, Score
-from pse_bench.results import Result
+from pse_bench.io import audio
+from pse_bench.io import tables as csv_tables
+from pse_bench.reporting import tables
+from pse_bench.schemas import Mixture, Score
+from pse_bench.scoring.comparison import Comparison, Line, audible, compare
+from pse_bench.scoring.results import Result
 
 SPEAKERS = 10
 CLIPS = [f"p{k % SPEAKERS}" for k in range(40)]
@@ -202,10 +205,10 @@ def test_parts_of_the_dataset_belong_to_the_family(tmp_path: Path) -> None:
     folders = []
     for name, shift in (("a", 0.0), ("b", 1.0)):
         folders.append(result(tmp_path / name, means(BASE + shift, CLIPS)))
-        rows = files.read_table(folders[-1] / "mixtures.csv", Mixture)
+        rows = csv_tables.read_table(folders[-1] / "mixtures.csv", Mixture)
         for number, row in enumerate(rows):
             rows[number] = row.model_copy(update={"noise_category": "hum" if number % SPEAKERS < 6 else "hiss"})
-        files.write_table(folders[-1] / "mixtures.csv", Mixture, rows)
+        csv_tables.write_table(folders[-1] / "mixtures.csv", Mixture, rows)
         finish(folders[-1])
     lines = compared(*folders, by="noise_category").lines
     assert [(line.part, line.expected, line.speakers) for line in lines] == [

@@ -8,17 +8,21 @@ import numpy as np
 import pytest
 import tiny
 
-from pse_bench import check, detections, detectors, enhance, files, probabilities, score, submission
-from pse_bench.boards import leaderboard
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
+from pse_bench.io import tables
+from pse_bench.leaderboard import leaderboard
 from pse_bench.metrics import detection, voice_activity
-from pse_bench.records import Detection, Mixture, Summary
-from pse_bench.results import Result
-from pse_bench.statistics import left_out_interval
-from pse_bench.summaries import Scores, summaries_of
-from pse_bench.tables import FORMATS
+from pse_bench.reporting.tables import FORMATS
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import Detection, Mixture, Summary
+from pse_bench.scoring import pvad, score
+from pse_bench.scoring.results import Result
+from pse_bench.scoring.statistics import left_out_interval
+from pse_bench.scoring.summary import Scores, summaries_of
+from pse_bench.submission import activity_csv, submission
+from pse_bench.submission.check import run
+from pse_bench.systems import detectors, enhance
 
 Write = Callable[[str], str]
 Said = Callable[[np.ndarray, Mixture], np.ndarray]
@@ -193,7 +197,7 @@ def test_a_file_that_cannot_be_used_is_named_and_takes_the_worst(
     row = next(row for row in dataset.mixtures if row.mixture_id == "s000001_TS2")
     before = scored(dataset, folder, tmp_path / "r0")
     spoil(folder / submission.activity_name(row))
-    report = check.check(dataset, folder, executor=Serial())
+    report = run.check(dataset, folder, executor=Serial())
     assert [finding.code for finding in report.findings] == [code]
     assert not report.acceptable
     with pytest.raises(InputError, match=words):
@@ -215,7 +219,7 @@ def test_a_file_that_cannot_be_used_is_named_and_takes_the_worst(
         assert after["all", name].value > before["all", name].value
     assert Result.open(tmp_path / "r").about["complete"] is False
     (kept,) = [
-        said for said in files.read_table(tmp_path / "r/detections.csv", Detection) if said.status == "failed"
+        said for said in tables.read_table(tmp_path / "r/detections.csv", Detection) if said.status == "failed"
     ]
     assert str(tmp_path) not in kept.detail
     assert kept.detail
@@ -227,12 +231,12 @@ def test_a_file_that_cannot_be_used_is_named_and_takes_the_worst(
 def test_figures_follow_from_what_is_kept_and_changes_are_seen(dataset: Dataset, tmp_path: Path) -> None:
     scored(dataset, said(dataset, tmp_path / "s", late(2)), tmp_path / "r")
     kept = summaries_of(Scores.read(tmp_path / "r"))
-    assert kept == files.read_table(tmp_path / "r/summary.csv", Summary) == Result.open(tmp_path / "r").summaries
+    assert kept == tables.read_table(tmp_path / "r/summary.csv", Summary) == Result.open(tmp_path / "r").summaries
     about = Result.open(tmp_path / "r").about
     assert {name: about["metrics"][name]["version"] for name in detection.METRICS} == dict.fromkeys(
         detection.METRICS, 1
     )
-    table = tmp_path / "r" / detections.FILE
+    table = tmp_path / "r" / pvad.FILE
     text = table.read_text()
     for changed in (text.replace("4000", "3999", 1), None):
         table.unlink() if changed is None else table.write_text(changed)
@@ -275,12 +279,12 @@ def test_audio_and_activity_in_one_submission(
     system = submission.read_system(folder)
     table = tiny.scored(dataset, folder, tmp_path / "r1", names=["tsos"])
     assert {metric for _, metric in table} == {"tsos"}, "what it does not say that it holds"
-    assert [finding.code for finding in check.check(dataset, folder, executor=Serial()).findings] == [
+    assert [finding.code for finding in run.check(dataset, folder, executor=Serial()).findings] == [
         "activity-not-held",
         "mixture-unchanged",
     ]
     submission.write_system(folder, system.model_copy(update={"holds": ["audio", "activity"]}))
-    report = check.check(dataset, folder, executor=Serial())
+    report = run.check(dataset, folder, executor=Serial())
     assert [finding.code for finding in report.findings] == ["mixture-unchanged"]
     assert (report.present, report.expected) == (12, 12)
     table = tiny.scored(dataset, folder, tmp_path / "r2", names=["tsos"])
@@ -292,7 +296,7 @@ def test_audio_and_activity_in_one_submission(
     (folder / "TS1/s000000.flac").unlink()
     outcome = score.score(dataset, folder, tmp_path / "r3", executor=Serial(), names=["tsos"])
     assert (len(outcome.problems), outcome.files) == (2, 24)
-    assert check.check(dataset, folder, executor=Serial()).present == 11
+    assert run.check(dataset, folder, executor=Serial()).present == 11
 
 
 def test_metrics_of_audio_are_not_asked_of_activity(dataset: Dataset, tmp_path: Path) -> None:
@@ -402,8 +406,8 @@ def test_the_activity_of_a_dataset_is_never_written_over(dataset: Dataset, tmp_p
 def test_files_are_read_as_people_write_them(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes("\ufefftarget, other, none\r\n1,0,0\r\n.5, .25, .25\r\n3e-1,0.7,0".encode())
-    assert probabilities.read(path, 3).tolist() == [[1, 0, 0], [0.5, 0.25, 0.25], [0.3, 0.7, 0]]
+    assert activity_csv.read(path, 3).tolist() == [[1, 0, 0], [0.5, 0.25, 0.25], [0.3, 0.7, 0]]
     given = np.array([[1 / 3, 1 / 3, 1 / 3], [1 - 8.2134e-6, 8.2134e-6, 0]])
-    probabilities.write(path, given)
+    activity_csv.write(path, given)
     assert path.read_text() == "target,other,none\n0.3333,0.3333,0.3333\n1,8.213e-06,0\n"
-    np.testing.assert_allclose(probabilities.read(path, 2), given, rtol=1e-4)
+    np.testing.assert_allclose(activity_csv.read(path, 2), given, rtol=1e-4)

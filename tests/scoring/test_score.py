@@ -12,12 +12,15 @@ import pytest
 import soundfile
 import tiny
 
-from pse_bench import audio, files, ledger, metrics, score, submission
-from pse_bench.dataset import Dataset
+from pse_bench import metrics
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Outcome, Processes, Serial
-from pse_bench.records import Mixture, Score, Summary
-from pse_bench.results import Result, check_comparable
+from pse_bench.io import atomic, audio, tables
+from pse_bench.runtime.executor import Outcome, Processes, Serial
+from pse_bench.schemas import Mixture, Score, Summary
+from pse_bench.scoring import result_writer, score
+from pse_bench.scoring.results import Result, check_comparable
+from pse_bench.submission import submission
 
 Submitted = Callable[[str], Path]
 
@@ -33,7 +36,7 @@ def references(dataset: Dataset, out: Path, gain_db: float) -> Path:
 
 
 def rows_of(result: Path) -> list[Score]:
-    return files.read_table(result / "scores.csv", Score)
+    return tables.read_table(result / "scores.csv", Score)
 
 
 # ---- what the figures of the reference systems are
@@ -136,7 +139,7 @@ def test_result_json(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> 
     assert about.pop("pse_bench")
     assert about.pop("packages")["pystoi"]
     assert list(about)[-1] == "seal_sha256"
-    assert about.pop("seal_sha256") == files.sha256_of_text(json.dumps(rest, indent=2) + "\n")
+    assert about.pop("seal_sha256") == atomic.sha256_of_text(json.dumps(rest, indent=2) + "\n")
     assert about == {
         "schema": 1,
         "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
@@ -144,14 +147,14 @@ def test_result_json(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> 
         "kind": "pse-bench result",
         "dataset": "tiny-v1",
         "dataset_fingerprint": dataset.description.fingerprint,
-        "submission_sha256": files.sha256_of_text(repr(sorted(hashes.items()))),
+        "submission_sha256": atomic.sha256_of_text(repr(sorted(hashes.items()))),
         "reference": "early",
         "complete": True,
         "mixtures": 12,
         "metrics": {name: {"version": metrics.METRICS[name].version} for name in ("tsos", "si_sdr")},
-        "scores_sha256": files.sha256(tmp_path / "r" / "scores.csv"),
-        "mixtures_sha256": files.sha256(tmp_path / "r" / "mixtures.csv"),
-        "summary_sha256": files.sha256(tmp_path / "r" / "summary.csv"),
+        "scores_sha256": atomic.sha256(tmp_path / "r" / "scores.csv"),
+        "mixtures_sha256": atomic.sha256(tmp_path / "r" / "mixtures.csv"),
+        "summary_sha256": atomic.sha256(tmp_path / "r" / "summary.csv"),
         "system": submission.read_system(folder).model_dump(),
     }
     assert {path.name for path in (tmp_path / "r").iterdir()} == {
@@ -420,7 +423,7 @@ def test_rows_that_were_changed_are_refused(dataset: Dataset, submitted: Submitt
     copy = tmp_path / "dataset"
     shutil.copytree(dataset.folder, copy)
     changed = [row.model_copy(update={"text": "other words"}) for row in dataset.mixtures]
-    files.write_table(copy / "mixtures.csv", Mixture, changed)
+    tables.write_table(copy / "mixtures.csv", Mixture, changed)
     with pytest.raises(InputError, match=r"mixtures\.csv: missing or changed since it was rendered"):
         tiny.scored(Dataset.open(copy), submitted("mixture"), tmp_path / "r")
 
@@ -500,7 +503,7 @@ def test_a_damaged_journal_is_one_line(dataset: Dataset, submitted: Submitted, t
     out = tmp_path / "r"
     with pytest.raises(KeyboardInterrupt):
         score.score(dataset, submitted("mixture"), out, executor=Counting(2), names=["tsos"])
-    with (out / ledger.JOURNAL).open("a") as stream:
+    with (out / result_writer.JOURNAL).open("a") as stream:
         stream.write(f"{line}\n")
     with pytest.raises(InputError, match=r"score\.journal: damaged; use --force to start again"):
         score.score(dataset, submitted("mixture"), out, executor=Serial(), names=["tsos"])
@@ -515,7 +518,7 @@ def test_a_result_is_not_replaced_unasked(dataset: Dataset, submitted: Submitted
     assert (out / "scores.csv").read_bytes() == before
     score.score(dataset, submitted("silence"), out, executor=Serial(), names=["tsos"], force=True)
     assert Result.open(out).summaries[0].value == 100.0
-    assert files.read_table(out / "summary.csv", Summary) == Result.open(out).summaries
+    assert tables.read_table(out / "summary.csv", Summary) == Result.open(out).summaries
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -621,7 +624,7 @@ def test_what_is_wrong_in_a_zip_is_told_by_the_zips_name(
 
 def test_words_from_a_csv_of_hypotheses(two: Dataset, submitted: Submitted, tmp_path: Path) -> None:
     """The whole way of the recognition metrics: what a stranger's recogniser heard, pooled into word errors."""
-    from pse_bench.recognisers import load
+    from pse_bench.asr import load
 
     texts = {row.mixture_id: "ONE TWO THREE FOUR" if row.scenario != "TS3" else "" for row in two.mixtures}
     known = Dataset(

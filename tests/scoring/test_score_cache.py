@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import tiny
 
-from pse_bench import audio, metrics, score, submission
-from pse_bench.dataset import Dataset
-from pse_bench.executor import Serial
-from pse_bench.memory import Memory, package_versions
+from pse_bench import metrics
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.io import audio
 from pse_bench.metrics import Clip, Evaluation, Metric
 from pse_bench.metrics.signals import Ratio
+from pse_bench.runtime.executor import Serial
+from pse_bench.scoring import score
+from pse_bench.scoring.score_cache import Memory, package_versions
+from pse_bench.submission import submission
 
 Submitted = Callable[[str], Path]
 

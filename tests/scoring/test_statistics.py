@@ -13,8 +13,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench import statistics
-from pse_bench.statistics import (
+from pse_bench.scoring import statistics
+from pse_bench.scoring.statistics import (
     median_interval,
     p_values,
     quotient_difference,

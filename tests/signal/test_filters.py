@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from pse_bench.filters import butterworth, zero_phase
+from pse_bench.signal.filters import butterworth, zero_phase
 
 
 @pytest.mark.parametrize(("edges_hz", "kind"), [(65.0, "highpass"), ((180.0, 5000.0), "bandpass")])
@@ -20,9 +20,9 @@ def test_zero_phase_is_sosfiltfilt(edges_hz, kind, count, padding):
 
 
 def test_the_padding_of_the_speech_band_is_what_scipy_takes():
-    from pse_bench import activity
+    from pse_bench.signal import vad
 
-    sections = scipy.signal.butter(4, activity.BAND_HZ, btype="bandpass", fs=16000, output="sos")
+    sections = scipy.signal.butter(4, vad.BAND_HZ, btype="bandpass", fs=16000, output="sos")
     samples = np.random.default_rng(0).standard_normal(2000)
-    found = zero_phase(butterworth(activity.BAND_HZ, "bandpass", 16000), samples, activity.PADDING)
+    found = zero_phase(butterworth(vad.BAND_HZ, "bandpass", 16000), samples, vad.PADDING)
     assert np.array_equal(found, scipy.signal.sosfiltfilt(sections, samples))

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pse_bench import rooms
-from pse_bench.decay import rt60_s
-from pse_bench.engines import image_source, tail
-from pse_bench.engines.image_source import LEAD
-from pse_bench.records import SimulatedRoom
+from pse_bench.schemas import SimulatedRoom
+from pse_bench.signal.rt60 import rt60_s
+from pse_bench.simulation import room as rooms
+from pse_bench.simulation.engines import diffuse_tail, image_source
+from pse_bench.simulation.engines.image_source import LEAD
 
 RATE = 16000
 SIZE = (4.3, 3.7, 2.6)
@@ -258,7 +258,7 @@ def test_a_diffuse_tail_has_the_rt60_and_keeps_the_early_part():
     built = rooms.simulate(room, RATE)
     assert built.rt60_s == pytest.approx(0.35, rel=0.02)
     for response in built.sources:
-        end = response.lead + response.direct + round(tail.START_S * RATE)
+        end = response.lead + response.direct + round(diffuse_tail.START_S * RATE)
         late = response.samples[end + 320 :].astype(np.float64)
         # noise decays evenly: the same RT60 from the first half of it as from all of it
         assert rt60_s(late, RATE, range_db=15) == pytest.approx(rt60_s(late, RATE), rel=0.1)
@@ -274,8 +274,8 @@ def test_a_diffuse_tail_has_the_rt60_and_keeps_the_early_part():
 
 PRINT = """
 import hashlib, sys
-from pse_bench import rooms
-from pse_bench.records import SimulatedRoom
+from pse_bench.schemas import SimulatedRoom
+from pse_bench.simulation import room as rooms
 room = SimulatedRoom.model_validate_json(sys.argv[1])
 digest = hashlib.sha256()
 for response in rooms.simulate(room, 16000).sources:
@@ -303,8 +303,8 @@ def test_bits_do_not_depend_on_threads_and_pyroomacoustics_is_not_loaded():
 
 NARROW = """
 import json, sys
-from pse_bench import rooms
-from pse_bench.records import SimulatedRoom
+from pse_bench.schemas import SimulatedRoom
+from pse_bench.simulation import room as rooms
 for text in json.load(sys.stdin):
     found = rooms.simulate(SimulatedRoom.model_validate_json(text), 16000).sources
     print(json.dumps([[one.rt60_s, one.samples.astype(float).tolist()] for one in found]))

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from pse_bench import activity, audio, heard, mixing, rooms
 from pse_bench.errors import InputError, RequestError
-from pse_bench.records import Segment
+from pse_bench.io import audio
+from pse_bench.schemas import Segment
+from pse_bench.signal import vad
+from pse_bench.simulation import mixing, source_image
+from pse_bench.simulation import room as rooms
 
 RATE = 16000
 FULL_SCALE = 32768
@@ -144,7 +147,7 @@ def test_convolution_in_blocks_is_convolution(count, taps):
     chance = np.random.default_rng(count)
     track = chance.standard_normal(count)
     parts = [chance.standard_normal(length).astype(np.float32) for length in taps]
-    for part, found in zip(parts, heard._convolved(track, parts), strict=True):
+    for part, found in zip(parts, source_image._convolved(track, parts), strict=True):
         expected = scipy.signal.fftconvolve(track, part.astype(np.float64))
         assert len(found) == count + max(taps) - 1
         assert found[: len(expected)] == pytest.approx(expected, abs=1e-9)
@@ -249,7 +252,7 @@ def test_activity_is_that_of_the_dry_clips_later_by_the_rooms_delay(recipes, sce
             direct = round(talker.distance_m / 343 * RATE)
             assert responses.sources[talker.source].direct == pytest.approx(direct, abs=1)
             delayed = np.concatenate([np.zeros(direct), dry_track(talker, recipe.num_samples, load)])
-            expected = activity.speech_activity(delayed[: recipe.num_samples], RATE)
+            expected = vad.speech_activity(delayed[: recipe.num_samples], RATE)
             found = scene.active[who]
             assert len(found) == -(-recipe.num_samples // 160)
             # the clip's fades and its surroundings may move an edge by a frame
@@ -348,7 +351,7 @@ def test_a_clean_enrollment(corpus, scene_of, load):
     assert scene.enrollment.dtype == np.int16
     assert_proportional(scene.enrollment, track)
     # labels of single clips, laid one after the other; the joint ones differ by a frame at the seams
-    labels = activity.speech_activity(track, RATE)
+    labels = vad.speech_activity(track, RATE)
     assert level_db(scene.enrollment, labels) == pytest.approx(-26, abs=0.3)
     assert {s.clip_id for s in recipe.enrollment.segments}.isdisjoint(s.clip_id for s in recipe.target.segments)
 
@@ -370,7 +373,7 @@ def test_a_noisy_enrollment_has_the_asked_snr(corpus, scene_of, load, snr_db):
     # both parts of the sum by least squares
     parts, *_ = np.linalg.lstsq(np.stack([speech, noise], axis=1), scene.enrollment.astype(float), rcond=None)
     assert np.abs(scene.enrollment - parts[0] * speech - parts[1] * noise).max() <= 0.51
-    labels = activity.speech_activity(speech, RATE)
+    labels = vad.speech_activity(speech, RATE)
     found = level_db(parts[0] * speech, labels) - level_db(parts[1] * noise)
     assert found == pytest.approx(snr_db, abs=0.3)
 

@@ -14,10 +14,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from pse_bench import audio, dataset, files, journal, plan, render, store
+from pse_bench.dataset import dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Outcome, Processes, Serial
-from pse_bench.verify import verify
+from pse_bench.io import atomic, audio, locks
+from pse_bench.planning import plan
+from pse_bench.runtime import journal
+from pse_bench.runtime.executor import Outcome, Processes, Serial
+from pse_bench.simulation import dataset_writer, render
+from pse_bench.simulation.verify import verify
 
 DESIGN_COLUMNS = """
     mixture_id scene_id scenario mixture_path reference_path enrollment_path target_speaker interferer_speaker
@@ -91,7 +95,7 @@ def test_wav_has_the_fingerprint_of_flac(rendered, run, tmp_path):
 
 
 def test_another_sound_has_another_fingerprint(rendered, run, tmp_path, monkeypatch):
-    monkeypatch.setattr("pse_bench.mixing.ENROLLMENT_DBFS", -27.0)
+    monkeypatch.setattr("pse_bench.simulation.mixing.ENROLLMENT_DBFS", -27.0)
     report = run(rendered / "plan.jsonl", tmp_path / "dataset")
     assert report.fingerprint != dataset.Dataset.open(rendered).description.fingerprint
 
@@ -144,7 +148,7 @@ def test_killed_in_the_middle_and_run_again(corpus, many, process, command, tmp_
     arguments = ("render", many / "plan.jsonl", "-o", out, *corpus.options, "--jobs")
     first = process(*arguments, 2)
     try:
-        progress = out / store.JOURNAL
+        progress = out / dataset_writer.JOURNAL
         deadline = time.monotonic() + 300
         while not (progress.exists() and progress.read_bytes().count(b"\n") > 1):
             assert first.poll() is None, first.communicate()
@@ -178,8 +182,8 @@ def test_a_journal_that_was_cut_off_is_good_up_to_there(rendered, run, tmp_path,
     out = tmp_path / "dataset"
     with pytest.raises(KeyboardInterrupt):
         run(rendered / "plan.jsonl", out, executor=Interrupted(3))
-    content = (out / store.JOURNAL).read_bytes()
-    (out / store.JOURNAL).write_bytes(content[:-40])
+    content = (out / dataset_writer.JOURNAL).read_bytes()
+    (out / dataset_writer.JOURNAL).write_bytes(content[:-40])
     assert run(rendered / "plan.jsonl", out).reused == 2
     assert contents_of(out) == contents_of(rendered)
 
@@ -402,7 +406,8 @@ def test_a_dataset_of_another_plan_is_replaced_only_by_force(
     result = command(*arguments)
     assert_one_line(result)
     assert (
-        f"{copy_of_rendered}: begun with plan sha256 {files.sha256(rendered / 'plan.jsonl')[:12]}" in result.stderr
+        f"{copy_of_rendered}: begun with plan sha256 {atomic.sha256(rendered / 'plan.jsonl')[:12]}"
+        in result.stderr
     )
     assert "--force" in result.stderr
     assert contents_of(copy_of_rendered) == before
@@ -434,7 +439,7 @@ def test_a_dataset_is_not_continued_in_another_format(rendered, copy_of_rendered
 
 def test_two_runs_at_once(corpus, rendered, command, tmp_path):
     out = tmp_path / "dataset"
-    with files.locked(out, "render"):
+    with locks.locked(out, "render"):
         result = command("render", rendered / "plan.jsonl", "-o", out, "--jobs", 1, *corpus.options)
     assert_one_line(result)
     assert "another process is at work here" in result.stderr
@@ -474,13 +479,13 @@ def test_the_description(rendered, corpus):
     document = json.loads((rendered / "dataset.json").read_text())
     assert list(document)[-1] == "seal_sha256"
     seal = document.pop("seal_sha256")
-    assert seal == files.sha256_of_text(json.dumps(document, indent=2) + "\n")
+    assert seal == atomic.sha256_of_text(json.dumps(document, indent=2) + "\n")
     assert document.pop("timings_s").keys() == {"rooms", "scenes", "total"}
     versions = document.pop("versions")
     assert set(versions) == {"pse-bench", "numpy", "scipy", "soundfile", "pyroomacoustics"}
     assert versions["numpy"] == np.__version__
     stored = rows_of(rendered, "files.csv")
-    plan_sha256 = files.sha256(rendered / "plan.jsonl")
+    plan_sha256 = atomic.sha256(rendered / "plan.jsonl")
     sounds = sorted([row["path"].rpartition(".")[0], row["content_sha256"]] for row in stored)
     assert document == {
         "schema": 1,
@@ -491,14 +496,14 @@ def test_the_description(rendered, corpus):
         "sample_rate": 16000,
         "format": "flac",
         "plan_sha256": plan_sha256,
-        "fingerprint": files.sha256_of_text(json.dumps([plan_sha256, sounds])),
+        "fingerprint": atomic.sha256_of_text(json.dumps([plan_sha256, sounds])),
         "planned_scenes": 4,
         "scenes": 4,
         "mixtures": 12,
         "complete": True,
-        "tables": {name: files.sha256(rendered / name) for name in ("mixtures.csv", "files.csv")},
+        "tables": {name: atomic.sha256(rendered / name) for name in ("mixtures.csv", "files.csv")},
     }
-    assert document["plan_sha256"] == files.sha256(corpus.plan(rendered.parent / "again.jsonl"))
+    assert document["plan_sha256"] == atomic.sha256(corpus.plan(rendered.parent / "again.jsonl"))
 
 
 def test_every_file_is_listed_with_its_hashes(rendered):
@@ -509,7 +514,7 @@ def test_every_file_is_listed_with_its_hashes(rendered):
     for row in stored:
         path = rendered / row["path"]
         assert int(row["num_bytes"]) == path.stat().st_size
-        assert row["sha256"] == files.sha256(path)
+        assert row["sha256"] == atomic.sha256(path)
         if path.suffix == ".flac":
             assert row["content_sha256"] == audio.sha256_of_samples(audio.read_pcm16(path))
 
@@ -529,7 +534,7 @@ def test_the_table_of_mixtures(rendered, corpus):
         assert row["mixture_path"] == f"{label}/{name}.flac"
         assert row["reference_path"] == ("" if label == "TS3" else f"stems/target_early/{name}.flac")
         assert row["enrollment_path"] == f"enrollment/{name}.flac"
-        assert row["mixture_sha256"] == files.sha256(rendered / row["mixture_path"])
+        assert row["mixture_sha256"] == atomic.sha256(rendered / row["mixture_path"])
         assert row["target_speaker"] == recipe.target.speaker_id
         assert row["text"] == ("" if label == "TS3" else recipe.target.text)
         assert float(row["snr_db"]) == recipe.snr_db

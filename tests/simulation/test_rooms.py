@@ -7,10 +7,11 @@ import pytest
 import scipy.signal
 import soundfile
 
-from pse_bench import files, rooms
-from pse_bench.engines import reference, shoebox
 from pse_bench.errors import InputError, RequestError
-from pse_bench.records import MeasuredRoom, MeasuredSource, SimulatedRoom
+from pse_bench.io import atomic
+from pse_bench.schemas import MeasuredRoom, MeasuredSource, SimulatedRoom
+from pse_bench.simulation import room as rooms
+from pse_bench.simulation.engines import pyroomacoustics, shoebox
 
 RATE = 16000
 
@@ -145,8 +146,8 @@ def test_early_sound_ends_50_ms_after_the_direct_sound(engine):
 def reflection(monkeypatch):
     """The pressure reflection factor of the walls that a simulation ended with."""
     used = []
-    build = reference._build
-    monkeypatch.setattr(reference, "_build", lambda *given: used.append(given[2]) or build(*given))
+    build = pyroomacoustics._build
+    monkeypatch.setattr(pyroomacoustics, "_build", lambda *given: used.append(given[2]) or build(*given))
     return lambda: used[-1]
 
 
@@ -197,10 +198,10 @@ def test_responses_are_high_passed_without_delay():
     from pyroomacoustics.utilities import design_highpass_filter_sos
 
     assert pra.constants.get("rir_hpf_enable")
-    filtered = reference._build(*reference._images(room_with(), RATE), 0.75, RATE)
+    filtered = pyroomacoustics._build(*pyroomacoustics._images(room_with(), RATE), 0.75, RATE)
     pra.constants.set("rir_hpf_enable", False)
     try:
-        plain = reference._build(*reference._images(room_with(), RATE), 0.75, RATE)
+        plain = pyroomacoustics._build(*pyroomacoustics._images(room_with(), RATE), 0.75, RATE)
     finally:
         pra.constants.set("rir_hpf_enable", True)
     sections = design_highpass_filter_sos(
@@ -324,7 +325,7 @@ def test_rate_and_engine_version_are_part_of_the_place(monkeypatch):
     names = {name(), name(8000), name(engine="pyroomacoustics")}
     monkeypatch.setattr(shoebox, "VERSION", shoebox.VERSION + 1)
     names.add(name())
-    monkeypatch.setattr(reference, "VERSION", reference.VERSION + 1)
+    monkeypatch.setattr(pyroomacoustics, "VERSION", pyroomacoustics.VERSION + 1)
     names.add(name(engine="pyroomacoustics"))
     monkeypatch.setattr(rooms, "version", lambda package: "0.0")
     names.add(name(engine="pyroomacoustics"))
@@ -399,9 +400,9 @@ def test_two_processes_may_build_one_room_at_once(tmp_path):
 def test_writers_of_one_file_do_not_meet(tmp_path):
     """The moment that processes hit only rarely: both are writing, then both finish."""
     path = tmp_path / "room.npz"
-    with files.replacing(path, shared=True) as slow:
+    with atomic.replacing(path, shared=True) as slow:
         slow.write_bytes(b"half of")
-        with files.replacing(path, shared=True) as fast:
+        with atomic.replacing(path, shared=True) as fast:
             fast.write_bytes(b"a room")
         slow.write_bytes(b"a room")
     assert path.read_bytes() == b"a room"

@@ -6,14 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from pse_bench import audio, dataset, files, render
 from pse_bench.corpora import librispeech, noise
+from pse_bench.dataset import dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Processes, Serial
-from pse_bench.plan import Planner, header, write
-from pse_bench.records import Mixture, StoredFile
-from pse_bench.scenario import load
-from pse_bench.verify import verify
+from pse_bench.io import atomic, audio, tables
+from pse_bench.planning.plan import Planner, header, write
+from pse_bench.planning.scenario import load
+from pse_bench.runtime.executor import Processes, Serial
+from pse_bench.schemas import Mixture, StoredFile
+from pse_bench.simulation import render
+from pse_bench.simulation.verify import verify
 
 KINDS = [
     "TS1/s000000.flac",
@@ -41,7 +43,7 @@ def problems_of(corpus):
 
 def forge(folder, path, pcm):
     """Replace a sound, and make hashes, tables and description agree with it again."""
-    with files.replacing(folder / path) as part:
+    with atomic.replacing(folder / path) as part:
         audio.write(part, pcm, 16000)
     adapt(folder)
 
@@ -52,23 +54,23 @@ def adapt(folder):
     stored = []
     for row in opened.files:
         path = folder / row.path
-        digest = files.sha256(path)
+        digest = atomic.sha256(path)
         content = audio.sha256_of_samples(audio.read_pcm16(path)) if path.suffix == ".flac" else digest
         changes = {"num_bytes": path.stat().st_size, "sha256": digest, "content_sha256": content}
         stored.append(row.model_copy(update=changes))
     digests = {row.path: row.sha256 for row in stored}
     rows = [row.model_copy(update={"mixture_sha256": digests[row.mixture_path]}) for row in opened.mixtures]
-    files.write_table(folder / "files.csv", StoredFile, stored)
-    files.write_table(folder / "mixtures.csv", Mixture, rows)
+    tables.write_table(folder / "files.csv", StoredFile, stored)
+    tables.write_table(folder / "mixtures.csv", Mixture, rows)
     adapt_description(folder, stored)
 
 
 def adapt_description(folder, stored=None):
     document = json.loads((folder / "dataset.json").read_text())
-    document["tables"] = {name: files.sha256(folder / name) for name in document["tables"]}
+    document["tables"] = {name: atomic.sha256(folder / name) for name in document["tables"]}
     if stored is not None:
         document["fingerprint"] = dataset.fingerprint(document["plan_sha256"], stored)
-    files.write_sealed(folder / "dataset.json", document)
+    atomic.write_sealed(folder / "dataset.json", document)
 
 
 def flip(path, position, bit=0):
@@ -87,7 +89,7 @@ def test_a_sound_dataset_passes(rendered, corpus):
 
 
 def test_processes_find_what_one_process_finds(copy_of_rendered, problems_of, monkeypatch):
-    monkeypatch.setattr("pse_bench.verify.BATCH", 1)
+    monkeypatch.setattr("pse_bench.simulation.verify.BATCH", 1)
     for name in KINDS[:3]:
         flip(copy_of_rendered / name, -20)
     found = problems_of(copy_of_rendered)
@@ -140,7 +142,7 @@ def test_a_changed_level_is_noticed_even_with_the_hash_adapted(copy_of_rendered,
     rows = dataset.Dataset.open(copy_of_rendered).mixtures
     snr_db = round(rows[4].snr_db + 0.2, 3)
     rows[4] = rows[4].model_copy(update={"snr_db": snr_db})
-    files.write_table(copy_of_rendered / "mixtures.csv", Mixture, rows)
+    tables.write_table(copy_of_rendered / "mixtures.csv", Mixture, rows)
     adapt_description(copy_of_rendered)
     (problem,) = problems_of(copy_of_rendered)
     assert problem.startswith(f"{copy_of_rendered / 'TS2/s000001.flac'}: SNR asked {snr_db:g} dB, found ")
@@ -149,7 +151,7 @@ def test_a_changed_level_is_noticed_even_with_the_hash_adapted(copy_of_rendered,
 def test_rows_of_scenes_that_were_not_planned(copy_of_rendered, problems_of):
     rows = dataset.Dataset.open(copy_of_rendered).mixtures
     rows = [row.model_copy(update={"scene_id": "s999999"}) if row.scene_id == "s000002" else row for row in rows]
-    files.write_table(copy_of_rendered / "mixtures.csv", Mixture, rows)
+    tables.write_table(copy_of_rendered / "mixtures.csv", Mixture, rows)
     adapt_description(copy_of_rendered)
     assert problems_of(copy_of_rendered) == [
         "1 scenes of the plan are not rendered: s000002",
@@ -164,7 +166,7 @@ def test_a_mixture_that_was_not_planned(corpus, tmp_path, problems_of):
     render.render(path, out, roots=corpus.roots, executor=Serial(), bank=tmp_path / "rooms")
     assert problems_of(out) == []
     (row,) = dataset.Dataset.open(out).mixtures
-    files.write_table(out / "mixtures.csv", Mixture, [row.model_copy(update={"scenario": "TS2"})])
+    tables.write_table(out / "mixtures.csv", Mixture, [row.model_copy(update={"scenario": "TS2"})])
     adapt_description(out)
     assert problems_of(out) == ["s000000_TS1: in mixtures.csv, but not planned"]
 
@@ -240,7 +242,7 @@ def test_stems_of_the_wrong_level_are_named(copy_of_rendered, problems_of):
     for label in ("TS1", "TS2", "TS3"):
         parts = ["target"] * (label != "TS3") + ["interferer"] * (label != "TS1") + ["noise"]
         total = sum(stems[part].astype(int) for part in parts)
-        with files.replacing(copy_of_rendered / label / "s000000.flac") as part:
+        with atomic.replacing(copy_of_rendered / label / "s000000.flac") as part:
             audio.write(part, total.astype(np.int16), 16000)
     forge(copy_of_rendered, "stems/noise/s000000.flac", stems["noise"])
     found = problems_of(copy_of_rendered)
@@ -266,7 +268,7 @@ def test_a_fingerprint_that_is_not_that_of_the_files(copy_of_rendered, problems_
     path = copy_of_rendered / "dataset.json"
     document = json.loads(path.read_text())
     document["fingerprint"] = "0" * 64
-    files.write_sealed(path, document)
+    atomic.write_sealed(path, document)
     assert problems_of(copy_of_rendered) == [f"{path}: the fingerprint is not that of files.csv"]
 
 
@@ -276,7 +278,7 @@ def test_a_fingerprint_that_is_not_that_of_the_files(copy_of_rendered, problems_
 def test_a_dataset_that_was_made_otherwise(corpus, rendered, tmp_path, problems_of, monkeypatch):
     """Consistent in itself, but not what this version makes of its plan."""
     with monkeypatch.context() as patch:
-        patch.setattr("pse_bench.mixing.ENROLLMENT_DBFS", -20.0)
+        patch.setattr("pse_bench.simulation.mixing.ENROLLMENT_DBFS", -20.0)
         out = tmp_path / "dataset"
         where = {"roots": corpus.roots, "executor": Serial(), "bank": tmp_path / "rooms"}
         render.render(rendered / "plan.jsonl", out, **where)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench.embeddings import Remembering
+from pse_bench.speaker.cache import Remembering
 
 RATE = 16_000
 

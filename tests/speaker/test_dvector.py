@@ -15,9 +15,16 @@ import numpy as np
 import pytest
 from model_signals import RATE, talker
 
-from pse_bench import audio, dvector
-from pse_bench.dvector import embed, read_tensors, similarity, speaker_similarity, speaker_similarity_of_failure
 from pse_bench.errors import FailedScore, InputError, UndefinedScore
+from pse_bench.io import audio
+from pse_bench.speaker import dvector
+from pse_bench.speaker.dvector import (
+    embed,
+    read_tensors,
+    similarity,
+    speaker_similarity,
+    speaker_similarity_of_failure,
+)
 
 installed = pytest.mark.usefixtures("_dvector_weights")
 
@@ -227,7 +234,7 @@ def test_the_file_cannot_run_code(tmp_path: Path, place: str) -> None:
     assert not (tmp_path / "made").exists()
 
 
-@pytest.mark.parametrize("name", ["builtins.eval", "torch.DoubleStorage", "pse_bench.audio.read", "os.system"])
+@pytest.mark.parametrize("name", ["builtins.eval", "torch.DoubleStorage", "pse_bench.io.audio.read", "os.system"])
 def test_only_float_tensors_are_known(name: str) -> None:
     module, _, attribute = name.rpartition(".")
     document = b"\x80\x02c" + f"{module}\n{attribute}\n".encode() + b"."
@@ -328,7 +335,7 @@ def test_the_known_file_is_the_one_that_is_used() -> None:
 def test_neither_torch_nor_resemblyzer_is_imported() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from pse_bench.dvector import embed\n"
+        "from pse_bench.speaker.dvector import embed\n"
         "embed(np.sin(np.arange(16000.0)), 16000)\n"
         "names = ('torch', 'resemblyzer', 'librosa', 'webrtcvad', 'scipy')\n"
         "print([name for name in names if name in sys.modules])\n"

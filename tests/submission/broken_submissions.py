@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pse_bench import audio, submission
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.io import audio
+from pse_bench.submission import submission
 
 RATE = 16_000
 ALL = ("TS1", "TS2", "TS3")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tiny
 
-from pse_bench import audio, submission
-from pse_bench.dataset import Dataset
-from pse_bench.enhance import enhance
-from pse_bench.executor import Serial
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.io import audio
+from pse_bench.runtime.executor import Serial
+from pse_bench.submission import submission
+from pse_bench.systems.enhance import enhance
 
 
 @pytest.fixture(scope="session")

@@ -11,15 +11,17 @@ import tiny
 from broken_submissions import CASES, Case, described, estimates, late, removed, sound, twice
 from click.testing import CliRunner
 
-from pse_bench import audio, files, score, submission
-from pse_bench.check import check
-from pse_bench.checks import examine
 from pse_bench.cli import checking
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Outcome, Processes, Serial
-from pse_bench.findings import SHOWN, Finding, Report, counted, printable
-from pse_bench.records import Score
+from pse_bench.io import atomic, audio, tables
+from pse_bench.runtime.executor import Outcome, Processes, Serial
+from pse_bench.schemas import Score
+from pse_bench.scoring import score
+from pse_bench.submission import submission
+from pse_bench.submission.check import file_stats
+from pse_bench.submission.check.findings import SHOWN, Finding, Report, counted, printable
+from pse_bench.submission.check.run import check
 
 Submitted = Callable[[str], Path]
 
@@ -30,7 +32,7 @@ def checked(dataset: Dataset, path: Path) -> Report:
 
 def tree(folder: Path) -> dict[str, str]:
     """All files below a folder with their hashes."""
-    return {str(path.relative_to(folder)): files.sha256(path) for path in folder.rglob("*") if path.is_file()}
+    return {str(path.relative_to(folder)): atomic.sha256(path) for path in folder.rglob("*") if path.is_file()}
 
 
 def unusable(dataset: Dataset, folder: Path) -> set[str]:
@@ -144,7 +146,7 @@ def test_what_is_fatal_is_given_the_worst_value_and_never_a_score(
     assert named == {"TS1/s000000", "TS2/s000000", "TS3/s000000"}
     names = ["tsos", "si_sdr", "leakage_reduction_db"]
     score.score(dataset, good, tmp_path / "result", executor=Serial(), names=names)
-    rows = files.read_table(tmp_path / "result" / "scores.csv", Score)
+    rows = tables.read_table(tmp_path / "result" / "scores.csv", Score)
     assert {row.mixture_id.startswith("s000000") for row in rows if row.status == "failed"} == {True}
     assert {row.status for row in rows if row.mixture_id.startswith("s000000")} == {"failed"}
 
@@ -256,7 +258,7 @@ def test_counts_of_texts_are_told_with_the_most_frequent_first() -> None:
 def test_delay_and_gain_at_any_level(level: float) -> None:
     """The power of such samples is nothing, or infinite."""
     signal = np.random.default_rng(1).standard_normal(800)
-    found = examine.match(level * np.roll(signal, 7), signal, 20)
+    found = file_stats.match(level * np.roll(signal, 7), signal, 20)
     assert found.lag == 7
     assert found.gain == pytest.approx(level, rel=0.05)
     assert found.correlation > 0.98

@@ -7,10 +7,11 @@ import pytest
 import soundfile
 import tiny
 
-from pse_bench import audio, submission
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.records import Mixture
+from pse_bench.io import audio
+from pse_bench.schemas import Mixture
+from pse_bench.submission import submission
 
 
 @pytest.fixture

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pse_bench import archive, submission
-from pse_bench.archive import RefusedArchive, opened
-from pse_bench.check import check
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
+from pse_bench.runtime.executor import Serial
+from pse_bench.submission import submission
+from pse_bench.submission import zip as archive
+from pse_bench.submission.check.run import check
+from pse_bench.submission.zip import RefusedArchive, opened
 
 LIMIT = 1 << 20
 

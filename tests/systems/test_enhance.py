@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import tiny
 
-from pse_bench import audio, enhance, files, submission, systems
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, RequestError
-from pse_bench.executor import Outcome, Processes, Serial
+from pse_bench.io import atomic, audio, locks
 from pse_bench.metrics.distortion import si_sdr
+from pse_bench.runtime.executor import Outcome, Processes, Serial
+from pse_bench.submission import submission
+from pse_bench.systems import enhance, registry
 
 Write = Callable[[str], str]
 
@@ -88,20 +90,20 @@ def test_a_checkpoint_enhances_a_dataset(
 ) -> None:
     """Whole or hop by hop: the same audio, and it continues only what was made in the same way."""
     pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
-    from pse_bench import models
-    from pse_bench.baseline import checkpoint
-    from pse_bench.baseline.e3net import E3Net, E3NetConfig
+    from pse_bench.systems import trained
+    from pse_bench.training import checkpoint
+    from pse_bench.training.models.e3net import E3Net, E3NetConfig
 
-    monkeypatch.setitem(models.ENCODERS, "dvector", (lambda samples, rate: np.full(256, 1 / 16), ""))
+    monkeypatch.setitem(trained.ENCODERS, "dvector", (lambda samples, rate: np.full(256, 1 / 16), ""))
     net = E3Net(E3NetConfig(bottleneck=8, fc=8, lstm=8, layers=1))
     checkpoint.save(tmp_path / "its.safetensors", net, checkpoint.describe(net, recipe="its"))
     few = tiny.some_scenes(dataset, tmp_path / "few", 0)
     system = str(tmp_path / "its.safetensors")
     run(few, system, tmp_path / "out", streaming=streaming)
-    whole = systems.load(system)
+    whole = registry.load(system)
     for row in few.mixtures:
         work = enhance._work(few, row, row.enrollment_path)
-        expected = systems.run(whole, work, row.mixture_id)
+        expected = registry.run(whole, work, row.mixture_id)
         found = submission.read_estimate(tmp_path / "out", row).samples
         assert np.abs(found - expected).max() < 1e-5
     described = submission.read_system(tmp_path / "out")
@@ -146,12 +148,12 @@ def test_what_was_damaged_meanwhile_is_made_again(dataset: Dataset, tmp_path: Pa
     with pytest.raises(InputError):
         run(dataset, system, out)
     first, second = (next(out.glob(f"{row.scenario}/{row.scene_id}.*")) for row in dataset.mixtures[:2])
-    good = files.sha256(first)
+    good = atomic.sha256(first)
     first.write_bytes(b"not sound")
     second.unlink()
     Path("fail").unlink()
     assert run(dataset, system, out) == len(dataset.mixtures) - 3
-    assert files.sha256(first) == good
+    assert atomic.sha256(first) == good
     assert second.is_file()
 
 
@@ -256,7 +258,7 @@ def test_audio_of_another_origin_is_not_replaced_unasked(dataset: Dataset, tmp_p
 
 def test_two_at_once_are_refused(dataset: Dataset, tmp_path: Path) -> None:
     with (
-        files.locked(tmp_path / "out", "test"),
+        locks.locked(tmp_path / "out", "test"),
         pytest.raises(InputError, match="another process is at work here"),
     ):
         run(dataset, "silence", tmp_path / "out")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench import system_figures, systems
 from pse_bench.errors import InputError
+from pse_bench.systems import profile, registry
 
 HEAD = "import numpy as np\n\n\ndef enhance(mixture, enrollment, sample_rate):\n    "
 
@@ -41,25 +41,25 @@ NOT_CAUSAL = {
 }
 
 
-def loaded(body: str, name: str = "mine") -> systems.Loaded:
+def loaded(body: str, name: str = "mine") -> registry.Loaded:
     space: dict = {}
     exec(HEAD + body + "\n", space)
-    system = systems.REFERENCES["mixture"][1].model_copy(update={"name": name})
-    return systems.Loaded(lambda w: space["enhance"](w.mixture, w.enrollment, w.sample_rate), system, "")
+    system = registry.REFERENCES["mixture"][1].model_copy(update={"name": name})
+    return registry.Loaded(lambda w: space["enhance"](w.mixture, w.enrollment, w.sample_rate), system, "")
 
 
 @pytest.mark.parametrize("name", CAUSAL)
 @pytest.mark.parametrize("sample_rate", [16_000, 8000])
 def test_what_does_not_look_ahead(name: str, sample_rate: int) -> None:
     body, expected = CAUSAL[name]
-    look_ahead, probes, responses = system_figures.look_ahead_samples(loaded(body), sample_rate)
+    look_ahead, probes, responses = profile.look_ahead_samples(loaded(body), sample_rate)
     assert look_ahead == expected
-    assert responses == probes == 2 * system_figures.PROBES
+    assert responses == probes == 2 * profile.PROBES
 
 
 @pytest.mark.parametrize("name", NOT_CAUSAL)
 def test_what_looks_ahead(name: str) -> None:
-    look_ahead, _, _ = system_figures.look_ahead_samples(loaded(NOT_CAUSAL[name]), 16_000)
+    look_ahead, _, _ = profile.look_ahead_samples(loaded(NOT_CAUSAL[name]), 16_000)
     assert look_ahead > 320
 
 
@@ -69,49 +69,49 @@ def test_a_frame_is_met_in_all_its_places() -> None:
         "out = mixture.copy()\n    for i in range(0, len(out), 320):\n"
         "        out[i : i + 320] /= 1 + np.abs(out[i : i + 320].sum())\n    return out"
     )
-    look_ahead, _, _ = system_figures.look_ahead_samples(loaded(body), 16_000)
+    look_ahead, _, _ = profile.look_ahead_samples(loaded(body), 16_000)
     assert 280 <= look_ahead <= 319
 
 
 def test_oracles_are_probed_with_their_parts() -> None:
     name = "oracle-mask"
-    measured = system_figures.measure(name)
+    measured = profile.measure(name)
     assert measured.causal is False
     assert measured.look_ahead_ms > 20
     assert not measured.kept
 
 
 def test_silence_shows_nothing() -> None:
-    look_ahead, probes, responses = system_figures.look_ahead_samples(systems.load("silence"), 16_000)
+    look_ahead, probes, responses = profile.look_ahead_samples(registry.load("silence"), 16_000)
     assert (look_ahead, responses) == (0, 0)
-    assert probes == 2 * system_figures.PROBES
+    assert probes == 2 * profile.PROBES
 
 
 def test_a_system_that_plays_dice_is_refused() -> None:
     body = "return mixture + 0.01 * np.random.default_rng().standard_normal(len(mixture))"
     with pytest.raises(InputError, match="system mine: gives another output for the same input"):
-        system_figures.look_ahead_samples(loaded(body), 16_000)
+        profile.look_ahead_samples(loaded(body), 16_000)
 
 
 def test_the_claim_is_asked_for_stated_or_the_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system_figures, "look_ahead_samples", lambda loaded, rate: (160, 4, 4))
-    monkeypatch.setattr(system_figures, "real_time_factor", lambda loaded, rate: 0.01)
-    stated = system_figures.measure("mixture")
+    monkeypatch.setattr(profile, "look_ahead_samples", lambda loaded, rate: (160, 4, 4))
+    monkeypatch.setattr(profile, "real_time_factor", lambda loaded, rate: 0.01)
+    stated = profile.measure("mixture")
     assert (stated.latency_ms, stated.stated, stated.look_ahead_ms, stated.kept) == (0.0, True, 10.0, False)
-    asked = system_figures.measure("mixture", latency_ms=10.0)
+    asked = profile.measure("mixture", latency_ms=10.0)
     assert (asked.latency_ms, asked.kept) == (10.0, True)
-    unknown = system_figures.measure("numpy:abs")
+    unknown = profile.measure("numpy:abs")
     assert (unknown.latency_ms, unknown.stated, unknown.kept) == (20.0, False, True)
 
 
 def test_the_baseline_keeps_its_latency_and_its_speed(checkpoint_path: Path, other_encoder: object) -> None:
-    measured = system_figures.measure(str(checkpoint_path))
+    measured = profile.measure(str(checkpoint_path))
     assert measured.latency_ms == 20.0
     assert measured.kept
     assert measured.look_ahead_ms > 15, "it uses what it says it uses"
     assert measured.responses == measured.probes
     assert measured.rtf > 0
-    tight = system_figures.measure(str(checkpoint_path), latency_ms=10.0)
+    tight = profile.measure(str(checkpoint_path), latency_ms=10.0)
     assert not tight.kept
 
 
@@ -145,6 +145,6 @@ def test_the_command_says_no(tmp_path: Path) -> None:
 
 
 def test_numbers_are_the_same_every_time() -> None:
-    one, other = (system_figures._parts("voice", 2000, 16_000, "a") for _ in range(2))
+    one, other = (profile._parts("voice", 2000, 16_000, "a") for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
     assert all(part.dtype == np.float32 for part in one)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench import systems
 from pse_bench.errors import InputError
+from pse_bench.systems import registry
 
 Write = Callable[[str], str]
 
@@ -17,38 +17,38 @@ HEAD = "import numpy as np\n\n\ndef enhance(mixture, enrollment, sample_rate):\n
 
 
 @pytest.fixture
-def work() -> systems.Work:
+def work() -> registry.Work:
     chance = np.random.default_rng(2)
     target, rest = (0.1 * chance.standard_normal((2, 8000))).astype(np.float32)
     enrollment = chance.standard_normal(5000).astype(np.float32)
-    return systems.Work(target + rest, enrollment, 16_000, target, rest)
+    return registry.Work(target + rest, enrollment, 16_000, target, rest)
 
 
-def run(name: str, work: systems.Work) -> np.ndarray:
-    return systems.run(systems.load(name), work, "s000007_TS2")
+def run(name: str, work: registry.Work) -> np.ndarray:
+    return registry.run(registry.load(name), work, "s000007_TS2")
 
 
 # ---- reference systems
 
 
-def test_mixture_and_silence(work: systems.Work) -> None:
+def test_mixture_and_silence(work: registry.Work) -> None:
     assert np.array_equal(run("mixture", work), work.mixture)
     silent = run("silence", work)
     assert silent.shape == work.mixture.shape
     assert not silent.any()
 
 
-def test_the_oracle_mask_keeps_the_target_where_it_is_alone(work: systems.Work) -> None:
+def test_the_oracle_mask_keeps_the_target_where_it_is_alone(work: registry.Work) -> None:
     target, rest = work.target.copy(), work.rest.copy()
     target[4000:], rest[:4000] = 0, 0
-    estimate = run("oracle-mask", systems.Work(target + rest, work.enrollment, 16_000, target, rest))
+    estimate = run("oracle-mask", registry.Work(target + rest, work.enrollment, 16_000, target, rest))
     assert np.allclose(estimate[:3000], target[:3000], atol=1e-5)
     assert np.abs(estimate[5000:]).max() < 1e-5
 
 
-@pytest.mark.parametrize("name", systems.REFERENCES)
+@pytest.mark.parametrize("name", registry.REFERENCES)
 def test_reference_systems_describe_themselves(name: str) -> None:
-    loaded = systems.load(name)
+    loaded = registry.load(name)
     assert loaded.system.name == name
     assert loaded.system.version
     assert loaded.system.description
@@ -58,34 +58,34 @@ def test_reference_systems_describe_themselves(name: str) -> None:
 # ---- a stranger's callable
 
 
-def test_what_a_callable_is_given(work: systems.Work, module: Write) -> None:
+def test_what_a_callable_is_given(work: registry.Work, module: Write) -> None:
     name = module(HEAD + "    return np.float32([mixture.ndim, enrollment.ndim, len(enrollment), sample_rate])\n")
-    loaded = systems.load(f"{name}:enhance")
+    loaded = registry.load(f"{name}:enhance")
     assert list(loaded.run(work)) == [1, 1, 5000, 16_000]
     seen = []
-    given = systems.Loaded(
+    given = registry.Loaded(
         lambda work: seen.append((work.mixture.dtype, work.enrollment.dtype)) or work.mixture,
         loaded.system,
         "",
     )
-    systems.run(given, work, "s")
+    registry.run(given, work, "s")
     assert seen == [(np.float32, np.float32)]
 
 
-def test_a_callable_from_the_current_folder(work: systems.Work, module: Write) -> None:
+def test_a_callable_from_the_current_folder(work: registry.Work, module: Write) -> None:
     name = module(HEAD + '    """Halve it.\n\n    More."""\n    return mixture / 2\n')
-    loaded = systems.load(f"{name}:enhance")
-    assert np.array_equal(systems.run(loaded, work, "s"), (work.mixture / 2).astype(np.float64))
+    loaded = registry.load(f"{name}:enhance")
+    assert np.array_equal(registry.run(loaded, work, "s"), (work.mixture / 2).astype(np.float64))
     assert loaded.system.name == f"{name}:enhance"
     assert loaded.system.description == "Halve it."
-    assert loaded.code == systems.load(f"{name}:enhance").code
+    assert loaded.code == registry.load(f"{name}:enhance").code
     assert loaded.system.version == loaded.code[:12]
 
 
 def test_the_code_of_a_callable_is_also_what_it_imports(tmp_path: Path) -> None:
     """A model whose helper module has changed is another system, though the callable's own file is the same."""
     (tmp_path / "outer.py").write_text("import inner\n\n\ndef enhance(m, e, r):\n    return inner.GAIN * m\n")
-    program = "from pse_bench import systems; print(systems.load('outer:enhance').code)"
+    program = "from pse_bench.systems import registry; print(registry.load('outer:enhance').code)"
     codes = []
     for gain in (0.5, 0.25, 0.5):
         (tmp_path / "inner.py").write_text(f"GAIN = {gain}\n")
@@ -94,7 +94,7 @@ def test_the_code_of_a_callable_is_also_what_it_imports(tmp_path: Path) -> None:
     assert codes[0] == codes[2] != codes[1]
 
 
-def test_a_callable_may_be_an_object(work: systems.Work, module: Write) -> None:
+def test_a_callable_may_be_an_object(work: registry.Work, module: Write) -> None:
     name = module(
         "class Model:\n    def __call__(self, mixture, enrollment, sample_rate):\n        return mixture\n\n\n"
         "model = Model()\n"
@@ -105,7 +105,7 @@ def test_a_callable_may_be_an_object(work: systems.Work, module: Write) -> None:
 @pytest.mark.parametrize("name", ["nothing", "", "a:", ":b", "mixture:", "Mixture", "oracle mask"])
 def test_a_name_that_is_none(name: str) -> None:
     with pytest.raises(InputError) as caught:
-        systems.load(name)
+        registry.load(name)
     assert f"system {name!r}: expected mixture, silence, oracle-mask or module:callable" in str(caught.value)
 
 
@@ -125,7 +125,7 @@ def test_a_name_that_is_none(name: str) -> None:
 def test_a_module_that_cannot_be_used(module: Write, text: str | None, attribute: str, words: str) -> None:
     name = "no_such_module_anywhere" if text is None else module(text)
     with pytest.raises(InputError, match=words) as caught:
-        systems.load(f"{name}:{attribute}")
+        registry.load(f"{name}:{attribute}")
     assert f"system {name}:{attribute}: " in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -153,7 +153,7 @@ def test_a_module_that_cannot_be_used(module: Write, text: str | None, attribute
     ],
 )
 def test_a_callable_that_fails_is_named_with_the_mixture(
-    work: systems.Work, module: Write, body: str, words: str
+    work: registry.Work, module: Write, body: str, words: str
 ) -> None:
     name = module(f"{HEAD}    {body}\n")
     with pytest.raises(InputError, match=words) as caught:
@@ -162,19 +162,19 @@ def test_a_callable_that_fails_is_named_with_the_mixture(
     assert "\n" not in str(caught.value)
 
 
-def test_wrong_number_of_arguments(work: systems.Work, module: Write) -> None:
+def test_wrong_number_of_arguments(work: registry.Work, module: Write) -> None:
     name = module("def enhance(mixture):\n    return mixture\n")
     with pytest.raises(InputError, match=r"TypeError: enhance\(\) takes 1 positional argument but 3 were given"):
         run(f"{name}:enhance", work)
 
 
-def test_an_interruption_is_not_a_failure(work: systems.Work, module: Write) -> None:
+def test_an_interruption_is_not_a_failure(work: registry.Work, module: Write) -> None:
     name = module(HEAD + "    raise KeyboardInterrupt\n")
     with pytest.raises(KeyboardInterrupt):
         run(f"{name}:enhance", work)
 
 
-def test_float64_and_lists_are_welcome(work: systems.Work, module: Write) -> None:
+def test_float64_and_lists_are_welcome(work: registry.Work, module: Write) -> None:
     name = module(HEAD + "    return list(mixture.astype(float) / 3)\n")
     assert np.array_equal(run(f"{name}:enhance", work), work.mixture.astype(float) / 3)
 
@@ -182,8 +182,8 @@ def test_float64_and_lists_are_welcome(work: systems.Work, module: Write) -> Non
 def test_loading_adds_only_the_current_folder_to_the_path(module: Write) -> None:
     name = module("def enhance(*_):\n    return 0\n")
     before = list(sys.path)
-    systems.load(f"{name}:enhance")
-    systems.load(f"{name}:enhance")
+    registry.load(f"{name}:enhance")
+    registry.load(f"{name}:enhance")
     added = [entry for entry in sys.path if entry not in before]
     assert added in ([], [str(Path.cwd())])
     assert len(sys.path) - len(before) == len(added)

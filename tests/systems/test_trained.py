@@ -14,13 +14,16 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip ins
 
 from checkpoints import unit_embedding  # noqa: E402
 
-from pse_bench import models, onnx_system, streams, systems  # noqa: E402
-from pse_bench.baseline import checkpoint, export  # noqa: E402
-from pse_bench.baseline.e3net import E3Net  # noqa: E402
-from pse_bench.baseline.pvad import PVAD  # noqa: E402
-from pse_bench.baseline.streaming import Stream  # noqa: E402
-from pse_bench.embeddings import Encoder  # noqa: E402
 from pse_bench.errors import InputError  # noqa: E402
+from pse_bench.export import onnx as export  # noqa: E402
+from pse_bench.signal import streaming as streams  # noqa: E402
+from pse_bench.speaker.cache import Encoder  # noqa: E402
+from pse_bench.systems import onnx as onnx_system  # noqa: E402
+from pse_bench.systems import registry, trained  # noqa: E402
+from pse_bench.training import checkpoint  # noqa: E402
+from pse_bench.training.models.e3net import E3Net  # noqa: E402
+from pse_bench.training.models.pvad import PVAD  # noqa: E402
+from pse_bench.training.models.streaming import Stream  # noqa: E402
 
 RATE = 16_000
 
@@ -33,19 +36,19 @@ def onnx_path(checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def work() -> systems.Work:
+def work() -> registry.Work:
     chance = np.random.default_rng(2)
     target, rest = (0.1 * chance.standard_normal((2, 8123))).astype(np.float32)
     enrollment = chance.standard_normal(9000).astype(np.float32)
-    return systems.Work(target + rest, enrollment, RATE, target, rest)
+    return registry.Work(target + rest, enrollment, RATE, target, rest)
 
 
-def run(name: str, work: systems.Work, streaming: bool = False) -> np.ndarray:
-    return systems.run(systems.load(name, streaming=streaming), work, "s000007_TS2")
+def run(name: str, work: registry.Work, streaming: bool = False) -> np.ndarray:
+    return registry.run(registry.load(name, streaming=streaming), work, "s000007_TS2")
 
 
 def test_all_ways_give_the_same(
-    checkpoint_path: Path, onnx_path: Path, work: systems.Work, model: E3Net, other_encoder: Encoder
+    checkpoint_path: Path, onnx_path: Path, work: registry.Work, model: E3Net, other_encoder: Encoder
 ) -> None:
     embedding = other_encoder(work.enrollment, RATE)
     with torch.no_grad():
@@ -69,7 +72,7 @@ def test_streams_of_any_length_are_aligned(model: E3Net, num_samples: int) -> No
 
 @pytest.mark.usefixtures("other_encoder")
 def test_they_describe_themselves(checkpoint_path: Path, onnx_path: Path) -> None:
-    ours, theirs = systems.load(str(checkpoint_path)), systems.load(str(onnx_path))
+    ours, theirs = registry.load(str(checkpoint_path)), registry.load(str(onnx_path))
     assert ours.system.name == "its (its.safetensors)"
     assert theirs.system.name == "its (its.onnx)"
     for loaded in (ours, theirs):
@@ -82,7 +85,7 @@ def test_they_describe_themselves(checkpoint_path: Path, onnx_path: Path) -> Non
     assert ours.code != theirs.code
 
 
-def test_another_encoder(checkpoint_path: Path, onnx_path: Path, work: systems.Work) -> None:
+def test_another_encoder(checkpoint_path: Path, onnx_path: Path, work: registry.Work) -> None:
     """The seam: any function from samples and rate to a vector."""
     heard = []
 
@@ -91,18 +94,18 @@ def test_another_encoder(checkpoint_path: Path, onnx_path: Path, work: systems.W
         return unit_embedding(samples, sample_rate)[::-1]
 
     for path in (checkpoint_path, onnx_path):
-        given = models.load(str(path), encoder=encoder).run(work.mixture, work.enrollment, RATE)
-        usual = models.load(str(path), encoder=unit_embedding).run(work.mixture, work.enrollment, RATE)
+        given = trained.load(str(path), encoder=encoder).run(work.mixture, work.enrollment, RATE)
+        usual = trained.load(str(path), encoder=unit_embedding).run(work.mixture, work.enrollment, RATE)
         assert given.shape == work.mixture.shape
         assert not np.allclose(given, usual, atol=1e-4)
     assert heard == [(9000, RATE)] * 2
-    short = models.load(str(checkpoint_path), encoder=lambda samples, sample_rate: np.ones(3))
+    short = trained.load(str(checkpoint_path), encoder=lambda samples, sample_rate: np.ones(3))
     with pytest.raises(InputError, match=r"the encoder gave shape \(3,\), .* expects \(256,\)"):
         short.run(work.mixture, work.enrollment, RATE)
 
 
 def test_an_enrollment_is_heard_once_by_whatever_system(
-    checkpoint_path: Path, onnx_path: Path, work: systems.Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint_path: Path, onnx_path: Path, work: registry.Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another encoder, by its weights, hears it again; one that a caller hands in remembers for itself."""
     heard = []
@@ -112,15 +115,15 @@ def test_an_enrollment_is_heard_once_by_whatever_system(
         return unit_embedding(samples, sample_rate)
 
     def estimate(path: Path, **asked: object) -> np.ndarray:
-        return models.load(str(path), memory=tmp_path, **asked).run(work.mixture, work.enrollment, RATE)
+        return trained.load(str(path), memory=tmp_path, **asked).run(work.mixture, work.enrollment, RATE)
 
-    monkeypatch.setitem(models.ENCODERS, "dvector", (listen, "weights"))
-    expected = models.load(str(checkpoint_path)).run(work.mixture, work.enrollment, RATE)
+    monkeypatch.setitem(trained.ENCODERS, "dvector", (listen, "weights"))
+    expected = trained.load(str(checkpoint_path)).run(work.mixture, work.enrollment, RATE)
     assert [np.array_equal(estimate(checkpoint_path), expected) for _ in range(2)] == [True, True]
     estimate(onnx_path)
     assert len(heard) == 2
     estimate(checkpoint_path, encoder=unit_embedding)
-    monkeypatch.setitem(models.ENCODERS, "dvector", (listen, "other weights"))
+    monkeypatch.setitem(trained.ENCODERS, "dvector", (listen, "other weights"))
     estimate(checkpoint_path)
     assert len(heard) == 3
 
@@ -129,13 +132,13 @@ def test_an_encoder_that_is_not_known_here(tmp_path: Path, model: E3Net) -> None
     path = tmp_path / "a.safetensors"
     checkpoint.save(path, model, checkpoint.describe(model, encoder="ecapa"))
     with pytest.raises(InputError, match="trained with the speaker encoder 'ecapa', known here: dvector"):
-        systems.load(str(path))
-    assert models.load(str(path), encoder=unit_embedding).system.causal
+        registry.load(str(path))
+    assert trained.load(str(path), encoder=unit_embedding).system.causal
 
 
 @pytest.mark.usefixtures("other_encoder")
-def test_another_rate_is_refused_in_our_words(checkpoint_path: Path, onnx_path: Path, work: systems.Work) -> None:
-    other = systems.Work(work.mixture, work.enrollment, 8000, work.target, work.rest)
+def test_another_rate_is_refused_in_our_words(checkpoint_path: Path, onnx_path: Path, work: registry.Work) -> None:
+    other = registry.Work(work.mixture, work.enrollment, 8000, work.target, work.rest)
     for path in (checkpoint_path, onnx_path):
         with pytest.raises(
             InputError, match=r"failed on s000007_TS2 \(the mixture has 8000 Hz and the model hears 16000"
@@ -144,7 +147,7 @@ def test_another_rate_is_refused_in_our_words(checkpoint_path: Path, onnx_path: 
 
 
 def test_the_number_of_threads_is_left_as_it_was(
-    checkpoint_path: Path, work: systems.Work, other_encoder: Encoder
+    checkpoint_path: Path, work: registry.Work, other_encoder: Encoder
 ) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -162,13 +165,13 @@ def test_the_number_of_threads_is_left_as_it_was(
 
 def test_a_recipe_without_weights() -> None:
     with pytest.raises(InputError, match="system baseline:wiener: no weights of that name come with this version"):
-        systems.load("baseline:wiener")
+        registry.load("baseline:wiener")
 
 
 @pytest.mark.parametrize("name", ["mixture", "oracle-mask", "numpy:abs"])
 def test_what_cannot_be_streamed(name: str) -> None:
     with pytest.raises(InputError, match=f"system {name}: cannot be streamed"):
-        systems.load(name, streaming=True)
+        registry.load(name, streaming=True)
 
 
 def test_a_pvad_is_no_enhancer(tmp_path: Path) -> None:
@@ -176,7 +179,7 @@ def test_a_pvad_is_no_enhancer(tmp_path: Path) -> None:
     vad = PVAD()
     checkpoint.save(path, vad, checkpoint.describe(vad))
     with pytest.raises(InputError, match=r"pvad\.safetensors: holds a pvad, which enhances nothing"):
-        systems.load(str(path))
+        registry.load(str(path))
     with pytest.raises(InputError, match="only an e3net can be exported"):
         export.export(path, tmp_path / "a.onnx")
     assert not (tmp_path / "a.onnx").exists()
@@ -187,19 +190,19 @@ def test_onnx_files_that_are_none(tmp_path: Path, onnx_path: Path) -> None:
 
     path = tmp_path / "a.onnx"
     with pytest.raises(InputError, match="no such file"):
-        systems.load(str(path))
+        registry.load(str(path))
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="onnxruntime cannot open it"):
-        systems.load(str(path))
+        registry.load(str(path))
     stored = onnx.load(onnx_path)
     stored.metadata_props[0].value = stored.metadata_props[0].value.replace('"hop": 160', '"hop": 80')
     onnx.save(stored, path)
     with pytest.raises(InputError, match=r"expected frame \(1, 80\)"):
-        systems.load(str(path))
+        registry.load(str(path))
     del stored.metadata_props[:]
     onnx.save(stored, path)
     with pytest.raises(InputError, match=r"has no metadata 'pse_bench'; give a file of `pse-bench export onnx`"):
-        systems.load(str(path))
+        registry.load(str(path))
 
 
 def test_an_export_that_differs_is_not_kept(
@@ -218,10 +221,10 @@ def test_an_onnx_file_needs_no_torch(onnx_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "import numpy as np\n"
-        "from pse_bench import models\n"
-        f"model = models.load({str(onnx_path)!r}, encoder=lambda samples, rate: np.ones(256) / 16)\n"
+        "from pse_bench.systems import trained\n"
+        f"model = trained.load({str(onnx_path)!r}, encoder=lambda samples, rate: np.ones(256) / 16)\n"
         "print(model.run(np.ones(1000, np.float32), np.ones(9000, np.float32), 16000).shape)\n"
-        "try:\n    models.load('baseline:its')\nexcept Exception as error:\n    print(error)\n"
+        "try:\n    trained.load('baseline:its')\nexcept Exception as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == [
@@ -251,11 +254,11 @@ def test_the_stream_of_a_model_from_elsewhere(tmp_path: Path) -> None:
     entry = file.metadata_props.add()
     entry.key, entry.value = onnx_system.KEY, about.model_dump_json()
     save(file, tmp_path / "late.onnx")
-    late = models.load(str(tmp_path / "late.onnx"), encoder=lambda samples, rate: np.ones(4))
+    late = trained.load(str(tmp_path / "late.onnx"), encoder=lambda samples, rate: np.ones(4))
     mixture = np.random.default_rng(0).standard_normal(1001).astype(np.float32)
     assert np.array_equal(late.run(mixture, mixture, RATE), mixture)
     assert late.system.parameters is None
 
 
 def test_the_fixture_of_the_other_encoder_is_taken_back(other_encoder: Callable) -> None:
-    assert models.ENCODERS["dvector"][0] is other_encoder
+    assert trained.ENCODERS["dvector"][0] is other_encoder

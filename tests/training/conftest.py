@@ -12,16 +12,18 @@ import soundfile
 
 pytest.importorskip("torch")
 
-from pse_bench import files, plan, render
-from pse_bench.baseline import sources
-from pse_bench.baseline.config import TrainConfig
-from pse_bench.baseline.sources import Source
 from pse_bench.corpora import folder, noise
 from pse_bench.corpora.roots import Roots
-from pse_bench.executor import Serial
-from pse_bench.files import parse
-from pse_bench.records import NoiseClip, Utterance
-from pse_bench.scenario import parse_scenario
+from pse_bench.io import tables
+from pse_bench.io.documents import parse
+from pse_bench.planning import plan
+from pse_bench.planning.scenario import parse_scenario
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import NoiseClip, Utterance
+from pse_bench.simulation import render
+from pse_bench.training.config import TrainConfig
+from pse_bench.training.data import sources
+from pse_bench.training.data.sources import Source
 
 RATE = 16_000
 PITCH_HZ = {"ada": 205.0, "bea": 230.0, "carl": 105.0, "dan": 125.0, "eve": 180.0, "fred": 140.0}
@@ -148,8 +150,8 @@ def tiny(tmp_path_factory) -> Tiny:
         soundfile.write(path, 0.05 * np.random.default_rng(100 + index).standard_normal(6 * RATE), RATE)
     spoken, _ = folder.read(where / "talk", name="talk", executor=Serial())
     noises, _ = noise.read(where / "hush", name="hush", executor=Serial())
-    files.write_table(where / "speech.csv", Utterance, spoken)
-    files.write_table(where / "noise.csv", NoiseClip, noises)
+    tables.write_table(where / "speech.csv", Utterance, spoken)
+    tables.write_table(where / "noise.csv", NoiseClip, noises)
     (where / "tiny.yaml").write_text(json.dumps(SCENARIO))
     return Tiny(where)
 
@@ -172,8 +174,8 @@ def dataset(tiny) -> Path:
     content.pop("shares")
     planner = plan.Planner(
         parse_scenario(content, "the tiny scenario"),
-        speech=files.read_table(tiny.folder / "speech.csv", Utterance),
-        noise=files.read_table(tiny.folder / "noise.csv", NoiseClip),
+        speech=tables.read_table(tiny.folder / "speech.csv", Utterance),
+        noise=tables.read_table(tiny.folder / "noise.csv", NoiseClip),
         seed=1,
     )
     head = plan.header(content, manifests={}, seed=1)

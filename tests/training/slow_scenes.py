@@ -9,8 +9,9 @@ import time
 
 import numpy as np
 
-from pse_bench import interrupts
-from pse_bench.baseline import batches, train
+from pse_bench.runtime import interrupts
+from pse_bench.training import train
+from pse_bench.training.data import batches
 
 
 class Part:

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench import activity
-from pse_bench.activity import active_power, power_db
-from pse_bench.baseline import batches, material
-from pse_bench.baseline.sources import allowed
-from pse_bench.baseline.voices import OWN
-from pse_bench.corpora.sources import identity
+from pse_bench.corpora.clip_reader import identity
 from pse_bench.errors import InputError, RequestError
-from pse_bench.executor import Serial
-from pse_bench.files import read_table
-from pse_bench.mixing import PEAK
-from pse_bench.records import NoiseClip, Utterance
+from pse_bench.io.tables import read_table
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import NoiseClip, Utterance
+from pse_bench.signal import vad
+from pse_bench.signal.vad import active_power, power_db
+from pse_bench.simulation.mixing import PEAK
+from pse_bench.training.data import batches, clip_store
+from pse_bench.training.data.augment import OWN
+from pse_bench.training.data.sources import allowed
 
 RATE = 16_000
 
@@ -77,7 +77,7 @@ def test_kinds_and_shapes(source) -> None:
 def test_sir_and_snr_are_as_drawn_on_the_parts_themselves(source) -> None:
     for index in range(24):
         parts = source.scenes.scene(4, ("levels", index), everything=True)
-        masks = [activity.to_samples(labels, 24_000, RATE) for labels in (parts.active, parts.interferer_active)]
+        masks = [vad.to_samples(labels, 24_000, RATE) for labels in (parts.active, parts.interferer_active)]
         target = power_db(active_power(parts.target.astype(float), masks[0]))
         interferer = power_db(active_power(parts.interferer.astype(float), masks[1]))
         noise = power_db(float(np.mean(parts.noise.astype(float) ** 2)))
@@ -174,12 +174,12 @@ def test_clips_are_known_by_their_samples_too(tiny, tmp_path) -> None:
         for row, path in zip(rows, paths, strict=True)
     ]
     asked = {"noise": noise, "roots": tiny.roots, "voices": [OWN], "sample_rate": RATE, "executor": Serial()}
-    of_files = material.prepare(tmp_path / "a", speech=rows, **asked)
-    of_sound = material.prepare(tmp_path / "b", speech=by_sound, **asked)
+    of_files = clip_store.prepare(tmp_path / "a", speech=rows, **asked)
+    of_sound = clip_store.prepare(tmp_path / "b", speech=by_sound, **asked)
     assert np.array_equal(of_files.speech, of_sound.speech)
     wrong = [row.model_copy(update={"sha256": "pcm:" + "0" * 64}) for row in rows]
     with pytest.raises(InputError, match="not the file its manifest describes"):
-        material.prepare(tmp_path / "c", speech=wrong, **asked)
+        clip_store.prepare(tmp_path / "c", speech=wrong, **asked)
 
 
 def test_too_few_people_are_refused(tiny) -> None:

@@ -12,9 +12,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
 from safetensors.torch import save_file  # noqa: E402
 
-from pse_bench.baseline import checkpoint  # noqa: E402
-from pse_bench.baseline.e3net import E3Net, E3NetConfig  # noqa: E402
 from pse_bench.errors import InputError  # noqa: E402
+from pse_bench.training import checkpoint  # noqa: E402
+from pse_bench.training.models.e3net import E3Net, E3NetConfig  # noqa: E402
 
 
 def test_a_checkpoint_comes_back_as_it_was(checkpoint_path: Path, model: E3Net) -> None:

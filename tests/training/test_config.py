@@ -2,11 +2,11 @@
 
 import pytest
 
-from pse_bench.baseline import config
-from pse_bench.baseline.e3net import E3NetConfig
-from pse_bench.baseline.losses import RECIPES
 from pse_bench.errors import InputError
-from pse_bench.scenario import load as load_scenario
+from pse_bench.planning.scenario import load as load_scenario
+from pse_bench.training import config
+from pse_bench.training.losses import RECIPES
+from pse_bench.training.models.e3net import E3NetConfig
 
 
 def test_every_recipe_and_the_pvad_are_shipped() -> None:

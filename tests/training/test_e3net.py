@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
 
-from pse_bench.baseline import e3net  # noqa: E402
-from pse_bench.baseline.e3net import PAPER, TINY, E3Net, E3NetConfig  # noqa: E402
 from pse_bench.errors import InputError  # noqa: E402
+from pse_bench.training.models import e3net  # noqa: E402
+from pse_bench.training.models.e3net import PAPER, TINY, E3Net, E3NetConfig  # noqa: E402
 
 SMALL = {"bottleneck": 12, "fc": 16, "lstm": 8, "layers": 2, "embedding": 6}
 CONFIGS = [

@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
 
-from pse_bench.baseline import frame_loss, losses  # noqa: E402
-from pse_bench.baseline.losses import recipe_loss  # noqa: E402
+from pse_bench.training import frame_loss, losses  # noqa: E402
+from pse_bench.training.losses import recipe_loss  # noqa: E402
 
 SHAPE = (3, 7, 9)
 ITS = torch.tensor([False, True, False])

@@ -7,11 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
 
-from pse_bench import dvector, mel  # noqa: E402
-from pse_bench.baseline import checkpoint, pvad  # noqa: E402
-from pse_bench.baseline.e3net import num_parameters  # noqa: E402
-from pse_bench.baseline.pvad import PVAD, PVADConfig, pairwise_loss  # noqa: E402
 from pse_bench.errors import InputError  # noqa: E402
+from pse_bench.signal import mel  # noqa: E402
+from pse_bench.speaker import dvector  # noqa: E402
+from pse_bench.training import checkpoint  # noqa: E402
+from pse_bench.training.models import pvad  # noqa: E402
+from pse_bench.training.models.e3net import num_parameters  # noqa: E402
+from pse_bench.training.models.pvad import PVAD, PVADConfig, pairwise_loss  # noqa: E402
 
 
 def made(speaker: str) -> PVAD:

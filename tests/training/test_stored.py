@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pse_bench import pack
-from pse_bench.baseline import batches, sources
-from pse_bench.baseline import train as loop
-from pse_bench.baseline.config import Validation
-from pse_bench.baseline.stored import StoredScenes
 from pse_bench.cli import cli
-from pse_bench.dataset import Dataset
+from pse_bench.dataset import webdataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
+from pse_bench.runtime.executor import Serial
+from pse_bench.training import train as loop
+from pse_bench.training.config import Validation
+from pse_bench.training.data import batches, sources
+from pse_bench.training.data.dataset_mixing import StoredScenes
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -79,7 +79,7 @@ def test_a_run_from_a_dataset_resumes_to_the_same_bits(tiny, dataset, tmp_path) 
 
 def test_shards_train_as_the_dataset_does(tiny, dataset, tmp_path) -> None:
     place = f"memory://{tmp_path}/shards"
-    pack.pack(Dataset.open(dataset), place, size=1_500_000, executor=Serial())
+    webdataset.pack(Dataset.open(dataset), place, size=1_500_000, executor=Serial())
     asked = tiny.config()
     folder, shards = (sources.from_datasets(asked, folders=[where]) for where in (dataset, place))
     assert shards.fingerprints == folder.fingerprints

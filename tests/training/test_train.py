@@ -7,15 +7,19 @@ from itertools import pairwise
 import pytest
 import torch
 
-from pse_bench import audio, detectors, dvector, enhance, score, submission, summaries
-from pse_bench.baseline import checkpoint, config, tasks
-from pse_bench.baseline import train as loop
-from pse_bench.baseline.batches import loader
-from pse_bench.baseline.e3net import E3Net, E3NetConfig
-from pse_bench.baseline.losses import RECIPES
-from pse_bench.dataset import Dataset
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.executor import Serial
+from pse_bench.io import audio
+from pse_bench.runtime.executor import Serial
+from pse_bench.scoring import score, summary
+from pse_bench.speaker import dvector
+from pse_bench.submission import submission
+from pse_bench.systems import detectors, enhance
+from pse_bench.training import checkpoint, config, tasks
+from pse_bench.training import train as loop
+from pse_bench.training.data.batches import loader
+from pse_bench.training.losses import RECIPES
+from pse_bench.training.models.e3net import E3Net, E3NetConfig
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -171,7 +175,7 @@ def test_a_trained_pvad_says_who_speaks_in_a_dataset(detector, dataset, tmp_path
     given = submission.read_activity(tmp_path / "said", row).probabilities
     assert abs(given - expected).max() < 1e-4
     score.score(opened, tmp_path / "said", tmp_path / "result", executor=Serial())
-    found = {(line.scenario, line.metric): line for line in summaries.summarise(tmp_path / "result")}
+    found = {(line.scenario, line.metric): line for line in summary.summarise(tmp_path / "result")}
     assert 0 < found["all", "pvad_ap_target"].value < 100
     other, net = tmp_path / "other.safetensors", E3Net(E3NetConfig(filters=320, bottleneck=16, fc=16, lstm=16))
     checkpoint.save(other, net, checkpoint.describe(net))

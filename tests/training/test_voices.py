@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench.baseline.voices import OWN, Voice, voices, with_formants_moved
+from pse_bench.training.data.augment import OWN, Voice, voices, with_formants_moved
 
 RATE = 16_000
 

@@ -1,0 +1,89 @@
+"""A CSV of hypotheses from any recogniser: ``mixture_id,text``, one row a mixture of the dataset.
+
+The table belongs to one submission: nothing ties its texts to the sound, so keep it beside the audio it was made
+from. Where nothing was heard, the text is empty.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pse_bench.asr.recogniser import Recogniser
+from pse_bench.errors import InputError
+from pse_bench.io import atomic, documents, tables
+
+_SHOWN = 5
+
+
+class Hypothesis(documents.Record):
+    """A row of the table."""
+
+    mixture_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Looks a mixture up."""
+
+    table: str
+    texts: Mapping[str, str]
+
+    def __call__(self, samples: np.ndarray, mixture_id: str) -> str:
+        """The text of a mixture, whatever its sound. Raises InputError when there is none."""
+        if mixture_id not in self.texts:
+            raise InputError(
+                f"{self.table}: no row for {mixture_id}; add it, with an empty text if nothing was heard"
+            )
+        return self.texts[mixture_id]
+
+
+def from_csv(path: Path, mixture_ids: Collection[str] | None = None) -> Recogniser:
+    """The recogniser that answers from a table.
+
+    Args:
+        path: the CSV.
+        mixture_ids: the mixtures that it has to have, and no others; None leaves that open until it is asked.
+
+    Raises:
+        InputError: the table is missing or damaged, names a mixture twice, lacks one or has one that is not known.
+    """
+    rows = tables.read_table(path, Hypothesis)
+    texts: dict[str, str] = {}
+    for row in rows:
+        if row.mixture_id in texts:
+            raise InputError(f"{path}: {row.mixture_id} has more than one row; keep one")
+        texts[row.mixture_id] = row.text
+    if mixture_ids is not None:
+        wanted = set(mixture_ids)
+        unknown = [name for name in texts if name not in wanted]
+        if unknown:
+            raise InputError(
+                f"{path}: {_some(unknown)} of {len(texts)} rows {_are(unknown)} not in the dataset; remove them "
+                "or give the table of this dataset"
+            )
+        missing = [name for name in mixture_ids if name not in texts]
+        if missing:
+            raise InputError(
+                f"{path}: {_some(missing)} of {len(wanted)} mixtures {_are(missing)} missing; add a row for each, "
+                "with an empty text where nothing was heard"
+            )
+    return Recogniser(
+        name="csv",
+        version="1",
+        model=atomic.sha256_of_text("\n".join(repr(item) for item in sorted(texts.items()))),
+        note=f"hypotheses of a recogniser that is not known here, from {path.name}",
+        listen=Listener(str(path), texts),
+        by_sound=False,
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = ", …" if len(names) > _SHOWN else ""
+    return f"{len(names)} ({', '.join(names[:_SHOWN])}{more})"
+
+
+def _are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"

@@ -1,0 +1,304 @@
+"""What the readers share: finding sound files, checking every one, and making rows of those that are good.
+
+A reader returns ``(rows, problems)``. A problem is one line that names a file, what was found, what was
+expected and the remedy; the file it names is left out of the rows, all others are kept. Both lists are in the
+order of their paths, whatever order the file system or the executor gave. Only what makes the whole
+request impossible (no such folder, an index that cannot be read) raises InputError.
+"""
+
+import heapq
+import math
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import numpy as np
+import soundfile
+
+from pse_bench.errors import InputError, UndefinedScore
+from pse_bench.io import atomic, audio, documents
+
+ENDINGS = frozenset(
+    {
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".caf",
+        ".w64",
+        ".rf64",
+    }
+)
+BATCH = 50
+"""Files a task: enough to hide the cost of handing a task over, few enough to spread and to show progress."""
+
+RATES_HZ = (4_000, 768_000)
+"""Sampling rates that there are: another one is a header that lies, and resampling it would not end."""
+PEAKS = (1e-7, 1e10)
+"""From the last of 24 bits to whole numbers of 32 bits kept as float. Powers outside cannot be reckoned with."""
+MEASURED_S = 60
+"""Longest clip from whose samples something is measured, in seconds: no room decays for a minute."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of files done and the number of all."""
+Notice = Callable[[str], None]
+"""Called with a line that is worth saying and is no problem."""
+Measure = Callable[[np.ndarray, int], Mapping[str, Any]]
+"""Further fields of a row from samples, shape (num_samples,), and their rate in Hz. Picklable."""
+
+R = TypeVar("R", bound=documents.Record)
+
+# libsndfile quietly shortens a file whose header promises more sound than there is, but keeps a note of it.
+_PROMISED = re.compile(r"(?m)^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)")
+_CUT_SHORT = ("Junk after the last page", "lacks an end-of-stream bit", "not match value from 'ds64' chunk")
+# Sizes that programs write when they do not know the length yet (pipes); such a file is whole.
+_UNKNOWN_SIZE = 0x7FFF_0000
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What was measured of one file: ``path`` below the root, and the fields that every row has."""
+
+    path: str
+    num_samples: int
+    sample_rate: int
+    sha256: str
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find(
+    root: Path, folders: Sequence[str] = ("",), *, endings: Iterable[str] = ENDINGS
+) -> tuple[list[str], list[str]]:
+    """Sound files below some folders of a root: their paths relative to it, sorted, and problems.
+
+    Names that begin with a dot are passed over. Links are followed, but every folder is listed once and
+    under its own name where it has one, so a loop ends and nothing is found twice.
+
+    Raises:
+        InputError: the root is not a folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; check the path")
+    endings = frozenset(endings)
+    found: list[str] = []
+    problems: list[str] = []
+    pending, links, seen = list(folders), [], set()
+    while pending or links:
+        folder = pending.pop() if pending else heapq.heappop(links)
+        try:
+            status = os.stat(root / folder)
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    path = f"{folder}/{entry.name}" if folder else entry.name
+                    is_folder = _is_folder(entry)
+                    is_sound = not is_folder and PurePosixPath(entry.name).suffix.lower() in endings
+                    if entry.name.startswith(".") or not (is_folder or is_sound):
+                        continue
+                    if fault := _fault_in_name(entry.name):
+                        problems.append(f"{ascii(str(root / path))[1:-1]}: {fault}")
+                    elif is_sound:
+                        found.append(path)
+                    elif entry.is_symlink():
+                        heapq.heappush(links, path)
+                    else:
+                        pending.append(path)
+        except OSError as error:
+            problems.append(f"{root / folder}: cannot be listed ({error.strerror}); check the folder's rights")
+    return sorted(found), sorted(problems)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself; opening it says so
+        return False
+
+
+def _fault_in_name(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "the name is not UTF-8; rename it"
+    # control characters, and what else breaks lines
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
+        return "the name holds a control character; rename it"
+    return ""
+
+
+def stem(path: str) -> str:
+    """A path without its ending: ``p225/p225_001.wav`` gives ``p225/p225_001``."""
+    return path[: len(path) - len(PurePosixPath(path).suffix)]
+
+
+def rows_of(
+    record: type[R],
+    corpus: str,
+    root: Path,
+    entries: Mapping[str, Mapping[str, Any]],
+    *,
+    id_field: str,
+    executor: Any,
+    progress: Progress | None = None,
+    measure: Measure | None = None,
+) -> tuple[list[R], list[str]]:
+    """Check files and make their rows, which are sorted by path and whose ids are unique.
+
+    Args:
+        record: the row's record.
+        corpus: its name.
+        root: the folder that paths are relative to.
+        entries: for the path of each file, those fields of its row that do not come from the sound.
+        id_field: the field that must not repeat; the first path keeps an id.
+        executor: an executor of pse_bench.runtime.executor.
+        progress: called as files are done.
+        measure: gives fields that come from the samples; raises UndefinedScore where it cannot.
+    """
+    clips, problems = describe(root, sorted(entries), executor=executor, progress=progress, measure=measure)
+    rows: list[R] = []
+    owners: dict[str, str] = {}
+    for clip in clips:
+        fields = entries[clip.path]
+        owner = owners.setdefault(fields[id_field], clip.path)
+        if owner != clip.path:
+            problems.append(
+                f"{root / clip.path}: {id_field} {fields[id_field]!r} is that of {owner} already; "
+                "rename or remove one"
+            )
+            continue
+        rows.append(
+            record(
+                corpus=corpus,
+                path=clip.path,
+                num_samples=clip.num_samples,
+                sample_rate=clip.sample_rate,
+                sha256=clip.sha256,
+                **fields,
+                **clip.measured,
+            )
+        )
+    return rows, sorted(problems)
+
+
+def describe(
+    root: Path,
+    paths: Sequence[str],
+    *,
+    executor: Any,
+    progress: Progress | None = None,
+    measure: Measure | None = None,
+) -> tuple[list[Clip], list[str]]:
+    """Decode files from end to end and hash their bytes: clips of the good ones by path, and problems.
+
+    A file is good when it is mono, as long as its header says, of a rate within ``RATES_HZ``, and holds finite
+    numbers that are not all the same and whose peak is within ``PEAKS``. A truncated MPEG, NIST or headerless file
+    may pass: those do not say how long they are. So does a FLAC that is cut short in its header too.
+
+    Where something is measured, a clip is at most ``MEASURED_S`` long.
+    """
+    clips: list[Clip] = []
+    problems: list[str] = []
+    done = 0
+    batches = [list(paths[first : first + BATCH]) for first in range(0, len(paths), BATCH)]
+    while batches:
+        alone: list[list[str]] = []
+        for outcome in executor.run(partial(_inspect, root, measure), batches):
+            batch = batches[outcome.index]
+            if outcome.lost and len(batch) > 1:
+                alone += [[path] for path in batch]  # one file of these brought the process down; find it
+                continue
+            found = outcome.value
+            if outcome.lost:
+                found = [f"{root / batch[0]}: cannot be read: {outcome.lost}; restore or remove it"]
+            for clip in found:
+                (clips if isinstance(clip, Clip) else problems).append(clip)
+            done += len(batch)
+            if progress:
+                progress(done, len(paths))
+        batches = alone
+    return sorted(clips, key=lambda clip: clip.path), sorted(problems)
+
+
+def _inspect(root: Path, measure: Measure | None, paths: list[str]) -> list[Clip | str]:
+    """A clip or a problem for each file. Runs in the executor's processes."""
+    found: list[Clip | str] = []
+    for path in paths:
+        try:
+            found.append(_clip(root, path, measure))
+        except InputError as error:
+            found.append(str(error))
+        except UndefinedScore as error:
+            found.append(f"{root / path}: {error}")
+        except OSError as error:
+            found.append(f"{root / path}: cannot be read ({error.strerror}); check its rights")
+    return found
+
+
+def _clip(root: Path, path: str, measure: Measure | None) -> Clip:
+    """Look at one file, whatever its length with little memory."""
+    header = audio.info(root / path)
+    if not RATES_HZ[0] <= header.sample_rate <= RATES_HZ[1]:
+        raise InputError(
+            f"{root / path}: sampled at {header.sample_rate} Hz, expected {RATES_HZ[0]} to {RATES_HZ[1]} Hz; "
+            "correct its header or remove it"
+        )
+    if measure and header.num_samples > MEASURED_S * header.sample_rate:
+        raise InputError(
+            f"{root / path}: {header.num_samples / header.sample_rate:.0f} s long, expected at most "
+            f"{MEASURED_S} s; cut or remove it"
+        )
+    low, high = math.inf, -math.inf
+    for block in audio.blocks(root / path):
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
+    _check_whole(root / path)
+    _check_heard(root / path, low, high)
+    measured = measure(*audio.read(root / path)) if measure else {}
+    return Clip(path, header.num_samples, header.sample_rate, atomic.sha256(root / path), measured)
+
+
+def _check_heard(path: Path, low: float, high: float) -> None:
+    """Raise InputError where nothing can be made of a clip whose samples lie between two values."""
+    if low == high == 0:
+        raise InputError(f"{path}: holds only zeros, so it has no level; remove it")
+    if low == high:
+        raise InputError(f"{path}: all its samples are {low:g}, so it holds no sound; remove it")
+    peak = max(-low, high)
+    if not PEAKS[0] <= peak <= PEAKS[1]:
+        raise InputError(
+            f"{path}: its peak is {peak:.3g} where full scale is 1, expected {PEAKS[0]:g} to {PEAKS[1]:g}; "
+            "scale or remove it"
+        )
+
+
+def _check_whole(path: Path) -> None:
+    """Raise InputError for a file that ends before its header says, which reading alone does not show."""
+    try:
+        log = soundfile.info(str(path)).extra_info
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise InputError(f"{path}: was changed while it was read; run the same command again") from error
+    for promised, present in _PROMISED.findall(log):
+        if int(present) < int(promised) < _UNKNOWN_SIZE:
+            raise InputError(
+                f"{path}: its header promises {promised} bytes of sound, {present} are there; "
+                "the file is truncated, restore or remove it"
+            )
+    if any(mark in log for mark in _CUT_SHORT):
+        raise InputError(f"{path}: ends before its header says; the file is truncated, restore or remove it")
+
+
+def none_found(root: Path, layout: str) -> InputError:
+    """The error for a root without a sound file."""
+    return InputError(f"{root}: no sound files here, expected {layout}; check the path")

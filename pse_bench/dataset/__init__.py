@@ -1,0 +1,1 @@
+"""Datasets on disk: reading, shards, frozen sets, groups of mixtures."""

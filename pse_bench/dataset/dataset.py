@@ -1,0 +1,262 @@
+"""A dataset on disk: where everything lies, and reading it back."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from pse_bench.errors import InputError
+from pse_bench.io import audio
+from pse_bench.io.atomic import sealed, sha256
+from pse_bench.io.documents import Record, parse, parse_json, read_text
+from pse_bench.io.tables import read_table
+from pse_bench.schemas import SCHEMA, Count, Mixture, Rate, Sha256, StoredFile
+from pse_bench.signal import vad
+
+REFERENCE_STEMS = {"early": "target_early", "reverberant": "target"}
+"""The stem that a target is compared with, by the name of the reference."""
+
+SOUND_PACKAGES = ("numpy", "scipy", "soundfile", "pyroomacoustics")
+"""Packages whose release can change what a dataset sounds like; their versions are part of it."""
+
+
+TABLES = {"mixtures.csv", "files.csv"}
+"""The tables of every dataset; ``quarantine.csv`` is there when scenes were left out."""
+
+
+class Description(Record):
+    """``dataset.json``."""
+
+    schema_: Annotated[int, Field(alias="schema")]
+    kind: str
+    name: str
+    version: int
+    reference: Literal["early", "reverberant"]
+    sample_rate: Rate
+    format: Literal["flac", "wav"]
+    plan_sha256: Sha256
+    fingerprint: Sha256
+    planned_scenes: int
+    scenes: int
+    mixtures: int
+    complete: bool
+    tables: dict[str, Sha256]
+    versions: dict[str, str]
+    timings_s: dict[str, float]
+
+    @field_validator("tables")
+    @classmethod
+    def _known_tables(cls, tables: dict[str, str]) -> dict[str, str]:
+        if set(tables) - {"quarantine.csv"} != TABLES:
+            raise ValueError(f"expected {', '.join(sorted(TABLES))} and perhaps quarantine.csv; restore it")
+        return tables
+
+    seal_sha256: Sha256 | None = None
+
+
+class Activity(Record):
+    """``activity/<scene_id>.json``: one character a frame, 1 where somebody speaks. Frames do not overlap:
+    frame t covers samples [t · hop, (t + 1) · hop)."""
+
+    schema_: Annotated[int, Field(alias="schema")]
+    scene_id: str
+    sample_rate: Rate
+    num_samples: Count
+    hop: Count
+    target: str
+    interferer: str
+
+
+def activity_document(scene_id: str, rate: int, num_samples: int, labels: dict[str, np.ndarray]) -> str:
+    """The text of a scene's activity file."""
+    document = {
+        "schema": SCHEMA,
+        "scene_id": scene_id,
+        "sample_rate": rate,
+        "num_samples": num_samples,
+        "hop": vad.hop_samples(rate),
+        **{who: (active + np.uint8(ord("0"))).tobytes().decode("ascii") for who, active in labels.items()},
+    }
+    return json.dumps(document) + "\n"
+
+
+def activity_frames(
+    text: str, where: str, num_samples: int | None = None
+) -> tuple[Activity, dict[str, np.ndarray]]:
+    """An activity file and its labels by who speaks, bool of shape (num_frames,), from its text.
+
+    Raises:
+        InputError: it is damaged, or not of the length that is given.
+    """
+    document = parse(Activity, parse_json(text, where), where)
+    if document.hop != vad.hop_samples(document.sample_rate):
+        raise InputError(f"{where}: hop {document.hop} at {document.sample_rate} Hz is not 10 ms; restore it")
+    if num_samples not in (None, document.num_samples):
+        raise InputError(f"{where}: of {document.num_samples} samples, expected {num_samples}; restore it")
+    frames = {}
+    for who in ("target", "interferer"):
+        frames[who] = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
+        if len(frames[who]) != -(-document.num_samples // document.hop):
+            raise InputError(f"{where}: {len(frames[who])} frames of {who} do not fit its grid; restore it")
+    return document, frames
+
+
+def activity_masks(document: Activity, frames: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sample masks by who speaks, bool of shape (num_samples,)."""
+    return {
+        who: vad.to_samples(labels, document.num_samples, document.sample_rate) for who, labels in frames.items()
+    }
+
+
+def sound_versions() -> dict[str, str]:
+    """Installed versions of pse-bench and of the packages that affect sound."""
+    found = {}
+    for package in ("pse-bench", *SOUND_PACKAGES):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def fingerprint(plan_sha256: str, files: Iterable[StoredFile], *, ordered: bool = False) -> str:
+    """One number for a dataset: its plan, and the sound and labels of every file, whatever their container.
+
+    Args:
+        plan_sha256: of the plan.
+        files: all files.
+        ordered: they come sorted by their path without its ending, and need not all be held for that.
+    """
+    found: Iterable[tuple[str, str]] = ((os.path.splitext(f.path)[0], f.content_sha256) for f in files)
+    # The JSON of [plan, [[path, content], …]], piece by piece.
+    digest = hashlib.sha256(f"[{json.dumps(plan_sha256)}, [".encode())
+    for number, pair in enumerate(found if ordered else sorted(found)):
+        digest.update(f"{', ' if number else ''}{json.dumps(pair)}".encode())
+    digest.update(b"]]")
+    return digest.hexdigest()
+
+
+CHANGED = "missing or changed since it was rendered; run pse-bench verify, then restore it or render again"
+
+
+@lru_cache(maxsize=4)
+def _hashes(folder: Path, table_sha256: str) -> dict[str, str]:
+    """Hashes by path from a dataset's ``files.csv``, read once a process and content."""
+    return {row.path: row.sha256 for row in read_table(folder / "files.csv", StoredFile)}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A finished dataset in a folder."""
+
+    folder: Path
+    description: Description
+    mixtures: list[Mixture]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Dataset":
+        """Raises InputError when the folder holds no dataset, one of another schema, or one whose dataset.json was
+        changed."""
+        path = folder / "dataset.json"
+        if not path.is_file():
+            hint = (
+                "its render was interrupted: run the same render again"
+                if (folder / "render.journal").exists()
+                else "give the folder that render or generate wrote"
+            )
+            raise InputError(f"{folder}: no dataset here (dataset.json is missing); {hint}")
+        content = parse_json(read_text(path), str(path))
+        if isinstance(content, dict) and content.get("schema") != SCHEMA:
+            raise InputError(f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}; render it again")
+        description = parse(Description, content, str(path))
+        sealed(content, path)
+        mixtures = read_table(folder / "mixtures.csv", Mixture)
+        if len(mixtures) != description.mixtures:
+            raise InputError(
+                f"{folder / 'mixtures.csv'}: {len(mixtures)} rows, dataset.json says {description.mixtures}; "
+                "restore it"
+            )
+        return cls(folder, description, mixtures)
+
+    def require_unchanged(self) -> "Dataset":
+        """Refuse a dataset whose tables are not those that were rendered; what is read later is held against
+        them. Raises InputError naming the file."""
+        wanted = {**self.description.tables, "plan.jsonl": self.description.plan_sha256}
+        for name, expected in wanted.items():
+            path = self.folder / name
+            if not path.is_file() or sha256(path) != expected:
+                raise InputError(f"{path}: {CHANGED}")
+        return self
+
+    @cached_property
+    def files(self) -> list[StoredFile]:
+        """The rows of ``files.csv``."""
+        return read_table(self.folder / "files.csv", StoredFile)
+
+    def stem_path(self, scene_id: str, stem: str) -> Path:
+        """Where a scene's stem lies."""
+        return self.folder / "stems" / stem / f"{scene_id}.{self.description.format}"
+
+    def read_stem(self, scene_id: str, stem: str, num_samples: int | None = None) -> np.ndarray:
+        """A stem as stored: int16, shape (num_samples,); raises as ``read_sound``."""
+        return self.read_sound(self.stem_path(scene_id, stem).relative_to(self.folder).as_posix(), num_samples)
+
+    def read_sound(self, path: str, num_samples: int | None = None) -> np.ndarray:
+        """A sound file of the dataset by its path in the tables, as stored: int16, shape (num_samples,).
+
+        Raises InputError when it is not the file that was rendered, or is not of the dataset's rate or, where one
+        is given, of this length.
+        """
+        rate = self.description.sample_rate
+        return audio.read_pcm16(self._unchanged(path), sample_rate=rate, num_samples=num_samples)
+
+    def read_bytes(self, path: str) -> bytes:
+        """A file of the dataset by its path in the tables. Raises InputError when it is not the one that was
+        rendered."""
+        return self._unchanged(path).read_bytes()
+
+    def _unchanged(self, path: str) -> Path:
+        """A file's place, after its hash was compared with ``files.csv``."""
+        expected = _hashes(self.folder, self.description.tables["files.csv"]).get(path)
+        found = self.folder / path
+        try:
+            unchanged = found.is_file() and sha256(found) == expected
+        except OSError as error:
+            raise InputError(f"{found}: cannot be read ({error.strerror}); restore it or render again") from error
+        if not unchanged:
+            raise InputError(f"{found}: {CHANGED}")
+        return found
+
+    def read_activity(self, scene_id: str, num_samples: int | None = None) -> dict[str, np.ndarray]:
+        """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,).
+
+        Raises InputError when the file is not the one that was rendered, or is not of the length that is given.
+        """
+        return activity_masks(*self._activity(scene_id, num_samples))
+
+    def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
+        """Who is heard speaking in each frame of a mixture: target and interferer, bool, (num_frames,)."""
+        _, frames = self._activity(mixture.scene_id, mixture.num_samples)
+        silent = {"TS1": "interferer", "TS3": "target"}.get(mixture.scenario)
+        return {who: labels & (who != silent) for who, labels in frames.items()}
+
+    def _activity(self, scene_id: str, num_samples: int | None) -> tuple[Activity, dict[str, np.ndarray]]:
+        path = self._unchanged(f"activity/{scene_id}.json")
+        return activity_frames(read_text(path), str(path), num_samples)
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return str(self.folder)
+
+    def has(self, path: str) -> bool:
+        """Whether a file of the tables is there."""
+        return (self.folder / path).is_file()

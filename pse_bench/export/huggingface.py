@@ -1,0 +1,55 @@
+"""A dataset as a folder of audio with ``metadata.jsonl``, which the package ``datasets`` loads as it stands.
+
+That package reads nothing outside the folder, so the sounds are linked into it, or copied where the file system
+has no hard links.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.export.items import Item, folder, lines
+from pse_bench.runtime.progress import Update
+from pse_bench.schemas import Mixture
+
+SOUNDS = ("mixture", "enrollment", "reference")
+NAME = "metadata.jsonl"
+
+
+def write(
+    dataset: Dataset,
+    chosen: list[Item],
+    out: Path,
+    *,
+    force: bool = False,
+    progress: Update = lambda done, total: None,
+) -> Path:
+    """Write the folder; its path. ``load_dataset("audiofolder", data_dir=…)`` gives a row a mixture with the audio
+    columns ``mixture``, ``enrollment`` and ``reference`` (None in TS3) and the columns of ``mixtures.csv``."""
+    with folder(out, dataset, "huggingface", len(chosen), force=force) as part:
+        for count, item in enumerate(chosen, 1):
+            for role in SOUNDS:
+                if role in item.sounds:
+                    _link(dataset.folder / item.sounds[role], part / item.sounds[role])
+            progress(count, len(chosen))
+        lines(part / NAME, (json.dumps(_row(item), ensure_ascii=False) for item in chosen))
+    return out
+
+
+def _row(item: Item) -> dict[str, Any]:
+    paths = {f"{role}_file_name": item.sounds.get(role) for role in SOUNDS}
+    columns = [name for name in Mixture.model_fields if not name.endswith("_path")]
+    return paths | {name: getattr(item.row, name) for name in columns}
+
+
+def _link(source: Path, target: Path) -> None:
+    if target.exists():  # the three mixtures of a scene share a reference and an enrollment
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,1 @@
+"""Test sets of other projects as plans."""

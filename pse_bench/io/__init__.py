@@ -1,0 +1,1 @@
+"""Files, tables, sound and storage."""

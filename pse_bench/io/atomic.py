@@ -1,0 +1,117 @@
+"""Files that are whole or absent: atomic writes, hashes and sealed documents."""
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pse_bench.errors import InputError
+from pse_bench.io.locks import lock
+
+SEAL = "seal_sha256"
+"""Last key of a sealed document: the SHA-256 of the document without it."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """Give a temporary name to write to; on success it takes the place of ``path``, on failure it goes.
+
+    The disk is not made to catch up: after a power cut, what continues a run tells by the hashes which files
+    are whole (see ``journal``).
+
+    Args:
+        path: the file to make or replace.
+        shared: other processes may be making the same file; each writes under a name of its own. Without it, one
+            that writes the file at the same time is refused.
+
+    Raises:
+        InputError: another process is writing the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    own = f"{uuid.uuid4().hex}." if shared else ""
+    part = path.with_name(f"{own}{path.name}.part")
+    with contextlib.nullcontext() if shared else _only_writer(part, path):
+        try:
+            yield part
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _only_writer(part: Path, path: Path) -> Iterator[None]:
+    handle = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if not lock(handle):
+            raise InputError(f"{path}: another process is writing it; wait for it or stop it")
+        yield
+    finally:
+        os.close(handle)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes have left half-written below a folder."""
+    for left in folder.rglob("*.part"):
+        left.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, shared: bool = False) -> None:
+    """Write a whole text file, or nothing; ``shared`` as in ``replacing``."""
+    with replacing(path, shared=shared) as part:
+        part.write_text(text, encoding="utf-8", newline="")
+
+
+def write_bytes(path: Path, content: bytes, *, shared: bool = False) -> None:
+    """Write a whole file, or nothing; ``shared`` as in ``replacing``."""
+    with replacing(path, shared=shared) as part:
+        part.write_bytes(content)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document that a person can read."""
+    write_bytes(path, _json(document))
+
+
+def write_sealed(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON document with its seal, by which ``sealed`` tells later whether a bit of it has changed."""
+    rest = {key: value for key, value in document.items() if key != SEAL}
+    write_json(path, rest | {SEAL: _seal(rest)})
+
+
+def sealed(document: dict[str, Any], path: Path) -> bool:
+    """Whether a document that was read from a file has a seal; one of an earlier version has none.
+
+    Raises:
+        InputError: the seal is not that of the document, or the file is not written as ``write_sealed`` does.
+    """
+    if SEAL not in document:
+        return False
+    rest = {key: value for key, value in document.items() if key != SEAL}
+    if document[SEAL] != _seal(rest) or path.read_bytes() != _json(document):
+        raise InputError(f"{path}: changed since it was written (sha256 differs); restore it or make it again")
+    return True
+
+
+def _seal(rest: dict[str, Any]) -> str:
+    return hashlib.sha256(_json(rest)).hexdigest()
+
+
+def _json(document: Any) -> bytes:
+    # half a surrogate pair can be read from JSON, but is nothing that text could be written with
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(errors="surrogatepass")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_text(text: str) -> str:
+    """SHA-256 of a text in UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()

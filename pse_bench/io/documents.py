@@ -1,0 +1,106 @@
+"""Documents: text and JSON read into checked records.
+
+Anything unexpected is refused with file, found and expected.
+"""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pse_bench.errors import InputError
+
+
+class Record(BaseModel):
+    """A checked, frozen row or document. Unknown keys are refused; numbers are never guessed from text
+    except in a CSV, where all cells are text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    optional_columns: ClassVar[tuple[str, ...]] = ()
+    """Columns that a table may lack, and does where no row departs from their default."""
+
+
+R = TypeVar("R", bound=Record)
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text file as it is. Raises InputError when it is missing, unreadable or not UTF-8."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the path") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
+    return text_of(content, str(path))
+
+
+def text_of(content: bytes, where: str) -> str:
+    """The text of a file's bytes; ``where`` names it. Raises InputError when they are not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+
+
+def parse_json(text: str, where: str) -> Any:
+    """A JSON document; ``where`` names it in the error."""
+    try:
+        document = json.loads(text)
+        if "\\u" in text:  # half of a surrogate pair is no character
+            json.dumps(document, ensure_ascii=False).encode()
+        return document
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON ({error}); restore it or make it again") from error
+
+
+def parse(record: type[R], content: Any, where: str, *, strict: bool = True) -> R:
+    """One record from a decoded document. Raises InputError with the first thing that is wrong."""
+    try:
+        return record.model_validate(content, strict=strict)
+    except ValidationError as error:
+        raise InputError(f"{where}: {explain(error, record)}") from error
+
+
+def cached(record: type[R], path: Path) -> R:
+    """A document of ours in a cache, whose folder can be made again. Raises InputError when it is damaged."""
+    try:
+        return parse(record, parse_json(read_text(path), str(path)), str(path), strict=False)
+    except InputError as error:
+        raise InputError(f"{error}; remove {path.parent}, and it is made again") from error
+
+
+def explain(error: ValidationError, record: type[BaseModel]) -> str:
+    """The first fault that pydantic found, in one line, with the nearest known key.
+
+    An unknown key comes before all else: a key that is misspelt is also missing under its right name.
+    """
+    problems = error.errors(include_url=False)
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    place = ".".join(str(part) for part in first["loc"])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _keys_beside(record, first["loc"])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+        return f"unknown key {place!r}; {hint}{more}"
+    if first["type"] == "missing":
+        return f"key {place!r} is missing; add it{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    found = first["input"]
+    shown = "" if first["type"] == "value_error" or isinstance(found, dict) else f", found {found!r:.80}"
+    place = place if place.isprintable() else ascii(place)
+    return f"{place or 'content'}: {message}{shown}{more}"
+
+
+def _keys_beside(record: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys that are known where an unknown one stood, as far as nested records can be followed."""
+    model: Any = record
+    for part in location[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        inner = field.annotation if field else None
+        options = [inner, *getattr(inner, "__args__", ())]
+        model = next((option for option in options if hasattr(option, "model_fields")), model)
+    return [field.alias or name for name, field in model.model_fields.items()]

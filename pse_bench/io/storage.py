@@ -1,0 +1,107 @@
+"""Where shards lie: a folder, or anything that fsspec has a name for (s3://…, gs://…, memory://…)."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pse_bench.errors import InputError
+from pse_bench.io import atomic, locks
+
+REMEDY = "pip install 'pse-bench[shards]', and what fsspec asks for besides"
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is not simply a folder of this machine."""
+    return "://" in place and not place.startswith("file://")
+
+
+def folder(place: str) -> Path:
+    """A place that is a folder of this machine."""
+    return Path(place.removeprefix("file://"))
+
+
+def read(place: str, name: str, start: int = 0, stop: int | None = None) -> bytes:
+    """The bytes of a file, or of a stretch of it. Raises InputError when it is not there."""
+    try:
+        if is_url(place):
+            system, root = _system(place)
+            return system.cat_file(f"{root}/{name}", start=start, end=stop)
+        with (folder(place) / name).open("rb") as stream:
+            # what is asked for may be beyond the end, and is allocated before it is read
+            end = (
+                os.fstat(stream.fileno()).st_size if stop is None else min(stop, os.fstat(stream.fileno()).st_size)
+            )
+            stream.seek(start)
+            return stream.read(max(end - start, 0))
+    except FileNotFoundError as error:
+        raise InputError(f"{place}/{name}: no such file; check the place, or write the shards again") from error
+
+
+def size(place: str, name: str) -> int | None:
+    """How many bytes a file has; None where there is none."""
+    try:
+        if is_url(place):
+            system, root = _system(place)
+            return system.size(f"{root}/{name}")
+        return (folder(place) / name).stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def names(place: str) -> list[str]:
+    """The files that lie at a place, sorted."""
+    if is_url(place):
+        system, root = _system(place)
+        found = system.ls(root, detail=False) if system.exists(root) else []
+        return sorted(path.rsplit("/", 1)[-1] for path in found)
+    return sorted(path.name for path in folder(place).iterdir()) if folder(place).is_dir() else []
+
+
+def remove(place: str, name: str) -> None:
+    """Remove a file."""
+    if is_url(place):
+        system, root = _system(place)
+        system.rm_file(f"{root}/{name}")
+    else:
+        (folder(place) / name).unlink()
+
+
+@contextmanager
+def held(place: str, purpose: str) -> Iterator[None]:
+    """Hold a folder for one process; a URL cannot be held. Raises InputError when another process is at work in
+    it."""
+    with nullcontext() if is_url(place) else locks.locked(folder(place), purpose):
+        yield
+
+
+@contextmanager
+def writing(place: str, name: str) -> Iterator[Path]:
+    """A local file to write, which comes to its place when it is whole."""
+    if not is_url(place):
+        with atomic.replacing(folder(place) / name, shared=True) as part:
+            yield part
+        return
+    system, root = _system(place)
+    with tempfile.TemporaryDirectory(prefix="pse-bench-") as own:
+        local = Path(own) / name
+        yield local
+        system.makedirs(root, exist_ok=True)
+        system.put_file(str(local), f"{root}/{name}")
+
+
+@lru_cache(maxsize=8)
+def _system(place: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it."""
+    try:
+        from fsspec.core import url_to_fs
+
+        system, root = url_to_fs(place)
+    except ImportError as error:
+        raise InputError(f"{place}: {error}; run {REMEDY}") from error
+    except ValueError as error:
+        raise InputError(f"{place}: {error}; give a folder or a URL that fsspec knows") from error
+    return system, root.rstrip("/")

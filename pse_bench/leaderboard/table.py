@@ -1,0 +1,193 @@
+"""The file of a leaderboard: a CSV with a row a system, and beside it what each row was made from.
+
+``<name>-v<version>.csv`` is the board of that dataset. ``<name>-v<version>/results/<system>/`` keeps the
+``result.json`` and ``summary.csv`` behind each row, from which the board can be computed again.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pse_bench import metrics
+from pse_bench.errors import InputError
+from pse_bench.io import atomic, documents, tables
+from pse_bench.leaderboard import ranking
+from pse_bench.metrics import detection
+from pse_bench.schemas import TABLES, Sha256, Summary
+from pse_bench.scoring.aggregates import figures_of
+from pse_bench.scoring.results import Result, about_of
+
+Kind = Literal["reference", "baseline", "submission", "control"]
+COLUMN = re.compile(r"(TS[123]|all)\.([a-z0-9_]+?)(_low|_high)?")
+"""Scenario, figure, and which end of its interval."""
+
+DECIMALS = 4
+
+
+class Entry(documents.Record):
+    """The fixed columns of a row; after them come ``<scenario>.<metric>`` and its ``_low`` and ``_high``."""
+
+    system: str
+    version: str
+    kind: Kind
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    causal: bool | None
+    latency_ms: float | None
+    parameters: int | None
+    rtf: float | None
+    dataset_fingerprint: Sha256
+    result_sha256: Sha256
+    rank: int | None = None
+    mean_rank: float | None = None
+    pareto: bool = False
+
+    @property
+    def name(self) -> str:
+        """System and version; no two rows of a board have the same."""
+        return f"{self.system} {self.version}".strip()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A system on a board; ``cells`` by column, without those that are empty."""
+
+    entry: Entry
+    cells: dict[str, float]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The columns that are ranked, as far as they are there."""
+        return {column: self.cells[column] for column in ranking.NEEDED if column in self.cells}
+
+
+def row_of(result: Result, *, kind: Kind, date: str, rtf: float | None) -> Row:
+    system = result.about["system"]
+    entry = documents.parse(
+        Entry,
+        {
+            "system": result.system,
+            "version": system.get("version") or "",
+            "kind": kind,
+            "date": date,
+            "causal": system.get("causal"),
+            "latency_ms": system.get("algorithmic_latency_ms"),
+            "parameters": system.get("parameters"),
+            "rtf": rtf,
+            "dataset_fingerprint": result.about["dataset_fingerprint"],
+            "result_sha256": atomic.sha256(result.folder / "result.json"),
+        },
+        str(result.folder / "result.json"),
+    )
+    cells: dict[str, float] = {}
+    for row in result.summaries:
+        column = f"{row.scenario}.{row.metric}"
+        for name, value in ((column, row.value), (f"{column}_low", row.ci_low), (f"{column}_high", row.ci_high)):
+            if value is not None:
+                cells[name] = round(value, DECIMALS) + 0.0  # no -0.0
+    return Row(entry, cells)
+
+
+def evidence_folder(board: Path, entry: Entry) -> Path:
+    """Where what is behind a row is kept."""
+    slug = re.sub(r"[^a-z0-9.]+", "-", entry.name.lower()).strip("-.")
+    return board.with_suffix("") / "results" / f"{slug}-{entry.result_sha256[:8]}"
+
+
+def evidence(board: Path, entry: Entry) -> Result:
+    """What is kept behind a row. Raises InputError when it is not what the row was made from."""
+    folder = evidence_folder(board, entry)
+    path = folder / "result.json"
+    if not path.is_file() or atomic.sha256(path) != entry.result_sha256:
+        raise InputError(f"{path}: missing or changed since {entry.name} was added; restore it")
+    about = about_of(path)
+    summary = folder / "summary.csv"
+    # what earlier versions scored says nothing of it; then its figures are held against the row alone
+    expected = about.get("summary_sha256")
+    if expected and (not summary.is_file() or atomic.sha256(summary) != expected):
+        raise InputError(f"{summary}: missing or changed since {entry.name} was added; restore it")
+    return Result(folder, about, tables.read_table(summary, Summary))
+
+
+def read(board: Path) -> list[Row]:
+    """The rows of a board. Raises InputError naming the line."""
+    lines = csv.reader(io.StringIO(documents.read_text(board)))
+    try:
+        header = next(lines, [])
+        fixed = [name for name in header if name in Entry.model_fields]
+        columns = [name for name in header if name not in Entry.model_fields]
+        if fixed != list(Entry.model_fields) or len(set(header)) != len(header):
+            raise InputError(f"{board}: expected the columns {', '.join(Entry.model_fields)}, then figures")
+        for name in columns:
+            if not COLUMN.fullmatch(name):
+                raise InputError(f"{board}: unknown column {name!r}; figures are <scenario>.<metric>[_low|_high]")
+        rows = [_parse(f"{board}:{lines.line_num}", header, cells) for cells in lines if cells]
+    except csv.Error as error:
+        raise InputError(f"{board}:{lines.line_num}: not CSV ({error}); repair the line") from error
+    for name, times in Counter(row.entry.name for row in rows).items():
+        if times > 1:
+            raise InputError(f"{board}: {name} is there twice; keep one")
+    return rows
+
+
+class _Figure(documents.Record):
+    value: float
+
+
+def _parse(where: str, header: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(header):
+        raise InputError(f"{where}: {len(cells)} cells, expected {len(header)}; repair the line")
+    content = dict(zip(header, cells, strict=True))
+    fixed = {
+        key: None if content[key] == "" and key not in ("system", "version") else content[key]
+        for key in Entry.model_fields
+    }
+    entry = documents.parse(Entry, fixed, where, strict=False)
+    figures = {
+        key: documents.parse(_Figure, {"value": text}, f"{where}: {key}", strict=False).value if text else None
+        for key, text in content.items()
+        if key not in fixed
+    }
+    row = Row(entry, {key: value for key, value in figures.items() if value is not None})
+    for column in ranking.NEEDED:
+        if column not in row.figures:
+            raise InputError(f"{where}: {entry.name} has no {column}, which is ranked; add its result again")
+    return row
+
+
+def write(board: Path, rows: Sequence[Row]) -> None:
+    """Write a whole board, rows as they are given, columns in the order of tables."""
+    atomic.write_text(board, text_of(rows))
+
+
+def text_of(rows: Sequence[Row]) -> str:
+    """The CSV that ``write`` writes."""
+    stream = io.StringIO()
+    lines = csv.writer(stream, lineterminator="\n")
+    columns = _columns(rows)
+    lines.writerow([*Entry.model_fields, *columns])
+    for row in rows:
+        values = [*row.entry.model_dump().values(), *(row.cells.get(column) for column in columns)]
+        lines.writerow([tables.cell(value) for value in values])
+    return stream.getvalue()
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    """Columns that any row has, in the order of tables, each with its interval."""
+    there = {column for row in rows for column in row.cells}
+    figures = {
+        label: [
+            *(figure.name for metric in metrics.ALL_METRICS.values() for figure in figures_of(metric, label, 1.0)),
+            *detection.METRICS,
+        ]
+        for label in TABLES
+    }
+    names = [f"{label}.{name}" for label in TABLES for name in figures[label]]
+    known = [column for name in names for column in (name, f"{name}_low", f"{name}_high")]
+    return [column for column in known if column in there] + sorted(there - set(known))

@@ -1,0 +1,1 @@
+"""From a scenario to a plan: every random choice of every scene."""

@@ -1,0 +1,103 @@
+"""Dealing clips so that each is used once before any is used twice."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+
+from pse_bench import rng
+
+Entry = tuple[str, str]
+"""An item's place in the order among those that were used as often, and its name."""
+
+
+class _Levels:
+    """Items by how often they were used, those used least first.
+
+    An item that is used once more is laid onto the next level; on its old one it stays until somebody meets it
+    there. A level is put in order when it is looked at. So dealing costs the same from a few items and from many.
+    """
+
+    def __init__(self, uses: dict[str, int]) -> None:
+        self._uses = uses  # of every item, kept by the deck
+        self._piles: dict[int, list[Entry]] = defaultdict(list)  # the next one last
+        self._unordered: set[int] = set()
+        self._laid = self._items = 0
+
+    def add(self, entry: Entry) -> None:
+        """A new item."""
+        self._items += 1
+        self.lay(entry)
+
+    def lay(self, entry: Entry) -> None:
+        """An item of this collection, where its number of uses puts it now."""
+        level = self._uses[entry[1]]
+        self._piles[level].append(entry)
+        self._unordered.add(level)
+        self._laid += 1
+        if self._laid > 2 * self._items + 100:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Drop the entries of items that have gone on."""
+        for level, pile in list(self._piles.items()):
+            pile[:] = [entry for entry in pile if self._uses[entry[1]] == level]
+            if not pile:
+                del self._piles[level]
+        self._laid = sum(map(len, self._piles.values()))
+
+    def first(self, accept: Callable[[str], bool]) -> str | None:
+        """The first acceptable item among those used least."""
+        for level in sorted(self._piles):
+            pile = self._piles[level]
+            if level in self._unordered:
+                pile.sort(reverse=True)
+                self._unordered.remove(level)
+            for place in range(len(pile) - 1, -1, -1):
+                item = pile[place][1]
+                if self._uses[item] != level:
+                    del pile[place]
+                    self._laid -= 1
+                elif accept(item):
+                    return item
+            if not pile:
+                del self._piles[level]
+        return None
+
+
+class Deck:
+    """Items dealt by fewest uses first, in an order that depends on seed and names alone.
+
+    Args:
+        items: names of the items, with the group that each belongs to.
+        seed, name: what fixes the order.
+        leading: where given, only these are dealt when no group is asked for.
+    """
+
+    def __init__(
+        self, items: Iterable[tuple[str, str]], seed: int, name: str, leading: Collection[str] | None = None
+    ) -> None:
+        self._seed, self._name = seed, name
+        self._group = dict(items)
+        self._leading = self._group if leading is None else leading
+        self._uses = dict.fromkeys(self._group, 0)
+        self._leaders = _Levels(self._uses)
+        self._grouped: dict[str, _Levels] = defaultdict(lambda: _Levels(self._uses))
+        for item, group in self._group.items():
+            entry = self._entry(item)
+            self._grouped[group].add(entry)
+            if item in self._leading:
+                self._leaders.add(entry)
+
+    def _entry(self, item: str) -> Entry:
+        return rng.order(self._seed, self._name, self._uses[item], item), item
+
+    def deal(self, accept: Callable[[str], bool], group: str | None = None) -> str | None:
+        """The first acceptable item among those used least, or None when no item is acceptable."""
+        item = (self._leaders if group is None else self._grouped[group]).first(accept)
+        if item is None:
+            return None
+        self._uses[item] += 1
+        entry = self._entry(item)
+        self._grouped[self._group[item]].lay(entry)
+        if item in self._leading:
+            self._leaders.lay(entry)
+        return item

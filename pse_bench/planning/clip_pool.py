@@ -1,0 +1,178 @@
+"""The clips that scenes are made of: whose they are, how long, from which session."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from pse_bench.errors import InputError
+from pse_bench.io import audio
+from pse_bench.planning.balanced_sampler import Deck
+from pse_bench.schemas import NoiseClip, Segment, Utterance
+
+
+def person(clip: Utterance) -> str:
+    """The name of whoever speaks a clip, unique over corpora."""
+    return f"{clip.corpus}/{clip.speaker_id}"
+
+
+_ASCII_WORDS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "'")}
+
+
+def words(text: str) -> str:
+    """A sentence without case and punctuation, to tell whether two are the same."""
+    text = text.casefold()
+    if text.isascii():
+        kept = text.translate(_ASCII_WORDS)
+    else:
+        kept = "".join(c if c.isalnum() or c == "'" else " " for c in text)
+    return " ".join(kept.split())
+
+
+class Pool:
+    """Clips by name, ``<corpus>/<id>``, with lengths in samples at the scenes' rate.
+
+    Raises:
+        InputError: two different clips have one name.
+    """
+
+    def __init__(self, clips: Iterable[Any], rate: int) -> None:
+        self.rate = rate
+        self._clips: dict[str, Any] = {}
+        for clip in clips:
+            known = self._clips.setdefault(self.name(clip), clip)
+            if known != clip:
+                raise InputError(
+                    f"corpus {clip.corpus}: {self.name(clip)} stands twice with different contents "
+                    f"({known.path} and {clip.path}); remove one from the manifests"
+                )
+
+    @staticmethod
+    def name(clip: Any) -> str:
+        """The name of a clip."""
+        return f"{clip.corpus}/{clip_id(clip)}"
+
+    def __getitem__(self, name: str) -> Any:
+        return self._clips[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._clips.values())
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def names(self) -> Iterable[str]:
+        """All names."""
+        return self._clips.keys()
+
+    def length(self, clip: Any) -> int:
+        """A clip's length in samples at the scenes' rate."""
+        start = _start(clip)
+        return self._at_rate(start + clip.num_samples, clip) - self._at_rate(start, clip)
+
+    def material(self, clips: Iterable[Any]) -> int:
+        """The length of several clips together."""
+        return sum(map(self.length, clips))
+
+    def segment(self, clip: Any, *, onset: int = 0, start: int = 0, num_samples: int | None = None) -> Segment:
+        """A stretch of a clip, all of it unless said, laid into a track at ``onset``."""
+        return Segment(
+            clip_id=clip_id(clip),
+            path=clip.path,
+            sha256=clip.sha256,
+            start=self._at_rate(_start(clip), clip) + start,
+            num_samples=self.length(clip) if num_samples is None else num_samples,
+            onset=onset,
+        )
+
+    def _at_rate(self, num_samples: int, clip: Any) -> int:
+        return audio.resampled_length(num_samples, clip.sample_rate, self.rate)
+
+
+class SpeechPool(Pool):
+    """Utterances, also by the person who speaks them."""
+
+    def __init__(self, clips: Iterable[Utterance], rate: int) -> None:
+        super().__init__(clips, rate)
+        self.people: dict[str, list[Utterance]] = defaultdict(list)
+        for name in sorted(self.names()):
+            self.people[person(self[name])].append(self[name])
+        self._spoken: dict[str, dict[str, int]] = {}
+        """Of each person, the length of every session."""
+        for who, own in self.people.items():
+            spoken = self._spoken[who] = defaultdict(int)
+            for clip in own:
+                spoken[clip.session] += self.length(clip)
+
+    def deck(self, seed: int, name: str, leading: Collection[str] | None = None) -> Deck:
+        """The utterances as a deck, grouped by person; ``leading`` as there."""
+        return Deck(((key, person(self[key])) for key in self.names()), seed, name, leading)
+
+    def companions(self, clip: Utterance) -> list[Utterance]:
+        """The same person's other clips; of the same session where the corpus knows sessions."""
+        own = [other for other in self.people[person(clip)] if other is not clip]
+        if self.has_sessions(clip):
+            return [other for other in own if other.session == clip.session]
+        return own
+
+    def elsewhere(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
+        """What the same person says in other sessions, or, without sessions, in clips that are not used."""
+        own = self.people[person(clip)]
+        if self.has_sessions(clip):
+            return [other for other in own if other.session != clip.session]
+        # by content: one recording under two names is still the scene's own
+        heard = {clip.sha256, *(other.sha256 for other in used)}
+        return [other for other in own if other.sha256 not in heard]
+
+    def is_elsewhere(self, clip: Utterance, used: list[Utterance]) -> Callable[[str], bool]:
+        """Whether a clip of the same person is one of those of ``elsewhere``, by its name."""
+        if self.has_sessions(clip):
+            return lambda name: self[name].session != clip.session
+        heard = {clip.sha256, *(other.sha256 for other in used)}
+        return lambda name: self[name].sha256 not in heard
+
+    def length_elsewhere(self, clip: Utterance) -> int:
+        """How much the same person says elsewhere."""
+        spoken = self._spoken[person(clip)]
+        if self.has_sessions(clip):
+            return sum(spoken.values()) - spoken[clip.session]
+        return self.material(self.elsewhere(clip, []))
+
+    def parts(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
+        """Other parts of the recordings that a person is heard from, without what is used of them."""
+        heard = [clip, *used]
+
+        def free(other: Utterance) -> bool:
+            return not any(other.sha256 == own.sha256 and _overlap(other, own) for own in heard)
+
+        recordings = {own.sha256 for own in heard}
+        return [other for other in self.people[person(clip)] if other.sha256 in recordings and free(other)]
+
+    def has_sessions(self, clip: Utterance) -> bool:
+        """Whether the corpus has this person in more than one session."""
+        return len(self._spoken[person(clip)]) > 1
+
+
+class NoisePool(Pool):
+    """Clips of noise."""
+
+    def deck(self, seed: int) -> Deck:
+        """The clips as a deck."""
+        return Deck(((key, "") for key in self.names()), seed, "noise")
+
+    def categories(self) -> set[str]:
+        """The categories there are."""
+        return {clip.category for clip in self}
+
+
+def _start(clip: Any) -> int:
+    """Where a clip begins in its file; only speech is ever listed in parts."""
+    return clip.start if isinstance(clip, Utterance) else 0
+
+
+def _overlap(one: Utterance, other: Utterance) -> bool:
+    return one.start < other.start + other.num_samples and other.start < one.start + one.num_samples
+
+
+def clip_id(clip: Utterance | NoiseClip) -> str:
+    """A clip's name in its corpus."""
+    return clip.noise_id if isinstance(clip, NoiseClip) else clip.utterance_id

@@ -1,0 +1,244 @@
+"""What kinds of scenes a dataset holds: the distributions, read from strict YAML.
+
+Every quantity is a constant, ``{uniform: [low, high]}`` or ``{choice: [a, b, …]}``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, model_validator
+
+from pse_bench import rng
+from pse_bench.errors import InputError
+from pse_bench.io import yaml_reader
+from pse_bench.io.documents import Record, parse
+from pse_bench.schemas import SCHEMA, EnrollmentSource, ScenarioLabel
+
+DECIMALS = 3
+"""Drawn numbers are rounded to this many decimals before anything is made of them."""
+
+_HERE = Path(__file__).parents[1]
+SHIPPED = next(path for path in (_HERE / "scenarios", _HERE.parent / "scenarios") if path.is_dir())
+"""The scenarios that come with the package: inside it when installed, beside it in a checkout."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A distribution: one of ``options``, or uniform from ``low`` to ``high`` when there are none."""
+
+    options: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+    def draw(self, seed: rng.Seed, *name: rng.Name) -> Any:
+        """One value, a pure function of seed and name; uniform values are rounded to 3 decimals."""
+        if len(self.options) == 1:
+            return self.options[0]
+        if self.options:
+            return rng.choice(self.options, seed, *name)
+        return self._rounded(rng.uniform(self.low, self.high, seed, *name), self.low)
+
+    def draw_at_least(self, bound: float, seed: rng.Seed, *name: rng.Name) -> float:
+        """A value of the same distribution on condition that it is not below ``bound``.
+
+        The bound must not be above ``largest``.
+        """
+        if self.options:
+            return rng.choice([option for option in self.options if option >= bound], seed, *name)
+        low = max(self.low, bound)
+        return self._rounded(rng.uniform(low, self.high, seed, *name), low)
+
+    def _rounded(self, value: float, low: float) -> float:
+        # bounds may have more decimals than a draw: rounding never leaves them
+        return min(max(round(value, DECIMALS), low), self.high)
+
+    @property
+    def largest(self) -> float:
+        """The greatest value that can be drawn."""
+        return max(self.options) if self.options else self.high
+
+
+def _quantity(value: Any, check: Callable[[Any], Any]) -> Quantity:
+    if isinstance(value, dict):
+        if set(value) == {"choice"} and isinstance(value["choice"], list) and value["choice"]:
+            return Quantity(options=tuple(check(option) for option in value["choice"]))
+        if set(value) == {"uniform"} and isinstance(value["uniform"], list) and len(value["uniform"]) == 2:
+            low, high = (check(end) for end in value["uniform"])
+            if isinstance(low, str) or low > high:
+                raise ValueError(f"expected uniform: [low, high] with low <= high, found {value['uniform']}")
+            return Quantity(low=low, high=high)
+        raise ValueError(f"expected a constant, {{uniform: [low, high]}} or {{choice: [a, b]}}, found {value}")
+    return Quantity(options=(check(value),))
+
+
+def _number(low: float, high: float = 100_000, *, whole: bool = False) -> PlainValidator:
+    def check(value: Any) -> float | int:
+        kind = int if whole else int | float
+        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+            expected = f"a {'whole ' if whole else ''}number"
+            raise ValueError(f"expected {expected} from {low:g} to {high:g}, found {value!r:.80}")
+        return value if whole else float(value)
+
+    def validate(value: Any) -> Quantity:
+        quantity = _quantity(value, check)
+        if whole and not quantity.options:
+            raise ValueError("expected a whole number or {choice: [1, 2]}, found a uniform range")
+        return quantity
+
+    return PlainValidator(validate)
+
+
+def _word(*allowed: str) -> PlainValidator:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError(f"expected one of {', '.join(allowed)}, found {value!r}")
+        return value
+
+    return PlainValidator(lambda value: _quantity(value, check))
+
+
+NonNegative = Annotated[Quantity, _number(0)]
+Positive = Annotated[Quantity, _number(0.001)]
+Decibels = Annotated[Quantity, _number(-100, 100)]
+Share = Annotated[Quantity, _number(0, 1)]
+Whole = Annotated[Quantity, _number(1, whole=True)]
+
+
+class Target(Record):
+    """The enrolled speaker. ``clip``: ``whole`` utterances only, so that the words are known exactly, or a
+    ``segment`` cut to the scene. ``pause_s`` lies between consecutive utterances. ``deal``: every utterance, or
+    every speaker, is the target once before any is twice. Clips below ``shortest_s`` are never dealt."""
+
+    clip: Literal["whole", "segment"] = "whole"
+    deal: Literal["utterances", "speakers"] = "utterances"
+    shortest_s: Annotated[float, Field(ge=0)] = 0.0
+    utterances: Whole = Quantity(options=(1,))
+    pause_s: NonNegative = Quantity(options=(0.5,))
+    distance_m: Positive
+    level_dbfs: Annotated[Quantity, _number(-70, 0)]
+
+
+class Interferer(Record):
+    """Everybody else. ``overlap``: share of the target's time during which an interferer may talk; the rest of
+    an interferer's time lies before or after. ``gender`` is the relation to the target's."""
+
+    count: Whole = Quantity(options=(1,))
+    gender: Annotated[Quantity, _word("any", "same", "different")] = Quantity(options=("any",))
+    pause_s: NonNegative = Quantity(options=(0.3,))
+    overlap: Share = Quantity(options=(1.0,))
+    distance_m: Positive
+    sir_db: Decibels
+
+
+class NoiseField(Record):
+    """Noise at the microphone. ``categories``: those of the manifest that may be used; none means all."""
+
+    snr_db: Decibels
+    categories: Annotated[list[str], Field(default_factory=list)]
+
+
+class Room(Record):
+    """The room. ``rooms`` draws that many rooms once and shares them between scenes, each with ``places``
+    places for the target and as many for interferers; without it every scene has a room of its own.
+    ``measured_rt60_max_s`` leaves out measured rooms that ring longer. ``tail`` is how responses of the engine
+    image-source end: ``specular`` image sources throughout, or ``diffuse`` noise 50 ms after the direct sound."""
+
+    engine: Annotated[Quantity, _word("image-source", "pyroomacoustics", "measured")] = Quantity(
+        options=("image-source",)
+    )
+    tail: Annotated[Quantity, _word("specular", "diffuse")] = Quantity(options=("specular",))
+    length_m: Positive = Quantity(low=3.0, high=8.0)
+    width_m: Positive = Quantity(low=3.0, high=8.0)
+    height_m: Positive = Quantity(low=2.5, high=3.5)
+    rt60_s: Annotated[Quantity, _number(0.1, 2)] = Quantity(low=0.2, high=0.6)
+    talker_height_m: Positive = Quantity(low=1.1, high=1.8)
+    microphone_height_m: Positive = Quantity(low=0.7, high=1.6)
+    wall_distance_m: Annotated[float, Field(gt=0)] = 0.3
+    rooms: Annotated[int, Field(ge=1)] | None = None
+    places: Annotated[int, Field(ge=1)] = 4
+    measured_rt60_max_s: Annotated[float, Field(gt=0)] | None = None
+
+
+class EnrollmentChoice(Record):
+    """What a system is given of the target, dry, in the scene's room, or with noise: other utterances or, with
+    ``source: same-utterance``, another part of the same one where a person has no other. Where there is less than
+    ``duration_s`` of it, ``shortest_s`` is enough."""
+
+    source: EnrollmentSource = "other-utterance"
+    duration_s: Positive
+    shortest_s: Annotated[float, Field(gt=0)] | None = None
+    condition: Annotated[Quantity, _word("clean", "reverberant", "noisy")] = Quantity(options=("clean",))
+    snr_db: Decibels = Quantity(options=(15.0,))
+
+
+class Scenario(Record):
+    """A whole scenario file. ``shares`` renders each scene as only one of the scenarios, drawn with these
+    probabilities (a training set with a target-inactive share); without it every scene becomes all of them."""
+
+    schema_: Annotated[int, Field(alias="schema")] = SCHEMA
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    version: Annotated[int, Field(ge=1)]
+    description: str = ""
+    sample_rate: Literal[8000, 16000, 24000, 32000, 44100, 48000]
+    duration_s: Positive
+    scenarios: Annotated[list[ScenarioLabel], Field(min_length=1)]
+    shares: dict[ScenarioLabel, float] | None = None
+    target: Target
+    interferer: Interferer
+    noise: NoiseField
+    room: Room
+    enrollment: EnrollmentChoice
+    reference: Literal["early", "reverberant"] = "early"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Scenario":
+        if self.schema_ != SCHEMA:
+            raise ValueError(f"schema {self.schema_} is not known, expected {SCHEMA}; use a matching pse-bench")
+        if len(set(self.scenarios)) != len(self.scenarios):
+            raise ValueError("scenarios: one is named twice")
+        if self.target.clip == "segment" and self.target.utterances.largest > 1:
+            raise ValueError("target.utterances: several need clip: whole; a segment is cut from one utterance")
+        if "diffuse" in self.room.tail.options and "pyroomacoustics" in self.room.engine.options:
+            raise ValueError("room.tail: diffuse needs room.engine image-source; pyroomacoustics has no such tail")
+        if self.shares is not None:
+            if set(self.shares) != set(self.scenarios):
+                raise ValueError("shares: needs exactly the labels of scenarios")
+            if min(self.shares.values()) < 0 or abs(sum(self.shares.values()) - 1) > 1e-9:
+                raise ValueError("shares: needs probabilities that add up to 1")
+        return self
+
+
+def load(scenario: str) -> tuple[Scenario, dict[str, Any]]:
+    """A scenario from a file, or a shipped one by its name; and its content as written.
+
+    Raises:
+        InputError: no such scenario, not YAML, an unknown key, or a value that is not allowed.
+    """
+    path = Path(scenario)
+    if not path.suffix and not path.exists():
+        path = SHIPPED / f"{scenario}.yaml"
+        if not path.is_file():
+            raise InputError(
+                f"{scenario}: neither a scenario file nor a shipped scenario; shipped: {', '.join(shipped())}"
+            )
+    content = yaml_reader.load(path)
+    return parse_scenario(content, str(path)), content
+
+
+def parse_scenario(content: Any, where: str) -> Scenario:
+    """A scenario from its content as written; ``where`` names it in errors."""
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: expected a mapping with name, version, sample_rate …; see scenarios/")
+    return parse(Scenario, content, where)
+
+
+def shipped() -> list[str]:
+    """Names of the scenarios that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def is_changed(name: str, content: dict[str, Any]) -> bool:
+    """Whether a scenario has the name of a shipped one and other content."""
+    return name in shipped() and load(name)[1] != content

@@ -1,0 +1,160 @@
+"""One scene of a dataset: its mixtures and stems to see and hear, who talks when, and how loud everything is."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.errors import InputError
+from pse_bench.io import audio
+from pse_bench.io.text_table import Grid, for_terminal
+from pse_bench.reporting import clip_panel, html
+from pse_bench.reporting.clip_panel import Panel
+from pse_bench.reporting.media import Media
+from pse_bench.schemas import Mixture
+from pse_bench.signal.vad import active_power, power_db
+
+STEMS = {
+    "target": "target (reverberant)",
+    "target_early": "target (early)",
+    "interferer": "interferer",
+    "noise": "noise",
+}
+
+
+@dataclass(frozen=True)
+class Level:
+    """How loud a sound is: root mean square over all of it and over the time in which its talker is active, and
+    its peak, in dBFS. Silence has −200."""
+
+    name: str
+    whole_dbfs: float
+    active_dbfs: float | None
+    peak_dbfs: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Its rows of ``mixtures.csv``, levels, the panel of everything that lasts as long as the scene, that of the
+    enrollment, and the facts that a person looks for."""
+
+    rows: list[Mixture]
+    levels: list[Level]
+    panel: Panel
+    enrollment: Panel
+    facts: list[tuple[str, str]]
+
+
+def scene(dataset: Dataset, scene_id: str, kept: Media) -> Scene:
+    """Everything of one scene.
+
+    Raises:
+        InputError: there is no such scene, or one of its files is missing or changed.
+    """
+    rows = [row for row in dataset.mixtures if row.scene_id == scene_id]
+    if not rows:
+        known = sorted({row.scene_id for row in dataset.mixtures})
+        near = difflib.get_close_matches(scene_id, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {known[0]} to {known[-1]}"
+        raise InputError(f"{dataset.folder}: no scene {scene_id!r}; {hint}")
+    fullest = max(rows, key=lambda row: (row.num_interferers, row.scenario == "TS2"))
+    length = fullest.num_samples
+    active = dataset.read_activity(scene_id, length)
+    sounds = {f"mixture {row.scenario}": _scaled(dataset.read_sound(row.mixture_path, length)) for row in rows}
+    for stem, name in STEMS.items():
+        if dataset.stem_path(scene_id, stem).is_file():
+            sounds[name] = _scaled(dataset.read_stem(scene_id, stem, length))
+    enrollment = _scaled(dataset.read_sound(fullest.enrollment_path))
+    masks = {"interferer": active["interferer"]} | dict.fromkeys(list(STEMS.values())[:2], active["target"])
+    levels = [_level(name, samples, masks.get(name)) for name, samples in sounds.items()]
+    lanes = [clip_panel.lane(who, who, mask) for who, mask in active.items()]
+    return Scene(
+        rows,
+        [*levels, _level("enrollment", enrollment, None)],
+        clip_panel.panel(list(sounds.items()), lanes, fullest.sample_rate, kept, waves=True),
+        clip_panel.panel([("enrollment", enrollment)], [], fullest.sample_rate, kept, waves=True),
+        _facts(fullest, active),
+    )
+
+
+def _scaled(pcm: np.ndarray) -> np.ndarray:
+    return pcm / audio.FULL_SCALE
+
+
+def _level(name: str, samples: np.ndarray, mask: np.ndarray | None) -> Level:
+    peak = float(np.abs(samples).max())
+    return Level(
+        name,
+        power_db(float(np.mean(samples**2))),
+        power_db(active_power(samples, mask)) if mask is not None and mask.any() else None,
+        power_db(peak**2),
+    )
+
+
+def _facts(row: Mixture, active: dict[str, np.ndarray]) -> list[tuple[str, str]]:
+    def number(value: float | None, unit: str) -> str:
+        return "none" if value is None else f"{value:.2f} {unit}"
+
+    both = active["target"] & active["interferer"]
+    return [
+        ("target", f"{row.target_speaker} ({row.target_gender or 'gender not given'})"),
+        ("interferer", row.interferer_speaker and f"{row.interferer_speaker} ({row.interferer_gender})"),
+        ("noise", f"{row.noise_id} ({row.noise_category})"),
+        ("SIR", f"{number(row.sir_achieved_db, 'dB')}, asked {number(row.sir_db, 'dB')}"),
+        ("SNR", f"{number(row.snr_achieved_db, 'dB')}, asked {number(row.snr_db, 'dB')}"),
+        ("RT60", f"{number(row.rt60_achieved_s, 's')}, asked {number(row.rt60_s, 's')}"),
+        ("room", row.room_id),
+        ("distances", f"{number(row.target_distance_m, 'm')}, {number(row.interferer_distance_m, 'm')}"),
+        ("duration", f"{row.num_samples / row.sample_rate:.2f} s at {row.sample_rate} Hz"),
+        ("enrollment", f"{row.enrollment_s:.2f} s, {row.enrollment_condition}, {row.enrollment_source}"),
+        ("target talks", f"{100 * float(active['target'].mean()):.0f} % of the time"),
+        ("interferer talks", f"{100 * float(active['interferer'].mean()):.0f} % of the time"),
+        ("both talk", f"{100 * float(both.mean()):.0f} % of the time"),
+        ("gain of the scene", f"{row.scene_gain_db:.2f} dB"),
+        ("target says", row.text),
+        ("interferer says", row.interferer_text),
+    ]
+
+
+def write(dataset: Dataset, scene_id: str, found: Scene, kept: Media, out: Path) -> int:
+    """Write the page; its size in bytes."""
+    about = dataset.description
+    return html.write(
+        out,
+        "scene.html",
+        title=f"Scene {scene_id}",
+        dataset_name=f"{about.name}-v{about.version}",
+        fingerprint=about.fingerprint,
+        found=found,
+        media=kept.uris,
+    )
+
+
+def terminal(scene_id: str, found: Scene) -> str:
+    """The scene for a terminal: facts, levels, and when who talks."""
+    width = max(len(name) for name, _ in found.facts)
+    facts = [f"{name:{width}}  {value}" for name, value in found.facts if value]
+    levels = [
+        [
+            level.name,
+            *(
+                "" if value is None else f"{value:.1f}"
+                for value in (level.whole_dbfs, level.active_dbfs, level.peak_dbfs)
+            ),
+        ]
+        for level in found.levels
+    ]
+    grid = Grid("Levels in dBFS", ["", "whole", "where active", "peak"], levels)
+    lanes = [f"{lane.name:{width}}  {_bar(lane)}" for lane in found.panel.lanes]
+    return "\n".join([scene_id, *facts, "", for_terminal([grid], None).rstrip(), *lanes])
+
+
+def _bar(lane: clip_panel.Lane, columns: int = 72) -> str:
+    """When it is so, as a line of characters."""
+    filled = [False] * columns
+    for begin, length in lane.runs:
+        first, last = int(begin * columns / 1000), int((begin + length) * columns / 1000)
+        filled[first : max(last, first + 1)] = [True] * (max(last, first + 1) - first)
+    return "".join("█" if full else "·" for full in filled[:columns])

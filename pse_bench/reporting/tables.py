@@ -1,0 +1,229 @@
+"""Results, and comparisons of two, as text: for a terminal, in Markdown, as CSV."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from pse_bench.dataset.groups import Part, parts
+from pse_bench.io.text_table import Grid, as_csv, for_terminal, in_markdown, literal
+from pse_bench.schemas import DESCRIPTIONS, TABLES, Summary
+from pse_bench.scoring.comparison import Comparison, Line
+from pse_bench.scoring.results import Result
+from pse_bench.scoring.summary import Scores, summaries_of
+
+FEW_SPEAKERS = 10
+"""Over fewer speakers an interval holds less surely, above all for what is rare or skewed."""
+FOOT = "value [95 % interval over target speakers]; scored/expected where not all are; ↑ higher is better"
+
+
+# ---- results side by side
+
+
+def grids(results: Sequence[Result], by: str | None = None) -> list[Grid]:
+    """A grid a scenario: a row a figure (and a part of the dataset, with ``by``), a column a system.
+
+    Raises InputError where ``by`` is no column to break down by.
+    """
+    columns = [_by_part(result, by) for result in results]
+    found = []
+    for label, description in TABLES.items():
+        rows = [{key[1:]: row for key, row in column.items() if key[0] == label} for column in columns]
+        keys = list(dict.fromkeys(key for column in rows for key in column))
+        names = list(dict.fromkeys(metric for metric, _ in keys))
+        lines = []
+        for metric, part in sorted(keys, key=lambda key: names.index(key[0])):
+            cells = [column.get((metric, part)) for column in rows]
+            first = next(row for row in cells if row)
+            lines.append([_name(first), *([part] if by else []), *map(cell, cells)])
+        if lines:
+            counts = _counts(results[0], next(iter(rows[0].values()), None)) if not by else ""
+            parted = [f"{by} (mixtures/speakers)"] if by else []
+            found.append(Grid(f"{label}: {description}{counts}", ["", *parted, *heads(results)], lines))
+    return found
+
+
+def _by_part(result: Result, by: str | None) -> dict[tuple[str, str, str], Summary]:
+    """Summaries by scenario, metric and part, each part named with its counts."""
+    if not by:
+        return {(row.scenario, row.metric, ""): row for row in result.summaries}
+    found = {}
+    for part, rows in _broken_down(result, by):
+        for row, mixtures, speakers in rows:
+            found[row.scenario, row.metric, f"{part.label} ({mixtures}/{speakers})"] = row
+    return found
+
+
+def _broken_down(result: Result, by: str) -> list[tuple[Part, list[tuple[Summary, int, int]]]]:
+    """Each part with its summaries, and of each the mixtures and target speakers of the scenario in that part."""
+    scores = Scores.read(result.folder)
+    mixtures = list(scores.mixtures.values())
+    found = []
+    for part in parts(mixtures, by):
+        counts = {
+            label: part.counts(row for row in mixtures if label in (row.scenario, "all")) for label in TABLES
+        }
+        rows = summaries_of(scores.among(part.mixtures))
+        found.append((part, [(row, *counts[row.scenario]) for row in rows]))
+    return found
+
+
+def cell(row: Summary | None) -> str:
+    """A figure with its interval, and scored/expected where not all are."""
+    return "" if row is None else " ".join(filter(None, in_pieces(row)))
+
+
+def in_pieces(row: Summary) -> tuple[str, str, str]:
+    """The value of a figure, its interval, and scored/expected where not all are; '' for what is not there."""
+    digits = digits_of(row.unit)
+    value = "undefined" if row.value is None else f"{row.value:.{digits}f}"
+    there = row.ci_low is not None and row.ci_high is not None
+    interval = f"[{row.ci_low:.{digits}f}, {row.ci_high:.{digits}f}]" if there else ""
+    return value, interval, "" if row.scored == row.expected else f"{row.scored}/{row.expected}"
+
+
+def digits_of(unit: str) -> int:
+    """How many digits after the point a figure is shown with."""
+    return 1 if unit and unit != "s" and not unit.startswith("MOS") else 2
+
+
+def _name(row: Summary | Line) -> str:
+    arrow = "↑" if row.higher_is_better else "↓"
+    return f"{row.metric}{f' ({row.unit})' if row.unit else ''} {arrow}"
+
+
+def _counts(result: Result, row: Summary | None) -> str:
+    """How much a table rests on."""
+    speakers = result.about.get("target_speakers")
+    return f" ({row.expected} mixtures, {speakers} target speakers)" if row and speakers else ""
+
+
+def heads(results: Sequence[Result]) -> list[str]:
+    """Names of the columns; where two systems have one name, with their folders."""
+    names = Counter(result.system for result in results)
+    return [
+        f"{result.system} ({result.folder.name})" if names[result.system] > 1 else result.system
+        for result in results
+    ]
+
+
+def _foot(results: Sequence[Result], by: str | None) -> str:
+    speakers = [result.about["target_speakers"] for result in results if "target_speakers" in result.about]
+    return "\n".join([FOOT, *_few(min(speakers, default=FEW_SPEAKERS), by)])
+
+
+def _few(speakers: int, by: str | None) -> list[str]:
+    if speakers < FEW_SPEAKERS:
+        return [f"intervals rest on {speakers} target speakers only: read them as a hint"]
+    return [f"read intervals of fewer than {FEW_SPEAKERS} target speakers as a hint"] if by else []
+
+
+def terminal(results: Sequence[Result], width: int | None = None, by: str | None = None) -> str:
+    """The tables for a terminal."""
+    return f"{for_terminal(grids(results, by), width)}{_foot(results, by)}"
+
+
+def markdown(results: Sequence[Result], by: str | None = None) -> str:
+    """The tables in Markdown."""
+    return f"{in_markdown(grids(results, by))}\n{_foot(results, by)}"
+
+
+def to_csv(results: Sequence[Result], by: str | None = None) -> str:
+    """The summaries of all results, one row a cell."""
+    head = ["system", *(["part", "mixtures", "target_speakers"] if by else []), *Summary.model_fields]
+    rows: list[list[Any]] = []
+    for result in results:
+        if by:
+            for part, found in _broken_down(result, by):
+                rows += [
+                    [result.system, part.label, *counts, *row.model_dump().values()] for row, *counts in found
+                ]
+        else:
+            rows += [[result.system, *row.model_dump().values()] for row in result.summaries]
+    return as_csv(head, rows)
+
+
+FORMATS: dict[str, Callable[..., str]] = {"terminal": terminal, "markdown": markdown, "csv": to_csv}
+
+
+# ---- two results compared
+
+
+def comparison_grids(comparison: Comparison, by: str | None = None) -> list[Grid]:
+    """A grid a scenario, a row a figure (and a part of the dataset)."""
+    head = ["", *([f"{by} (mixtures/speakers)"] if by else []), "A", "B", "B − A", "p", "corrected", "verdict"]
+    found = []
+    for label, description in DESCRIPTIONS.items():
+        lines = [
+            [_name(line), *([f"{line.part} ({line.expected}/{line.speakers})"] if by else []), *_compared(line)]
+            for line in comparison.lines
+            if line.scenario == label
+        ]
+        if lines:
+            found.append(Grid(f"{label}: {description}{'' if by else _rests_on(comparison, label)}", head, lines))
+    return found
+
+
+def _rests_on(comparison: Comparison, label: str) -> str:
+    counts = [(line.expected, line.speakers) for line in comparison.lines if line.scenario == label]
+    mixtures, speakers = max(counts)
+    return f" ({mixtures} mixtures, {speakers} target speakers)"
+
+
+def _compared(line: Line) -> list[str]:
+    digits = digits_of(line.unit) + 1
+    values = ["" if value is None else f"{value:.{digits - 1}f}" for value in (line.first, line.second)]
+    difference = "" if line.difference is None else _signed(line.difference, digits)
+    if line.ci_low is not None and line.ci_high is not None:
+        difference += f" [{_signed(line.ci_low, digits)}, {_signed(line.ci_high, digits)}]"
+    if line.pairs < line.expected:
+        difference += f" {line.pairs}/{line.expected}"
+    chances = ["" if p is None else f"{p:.4f}" for p in (line.p, line.p_corrected)]
+    return [*values, difference, *chances, line.verdict]
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
+
+
+def _comparison_foot(comparison: Comparison, results: Sequence[Result], by: str | None) -> str:
+    systems = heads(results)
+    named = [f"{letter}: {head}" for letter, head in zip("AB", systems, strict=True)]
+    tested = sum(line.p is not None for line in comparison.lines)
+    medians = any("median" in line.metric for line in comparison.lines)
+    return "\n".join(
+        [
+            "; ".join(named),
+            "B − A [95 % interval over target speakers], on mixtures that both have a value for (pairs/expected "
+            "where not all)" + ("; of a median, the median of the mixtures' differences" if medians else ""),
+            f"p by swapping the systems for whole speakers; corrected: for the family of {tested} figures shown",
+            *comparison.notes,
+            *_few(comparison.speakers, by),
+        ]
+    )
+
+
+def compare_terminal(
+    comparison: Comparison, results: Sequence[Result], by: str | None = None, width: int | None = None
+) -> str:
+    """A comparison for a terminal."""
+    return f"{for_terminal(comparison_grids(comparison, by), width)}{_comparison_foot(comparison, results, by)}"
+
+
+def compare_markdown(comparison: Comparison, results: Sequence[Result], by: str | None = None) -> str:
+    """A comparison in Markdown; its foot a list, so that it keeps its lines."""
+    foot = _comparison_foot(comparison, results, by).splitlines()
+    return "\n".join([in_markdown(comparison_grids(comparison, by)), *(f"- {literal(line)}" for line in foot)])
+
+
+def compare_csv(comparison: Comparison, results: Sequence[Result], by: str | None = None) -> str:
+    """A comparison with all digits, one row a figure."""
+    return as_csv([field.name for field in fields(Line)], [asdict(line).values() for line in comparison.lines])
+
+
+COMPARE_FORMATS: dict[str, Callable[..., str]] = {
+    "terminal": compare_terminal,
+    "markdown": compare_markdown,
+    "csv": compare_csv,
+}

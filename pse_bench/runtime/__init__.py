@@ -1,0 +1,1 @@
+"""Where and how work runs: executors, progress, interruption, sharding, resuming."""

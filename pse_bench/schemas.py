@@ -1,0 +1,333 @@
+"""The records that stand in files between two stages. Every field is a column or key of design and docs.
+
+Unit suffixes: ``_s`` seconds, ``_m`` metres, ``_db`` decibels, ``_dbfs`` decibels relative to full scale;
+without a suffix, samples or no unit.
+"""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from pse_bench.io.documents import Record
+
+SCHEMA = 1
+"""Version of the plan, dataset and result documents. Another version is refused."""
+
+ScenarioLabel = Literal["TS1", "TS2", "TS3"]
+Gender = Literal["F", "M", ""]
+EnrollmentSource = Literal["other-utterance", "same-utterance"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+ClipSha256 = Annotated[str, Field(pattern=r"^(pcm:)?[0-9a-f]{64}$")]
+"""A clip's identity: SHA-256 of its file's bytes or, after ``pcm:``, of its decoded 16-bit samples, which copies
+of a corpus in other containers share."""
+Count = Annotated[int, Field(ge=1, le=2**40)]
+Rate = Annotated[int, Field(ge=100, le=768_000)]
+"""Hz."""
+Position = tuple[float, float, float]
+
+DESCRIPTIONS: dict[ScenarioLabel, str] = {
+    "TS1": "target + noise",
+    "TS2": "target + interferer + noise",
+    "TS3": "inactive target: interferer + noise",
+}
+TableLabel = Literal["TS1", "TS2", "TS3", "all"]
+TABLES: dict[TableLabel, str] = {
+    "TS1": DESCRIPTIONS["TS1"],
+    "TS2": DESCRIPTIONS["TS2"],
+    "TS3": DESCRIPTIONS["TS3"],
+    "all": "TS1, TS2 and TS3 pooled",
+}
+"""What tables and boards are divided into."""
+
+
+# ---- manifests: what clips exist
+
+
+class Utterance(Record):
+    """A clip of one talker. ``text`` is empty when it is not known, ``gender`` likewise. A clip that is a part of
+    its file begins at sample ``start`` of it."""
+
+    optional_columns: ClassVar[tuple[str, ...]] = ("start",)
+
+    corpus: str
+    utterance_id: str
+    speaker_id: str
+    gender: Gender
+    path: str
+    num_samples: Count
+    sample_rate: Rate
+    text: str
+    sha256: ClipSha256
+    start: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def session(self) -> str:
+        """The folder that holds the clip below its talker's (a LibriSpeech chapter); '' where there is none."""
+        parts = self.path.split("/")
+        return parts[-2] if len(parts) > 2 and parts[-3] == self.speaker_id else ""
+
+
+class NoiseClip(Record):
+    """A clip of noise of one category."""
+
+    corpus: str
+    noise_id: str
+    category: str
+    path: str
+    num_samples: Count
+    sample_rate: Rate
+    sha256: ClipSha256
+
+
+class MeasuredResponse(Record):
+    """A measured room impulse response. ``rt60_s`` is fitted from -5 to -35 dB where the decay allows."""
+
+    corpus: str
+    rir_id: str
+    room_id: str
+    path: str
+    num_samples: Count
+    sample_rate: Rate
+    rt60_s: float
+    sha256: Sha256
+
+
+# ---- plan: a fully drawn recipe a scene
+
+
+class Segment(Record):
+    """A stretch of a clip laid into a track. Samples are counted at the scene's rate."""
+
+    clip_id: str
+    path: str
+    sha256: ClipSha256
+    start: Annotated[int, Field(ge=0)]
+    num_samples: Count
+    onset: Annotated[int, Field(ge=0)]
+
+
+class Talker(Record):
+    """One person in a scene. ``source`` is the index of the room's source; ``text`` is what is said in full,
+    empty where an utterance was cut or its words are not known."""
+
+    corpus: str
+    speaker_id: str
+    gender: Gender
+    segments: list[Segment]
+    text: str
+    source: Annotated[int, Field(ge=0)]
+    distance_m: float | None
+    overlap: float | None
+
+
+class Noise(Record):
+    corpus: str
+    category: str
+    segment: Segment
+
+
+class SimulatedRoom(Record):
+    """A shoebox. All its sources are calibrated together, so that their mean RT60 is the asked one.
+
+    ``tail``: images to the end, or noise from the end of the early sound on.
+    """
+
+    engine: Literal["image-source", "pyroomacoustics"]
+    room_id: str
+    tail: Literal["specular", "diffuse"] = "specular"
+    size_m: Position
+    rt60_s: float
+    microphone_m: Position
+    sources_m: list[Position]
+
+
+class MeasuredSource(Record):
+    rir_id: str
+    path: str
+    sha256: Sha256
+
+
+class MeasuredRoom(Record):
+    """A room known by its measured responses, one a source."""
+
+    engine: Literal["measured"]
+    room_id: str
+    corpus: str
+    rt60_s: float
+    sources: list[MeasuredSource]
+
+
+class RecordedRoom(Record):
+    """No room of ours, in imported plans only: a clip is what the microphone heard of its source, and the stems
+    are the clips, sample for sample. How long it rings is not known."""
+
+    engine: Literal["recorded"]
+    room_id: str
+    rt60_s: None = None
+
+
+class Enrollment(Record):
+    """What the system knows of the target: other utterances of the same person, or another part of one."""
+
+    condition: Literal["clean", "reverberant", "noisy"]
+    segments: list[Segment]
+    num_samples: Count
+    noise: Noise | None
+    snr_db: float | None
+
+
+class Recipe(Record):
+    """One scene, with nothing left to chance. Only one that was recorded may be without noise."""
+
+    scene_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]  # it becomes a file's name
+    sample_rate: Rate
+    num_samples: Count
+    scenarios: list[ScenarioLabel]
+    target: Talker
+    level_dbfs: float
+    interferers: list[Talker]
+    sir_db: float | None
+    noise: Noise | None
+    snr_db: float | None
+    room: Annotated[SimulatedRoom | MeasuredRoom | RecordedRoom, Field(discriminator="engine")]
+    enrollment: Enrollment
+
+    @model_validator(mode="after")
+    def _noisy(self) -> "Recipe":
+        if not isinstance(self.room, RecordedRoom) and (self.noise is None or self.snr_db is None):
+            raise ValueError("noise and snr_db: only an imported scene may be without; plan it again")
+        return self
+
+    @property
+    def corpora(self) -> set[str]:
+        """The corpora that the scene's sound comes from."""
+        noises = {noise.corpus for noise in (self.noise, self.enrollment.noise) if noise}
+        people = {talker.corpus for talker in (self.target, *self.interferers)}
+        rooms = {self.room.corpus} if isinstance(self.room, MeasuredRoom) else set()
+        return noises | people | rooms
+
+    @property
+    def enrollment_source(self) -> EnrollmentSource:
+        """Whether the enrollment shares a recording with what the target says in the scene."""
+        heard = {segment.path for segment in self.target.segments}
+        shared = any(segment.path in heard for segment in self.enrollment.segments)
+        return "same-utterance" if shared else "other-utterance"
+
+
+class Imported(Record):
+    """What a plan says in place of a scenario when its scenes were not drawn but taken from another project's
+    test set. ``metadata_sha256``: of the file that listed them."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    version: Count
+    description: str
+    sample_rate: Rate
+    reference: Literal["early", "reverberant"]
+    metadata_sha256: Sha256
+
+
+# ---- dataset
+
+
+class Mixture(Record):
+    """A row of ``mixtures.csv``. In TS3 levels are those of the scene, whose target is left out."""
+
+    optional_columns: ClassVar[tuple[str, ...]] = ("enrollment_source",)
+
+    mixture_id: str
+    scene_id: str
+    scenario: ScenarioLabel
+    mixture_path: str
+    reference_path: str
+    enrollment_path: str
+    target_speaker: str
+    interferer_speaker: str
+    noise_id: str
+    sir_db: float | None
+    snr_db: float | None
+    sir_achieved_db: float | None
+    snr_achieved_db: float | None
+    rt60_s: float | None
+    rt60_achieved_s: float | None
+    target_distance_m: float | None
+    interferer_distance_m: float | None
+    num_samples: Count
+    sample_rate: Rate
+    text: str
+    interferer_text: str
+    mixture_sha256: Sha256
+    target_gender: Gender
+    interferer_gender: str
+    noise_category: str
+    room_id: str
+    overlap: float | None
+    num_interferers: int
+    enrollment_s: float
+    enrollment_condition: str
+    scene_gain_db: float
+    enrollment_source: EnrollmentSource = "other-utterance"
+
+
+class StoredFile(Record):
+    """A row of ``files.csv``: bytes as stored, and the sound (or labels) whatever the container."""
+
+    path: Annotated[str, Field(pattern=r"^([^/]*[^/.][^/]*/)*[^/]*[^/.][^/]*$")]  # of a file inside the dataset
+    num_bytes: int
+    sha256: Sha256
+    content_sha256: Sha256
+
+
+# ---- result
+
+
+class Score(Record):
+    """A row of ``scores.csv``. ``value`` is empty exactly when ``status`` is ``undefined``; ``detail`` is
+    ``numerator/denominator`` of a ratio, or the reason where the status is not ``ok``."""
+
+    mixture_id: str
+    scenario: ScenarioLabel
+    metric: str
+    value: float | None
+    status: Literal["ok", "undefined", "failed"]
+    detail: str
+
+
+Steps = Annotated[str, Field(pattern=r"^(-?(4000|[0-3]?[0-9]{1,3})(\*[0-9]{1,9})?( |$))*$")]
+
+
+class Detection(Record):
+    """A row of ``detections.csv``: what a system said of the frames of one mixture, beside the truth.
+
+    ``target`` holds the log-odds given to target speech in frames of target speech, ``not_target`` in all others,
+    and so on, in hundredths, highest first: ``312*12 -5`` is twelve times 3.12 and once -0.05 (see
+    ``metrics.detection``). ``delays_ms`` are those of the onsets of target speech that were noticed, ``missed``
+    counts those that were not. A failed row, whose ``detail`` says why, has the worst of everything.
+    """
+
+    mixture_id: str
+    scenario: ScenarioLabel
+    status: Literal["ok", "failed"]
+    detail: str
+    target: Steps
+    not_target: Steps
+    other: Steps
+    not_other: Steps
+    none: Steps
+    not_none: Steps
+    delays_ms: Annotated[str, Field(pattern=r"^([0-9]{1,9}( |$))*$")]
+    missed: Annotated[int, Field(ge=0, le=10**9)]
+
+
+class Summary(Record):
+    """A row of ``summary.csv``: one metric over one scenario, or over ``all`` of them pooled."""
+
+    scenario: TableLabel
+    metric: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    unit: str
+    higher_is_better: bool
+    aggregation: str
+    scored: int
+    expected: int

@@ -1,0 +1,1 @@
+"""From a submission to a result, and what follows from results."""

@@ -1,0 +1,251 @@
+"""Two results of one dataset, mixture by mixture: what differs, by how much, and how sure that is.
+
+A difference is named when three things come together: the test rejects after correction for the whole family of
+figures, the interval excludes zero, and the difference is as large as the figure's ``resolution``. Everything else
+is "no difference shown". So dither, which moves every clip a little the same way, is not taken for a difference.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from pse_bench import metrics
+from pse_bench.dataset.groups import Part, parts
+from pse_bench.errors import InputError
+from pse_bench.schemas import Mixture, Score
+from pse_bench.scoring import statistics
+from pse_bench.scoring.aggregates import Figure, pairs_of
+from pse_bench.scoring.results import Result, check_comparable
+from pse_bench.scoring.summary import Scores
+
+SILENT_DBFS = -80.0
+"""Outputs below are taken as being here. Where speech of −26 dBFS is heard at 65 dB, this is at 11 dB, under the
+noise of a quiet room; dither of one step of 16 bits, at −92 dBFS, moves no level above it by more than 0.3 dB."""
+ALPHA = 1 - statistics.LEVEL
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure of two results over the mixtures that both have a value for.
+
+    ``first`` and ``second`` are the two values, ``difference`` the second − the first (of a median, the median of
+    the mixtures' differences). ``winner`` is which of them is better, '' where no difference is shown; ``verdict``
+    says it in words. A number that is not there is None.
+    """
+
+    scenario: str
+    part: str
+    metric: str
+    unit: str
+    higher_is_better: bool
+    first: float | None
+    second: float | None
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p: float | None
+    p_corrected: float | None
+    resolution: float
+    pairs: int
+    expected: int
+    speakers: int
+    winner: Literal["", "first", "second"] = ""
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All lines, and what a reader has to know beside them."""
+
+    lines: list[Line]
+    speakers: int
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """The same clips of two systems. Pairs have shape (num_clips, 2); ``names`` are those of the target speakers;
+    ``quiet`` where an output was raised to what can be heard."""
+
+    label: str
+    part: str
+    figure: Figure
+    first: np.ndarray
+    second: np.ndarray
+    names: list[str]
+    expected: int
+    quiet: bool
+
+
+def compare(
+    first: Result, second: Result, *, names: Sequence[str] | None = None, by: str | None = None
+) -> Comparison:
+    """Compare two results on the mixtures that both have scored.
+
+    Args:
+        first, second: of one dataset, reference and version of the metrics.
+        names: the figures to look at, which are the family that the test is corrected for; all by default.
+        by: a column of ``mixtures.csv`` to break down by; its parts belong to the family.
+
+    Raises:
+        InputError: the results cannot be compared, are damaged, or no such figure or column is there.
+    """
+    check_comparable([first, second])
+    one, other = Scores.read(first.folder), Scores.read(second.folder)
+    if one.mixtures.keys() != other.mixtures.keys():
+        raise InputError(f"{other.path}: other mixtures than in {one.path}; score both again")
+    cells = list(_chosen(_cells(one, other, by), names))
+    people = sorted({name for cell in cells for name in cell.names})
+    chosen = statistics.swaps(len(people))
+    lines = [_line(cell) for cell in cells]
+    tested = [index for index, line in enumerate(lines) if line.speakers > 1]
+    if tested:
+        found = np.array([_swapped(cells[index], people, chosen) for index in tested])
+        for index, alone, corrected in zip(tested, *statistics.p_values(found), strict=True):
+            lines[index] = replace(lines[index], p=float(alone), p_corrected=float(corrected))
+    return Comparison([_judged(line) for line in lines], len(people), _notes(cells, len(people)))
+
+
+# ---- what is compared
+
+
+def _cells(one: Scores, other: Scores, by: str | None) -> Iterator[_Cell]:
+    mixtures = list(one.mixtures.values())
+    found = parts(mixtures, by) if by else [Part("", frozenset(one.mixtures))]
+    for label, figure, scores in one.figures():
+        beside = {score.mixture_id: score for score in other.cells.get((label, scores[0].metric), [])}
+        if not beside or not figure.compared:
+            continue
+        for part in found:
+            inside = [score for score in scores if score.mixture_id in part.mixtures]
+            if inside:
+                yield _cell(
+                    label, part.label, figure, [(row, beside[row.mixture_id]) for row in inside], one, other
+                )
+
+
+def _cell(
+    label: str, part: str, figure: Figure, rows: list[tuple[Score, Score]], one: Scores, other: Scores
+) -> _Cell:
+    both = [pair for pair in rows if all(score.value is not None for score in pair)]
+    pairs, quiet = [], False
+    for scores, found in ((one, [pair[0] for pair in both]), (other, [pair[1] for pair in both])):
+        try:
+            heard = [audible(score, scores.mixtures[score.mixture_id]) for score in found]
+            pairs.append(pairs_of(figure, heard))
+        except ValueError as error:
+            raise scores.damaged(figure.name, error) from error
+        quiet = quiet or heard != found
+    names = [one.mixtures[pair[0].mixture_id].target_speaker for pair in both]
+    first, second = pairs
+    return _Cell(label, part, figure, first, second, names, len(rows), quiet)
+
+
+def audible(score: Score, mixture: Mixture) -> Score:
+    """A score as it would be if the output were at ``SILENT_DBFS`` where it lies below.
+
+    Raises ValueError when a score of leakage has no ratio in its detail.
+    """
+    metric = metrics.ALL_METRICS[score.metric]
+    if score.value is None or not metric.quiet:
+        return score
+    if metric.quiet == "level":
+        return score.model_copy(update={"value": max(score.value, SILENT_DBFS)})
+    ratio = metrics.ratio_of(score.detail)
+    clip = mixture.num_samples if metric.quiet == "energy" else 1
+    heard = metrics.Ratio(ratio.numerator, max(ratio.denominator, clip * 10 ** (SILENT_DBFS / 10)))
+    return score.model_copy(update={"value": metric.value_of(heard), "detail": str(heard)})
+
+
+def _chosen(cells: Iterator[_Cell], names: Sequence[str] | None) -> Iterator[_Cell]:
+    found = list(cells)
+    known = list(dict.fromkeys(cell.figure.name for cell in found))
+    for name in names or []:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"both have: {', '.join(known) or 'none in common'}"
+            raise InputError(f"metric {name!r} is not in both results; {hint}")
+    if not found:
+        raise InputError("the results have no metric in common; score both with the same --metrics")
+    return (cell for cell in found if not names or cell.figure.name in names)
+
+
+# ---- what is found
+
+
+def _line(cell: _Cell) -> Line:
+    figure, there = cell.figure, len(cell.names) > 0
+    interval = (
+        figure.difference_interval(cell.first, cell.second, statistics.clusters_of(cell.names)) if there else None
+    )
+    values = [figure.value(pairs) if there else None for pairs in (cell.first, cell.second)]
+    return Line(
+        scenario=cell.label,
+        part=cell.part,
+        metric=figure.name,
+        unit=figure.unit,
+        higher_is_better=figure.higher_is_better,
+        first=values[0],
+        second=values[1],
+        difference=figure.difference(cell.first, cell.second) if there else None,
+        ci_low=interval[0] if interval else None,
+        ci_high=interval[1] if interval else None,
+        p=None,
+        p_corrected=None,
+        resolution=figure.resolution.size,
+        pairs=len(cell.names),
+        expected=cell.expected,
+        speakers=len(set(cell.names)),
+    )
+
+
+def _swapped(cell: _Cell, people: list[str], chosen: np.ndarray) -> np.ndarray:
+    own = sorted(set(cell.names))
+    columns = [people.index(name) for name in own]
+    clusters = statistics.clusters_of(cell.names)
+    return cell.figure.swapped(cell.first, cell.second, clusters, chosen[:, columns])
+
+
+def _judged(line: Line) -> Line:
+    """The line with its verdict."""
+    if line.difference is None:
+        return replace(line, verdict="not scored in both")
+    reason = _nothing(line)
+    if reason is not None:
+        return replace(line, verdict=f"no difference shown{f' ({reason})' if reason else ''}")
+    if (line.difference > 0) == line.higher_is_better:
+        return replace(line, winner="second", verdict="B better")
+    return replace(line, winner="first", verdict="A better")
+
+
+def _nothing(line: Line) -> str | None:
+    """Why no difference is named, '' where there is nothing more to say of it; None where one is."""
+    low, high, p, least = line.ci_low, line.ci_high, line.p_corrected, line.resolution
+    if low is None or high is None or p is None or line.difference is None:
+        return "equal" if line.difference == 0 else "one speaker"
+    size = f"{least:g}{f' {line.unit}' if line.unit else ''}"
+    reasons = {
+        "equal": low == high == 0,
+        f"equal to within {size}": -least <= low and high <= least,
+        "too few speakers for a test": statistics.smallest_p(line.speakers) > ALPHA,
+        "": p > ALPHA or low <= 0 <= high,
+        f"less than {size}": abs(line.difference) < least,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _notes(cells: Sequence[_Cell], speakers: int) -> list[str]:
+    notes = []
+    least = statistics.smallest_p(speakers)
+    if least > ALPHA:
+        needed = next(n for n in range(1, 99) if statistics.smallest_p(n) <= ALPHA)
+        notes.append(
+            f"{speakers} target speakers: no test can reject, the smallest p there is is {least:.2g}; "
+            f"it takes at least {needed}"
+        )
+    if any(cell.quiet for cell in cells):
+        notes.append(f"outputs below {SILENT_DBFS:g} dBFS are taken as being there: nobody hears the difference")
+    return notes

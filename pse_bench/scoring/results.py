@@ -1,0 +1,139 @@
+"""A result folder, and which of them may stand side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict
+
+from pse_bench.errors import InputError
+from pse_bench.io.atomic import SEAL, sealed, sha256
+from pse_bench.io.documents import Record, parse, parse_json, read_text
+from pse_bench.schemas import SCHEMA, Summary
+from pse_bench.scoring import pvad
+from pse_bench.scoring.result_writer import JOURNAL, RESULT_KEYS
+from pse_bench.scoring.summary import Scores, summaries_of
+from pse_bench.simulation.verify import Report, strangers
+from pse_bench.submission.submission import System
+
+TABLES = {"scores.csv", "mixtures.csv", "summary.csv", pvad.FILE}
+"""The files of a result beside ``result.json``, the last where the submission holds activity."""
+
+UNSEALED = "not sealed, so a change of it would not be found: written by an earlier version"
+"""What to say of a document without a seal."""
+
+SAME = ("dataset_fingerprint", "reference")
+"""What results that stand side by side have in common."""
+
+
+class _Known(Record):
+    """What readers take for granted where it is there; other keys are free."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    dataset: str = ""
+    submission_sha256: str = ""
+    complete: bool = False
+    target_speakers: int = 1
+    metrics: dict[str, dict[str, Any]]
+    recogniser: dict[str, Any] | None = None
+    packages: dict[str, str] | None = None
+    system: System
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result folder: what ``result.json`` says, and the summary."""
+
+    folder: Path
+    about: dict[str, Any]
+    summaries: list[Summary]
+
+    @property
+    def system(self) -> str:
+        """The system's name, as one printable line whatever its author wrote."""
+        name = "".join(c if c.isprintable() else " " for c in self.about["system"]["name"])
+        return " ".join(name.split())
+
+    @classmethod
+    def open(cls, folder: Path) -> "Result":
+        """Raises InputError when the folder holds no finished result, one of another schema, or one that was
+        changed. Figures are computed from the scores again: ``summary.csv`` is for people to read. One of an
+        earlier version has no seal, see ``require_sealed``."""
+        path = folder / "result.json"
+        if not path.is_file():
+            raise InputError(f"{folder}: no result here (result.json is missing); give a folder that score wrote")
+        about = about_of(path)
+        hashed = TABLES if sealed(about, path) else TABLES - {"summary.csv"}
+        for table in sorted(folder / name for name in hashed):
+            if (sha256(table) if table.is_file() else None) != about.get(f"{table.stem}_sha256"):
+                raise InputError(f"{table}: missing or changed since it was scored; restore it or score again")
+        if unknown := [key for key in about if key not in (*RESULT_KEYS, SEAL)]:
+            raise InputError(f"{path}: unknown key {unknown[0]!r}; restore it or score again")
+        return cls(folder, about, summaries_of(Scores.read(folder)))
+
+    def require_sealed(self) -> "Result":
+        """Refuse a result of an earlier version, a change of which would not be found. Raises InputError."""
+        if SEAL not in self.about:
+            raise InputError(f"{self.folder / 'result.json'}: {UNSEALED}; score again")
+        return self
+
+
+def lies_in(folder: Path) -> bool:
+    """Whether a folder holds a result, or what is left of one, and not a dataset."""
+    ours = any((folder / name).is_file() for name in ("result.json", "scores.csv", JOURNAL))
+    return ours and not (folder / "dataset.json").is_file()
+
+
+def verify(folder: Path) -> Report:
+    """Check a result in a folder: every file has the hash that ``result.json`` gives, which has its own; nothing
+    else lies there; figures follow from the scores.
+
+    Raises:
+        InputError: no result there, or it was changed.
+    """
+    result = Result.open(folder)
+    problems = [f"{path}: not a file of this result" for path in strangers(folder, {*TABLES, "result.json"})]
+    if SEAL not in result.about:
+        problems.append(f"{folder / 'result.json'}: {UNSEALED}; score again")
+    present = [name for name in TABLES if (folder / name).is_file()]
+    return Report({"files": 1 + len(present), "figures": len(result.summaries)}, problems)
+
+
+def about_of(path: Path) -> dict[str, Any]:
+    """What a ``result.json`` says. Raises InputError when it is not one, or damaged."""
+    about = parse_json(read_text(path), str(path))
+    if not isinstance(about, dict) or about.get("kind") != "pse-bench result":
+        raise InputError(f"{path}: not a result of pse-bench; score again")
+    if about.get("schema") != SCHEMA:
+        raise InputError(f"{path}: schema {about.get('schema')!r}, expected {SCHEMA}; score again")
+    system = about.get("system")
+    named = isinstance(system, dict) and isinstance(system.get("name"), str)
+    if not named or not isinstance(about.get("metrics"), dict):
+        raise InputError(f"{path}: damaged (no system name or no metrics); score again")
+    for key in SAME:
+        if not isinstance(about.get(key), str):
+            raise InputError(f"{path}: damaged (no {key}); score again")
+    parse(_Known, about, str(path))
+    return about
+
+
+def check_comparable(results: Sequence[Result]) -> None:
+    """Refuse to put results of different datasets, references or metric versions side by side.
+    Raises InputError."""
+    for key in SAME:
+        for result in results[1:]:
+            if result.about[key] != results[0].about[key]:
+                raise InputError(
+                    f"{result.folder}: {key.replace('_', ' ')} {result.about[key][:12]}, but {results[0].folder} "
+                    f"has {results[0].about[key][:12]}; only results of one dataset and reference compare"
+                )
+    versions: dict[str, tuple[Any, Path]] = {}
+    for result in results:
+        for metric, version in result.about["metrics"].items():
+            known, first = versions.setdefault(metric, (version, result.folder))
+            if version != known:
+                raise InputError(
+                    f"{result.folder}: {metric} of another version than in {first}; score both with one pse-bench"
+                )

@@ -1,0 +1,322 @@
+"""From a submission to scores: every metric on every mixture of the dataset, none left out.
+
+A mixture whose estimate is missing or unusable takes each metric's worst value, so failing never pays.
+"""
+
+import difflib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench import __version__, metrics
+from pse_bench.asr.recogniser import Recogniser
+from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
+from pse_bench.errors import InputError
+from pse_bench.io import audio, locks
+from pse_bench.metrics import detection
+from pse_bench.runtime import journal, resume
+from pse_bench.runtime.executor import Executor
+from pse_bench.runtime.progress import Update
+from pse_bench.runtime.sharding import Share
+from pse_bench.schemas import Mixture, Score
+from pse_bench.scoring import pvad, result_writer
+from pse_bench.scoring.result_writer import Report, Scored
+from pse_bench.scoring.score_cache import Memory, package_versions
+from pse_bench.submission import submission
+
+NATIVE = ("pesq_wb",)
+"""Metrics whose library can take its process down."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to score a mixture."""
+
+    dataset: Dataset
+    folder: Path
+    shown: str  # what messages call the folder: of a zip, not where it was unpacked for the time being
+    reference: str
+    names: tuple[str, ...]
+    recogniser: Recogniser | None = None
+    cache: Path | None = None
+    crashed: tuple[str, ...] = ()
+
+
+def score(
+    dataset: Dataset,
+    path: Path,
+    out: Path,
+    *,
+    executor: Executor,
+    names: list[str] | None = None,
+    recogniser: Recogniser | None = None,
+    reference: str | None = None,
+    cache: Path | None = None,
+    share: Share | None = None,
+    force: bool = False,
+    progress: Update = lambda done, total: None,
+) -> Report:
+    """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``, and where it holds activity
+    ``detections.csv``.
+
+    Args:
+        dataset: what was enhanced.
+        path: the submission, a folder or a zip.
+        out: the result's folder.
+        executor: where metrics run; never this process, since a metric's library may crash.
+        names: metrics of audio to compute, or ``["all"]``; by default those that need no model.
+        recogniser: hears the words for the metrics of recognition.
+        reference: ``early`` or ``reverberant``; the dataset's own by default.
+        cache: where scores are kept and looked up by what they depend on; None computes all of them.
+        share: score only this share of the mixtures, for ``ledger.merged``.
+        force: replace the result that lies in ``out``.
+
+    Raises:
+        InputError: no such metric, no such folder, a changed dataset, a submission of another one, or ``out``
+            holds something else.
+    """
+    chosen = _metrics(names, recogniser)
+    dataset.require_unchanged()
+    reference = reference or dataset.description.reference
+    mixtures = list(share.of_items(dataset.mixtures)) if share else dataset.mixtures
+    with submission.opened(path, dataset.mixtures) as folder:
+        try:
+            system = submission.read_system(folder)
+        except InputError as error:
+            raise InputError(str(error).replace(str(folder), str(path))) from error
+        if system.dataset_fingerprint not in ("", dataset.description.fingerprint):
+            raise InputError(
+                f"{path}: made from another dataset (its system.yaml says {system.dataset_fingerprint[:12]}, this "
+                f"is {dataset.description.fingerprint[:12]}); enhance this one, or score it with its own"
+            )
+        if "audio" not in system.holds:
+            if names or recogniser:
+                raise InputError(
+                    f"{path}: holds activity only, of which all figures are computed; leave --metrics and "
+                    "--recogniser out, or say holds: [audio, activity] in its system.yaml"
+                )
+            chosen = []
+        identity: dict[str, Any] = {
+            "dataset": dataset.description.fingerprint,
+            "reference": reference,
+            "metrics": _identities(chosen, recogniser),
+        }
+        if share:
+            out = resume.begin(out, share)
+        with locks.locked(out, "score"):
+            result_writer.prepare(out, force)
+            current = [
+                scored for scored in result_writer.earlier(out, identity) if result_writer.current(folder, scored)
+            ]
+            numbers = {scored.mixture_id: number for number, scored in enumerate(current)}
+            todo = [row for row in mixtures if "audio" in system.holds and row.mixture_id not in numbers]
+            total = len(mixtures) * len(system.holds)
+            reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
+            job = Job(
+                dataset=reader,
+                folder=folder.resolve(),
+                shown=str(path).rstrip("/"),
+                reference=reference,
+                names=tuple(chosen),
+                recogniser=recogniser,
+                cache=cache and cache.resolve(),
+            )
+            with journal.record(
+                out / result_writer.JOURNAL, identity, map(result_writer.entry_of, current)
+            ) as kept:
+                del current  # from here on the journal knows
+                progress(len(numbers), total)
+                for scored in _all(job, todo, executor):
+                    numbers[scored.mixture_id] = kept.add(result_writer.entry_of(scored))
+                    progress(len(numbers), total)
+                wanted = (row.mixture_id for row in mixtures)
+                ordered = result_writer.Kept(kept, [numbers[name] for name in wanted if name in numbers])
+                detected = []
+                if "activity" in system.holds:
+                    watched = pvad.Job(reader, job.folder, job.shown)
+                    known = len(numbers)
+                    detected = _detected(watched, mixtures, executor, lambda count: progress(known + count, total))
+                about = {
+                    "dataset": f"{dataset.description.name}-v{dataset.description.version}",
+                    "dataset_fingerprint": dataset.description.fingerprint,
+                    "reference": reference,
+                    "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
+                    "metrics": identity["metrics"] | _identities_of_activity(system),
+                    "recogniser": recogniser.identity if recogniser else None,
+                    "mixtures_sha256": dataset.description.tables["mixtures.csv"],
+                    "pse_bench": __version__,
+                    "packages": package_versions(),
+                    "system": system.model_dump(),
+                }
+                if not share or share.number == 1:
+                    shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
+                if share:
+                    own = {"detected": [result_writer.detected_entry_of(one) for one in detected]}
+                    resume.finish(out, "score", share, len(dataset.mixtures), identity=about, own=own)
+                    return result_writer.report(len(mixtures), ordered, detected)
+                return result_writer.finish(out, about, len(mixtures), ordered, detected)
+
+
+def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> list[str]:
+    """The metrics that are asked for, in the order of tables.
+
+    By default those that need no model, and with a recogniser those that it makes possible; ``all`` adds
+    everything that this machine can compute.
+    """
+    everything = metrics.ALL_METRICS
+    can = {name: not metric.missing() for name, metric in everything.items()}
+    heard = {name for name, metric in everything.items() if "transcribe" in metric.needs}
+    possible = {name for name in everything if can[name] and (recogniser or name not in heard)}
+    if not names:
+        return [name for name in everything if name in metrics.METRICS or (recogniser and name in heard)]
+    if names == ["all"]:
+        return [name for name in everything if name in possible]
+    for name in names:
+        if name not in everything:
+            near = difflib.get_close_matches(name, everything, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: all, {', '.join(everything)}"
+            raise InputError(f"metric {name!r} is not known; {hint}")
+        if not can[name]:
+            raise InputError(f"metric {name}: {everything[name].missing()}")
+        if name not in possible:
+            raise InputError(f"metric {name}: needs --recogniser, for example --recogniser pocketsphinx")
+    return [name for name in everything if name in names]
+
+
+def _identities(chosen: list[str], recogniser: Recogniser | None) -> dict[str, dict[str, Any]]:
+    """What each metric's figures depend on beside the audio: its version, and the model behind it."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in chosen:
+        metric = metrics.ALL_METRICS[name]
+        found[name] = {"version": metric.version}
+        if model := recogniser.key if recogniser and "transcribe" in metric.needs else metric.model:
+            found[name]["model"] = model
+    return found
+
+
+def _identities_of_activity(system: submission.System) -> dict[str, dict[str, Any]]:
+    if "activity" not in system.holds:
+        return {}
+    return {name: {"version": metric.version} for name, metric in detection.METRICS.items()}
+
+
+# ---- one mixture, in a worker
+
+
+def score_mixture(work: tuple[Job, Mixture]) -> Scored:
+    """All scores of one mixture."""
+    job, row = work
+    locks.require_seen(job.folder / submission.DESCRIPTION)
+    try:
+        estimate = submission.read_estimate(job.folder, row)
+    except InputError as error:
+        return _without_estimate(job, row, str(error).replace(str(job.folder), job.shown))
+    clip = _clip(job, row, estimate.samples)
+    wanted = _chosen(job, row)
+    safe = [metric for metric in wanted if metric.name not in job.crashed]
+    found = {metric.name: result for metric, result in zip(safe, _evaluated(job, safe, clip), strict=True)}
+    results = [(metric, found.get(metric.name) or _crashed(metric)) for metric in wanted]
+    return Scored(row.mixture_id, _rows(row, results), estimate.sha256)
+
+
+def _crashed(metric: metrics.Metric) -> metrics.Evaluation:
+    """The worst value, without evaluating the metric in any form, which could crash again."""
+    return metrics.Evaluation(metric.worst, "failed", "the metric's library crashed on it")
+
+
+def _evaluated(job: Job, wanted: list[metrics.Metric], clip: metrics.Clip) -> list[metrics.Evaluation]:
+    """Each metric on a clip, from the memory where it was computed before."""
+    if job.cache is None:
+        return [metrics.evaluate(metric, clip) for metric in wanted]
+    listener = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
+    return Memory(job.cache, listener, tuple(package_versions().items())).evaluate(wanted, clip)
+
+
+def _without_estimate(job: Job, row: Mixture, problem: str) -> Scored:
+    """The worst values of one mixture."""
+    clip = _clip(job, row, None)
+    # no path of this machine in the table: from the label on, the file is named by the submission itself
+    reason = problem.replace(f"{job.shown}/", "")
+    results = [(metric, metrics.failed(metric, clip, reason)) for metric in _chosen(job, row)]
+    return Scored(row.mixture_id, _rows(row, results), "", problem)
+
+
+def _chosen(job: Job, row: Mixture) -> list[metrics.Metric]:
+    """The metrics that run in a mixture's scenario."""
+    asked = [metrics.ALL_METRICS[name] for name in job.names]
+    return [metric for metric in asked if row.scenario in metric.scenarios]
+
+
+def _clip(job: Job, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
+    dataset = job.dataset
+    active = dataset.read_activity(row.scene_id, row.num_samples)
+    silent = row.scenario == "TS3"
+    stem = REFERENCE_STEMS[job.reference]
+    return metrics.Clip(
+        estimate=estimate,
+        mixture=dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE,
+        reference=None if silent else dataset.read_stem(row.scene_id, stem, row.num_samples) / audio.FULL_SCALE,
+        target_active=np.zeros_like(active["target"]) if silent else active["target"],
+        interferer_active=np.zeros_like(active["target"]) if row.scenario == "TS1" else active["interferer"],
+        sample_rate=row.sample_rate,
+        enrollment=dataset.read_sound(row.enrollment_path) / audio.FULL_SCALE,
+        text=row.text,
+        transcribe=job.recogniser.for_clip(row.sample_rate, row.mixture_id) if job.recogniser else None,
+    )
+
+
+def _rows(row: Mixture, results: list[tuple[Any, Any]]) -> list[Score]:
+    return [
+        Score(
+            mixture_id=row.mixture_id,
+            scenario=row.scenario,
+            metric=metric.name,
+            value=result.value,
+            status=result.status,
+            detail=result.detail,
+        )
+        for metric, result in results
+    ]
+
+
+# ---- all of them
+
+
+def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
+    """Scores of all mixtures, the dearest first, so that no worker is left alone with one at the end. One that
+    takes its worker down is scored again without what may have crashed, and one that does so again, in whatever
+    reads it, as if its estimate were missing."""
+    rows = sorted(rows, key=lambda row: -row.num_samples * len(_chosen(job, row)))
+    lost: list[Mixture] = []
+    for outcome in executor.run(score_mixture, [(job, row) for row in rows]):
+        if outcome.lost:
+            lost.append(rows[outcome.index])
+        else:
+            yield outcome.value
+    careful = replace(job, crashed=NATIVE)
+    for outcome in executor.run(score_mixture, [(careful, row) for row in lost]):
+        if outcome.lost:
+            row = lost[outcome.index]
+            problem = (
+                f"{job.shown}/{submission.estimate_name(row)}: cannot be scored, {outcome.lost}; write it again"
+            )
+            yield _without_estimate(job, row, problem)
+        else:
+            yield outcome.value
+
+
+def _detected(
+    job: pvad.Job, rows: list[Mixture], executor: Executor, progress: Callable[[int], None]
+) -> list[pvad.Detected]:
+    """What was said of who speaks in each mixture, in the order of the dataset."""
+    found: dict[int, pvad.Detected] = {}
+    for outcome in executor.run(pvad.score_mixture, [(job, row) for row in rows]):
+        if outcome.lost:
+            raise InputError(f"{job.shown}/{submission.activity_name(rows[outcome.index])}: {outcome.lost}")
+        found[outcome.index] = outcome.value
+        progress(len(found))
+    return [found[index] for index in range(len(rows))]

@@ -1,0 +1,127 @@
+"""Scores on disk, by everything they depend on: nothing is computed twice, in whatever run or dataset it occurs.
+
+A score's key is the SHA-256 of the metric (name, version, model), of the packages that compute it, and of all
+that the metric takes: the samples of estimate, reference and what else it needs. There is one small JSON file an
+estimate. One that is damaged, or not what its name says, counts as empty.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench import metrics
+from pse_bench.errors import InputError
+from pse_bench.io import atomic, documents
+from pse_bench.metrics import Clip, Evaluation, Metric
+
+PACKAGES = ("pse-bench", "numpy", "scipy", "soundfile", "pystoi", "pesq", "jiwer", "onnxruntime")
+"""Packages whose release can move a score."""
+
+LAYOUT = 1
+"""Raised when what a key is made of changes."""
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages that compute scores; those that are not there are left out."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Scores that are kept in ``folder``. Can be sent to another process.
+
+    Attributes:
+        folder: shared by any number of processes.
+        listener: stands for what ``transcribe`` answers; '' when it is not to be remembered.
+        packages: versions of what computes.
+    """
+
+    folder: Path
+    listener: str
+    packages: tuple[tuple[str, str], ...]
+
+    def evaluate(self, wanted: Iterable[Metric], clip: Clip) -> list[Evaluation]:
+        """Each metric on a clip, as ``metrics.evaluate`` gives it, computed only where it is not known."""
+        if clip.estimate is None:
+            return [metrics.evaluate(metric, clip) for metric in wanted]
+        keys = _Keys(clip, self)
+        path = self.folder / keys.estimate[:2] / f"{keys.estimate}.json"
+        known = _read(path)
+        found, fresh = [], {}
+        for metric in wanted:
+            key = keys.of(metric)
+            evaluation = known.get(key)
+            if evaluation is None:
+                evaluation = metrics.evaluate(metric, clip)
+                if key:
+                    fresh[key] = evaluation
+            found.append(evaluation)
+        if fresh:
+            _write(path, {**known, **fresh})
+        return found
+
+
+class _Keys:
+    """The keys of all metrics of one clip; every field is hashed once."""
+
+    def __init__(self, clip: Clip, memory: Memory) -> None:
+        self._clip = clip
+        self._memory = memory
+        self._hashes: dict[str, str] = {}
+
+    @cached_property
+    def estimate(self) -> str:
+        return self._hash("estimate")
+
+    def of(self, metric: Metric) -> str:
+        """The key of a metric's score; '' when it has none because the listener is not known by the sound."""
+        if "transcribe" in metric.needs and not self._memory.listener:
+            return ""
+        takes = {name: self._hash(name) for name in ("estimate", *metric.needs)}
+        parts = [LAYOUT, metric.name, metric.version, metric.model, self._memory.packages, takes]
+        return atomic.sha256_of_text(json.dumps(parts, sort_keys=True))
+
+    def _hash(self, name: str) -> str:
+        if name not in self._hashes:
+            value = self._memory.listener if name == "transcribe" else getattr(self._clip, name)
+            self._hashes[name] = _content(value)
+        return self._hashes[name]
+
+
+def _content(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        head = f"{value.dtype.str} {value.shape} "
+        return hashlib.sha256(head.encode() + np.ascontiguousarray(value).tobytes()).hexdigest()
+    return atomic.sha256_of_text(repr(value))
+
+
+def _read(path: Path) -> dict[str, Evaluation]:
+    try:
+        content = documents.parse_json(documents.read_text(path), str(path))
+        if atomic.sha256_of_text(json.dumps(content["scores"])) != content["sha256"]:
+            return {}
+        return {key: Evaluation(*entry) for key, entry in content["scores"].items()}
+    except (InputError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _write(path: Path, scores: dict[str, Evaluation]) -> None:
+    content = {key: [found.value, found.status, found.detail] for key, found in scores.items()}
+    document = {"sha256": atomic.sha256_of_text(json.dumps(content)), "scores": content}
+    # what cannot be kept is computed again: no reason to lose a run
+    with suppress(OSError), atomic.replacing(path, shared=True) as part:
+        part.write_text(json.dumps(document) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Signal processing on arrays: activity, filters, reverberation time, mel spectra."""

@@ -1,0 +1,147 @@
+"""Where somebody speaks: frame labels from a dry signal, and levels over them.
+
+Labels are on a grid of ``HOP_S`` frames without overlap, so a label speaks for its own samples and nothing
+else. Levels are means of power over active samples (the idea of ITU-T P.56, on our labels).
+"""
+
+import numpy as np
+
+from pse_bench.io.audio import seconds_to_samples
+from pse_bench.signal.filters import butterworth, zero_phase
+
+HOP_S = 0.010
+"""Length of an activity frame, in seconds."""
+
+WINDOW_S = 0.030
+"""Length of the stretch whose energy decides a frame, in seconds."""
+
+BAND_HZ = (180.0, 5000.0)
+"""Mains hum and its strongest harmonics stay below the lower edge, hiss above the upper."""
+
+PADDING = 27
+"""Samples that the band-pass is run in over before either end."""
+
+BELOW_PEAK_DB = 32.0
+ABOVE_FLOOR_DB = 9.0
+FILL_S = 0.080
+DROP_S = 0.040
+
+
+def hop_samples(sample_rate: int) -> int:
+    """Length of an activity frame, in samples."""
+    return seconds_to_samples(HOP_S, sample_rate)
+
+
+def speech_activity(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Frame labels of a dry recording of one talker: bool, shape (ceil(num_samples / hop),).
+
+    A frame is active when its energy between 180 Hz and 5 kHz, over 30 ms around its middle, is within
+    32 dB of the talker's loud frames (95th percentile) and 9 dB above the recording's floor (5th percentile);
+    gaps of at most 80 ms are filled and bursts below 40 ms dropped. Digital silence has no activity.
+
+    Args:
+        samples: shape (num_samples,), one talker without room or noise.
+        sample_rate: Hz.
+    """
+    hop = hop_samples(sample_rate)
+    energy = _band_energy(samples, sample_rate, hop)
+    audible = energy > 1e-10  # -100 dBFS: below a 16-bit file's own rounding noise
+    if not audible.any():
+        return np.zeros(len(energy), dtype=bool)
+    level_db = 10 * np.log10(np.maximum(energy, 1e-12))
+    loud_db, floor_db = np.percentile(level_db[audible], (95, 5))
+    # A clip that talks from end to end has no pauses to show its floor: never ask for more than half way up.
+    threshold_db = max(loud_db - BELOW_PEAK_DB, min(floor_db + ABOVE_FLOOR_DB, (floor_db + loud_db) / 2))
+    active = audible & (level_db > threshold_db)
+    active = _without_runs(active, False, round(FILL_S / HOP_S))
+    return _without_runs(active, True, round(DROP_S / HOP_S) - 1)
+
+
+def _band_energy(samples: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
+    """Mean power in the speech band over 30 ms around each frame's middle."""
+    num_frames = -(-len(samples) // hop)
+    window = seconds_to_samples(WINDOW_S, sample_rate)
+    before = (window - hop) // 2
+    padded = np.pad(samples, (window, window + num_frames * hop - len(samples)))
+    band = butterworth((BAND_HZ[0], min(BAND_HZ[1], 0.45 * sample_rate)), "bandpass", sample_rate)
+    energy = zero_phase(band, padded, PADDING)
+    np.square(energy, out=energy)
+    starts = window - before + hop * np.arange(num_frames)
+    # sums between all the places where a stretch begins or ends, then over those
+    places = np.union1d(starts, starts + window)
+    until = np.concatenate([[0.0], np.cumsum(np.add.reduceat(energy, places)[:-1])])
+    begins, ends = np.searchsorted(places, (starts, starts + window))
+    return (until[ends] - until[begins]) / window
+
+
+def _without_runs(labels: np.ndarray, value: bool, longest: int) -> np.ndarray:
+    """Flip inner runs of ``value`` that are at most ``longest`` frames; dropping also works at the ends."""
+    edges = np.flatnonzero(np.diff(labels.astype(np.int8))) + 1
+    starts = np.concatenate([[0], edges])
+    stops = np.concatenate([edges, [len(labels)]])
+    result = labels.copy()
+    for start, stop in zip(starts, stops, strict=True):
+        inner = start > 0 and stop < len(labels)
+        if labels[start] == value and stop - start <= longest and (inner or value):
+            result[start:stop] = not value
+    return result
+
+
+def to_samples(labels: np.ndarray, num_samples: int, sample_rate: int) -> np.ndarray:
+    """Frame labels as a mask of shape (num_samples,), bool."""
+    mask = np.repeat(labels, hop_samples(sample_rate))[:num_samples]
+    return np.pad(mask, (0, num_samples - len(mask)))
+
+
+def frames_with(mask: np.ndarray, frame: int, hop: int, more_than: float = 0.5) -> np.ndarray:
+    """Frames of an analysis grid of which more than a share of the samples is marked.
+
+    Args:
+        mask: bool, shape (num_samples,).
+        frame, hop: the grid, in samples; no padding, so frame t covers [t · hop, t · hop + frame).
+        more_than: the share that has to be exceeded.
+
+    Returns:
+        bool, shape (1 + (num_samples - frame) // hop,), empty when the signal is shorter than a frame.
+    """
+    if len(mask) < frame:
+        return np.zeros(0, dtype=bool)
+    counts = np.concatenate([[0], np.cumsum(mask)])
+    starts = hop * np.arange(1 + (len(mask) - frame) // hop)
+    return counts[starts + frame] - counts[starts] > more_than * frame
+
+
+def power_over(labels: np.ndarray, samples: np.ndarray, sample_rate: int) -> float:
+    """Mean power over the samples of active frames; 0 when none is active.
+
+    Sums are of a fixed order, whatever the processor's number of threads.
+
+    Args:
+        labels: bool, shape (ceil(num_samples / hop),).
+        samples: shape (num_samples,).
+        sample_rate: Hz.
+    """
+    hop = hop_samples(sample_rate)
+    whole = len(samples) // hop
+    frames = samples[: whole * hop].reshape(whole, hop)
+    energy = float(np.einsum("ij,ij->i", frames, frames)[labels[:whole]].sum())
+    count = hop * int(np.count_nonzero(labels[:whole]))
+    if labels[whole:].any():
+        energy += mean_power(samples[whole * hop :]) * (len(samples) - whole * hop)
+        count += len(samples) - whole * hop
+    return energy / count if count else 0.0
+
+
+def mean_power(samples: np.ndarray) -> float:
+    """Mean power of a signal of at least one sample."""
+    return float(np.einsum("i,i->", samples, samples)) / len(samples)
+
+
+def active_power(samples: np.ndarray, mask: np.ndarray) -> float:
+    """Mean power over marked samples; 0 when nothing is marked."""
+    return float(np.mean(samples[mask] ** 2)) if mask.any() else 0.0
+
+
+def power_db(power: float, floor_db: float = -200.0) -> float:
+    """Power in dB, not below ``floor_db``."""
+    return float(10 * np.log10(power)) if power > 10 ** (floor_db / 10) else floor_db

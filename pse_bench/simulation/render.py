@@ -1,0 +1,336 @@
+"""From recipes to a dataset: every scene rendered once, whole files, continued where a run was stopped."""
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench.corpora import clip_reader
+from pse_bench.corpora.roots import Roots
+from pse_bench.dataset import dataset
+from pse_bench.errors import PseBenchError
+from pse_bench.io import atomic, audio, locks
+from pse_bench.planning import plan
+from pse_bench.planning.scenario import Scenario
+from pse_bench.runtime import journal, resume
+from pse_bench.runtime.allocator import keep_freed_memory
+from pse_bench.runtime.executor import Executor
+from pse_bench.runtime.progress import Update
+from pse_bench.runtime.sharding import Share, batches
+from pse_bench.schemas import (
+    SCHEMA,
+    MeasuredRoom,
+    Mixture,
+    Recipe,
+    RecordedRoom,
+    ScenarioLabel,
+    Segment,
+    SimulatedRoom,
+    StoredFile,
+)
+from pse_bench.simulation import dataset_writer, premixed
+from pse_bench.simulation import rir_bank as room_bank
+from pse_bench.simulation import room as rooms
+from pse_bench.simulation.dataset_writer import Problem, Rendered, Report
+from pse_bench.simulation.mixing import Scene, mix
+
+BATCH = 4
+PROBE_SCENES = 5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a worker needs beside the recipe; the same for all scenes of a dataset."""
+
+    out: Path
+    roots: Roots
+    bank: Path
+    format: str
+    reference: str
+    shared_rooms: bool
+
+
+# ---- one scene, in a worker
+
+
+def render_batch(work: tuple[Setting, list[int]]) -> list[Rendered]:
+    """Render the scenes whose recipes begin at some bytes of the plan; a scene whose sources are damaged is
+    reported, the others go on."""
+    setting, places = work
+    keep_freed_memory()
+    locks.require_seen(setting.out / "plan.jsonl")
+    return [render_scene(setting, recipe) for recipe in plan.at(setting.out / "plan.jsonl", places)]
+
+
+def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
+    """Render one scene and write its files."""
+    try:
+
+        def load(corpus: str, segment: Segment) -> np.ndarray:
+            return clip_reader.stretch(
+                setting.roots.locate(corpus, segment.path),
+                segment.sha256,
+                start=segment.start,
+                num_samples=segment.num_samples,
+                sample_rate=recipe.sample_rate,
+            )
+
+        if isinstance(recipe.room, RecordedRoom):
+            return _write(setting, recipe, premixed.mix(recipe, load), None)
+        responses = _responses(setting, recipe.room, recipe.sample_rate)
+        scene = mix(recipe, responses, load)
+        used = [talker.source for talker in (recipe.target, *recipe.interferers)]
+        achieved = float(np.mean([responses.sources[source].rt60_s for source in used]))
+    except PseBenchError as error:
+        return Rendered(recipe.scene_id, problem=setting.roots.hide(str(error), recipe.corpora))
+    return _write(setting, recipe, scene, round(achieved, 4))
+
+
+def _responses(setting: Setting, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.Responses:
+    if isinstance(room, MeasuredRoom):
+        return rooms.measured(room, rate, setting.roots.locate)
+    if setting.shared_rooms:
+        return _shared_room(room.model_dump_json(), rate, setting.bank)
+    return rooms.simulate(room, rate)
+
+
+@lru_cache(maxsize=16)
+def _shared_room(room: str, rate: int, bank: Path) -> rooms.Responses:
+    return rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
+
+
+def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: float | None) -> Rendered:
+    stored: list[StoredFile] = []
+
+    def save(path: str, pcm: np.ndarray) -> str:
+        # shared: a worker that was given up for lost may still be writing
+        content = audio.encode(pcm, recipe.sample_rate, f".{setting.format}")
+        atomic.write_bytes(setting.out / path, content, shared=True)
+        row = StoredFile(
+            path=path,
+            num_bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            content_sha256=audio.sha256_of_samples(pcm),
+        )
+        stored.append(row)
+        return row.sha256
+
+    name, ending = recipe.scene_id, setting.format
+    for stem, pcm in scene.stems.items():
+        save(f"stems/{stem}/{name}.{ending}", pcm)
+    enrollment_path = f"enrollment/{name}.{ending}"
+    save(enrollment_path, scene.enrollment)
+    text = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
+    path = f"activity/{name}.json"
+    atomic.write_text(setting.out / path, text, shared=True)
+    digest = atomic.sha256_of_text(text)
+    stored.append(StoredFile(path=path, num_bytes=len(text), sha256=digest, content_sha256=digest))
+
+    stem = dataset.REFERENCE_STEMS[setting.reference]
+    rows = []
+    for label in recipe.scenarios:
+        mixture_path = f"{label}/{name}.{ending}"
+        sha = save(mixture_path, scene.mixture(label))
+        rows.append(
+            _row(
+                recipe,
+                scene,
+                label,
+                mixture_path=mixture_path,
+                mixture_sha256=sha,
+                reference_path="" if label == "TS3" else f"stems/{stem}/{name}.{ending}",
+                enrollment_path=enrollment_path,
+                rt60_achieved_s=rt60_achieved_s,
+            )
+        )
+    return Rendered(name, rows, stored)
+
+
+def _row(recipe: Recipe, scene: Scene, label: ScenarioLabel, **known: Any) -> Mixture:
+    """A row of mixtures.csv. Where nobody interferes, what describes the interferer is empty."""
+    others = recipe.interferers if label != "TS1" else []
+    single = len(others) == 1
+    return Mixture(
+        mixture_id=f"{recipe.scene_id}_{label}",
+        scene_id=recipe.scene_id,
+        scenario=label,
+        target_speaker=recipe.target.speaker_id,
+        interferer_speaker=";".join(talker.speaker_id for talker in others),
+        noise_id=recipe.noise.segment.clip_id if recipe.noise else "",
+        sir_db=recipe.sir_db if others else None,
+        snr_db=recipe.snr_db,
+        sir_achieved_db=scene.sir_achieved_db if others else None,
+        snr_achieved_db=scene.snr_achieved_db,
+        rt60_s=recipe.room.rt60_s,
+        target_distance_m=recipe.target.distance_m,
+        # of several, the nearest
+        interferer_distance_m=min((t.distance_m for t in others if t.distance_m is not None), default=None),
+        num_samples=recipe.num_samples,
+        sample_rate=recipe.sample_rate,
+        text="" if label == "TS3" else recipe.target.text,
+        interferer_text=others[0].text if single else "",
+        target_gender=recipe.target.gender,
+        interferer_gender=";".join(talker.gender for talker in others),
+        noise_category=recipe.noise.category if recipe.noise else "",
+        room_id=recipe.room.room_id,
+        overlap=others[0].overlap if single else None,
+        num_interferers=len(others),
+        enrollment_s=round(recipe.enrollment.num_samples / recipe.sample_rate, 4),
+        enrollment_condition=recipe.enrollment.condition,
+        enrollment_source=recipe.enrollment_source,
+        scene_gain_db=scene.gain_db,
+        **known,
+    )
+
+
+# ---- the whole dataset
+
+
+def render(
+    plan_path: Path,
+    out: Path,
+    *,
+    roots: Roots,
+    executor: Executor,
+    bank: Path,
+    format: str = "flac",
+    share: Share | None = None,
+    force: bool = False,
+    progress: Update = lambda done, total: None,
+    rooms_progress: Update = lambda done, total: None,
+) -> Report:
+    """Render a plan into a dataset folder.
+
+    Run again after an interruption, it continues: scenes whose files still have the recorded hashes are kept.
+    What it is run on shows nowhere: the files are the same bytes.
+
+    Args:
+        plan_path: the plan.
+        out: the dataset's folder, new or of an interrupted run of the same plan.
+        roots: where the corpora lie.
+        executor: where scenes are rendered.
+        bank: folder of shared rooms' responses.
+        format: ``flac`` or ``wav``.
+        share: render only this share of the plan, for ``merged``; the report has no fingerprint then.
+        force: start again even where another dataset lies.
+
+    Raises:
+        InputError: the folder holds something else, or a run of another plan or other package versions.
+    """
+    begin = time.monotonic()
+    identity = {
+        "schema": SCHEMA,
+        "plan_sha256": atomic.sha256(plan_path) if plan_path.is_file() else "",
+        "format": format,
+        "versions": dataset.sound_versions(),
+    }
+    scenario, _, recipes = plan.read(plan_path)
+    planned: list[str] = []
+    corpora: set[str] = set()
+    for recipe in recipes:
+        planned.append(recipe.scene_id)
+        corpora |= recipe.corpora
+    roots.check(corpora)
+    scene_ids = share.of_items(planned) if share else planned
+    if share:
+        out = resume.begin(out, share, allowed=[plan_path])
+    shared_rooms = isinstance(scenario, Scenario) and scenario.room.rooms is not None
+    known = roots.settled(corpora)
+    setting = Setting(out.resolve(), known, bank.resolve(), format, scenario.reference, shared_rooms)
+    with locks.locked(out, "render"):
+        earlier = dataset_writer.prepare(out, plan_path, identity, force)
+        everywhere = dict(zip(planned, plan.places(out / "plan.jsonl"), strict=True))
+        places = {scene_id: everywhere[scene_id] for scene_id in scene_ids}
+        whole = [scene for scene in earlier if scene.scene_id in places and dataset_writer.intact(out, scene)]
+        numbers = {scene.scene_id: number for number, scene in enumerate(whole)}
+        reused = len(numbers)
+        todo = {scene_id: place for scene_id, place in places.items() if scene_id not in numbers}
+        problems = []
+        with journal.record(out / dataset_writer.JOURNAL, identity, map(dataset_writer.entry_of, whole)) as kept:
+            del earlier, whole  # from here on the journal knows
+            rooms_begin = time.monotonic()
+            if setting.shared_rooms:
+                needed = plan.at(out / "plan.jsonl", todo.values())
+                room_bank.build(needed, setting.bank, executor, rooms_progress)
+            scenes_begin = time.monotonic()
+            progress(reused, len(places))
+            for rendered in _scenes(setting, todo, executor):
+                if rendered.problem:
+                    problems.append(Problem(scene_id=rendered.scene_id, reason=rendered.problem))
+                else:
+                    numbers[rendered.scene_id] = kept.add(dataset_writer.entry_of(rendered))
+                progress(len(numbers) + len(problems), len(places))
+            timings = {
+                "rooms": round(scenes_begin - rooms_begin, 3),
+                "scenes": round(time.monotonic() - scenes_begin, 3),
+                "total": round(time.monotonic() - begin, 3),
+            }
+            done = dataset_writer.Scenes(kept, [numbers[scene_id] for scene_id in places if scene_id in numbers])
+            problems.sort(key=lambda problem: problem.scene_id)
+            dataset_writer.tidy(out)  # a worker may have been lost on the way
+            mixtures = sum(len(scene.rows) for scene in done)
+            if share:
+                own = {"timings_s": timings, "problems": [problem.model_dump() for problem in problems]}
+                resume.finish(out, "render", share, len(planned), identity=identity, own=own)
+                mark = ""
+            else:
+                mark = dataset_writer.finish(out, scenario, identity, done, problems, len(planned), timings)
+    return Report(out, len(done), mixtures, problems, mark, reused)
+
+
+def _scenes(setting: Setting, places: dict[str, int], executor: Executor) -> Iterator[Rendered]:
+    shared_out = batches(list(places), executor.jobs, BATCH)
+    work = [(setting, [places[scene_id] for scene_id in batch]) for batch in shared_out]
+    for outcome in executor.run(render_batch, work):
+        if outcome.lost:
+            yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in shared_out[outcome.index])
+        else:
+            yield from outcome.value
+
+
+# ---- what it will cost
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a render will take, measured on a few of its scenes."""
+
+    scenes: int
+    mixtures: int
+    num_bytes: int
+    seconds: float
+    probed: int
+    problems: list[str]
+
+
+def estimate(plan_path: Path, *, roots: Roots, jobs: int, format: str = "flac") -> Estimate:
+    """Render a few scenes, spread over the plan, into a temporary folder and extrapolate.
+
+    Shared rooms are simulated for the probe only, so their cost counts for every scene: an upper bound.
+    """
+    scenario, _, recipes = plan.read(plan_path)
+    whole = list(recipes)
+    roots.check(corpus for recipe in whole for corpus in recipe.corpora)
+    probe = whole[:: max(1, len(whole) // PROBE_SCENES)][:PROBE_SCENES]
+    with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
+        out = Path(folder)
+        setting = Setting(out, roots, out / "rooms", format, scenario.reference, shared_rooms=False)
+        render_scene(setting, probe[0])  # what is loaded and transformed once does not count
+        begin = time.monotonic()
+        rendered = [render_scene(setting, recipe) for recipe in probe]
+        seconds = time.monotonic() - begin
+        num_bytes = sum(row.num_bytes for scene in rendered for row in scene.files)
+    return Estimate(
+        scenes=len(whole),
+        mixtures=sum(len(recipe.scenarios) for recipe in whole),
+        num_bytes=round(num_bytes / len(probe) * len(whole)),
+        seconds=seconds / len(probe) * len(whole) / jobs,
+        probed=len(probe),
+        problems=[scene.problem for scene in rendered if scene.problem],
+    )

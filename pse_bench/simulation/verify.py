@@ -1,0 +1,227 @@
+"""Is a dataset what it says it is? Hashes, sums, levels and lengths; some scenes rendered again."""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench import rng
+from pse_bench.corpora.roots import Roots
+from pse_bench.dataset.dataset import Dataset, fingerprint
+from pse_bench.errors import PseBenchError
+from pse_bench.io import atomic, audio
+from pse_bench.planning import plan
+from pse_bench.runtime.executor import Executor
+from pse_bench.runtime.progress import Update
+from pse_bench.schemas import Mixture, Recipe, StoredFile
+from pse_bench.simulation import mixing, render
+
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was checked, by kind, and a line for everything that is not as it should be."""
+
+    checked: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def verify(
+    folder: Path,
+    *,
+    rerender: int = 0,
+    sums: bool = True,
+    roots: Roots,
+    executor: Executor,
+    progress: Update = lambda done, total: None,
+) -> Report:
+    """Check a dataset in a folder.
+
+    Args:
+        folder: the dataset.
+        rerender: how many scenes, chosen evenly, to render again from the corpora and compare by bytes.
+        sums: also decode what has the right hash: mixtures are the sums of their stems, at the planned levels.
+        roots: where the corpora lie; needed to render again.
+        executor: where scenes are checked.
+
+    Raises:
+        InputError: no dataset there, or its tables cannot be read at all.
+    """
+    dataset = Dataset.open(folder)
+    _, _, planned = plan.read(folder / "plan.jsonl")
+    recipes = {recipe.scene_id: recipe for recipe in planned}
+    problems = _check_tables(dataset)
+    rows: dict[str, list[Mixture]] = defaultdict(list)
+    for row in dataset.mixtures:
+        rows[row.scene_id].append(row)
+    stored: dict[str, list[StoredFile]] = defaultdict(list)
+    for file in dataset.files:
+        stored[Path(file.path).stem].append(file)
+    if missing := [scene_id for scene_id in recipes if scene_id not in rows]:
+        problems.append(_several("scenes of the plan are not rendered", missing))
+    if strangers := [scene_id for scene_id in rows if scene_id not in recipes]:
+        problems.append(_several("scenes in mixtures.csv are not in the plan", strangers))
+    scenes = [scene_id for scene_id in rows if scene_id in recipes]
+
+    batches = [scenes[first : first + BATCH] for first in range(0, len(scenes), BATCH)]
+    work = [(dataset, sums, [(recipes[s], rows[s], stored[s]) for s in batch]) for batch in batches]
+    done = 0
+    progress(done, len(scenes))
+    found: dict[int, list[str]] = {}
+    for outcome in executor.run(check_batch, work):
+        found[outcome.index] = [outcome.lost] if outcome.lost else outcome.value
+        done += len(batches[outcome.index])
+        progress(done, len(scenes))
+    problems += [problem for index in sorted(found) for problem in found[index]]
+    if rerender:
+        roots.check(corpus for recipe in recipes.values() for corpus in recipe.corpora)
+    chosen = sorted(scenes, key=lambda scene_id: rng.order(0, scene_id))[:rerender]
+    if chosen:
+        problems += _render_again(dataset, [recipes[s] for s in chosen], stored, roots)
+    checked = {
+        "files": len(dataset.files),
+        "mixtures": len(dataset.mixtures),
+        "scenes rendered again": len(chosen),
+    }
+    return Report(checked, problems)
+
+
+def _check_tables(dataset: Dataset) -> list[str]:
+    folder, description = dataset.folder, dataset.description
+    listed = dataset.files
+    problems = []
+    if description.seal_sha256 is None:
+        problems.append(
+            f"{folder / 'dataset.json'}: not sealed, so a change of it would not be found: written by an earlier "
+            "version; run the same render again, which keeps the scenes"
+        )
+    for name, sha256 in description.tables.items():
+        if not (folder / name).is_file():
+            problems.append(f"{folder / name}: missing")
+        elif atomic.sha256(folder / name) != sha256:
+            problems.append(f"{folder / name}: changed since it was rendered (sha256 differs)")
+    if atomic.sha256(folder / "plan.jsonl") != description.plan_sha256:
+        problems.append(f"{folder / 'plan.jsonl'}: not the plan that was rendered (sha256 differs)")
+    if fingerprint(description.plan_sha256, listed) != description.fingerprint:
+        problems.append(f"{folder / 'dataset.json'}: the fingerprint is not that of files.csv")
+    if not description.complete:
+        lost = description.planned_scenes - description.scenes
+        problems.append(f"{folder}: {lost} of {description.planned_scenes} scenes could not be rendered")
+    known = {file.path for file in listed} | {"dataset.json", "plan.jsonl", *description.tables}
+    problems += [f"{path}: not a file of this dataset" for path in strangers(folder, known)]
+    return problems
+
+
+def strangers(folder: Path, known: Collection[str]) -> list[Path]:
+    """Files below a folder that are not among the ``known`` paths relative to it, in order."""
+    there = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
+    return [path for path in there if path.relative_to(folder).as_posix() not in known]
+
+
+# ---- one scene, in a worker
+
+
+def check_batch(work: tuple[Dataset, bool, list[tuple[Recipe, list[Mixture], list[StoredFile]]]]) -> list[str]:
+    """Everything that is wrong with some scenes."""
+    dataset, sums, scenes = work
+    return [problem for scene in scenes for problem in _check_scene(dataset, sums, *scene)]
+
+
+def _check_scene(
+    dataset: Dataset, sums: bool, recipe: Recipe, rows: list[Mixture], stored: list[StoredFile]
+) -> list[str]:
+    problems = [problem for file in stored if (problem := _check_file(dataset.folder, file))]
+    if problems or not sums:
+        return problems  # of a changed file, what follows would only say the same again
+    try:
+        return _check_sound(dataset, recipe, rows)
+    except PseBenchError as error:
+        return [str(error)]
+
+
+def _check_file(folder: Path, file: StoredFile) -> str:
+    path = folder / file.path
+    if not path.is_file():
+        return f"{path}: missing"
+    try:
+        unchanged = atomic.sha256(path) == file.sha256
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror}); restore it or render again"
+    return "" if unchanged else f"{path}: changed since it was rendered (sha256 differs)"
+
+
+def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> list[str]:
+    problems = []
+    folder, name = dataset.folder, recipe.scene_id
+    parts = {part for label in recipe.scenarios for part in mixing.PARTS[label]} | {"target", "target_early"}
+    stems = {part: dataset.read_stem(name, part) for part in sorted(parts)}
+    problems += [
+        f"{dataset.stem_path(name, part)}: {len(stem)} samples, planned {recipe.num_samples}"
+        for part, stem in stems.items()
+        if len(stem) != recipe.num_samples
+    ]
+    if problems:
+        return problems
+    for enrolled in sorted({row.enrollment_path for row in rows}):
+        length = recipe.enrollment.num_samples
+        audio.read_pcm16(folder / enrolled, sample_rate=recipe.sample_rate, num_samples=length)
+    masks = dataset.read_activity(name)
+    if len(masks["target"]) != recipe.num_samples:
+        return [f"{name}: activity of {len(masks['target'])} samples, planned {recipe.num_samples}"]
+    if "interferer" not in stems:
+        masks.pop("interferer")
+    levels = mixing.achieved(stems, masks)
+    for row in rows:
+        path = folder / row.mixture_path
+        if row.scenario not in recipe.scenarios:
+            problems.append(f"{row.mixture_id}: in mixtures.csv, but not planned")
+            continue
+        mixture = audio.read_pcm16(path, sample_rate=recipe.sample_rate, num_samples=recipe.num_samples)
+        # stems that were exchanged may add up to more than 16 bits hold
+        total = sum(stems[part].astype(np.int32) for part in mixing.PARTS[row.scenario])
+        if not np.array_equal(mixture, total):
+            problems.append(f"{path}: not the sum of its stems")
+        if np.abs(mixture.astype(np.int32)).max() >= 32767:
+            problems.append(f"{path}: clips")
+        problems += [
+            f"{path}: {what} asked {asked:g} dB, found {found} dB"
+            for what, asked, found in (
+                ("SIR", row.sir_db, levels["sir_achieved_db"]),
+                ("SNR", row.snr_db, levels["snr_achieved_db"]),
+            )
+            if asked is not None and (found is None or abs(asked - found) > mixing.LEVEL_TOLERANCE_DB)
+        ]
+    return problems
+
+
+def _render_again(
+    dataset: Dataset, recipes: list[Recipe], stored: dict[str, list[StoredFile]], roots: Roots
+) -> list[str]:
+    problems: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
+        out = Path(folder)
+        setting: Any = render.Setting(
+            out, roots, out / "rooms", dataset.description.format, dataset.description.reference, False
+        )
+        for recipe in recipes:
+            again = render.render_scene(setting, recipe)
+            if again.problem:
+                problems.append(f"{recipe.scene_id}: cannot be rendered again: {again.problem}")
+                continue
+            sounds = {file.path: file.content_sha256 for file in again.files}
+            problems += [
+                f"{dataset.folder / file.path}: rendered again, it comes out different"
+                for file in stored[recipe.scene_id]
+                if sounds.get(file.path) != file.content_sha256
+            ]
+    return problems
+
+
+def _several(what: str, names: list[str]) -> str:
+    more = f" … {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{len(names)} {what}: {', '.join(names[:5])}{more}"

@@ -1,0 +1,233 @@
+"""Who is speaking, as 256 numbers: the d-vector network that the resemblyzer package carries.
+
+The network is the speaker encoder of Wan et al., arXiv 1710.10467 (GE2E loss): 40 mel powers every 10 ms, three
+LSTM layers of 256, a linear layer with ReLU, and L2 normalisation. It sees 1.6 s at a time; an utterance is the
+renormalised mean of its windows. Window grid, level and front end are those of resemblyzer 0.1.4, whose
+``pretrained.pt`` is read as data: neither resemblyzer nor torch is imported, and the file cannot run code.
+
+One step differs from the package: it cuts long pauses out by voice activity detection. Here windows that lie more
+than ``SILENT_DB`` below the loudest one do not count, so that a system which mutes pauses is not compared by them.
+"""
+
+import functools
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from pse_bench.errors import FailedScore, InputError, UndefinedScore
+from pse_bench.io import audio
+from pse_bench.signal.mel import mel_spectrogram
+from pse_bench.speaker.dvector_weights import SHA256, VARIABLE, missing, read, read_tensors, weights_path
+
+__all__ = [
+    "SHA256",
+    "VARIABLE",
+    "embed",
+    "mel_spectrogram",
+    "missing",
+    "read_tensors",
+    "similarity",
+    "speaker_similarity",
+    "speaker_similarity_of_failure",
+    "unusable",
+    "weights_path",
+]
+
+RATE_HZ = 16_000
+SIZE = 256
+SHORTEST_S = 0.5
+WORST_SIMILARITY = 0.0
+SILENT_DB = 30.0
+"""How far below the loudest window one may lie and still count. With 4 s of speech and 4 s of pause at −60 dBFS,
+118 LibriSpeech speakers are told apart with an EER of 9.4 % without this rule, 6.0 % at 40 dB and 1.7 % at 30 dB;
+without the pause with 1.7, 1.7 and 2.3 %, a difference of less than one speaker."""
+
+LEVEL_DBFS = -30.0
+FRAME = 400
+HOP = 160
+NUM_MELS = 40
+WINDOW_FRAMES = 160
+WINDOWS_PER_S = 1.3
+MIN_COVERAGE = 0.75
+
+_LAYERS = 3
+_AT_ONCE = 64
+_REMEMBERED = 4096
+_known: dict[bytes, np.ndarray] = {}
+
+
+def embed(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """The d-vector of an utterance: float32, shape (256,), unit length, no negative entries.
+
+    The last few thousand signals are remembered by content within a process.
+
+    Args:
+        samples: shape (num_samples,), at least 0.5 s; below 1.6 s it is padded with silence.
+        sample_rate: Hz; other rates than 16000 are resampled.
+
+    Raises:
+        InputError: too short, silent or not finite; or the weights are missing or not the known ones.
+    """
+    fault = unusable(samples, sample_rate)
+    if fault:
+        raise InputError(f"no d-vector: {fault}; give at least {SHORTEST_S} s of speech")
+    # Two signals that differ only beyond float32 are one to the network.
+    content = np.ascontiguousarray(audio.resample(samples, sample_rate, RATE_HZ), dtype=np.float32)
+    key = hashlib.sha256(content.tobytes()).digest()
+    if key not in _known:
+        vector = _embed(content.astype(np.float64))
+        vector.flags.writeable = False
+        if len(_known) >= _REMEMBERED:
+            _known.pop(next(iter(_known)))
+        _known[key] = vector
+    return _known[key]
+
+
+def similarity(one: np.ndarray, other: np.ndarray) -> float:
+    """Cosine of two d-vectors, within [0, 1]; 1 is the same voice."""
+    product = float(np.sum(one.astype(np.float64) * other))
+    norms = float(np.linalg.norm(one.astype(np.float64)) * np.linalg.norm(other.astype(np.float64)))
+    return min(max(product / norms, 0.0), 1.0)
+
+
+def speaker_similarity(*, estimate: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> float:
+    """Cosine of the d-vectors of an estimate and of its enrollment, within [0, 1].
+
+    Args:
+        estimate, enrollment: shape (num_samples,), each of its own length.
+        sample_rate: of both, Hz.
+
+    Raises:
+        UndefinedScore: the enrollment is silent, or one of the two is shorter than 0.5 s.
+        FailedScore: the estimate is silent.
+        InputError: the weights are missing or not the known ones.
+    """
+    if len(estimate) < SHORTEST_S * sample_rate:
+        raise UndefinedScore(f"the clip is shorter than the {SHORTEST_S} s that a d-vector needs")
+    fault = unusable(enrollment, sample_rate)
+    if fault:
+        raise UndefinedScore(f"the enrollment has no d-vector: {fault}")
+    fault = unusable(estimate, sample_rate)
+    if fault:
+        raise FailedScore(f"the estimate has no d-vector: {fault}")
+    return similarity(embed(estimate, sample_rate), embed(enrollment, sample_rate))
+
+
+def speaker_similarity_of_failure(*, enrollment: np.ndarray, sample_rate: int) -> float:
+    """What a clip without a usable estimate counts for: 0. Raises UndefinedScore as ``speaker_similarity``."""
+    fault = unusable(enrollment, sample_rate)
+    if fault:
+        raise UndefinedScore(f"the enrollment has no d-vector: {fault}")
+    return WORST_SIMILARITY
+
+
+def unusable(samples: np.ndarray, sample_rate: int) -> str:
+    """Why a signal has no d-vector; '' when it has one."""
+    if np.ndim(samples) != 1:
+        return f"it has shape {np.shape(samples)}, expected (num_samples,)"
+    if len(samples) < SHORTEST_S * sample_rate:
+        return f"it is {len(samples) / sample_rate:.2f} s long, shorter than {SHORTEST_S} s"
+    if not np.isfinite(samples).all():
+        return "it holds NaN or infinite samples"
+    # What vanishes in float32 is silent too.
+    if not np.any(np.square(samples, dtype=np.float32)):
+        return "it is silent"
+    return ""
+
+
+# ---- front end
+
+
+def _to_level(samples: np.ndarray) -> np.ndarray:
+    """Raised to −30 dBFS where it is softer; never lowered."""
+    rms = np.sqrt(np.mean(np.square(samples)))
+    return samples * max(1.0, 10 ** (LEVEL_DBFS / 20) / rms)
+
+
+def window_starts(num_samples: int) -> list[int]:
+    """The first frame of each window of 160 frames, for a signal at 16 kHz. A last window of which less than
+    three quarters is sound is left out, unless it is the only one."""
+    num_frames = -(-(num_samples + 1) // HOP)
+    step = round(RATE_HZ / WINDOWS_PER_S / HOP)
+    starts = list(range(0, max(1, num_frames - WINDOW_FRAMES + step + 1), step))
+    covered = (num_samples - starts[-1] * HOP) / (WINDOW_FRAMES * HOP)
+    return starts[:-1] if covered < MIN_COVERAGE and len(starts) > 1 else starts
+
+
+def _embed(samples: np.ndarray) -> np.ndarray:
+    samples = _to_level(samples)
+    starts = window_starts(len(samples))
+    missing = (starts[-1] + WINDOW_FRAMES) * HOP - len(samples)
+    samples = np.pad(samples, (0, max(missing, 0)))
+    mel = mel_spectrogram(samples, sample_rate=RATE_HZ, frame=FRAME, hop=HOP, num_mels=NUM_MELS)
+    windows = np.stack([mel[start : start + WINDOW_FRAMES] for start in starts])  # (N, 160, 40)
+    loudness = np.sum(windows, axis=(1, 2))
+    windows = windows[loudness > 10 ** (-SILENT_DB / 10) * np.max(loudness)].astype(np.float32)
+    vectors = np.concatenate([forward(windows[i : i + _AT_ONCE]) for i in range(0, len(windows), _AT_ONCE)])
+    return _unit(np.mean(vectors, axis=0))
+
+
+# ---- network
+
+
+class _Layer(NamedTuple):
+    """One LSTM layer: input weights (inputs, 1024), recurrent weights (256, 1024) and bias (1024,)."""
+
+    inputs: np.ndarray
+    recurrent: np.ndarray
+    bias: np.ndarray
+
+
+def forward(windows: np.ndarray) -> np.ndarray:
+    """D-vectors of windows of mel powers: float32, from (N, 160, 40) to (N, 256), each of unit length."""
+    layers, weight, bias = _network()
+    outputs = np.ascontiguousarray(windows.transpose(1, 0, 2), dtype=np.float32)  # (T, N, inputs)
+    for layer in layers:
+        outputs = _run_layer(layer, outputs)  # (T, N, 256)
+    return _unit(np.maximum(outputs[-1] @ weight + bias, 0.0))
+
+
+def _run_layer(layer: _Layer, inputs: np.ndarray) -> np.ndarray:
+    num_frames, num_windows, width = inputs.shape
+    gates = (inputs.reshape(-1, width) @ layer.inputs + layer.bias).reshape(num_frames, num_windows, -1)
+    hidden = cell = np.zeros((num_windows, SIZE), dtype=np.float32)
+    outputs = np.empty((num_frames, num_windows, SIZE), dtype=np.float32)
+    for frame in range(num_frames):
+        gate = gates[frame]
+        gate += hidden @ layer.recurrent
+        np.tanh(gate, out=gate)
+        # Three of the gates are sigmoids, 0.5 + 0.5 tanh(x / 2); the halved x is in the weights.
+        sigmoid = gate[:, : 3 * SIZE]
+        sigmoid *= 0.5
+        sigmoid += 0.5
+        enter, keep, emit, new = (gate[:, i * SIZE : (i + 1) * SIZE] for i in range(4))
+        cell = keep * cell + enter * new
+        hidden = np.multiply(emit, np.tanh(cell), out=outputs[frame])
+    return outputs
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+
+
+@functools.cache
+def _network() -> tuple[list[_Layer], np.ndarray, np.ndarray]:
+    tensors = read()
+    layers = [_layer(tensors, number) for number in range(_LAYERS)]
+    return layers, np.ascontiguousarray(tensors["linear.weight"].T), tensors["linear.bias"]
+
+
+def _layer(tensors: dict[str, np.ndarray], number: int) -> _Layer:
+    """The file has the gates in the order enter, keep, new, emit; here the three sigmoids stand together."""
+
+    def arranged(values: np.ndarray) -> np.ndarray:
+        enter, keep, new, emit = np.split(values, 4)
+        return np.concatenate([0.5 * enter, 0.5 * keep, 0.5 * emit, new])
+
+    return _Layer(
+        inputs=np.ascontiguousarray(arranged(tensors[f"lstm.weight_ih_l{number}"]).T),
+        recurrent=np.ascontiguousarray(arranged(tensors[f"lstm.weight_hh_l{number}"]).T),
+        bias=arranged(tensors[f"lstm.bias_ih_l{number}"] + tensors[f"lstm.bias_hh_l{number}"]),
+    )

@@ -1,0 +1,1 @@
+"""Submissions: reading them and checking them."""

@@ -1,0 +1,247 @@
+"""Which file of a submission belongs to which mixture, and what is wrong with the names."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+from pse_bench.io import audio
+from pse_bench.schemas import Mixture
+from pse_bench.submission import submission
+from pse_bench.submission import zip as archive
+from pse_bench.submission.check.findings import Finding, counted, printable
+
+WORDS = re.compile(r"[^A-Za-z0-9]+")
+"""What stands between the words of a file's name."""
+
+DESCRIPTIONS = ("system.yaml", "system.yml", "system.yaml.txt", "system.json")
+"""Names, in small letters, by which people call ``system.yaml``."""
+
+WANTED = "<scenario>/<scene_id>.flac or .wav at the top of the submission"
+TEXTS = {
+    "wrong-case": "rename them: names are compared letter by letter",
+    "wrong-ending": "store the samples as FLAC or WAV, and never by way of a lossy format",
+    "wrong-folder": "move them, or give the folder in which TS1, TS2 and TS3 lie",
+    "wrong-name": "rename them like the mixture's file",
+}
+"""Files that stand for a mixture under another name, and the remedy."""
+
+
+@dataclass
+class Layout:
+    """The one estimate of each mixture by mixture id, as its name below the submission, likewise the file of who
+    speaks in it, and the findings on names."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    activity: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def examine(folder: Path, mixtures: list[Mixture], holds: Sequence[str] = ("audio",)) -> Layout:
+    """Deal the files of a submission, which says what it ``holds``, out to the mixtures of the dataset."""
+    # a folder given by mistake may hold a whole disk
+    listed = list(islice(_files(folder), 20 * len(mixtures) + 10_000))
+    left = dict.fromkeys(sorted(listed))
+    layout = Layout()
+    _deal_activity(layout, left, mixtures, "activity" in holds)
+    both, missing = [], []
+    for row in mixtures if "audio" in holds else []:
+        found = [name for ending in audio.FORMATS if (name := f"{submission.estimate_name(row)}{ending}") in left]
+        for name in found:
+            del left[name]
+        if len(found) == 1:
+            layout.names[row.mixture_id] = found[0]
+        elif found:
+            both.append(submission.estimate_name(row))
+        else:
+            missing.append(row)
+    if submission.DESCRIPTION in left:
+        del left[submission.DESCRIPTION]
+    else:  # what was meant to be it, is said where it is missed
+        left = {name: None for name in left if name.casefold() not in DESCRIPTIONS}
+    misnamed, missing = _misnamed(left, missing)
+    for code, pairs in misnamed.items():
+        layout.findings.append(_finding_misnamed(code, pairs, len(mixtures)))
+    if missing:
+        layout.findings.append(_finding_missing(missing, layout, len(mixtures)))
+    if both:
+        layout.findings.append(
+            Finding(
+                "fatal",
+                "both-formats",
+                "there as .flac and as .wav",
+                "one file a mixture",
+                "remove the older one",
+                tuple(both),
+                len(mixtures),
+            )
+        )
+    layout.findings += _extra(list(left), len(listed))
+    return layout
+
+
+def _deal_activity(layout: Layout, left: dict[str, None], mixtures: list[Mixture], held: bool) -> None:
+    """Take the files of who speaks out of ``left``."""
+    names = {row.mixture_id: submission.activity_name(row) for row in mixtures}
+    found = {mixture_id: name for mixture_id, name in names.items() if name in left}
+    for name in found.values():
+        del left[name]
+    if held:
+        layout.activity = found
+        missing = tuple(name for mixture_id, name in names.items() if mixture_id not in found)
+        code, remedy = "missing-activity", "add the missing files, or say holds: [audio] in system.yaml"
+        fault = f"no file; {len(found)} of {len(names)} are there"
+    else:
+        missing = tuple(found.values())
+        code, remedy = "activity-not-held", "say holds: [audio, activity] in system.yaml, or remove them"
+        fault = "there, and system.yaml does not say so; they are not scored"
+    if missing:
+        wanted = "activity/<scenario>/<scene_id>.csv of every mixture where system.yaml says holds: [activity]"
+        severity = "fatal" if held else "warning"
+        layout.findings.append(Finding(severity, code, fault, wanted, remedy, missing, len(names)))
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """The names of all files below a folder, with / between folders; linked folders are entered once."""
+    seen = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        state = os.stat(place)
+        if (state.st_dev, state.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        for name in names:
+            yield (Path(place) / name).relative_to(folder).as_posix()
+
+
+# ---- files that are somewhere else
+
+
+def _misnamed(
+    left: dict[str, None], missing: list[Mixture]
+) -> tuple[dict[str, list[tuple[str, Mixture]]], list[Mixture]]:
+    """By code, the files that stand for a missing mixture under another name; and the mixtures still missing.
+
+    Files that are explained are taken out of ``left``.
+    """
+    wanted = {(row.scenario, row.scene_id.casefold()): row for row in missing}
+    explained: dict[str, list[tuple[str, Mixture]]] = {}
+    for name in list(left):
+        row = _meant(PurePosixPath(name), wanted)
+        if row is not None and not archive.LITTER.search(name):
+            del left[name]
+            del wanted[row.scenario, row.scene_id.casefold()]
+            explained.setdefault(_how(PurePosixPath(name), row), []).append((name, row))
+    return explained, list(wanted.values())
+
+
+def _meant(path: PurePosixPath, wanted: dict[tuple[str, str], Mixture]) -> Mixture | None:
+    """The missing mixture that a file's path names by its scenario and scene, if there is just one."""
+    labels = {word.upper() for part in path.parts for word in WORDS.split(part)}
+    scenes = {path.stem.casefold(), path.name.casefold(), *WORDS.split(path.stem.casefold())}
+    meant = [
+        wanted[label, scene]
+        for label in sorted(labels & {"TS1", "TS2", "TS3"})
+        for scene in scenes
+        if (label, scene) in wanted
+    ]
+    return meant[0] if len(meant) == 1 else None
+
+
+def _how(path: PurePosixPath, row: Mixture) -> str:
+    """In what way the name is not the one that was asked for."""
+    asked = {f"{submission.estimate_name(row)}{ending}".casefold() for ending in audio.FORMATS}
+    if path.as_posix().casefold() in asked:
+        return "wrong-case"
+    if path.parent.as_posix() == row.scenario and row.scene_id in (path.stem, path.name):
+        return "wrong-ending"
+    if path.stem == row.scene_id and path.suffix in audio.FORMATS:
+        return "wrong-folder"
+    return "wrong-name"
+
+
+def _finding_misnamed(code: str, pairs: list[tuple[str, Mixture]], of: int) -> Finding:
+    if code == "wrong-ending":
+        found = counted(f"the ending {printable(PurePosixPath(name).suffix) or 'is missing'}" for name, _ in pairs)
+    elif code == "wrong-folder":
+        found = counted(f"the folder {printable(str(PurePosixPath(name).parent))}" for name, _ in pairs)
+    else:
+        name, row = pairs[0]
+        found = f"named like {printable(name)}, which should be {submission.estimate_name(row)}.flac or .wav"
+    return Finding("fatal", code, found, WANTED, TEXTS[code], tuple(name for name, _ in pairs), of)
+
+
+def _finding_missing(missing: list[Mixture], layout: Layout, of: int) -> Finding:
+    present = len(layout.names)
+    whole = [
+        label
+        for label in dict.fromkeys(row.scenario for row in missing)
+        if not any(name.startswith(f"{label}/") for name in layout.names.values())
+    ]
+    found = f"no file; {present} of {of} are there" + (f", and none of {', '.join(whole)}" if whole else "")
+    remedy = (
+        "enhance the missing mixtures and add them; a part of a dataset is not ranked"
+        if present
+        else "give the folder that holds TS1, TS2 and TS3, made from this dataset"
+    )
+    return Finding(
+        "fatal",
+        "missing-file",
+        found,
+        WANTED,
+        remedy,
+        tuple(submission.estimate_name(row) for row in missing),
+        of,
+    )
+
+
+# ---- files that nobody asked for
+
+
+def _extra(names: list[str], of: int) -> list[Finding]:
+    litter = [name for name in names if archive.LITTER.search(name)]
+    unfinished = [name for name in names if name.endswith((".part", ".journal"))]
+    others = [name for name in names if name not in {*litter, *unfinished}]
+    findings = []
+    if unfinished:
+        findings.append(
+            Finding(
+                "warning",
+                "unfinished",
+                "what an interrupted pse-bench enhance leaves",
+                "a finished submission",
+                "run the same enhance again; it continues and cleans up",
+                tuple(unfinished),
+                of,
+            )
+        )
+    if others:
+        findings.append(
+            Finding(
+                "warning",
+                "extra-file",
+                "files that are no estimate of this dataset's mixtures; they are not scored",
+                "one file a mixture and system.yaml",
+                "remove them; if they are estimates, make sure that they come from this dataset",
+                tuple(others),
+                of,
+            )
+        )
+    if litter:
+        findings.append(litter_finding(litter, of))
+    return findings
+
+
+def litter_finding(names: list[str], of: int) -> Finding:
+    """What operating systems leave behind, in a folder or a zip."""
+    return Finding(
+        "warning",
+        "litter",
+        "files that an operating system left; they are passed over",
+        "one file a mixture and system.yaml",
+        "remove them",
+        tuple(names),
+        of,
+    )

@@ -1,0 +1,236 @@
+"""One estimate under the loupe: what its header says, and how its samples compare with mixture and stems."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
+from pse_bench.errors import InputError
+from pse_bench.io import atomic, audio
+from pse_bench.schemas import Mixture
+from pse_bench.submission import submission
+
+REACH_S = 1.0
+"""How far an estimate may be out of place and still be found, in seconds."""
+
+SAME = 1e-6
+"""Share of power that two sounds may differ by and still be the same sound at some level: -60 dB."""
+
+SAME_LEVEL_DB = 0.1
+
+SILENT = 1 / audio.FULL_SCALE
+"""Peak up to which an estimate is as good as silent: the last bit of 16."""
+
+CLIPPED_RUN = 3
+"""So many equal samples in a row at full scale are a clipped wave, and not one that just touches it."""
+
+INTEGER_PEAK = 100.0
+"""A peak above this is that of integers kept as floating-point numbers."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """How an estimate compares with another signal.
+
+    ``lag`` is in samples where the two match best, positive when the estimate is late; ``correlation`` there and
+    ``at_zero`` without shift, both within ±1; ``gain`` is the factor of the signal that is in the estimate.
+    """
+
+    lag: int
+    correlation: float
+    at_zero: float
+    gain: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one estimate is like. ``faults`` are why it cannot be scored: code and what was found.
+
+    Without ``sha256`` its samples were not looked at, and all that follows has no meaning.
+    """
+
+    mixture_id: str
+    name: str
+    scenario: str
+    faults: tuple[tuple[str, str], ...] = ()
+    excess: int = 0
+    num_samples: int = 0
+    sha256: str = ""
+    peak: float = 0.0
+    rms: float = 0.0
+    mixture_peak: float = 0.0
+    mixture_rms: float = 0.0
+    clipped_runs: int = 0
+    same_as: str = ""
+    matches: dict[str, Match] = field(default_factory=dict)
+
+    @property
+    def silent(self) -> bool:
+        """Nothing louder than the last bit of 16."""
+        return self.peak <= SILENT
+
+
+def names(group: Iterable[Facts]) -> tuple[str, ...]:
+    """The files' names."""
+    return tuple(facts.name for facts in group)
+
+
+def facts(dataset: Dataset, folder: Path, row: Mixture, name: str) -> Facts:
+    """Look at the estimate of a mixture.
+
+    Args:
+        dataset: where the mixture and the stems lie.
+        folder: the submission.
+        row: the mixture.
+        name: its estimate's name below the submission.
+    """
+    path = folder / name
+    about = {"mixture_id": row.mixture_id, "name": name, "scenario": row.scenario}
+    try:
+        header = audio.info(path)
+    except InputError as error:
+        return Facts(**about, faults=(("unreadable", _found(path, error)),))
+    faults = _header_faults(header, row)
+    about |= {"excess": header.num_samples - row.num_samples, "num_samples": header.num_samples}
+    most = 8 * row.num_samples + 10 * row.sample_rate  # of what is far too long, the header says enough
+    if header.num_samples == 0 or header.num_samples * header.channels > most:
+        return Facts(**about, faults=tuple(faults))
+    try:
+        samples = _read(path, header.num_samples)
+    except InputError as error:
+        return Facts(**about, faults=(*faults, ("unreadable", _found(path, error))))
+    if not np.isfinite(samples).all():
+        return Facts(**about, faults=(*faults, ("not-finite", _what_is_not_finite(samples))))
+    about["sha256"] = atomic.sha256(path)
+    about |= _levels(samples[:, 0])
+    if header.sample_rate == row.sample_rate and abs(about["excess"]) <= REACH_S * row.sample_rate:
+        about |= _comparison(dataset, row, samples[:, 0], about["peak"])
+    return Facts(**about, faults=tuple(faults))
+
+
+def _found(path: Path, error: InputError) -> str:
+    """The middle part of an error: neither the file nor the remedy."""
+    return str(error).removeprefix(f"{path}: ").split("; ")[0]
+
+
+def _header_faults(header: audio.Info, row: Mixture) -> list[tuple[str, str]]:
+    faults = []
+    if header.num_samples == 0:
+        faults.append(("empty", "no samples"))
+    if header.sample_rate != row.sample_rate:
+        only = header.num_samples == row.num_samples
+        note = ", with the mixture's number of samples" if only else ""
+        faults.append(("wrong-rate", f"{header.sample_rate} Hz{note}"))
+    elif header.num_samples not in (0, row.num_samples):
+        faults.append(("wrong-length", ""))  # said of all files together
+    if header.channels != 1:
+        faults.append(("wrong-channels", f"{header.channels} channels"))
+    if header.subtype not in submission.SUBTYPES:
+        faults.append(("wrong-subtype", f"stored as {header.subtype}"))
+    return faults
+
+
+def _read(path: Path, num_samples: int) -> np.ndarray:
+    """All samples: float64 of shape (num_samples, channels), as soundfile has them."""
+    try:
+        samples, _ = soundfile.read(str(path), dtype="float64", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise InputError(f"{path}: damaged ({' '.join(str(error).split())}); restore it") from error
+    if len(samples) != num_samples:
+        raise InputError(f"{path}: ends after {len(samples)} samples, its header says {num_samples}; restore it")
+    return samples
+
+
+def _what_is_not_finite(samples: np.ndarray) -> str:
+    kinds = [
+        word
+        for word, there in (("NaN", np.isnan(samples)), ("infinite samples", np.isinf(samples)))
+        if there.any()
+    ]
+    return " and ".join(kinds)
+
+
+def _levels(samples: np.ndarray) -> dict[str, float]:
+    """Peak, RMS and the number of clipped runs of a signal of shape (num_samples,)."""
+    magnitude = np.abs(samples)
+    peak = float(magnitude.max())
+    stuck = (magnitude[1:] >= 1 - SILENT) & (samples[1:] == samples[:-1])
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], stuck, [False]]).astype(np.int8)))
+    runs = edges[1::2] - edges[::2] + 1
+    return {
+        "peak": peak,
+        "rms": peak * float(np.sqrt(np.mean((samples / peak) ** 2))) if peak > SILENT else 0.0,
+        # whole numbers are equal now and then far from the loudest of them
+        "clipped_runs": int(np.count_nonzero(runs >= CLIPPED_RUN)) if peak <= INTEGER_PEAK else 0,
+    }
+
+
+def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: float) -> dict[str, Any]:
+    """Levels of the mixture, what the estimate is a copy of, and its match with mixture and reference."""
+    mixture = dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE
+    found: dict[str, Any] = {
+        "mixture_peak": float(np.abs(mixture).max()),
+        "mixture_rms": float(np.sqrt(np.mean(mixture**2))),
+    }
+    length = min(len(estimate), len(mixture))
+    if peak > SILENT and estimate[:length].any():  # its peak may lie beyond the mixture
+        estimate = estimate[:length] / peak
+        signals = {"the mixture": mixture[:length]}  # first: it may itself be the target
+        for stem in REFERENCE_STEMS.values():
+            whole = dataset.read_stem(row.scene_id, stem, row.num_samples)
+            signals[f"stems/{stem}"] = whole[:length] / audio.FULL_SCALE
+        copies = [name for name, signal in signals.items() if _same(estimate, signal)]
+        if copies[:1] == ["the mixture"] and abs(20 * np.log10(peak / found["mixture_peak"])) > SAME_LEVEL_DB:
+            copies = []  # turned down, which a system may do
+        found["same_as"] = copies[0] if copies else ""
+        if row.scenario != "TS3" and peak <= INTEGER_PEAK:
+            reference = signals[f"stems/{REFERENCE_STEMS[dataset.description.reference]}"]
+            pairs = {"mixture": signals["the mixture"], "reference": reference}
+            found["matches"] = {
+                name: match(estimate * peak, signal, int(REACH_S * row.sample_rate))
+                for name, signal in pairs.items()
+                if signal.any()
+            }
+    return found
+
+
+def _product(one: np.ndarray, other: np.ndarray) -> float:
+    """Inner product. Not by BLAS, whose threads cost more than they bring at this size."""
+    return float(np.sum(one * other))
+
+
+def _same(estimate: np.ndarray, signal: np.ndarray) -> bool:
+    """Whether one is the other at some level."""
+    power = _product(estimate, estimate) * _product(signal, signal)
+    return power > 0 and 1 - _product(estimate, signal) ** 2 / power < SAME
+
+
+def match(estimate: np.ndarray, signal: np.ndarray, reach: int) -> Match:
+    """Where two signals match best, by cross-correlation.
+
+    Args:
+        estimate, signal: shape (num_samples,), neither of them silent.
+        reach: the largest shift that is looked at, in samples.
+    """
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    # Of one peak: the power of what is very quiet or loud is beyond what numbers hold.
+    level, own = np.abs(estimate).max(), np.abs(signal).max()
+    estimate, signal = estimate / level, signal / own
+    reach = min(reach, len(signal) - 1)
+    size = next_fast_len(len(signal) + reach, real=True)
+    products = irfft(rfft(estimate, size) * np.conj(rfft(signal, size)), size)
+    around = np.concatenate([products[size - reach :], products[: reach + 1]])  # lags -reach … reach
+    best = int(np.argmax(np.abs(around)))
+    power = _product(signal, signal)
+    norm = np.sqrt(power * _product(estimate, estimate))
+    return Match(
+        lag=best - reach,
+        correlation=float(around[best] / norm),
+        at_zero=float(around[reach] / norm),
+        gain=float(around[best] / power * (level / own)),
+    )

@@ -1,0 +1,178 @@
+"""What a system made of a dataset: enhanced audio (``TS1/<scene_id>.flac|wav``, ``TS2/…``, ``TS3/…``), who speaks
+when (``activity/TS1/<scene_id>.csv``, …), or both, and ``system.yaml``, which says which and what made it.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import yaml
+from pydantic import Field, StringConstraints
+
+from pse_bench.errors import InputError
+from pse_bench.io import atomic, audio, documents, yaml_reader
+from pse_bench.schemas import Mixture
+from pse_bench.signal import vad
+from pse_bench.submission import activity_csv
+from pse_bench.submission import zip as archive
+
+SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+DESCRIPTION = "system.yaml"
+
+
+class System(documents.Record):
+    """``system.yaml``: what made the submission. What is not known is left out. ``holds`` says what there is to
+    score: ``audio``, ``activity``, or both. With ``dataset_fingerprint`` (which ``enhance`` and ``detect`` write,
+    from ``dataset.json``) it is scored against no other dataset."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    version: str = ""
+    description: str = ""
+    causal: bool | None = None
+    algorithmic_latency_ms: float | None = None
+    parameters: int | None = None
+    training_data: str = ""
+    url: str = ""
+    dataset_fingerprint: str = ""
+    holds: list[Literal["audio", "activity"]] = Field(default=["audio"], min_length=1, max_length=2)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One file of a submission: float64 samples of shape (num_samples,), and the SHA-256 of its bytes."""
+
+    samples: np.ndarray
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """Who speaks in a mixture: probabilities of shape (num_frames, 3), see ``probabilities``, and the SHA-256 of
+    the file's bytes."""
+
+    probabilities: np.ndarray
+    sha256: str
+
+
+def opened(
+    path: Path, mixtures: list[Mixture], passed_over: Callable[[str], None] = lambda name: None
+) -> AbstractContextManager[Path]:
+    """The folder of a submission that is a folder or a zip; see ``archive.opened``.
+
+    A zip may unpack to eight times the mixtures in 32-bit float and 16 MiB, and hold four files a mixture (macOS
+    puts one of its own beside each) and a thousand.
+    """
+    limit_bytes = 8 * 4 * sum(row.num_samples for row in mixtures) + (16 << 20)
+    return archive.opened(path, limit_bytes, max_members=4 * len(mixtures) + 1000, passed_over=passed_over)
+
+
+def read_system(folder: Path) -> System:
+    """The submission's ``system.yaml``. Raises InputError when it is missing or not as it should be."""
+    return documents.parse(System, system_content(folder), str(folder / DESCRIPTION))
+
+
+def system_content(folder: Path) -> dict[str, Any]:
+    """What ``system.yaml`` says, before its keys are looked at. Raises InputError when it holds no mapping."""
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise InputError(
+            f"{path}: missing; write one with at least name: and version:, keys: {', '.join(System.model_fields)}"
+        )
+    content = yaml_reader.load(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping with name, version, …")
+    if isinstance(content.get("version"), int | float):
+        content = {**content, "version": str(content["version"])}  # 1.0 without quotes is what people write
+    return content
+
+
+def write_system(folder: Path, system: System) -> None:
+    """Write ``system.yaml``."""
+    content: dict[str, Any] = system.model_dump(exclude_none=True)
+    atomic.write_text(folder / DESCRIPTION, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def estimate_name(mixture: Mixture) -> str:
+    """Where a mixture's estimate lies in a submission, without the ending."""
+    return f"{mixture.scenario}/{mixture.scene_id}"
+
+
+def content_sha256(estimates: Mapping[str, str]) -> str:
+    """One number for a submission: the SHA-256 of each estimate's file by its mixture, '' where it has none that
+    can be used."""
+    return atomic.sha256_of_text(repr(sorted(estimates.items())))
+
+
+def read_estimate(folder: Path, mixture: Mixture) -> Estimate:
+    """The estimate of a mixture.
+
+    Raises:
+        InputError: it is missing, there twice, unreadable, or of another rate, length, channel count or
+            sample type than asked for, or holds NaN; the message names the file and the remedy.
+    """
+    name = estimate_name(mixture)
+    found = audio.find(folder / mixture.scenario, mixture.scene_id)
+    if not found:
+        raise InputError(f"{folder / name}.flac: missing (nor .wav); enhance {mixture.mixture_id} and add it")
+    if len(found) > 1:
+        raise InputError(f"{folder / name}: there as .flac and as .wav; keep one")
+    path = found[0]
+    subtype = audio.info(path).subtype
+    if subtype not in SUBTYPES:
+        raise InputError(f"{path}: stored as {subtype}, expected 16 or 24 bit PCM or float; store it again")
+    samples, _ = audio.read(path, sample_rate=mixture.sample_rate, num_samples=mixture.num_samples)
+    return Estimate(samples, atomic.sha256(path))
+
+
+def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray) -> Path:
+    """Write an estimate without losing anything: 16 bit where that is exact, else 24 bit, and float where full
+    scale is exceeded; the file's path."""
+    name = estimate_name(mixture)
+    scaled = samples * audio.FULL_SCALE
+    if np.abs(samples).max() > 1 - 1 / audio.FULL_SCALE:
+        ending, subtype = "wav", "FLOAT"
+    else:
+        ending, subtype = "flac", "PCM_16" if np.array_equal(scaled, np.round(scaled)) else "PCM_24"
+    path = folder / f"{name}.{ending}"
+    # shared: a worker that was given up for lost may still be writing
+    with atomic.replacing(path, shared=True) as part:
+        audio.write(part, samples, mixture.sample_rate, subtype)
+    for other in audio.find(path.parent, mixture.scene_id):
+        if other != path:
+            other.unlink()  # of an earlier run, which would make the estimate ambiguous
+    return path
+
+
+# ---- who speaks when
+
+
+def num_frames(mixture: Mixture) -> int:
+    """Activity frames of a mixture; a last one that is cut off counts."""
+    return -(-mixture.num_samples // vad.hop_samples(mixture.sample_rate))
+
+
+def activity_name(mixture: Mixture) -> str:
+    """Where it lies in a submission who speaks in a mixture."""
+    return f"activity/{estimate_name(mixture)}.csv"
+
+
+def read_activity(folder: Path, mixture: Mixture) -> Said:
+    """Who speaks in a mixture.
+
+    Raises:
+        InputError: the file is missing or not as ``probabilities`` asks; the message names file and remedy.
+    """
+    path = folder / activity_name(mixture)
+    if not path.is_file():
+        raise InputError(f"{path}: missing; say who speaks in {mixture.mixture_id} and add it")
+    return Said(activity_csv.read(path, num_frames(mixture)), atomic.sha256(path))
+
+
+def write_activity(folder: Path, mixture: Mixture, values: np.ndarray) -> Path:
+    """Write probabilities of shape (num_frames, 3), to four digits; the file's path."""
+    path = folder / activity_name(mixture)
+    activity_csv.write(path, values)
+    return path

@@ -1,0 +1,1 @@
+"""Systems: loading, running and measuring them."""

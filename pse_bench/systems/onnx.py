@@ -1,0 +1,117 @@
+"""An exported enhancer run by onnxruntime, hop by hop, without torch; see ``baseline.export`` for the file.
+
+Any model takes part that has the inputs and outputs described there and the same metadata.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench.errors import InputError
+from pse_bench.io import documents
+
+KEY = "pse_bench"
+ELSEWHERE = re.compile(rb"[\x0a\x8a]\x80*\x00?[\x08\x88]\x80*\x00?location")
+"""A key "location", as a file has it that names others (which could be any on this machine, and would not be part
+of what its hash says), however long its length is written."""
+
+REMEDY = "run pip install 'pse-bench[onnx]'"
+
+
+class Description(documents.Record):
+    """The metadata: what a program has to know beside inputs and outputs. Sizes in samples, rates in Hz."""
+
+    name: str
+    description: str = ""
+    training_data: str = ""
+    encoder: str = "dvector"
+    sample_rate: int
+    hop: int
+    window: int
+    embedding: int
+    parameters: int | None = None
+    macs_per_second: int | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """An opened file: the session, what it says about itself, and the shape of each part of its state."""
+
+    session: Any
+    about: Description
+    state: dict[str, tuple[int, ...]]
+
+
+def open_model(path: Path) -> Model:
+    """Open an exported file, on one thread.
+
+    Raises:
+        InputError: it is missing or not such a file, or onnxruntime is not installed.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the path")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InputError(f"{path}: needs onnxruntime; {REMEDY}") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is wrong is said by the exception
+    content = path.read_bytes()
+    if ELSEWHERE.search(content):
+        raise InputError(f"{path}: keeps weights in other files; save it as one file")
+    try:
+        session = onnxruntime.InferenceSession(
+            content,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # which prints and tries the same again
+        )
+        metadata = session.get_modelmeta().custom_metadata_map
+        shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
+        outputs = {node.name for node in session.get_outputs()}
+    except Exception as error:  # onnxruntime's own errors have no common family
+        raise InputError(f"{path}: onnxruntime cannot open it ({' '.join(str(error).split())})") from error
+    if KEY not in metadata:
+        raise InputError(f"{path}: has no metadata {KEY!r}; give a file of `pse-bench export onnx`")
+    about = documents.parse(
+        Description, documents.parse_json(metadata[KEY], f"{path} (metadata)"), f"{path} (metadata)"
+    )
+    state = {name: shape for name, shape in shapes.items() if name not in ("frame", "embedding")}
+    expected = {"frame": (1, about.hop), "embedding": (1, about.embedding)}
+    if {name: shapes.get(name) for name in expected} != expected or outputs != {
+        "estimate",
+        *(f"next_{name}" for name in state),
+    }:
+        raise InputError(
+            f"{path}: has the inputs {', '.join(shapes)} and outputs {', '.join(sorted(outputs))}; expected frame "
+            f"{expected['frame']}, embedding {expected['embedding']}, a state, estimate and the next state"
+        )
+    return Model(session, about, state)
+
+
+class Stream:
+    """One call's enhancement, as ``streams.Feed``.
+
+    Args:
+        model: from ``open_model``.
+        embedding: of the enrolled speaker, shape (embedding,).
+    """
+
+    def __init__(self, model: Model, embedding: np.ndarray) -> None:
+        self.hop = model.about.hop
+        self.delay = model.about.window - model.about.hop
+        self._session = model.session
+        self._names = ["estimate", *(f"next_{name}" for name in model.state)]
+        self._inputs = {name: np.zeros(shape, dtype=np.float32) for name, shape in model.state.items()}
+        self._inputs["embedding"] = np.array(embedding, dtype=np.float32)[None]
+
+    def feed(self, frame: np.ndarray) -> np.ndarray:
+        """Hear one hop, float32 of shape (hop,), and give one, ``delay`` samples late."""
+        self._inputs["frame"] = frame[None]
+        estimate, *state = self._session.run(self._names, self._inputs)
+        self._inputs.update(zip((name.removeprefix("next_") for name in self._names[1:]), state, strict=True))
+        return estimate[0]

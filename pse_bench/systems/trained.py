@@ -1,0 +1,169 @@
+"""From a word on the command line to a trained model: shipped weights, a checkpoint, or an ONNX file.
+
+A model hears a mixture and a speaker embedding. The embedding comes from an encoder, a function from samples and
+their rate to a vector; the one of ``dvector`` unless a caller hands in another.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pse_bench import __version__
+from pse_bench.errors import InputError
+from pse_bench.io import atomic
+from pse_bench.signal import streaming as streams
+from pse_bench.speaker import dvector
+from pse_bench.speaker.cache import Encoder, Remembering
+from pse_bench.submission.submission import System
+from pse_bench.systems import onnx
+
+ENCODERS: dict[str, tuple[Encoder, str]] = {"dvector": (dvector.embed, dvector.SHA256)}
+"""By name, each with the SHA-256 of its weights."""
+
+SHIPPED = "baseline:"
+ENDINGS = (".safetensors", ".onnx")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model ready to run: (mixture, enrollment, sample_rate) to an estimate, or to who speaks when.
+
+    Attributes:
+        run: the function; raises InputError for another sample rate than the model's.
+        system: its description.
+        digest: changes when its weights do.
+        macs_per_second: multiply-accumulates in a second of sound, where known.
+    """
+
+    run: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+    system: System
+    digest: str
+    macs_per_second: int | None
+
+
+def is_one(name: str) -> bool:
+    """Whether a system's name asks for a trained model."""
+    return name.startswith(SHIPPED) or name.endswith(ENDINGS)
+
+
+def load(
+    name: str, *, streaming: bool = False, encoder: Encoder | None = None, memory: Path | None = None
+) -> Trained:
+    """The model that ``baseline:<recipe>``, a path of a checkpoint or a path of an ONNX file asks for.
+
+    Args:
+        name: see above.
+        streaming: hop by hop; an ONNX file knows no other way.
+        encoder: instead of the one that the model names.
+        memory: folder that keeps what the encoder gives; it has no part in what another one gives.
+
+    Raises:
+        InputError: no such model, or it cannot be used, or something that it needs is not installed.
+    """
+    if name.endswith(".onnx"):
+        return _from_onnx(name, encoder, memory)
+    path = _checkpoint(name)
+    from pse_bench.training.models import enhancer
+
+    model = enhancer.Enhancer(path, by_hops=streaming)
+    kind = f"E3Net, {model.about.recipe or 'no recipe named'}"
+    return _from_checkpoint(name, path, model, kind, _encoder(name, model.encoder, encoder, memory))
+
+
+def load_detector(name: str, *, encoder: Encoder | None = None, memory: Path | None = None) -> Trained:
+    """The pVAD that ``baseline:<name>`` or a path of a checkpoint asks for; arguments and errors as ``load`` has
+    them."""
+    path = _checkpoint(name)
+    from pse_bench.training.models import detector
+
+    model = detector.Detector(path)
+    kind = f"Personal VAD, speaker {model.speaker}"
+    return _from_checkpoint(name, path, model, kind, _encoder(name, model.about.encoder, encoder, memory))
+
+
+def _checkpoint(name: str) -> Path:
+    """Where the weights lie."""
+    try:
+        from pse_bench.training import checkpoint
+    except ImportError as error:
+        raise InputError(f"system {name}: needs {error.name}; run pip install 'pse-bench[baseline]'") from error
+
+    if not name.startswith(SHIPPED):
+        return Path(name)
+    recipe, known = name.removeprefix(SHIPPED), checkpoint.shipped()
+    if recipe not in known:
+        near = difflib.get_close_matches(recipe, known, n=1)
+        hint = f"did you mean {SHIPPED}{near[0]}?" if near else f"shipped: {', '.join(known) or 'none'}"
+        raise InputError(f"system {name}: no weights of that name come with this version; {hint}")
+    return known[recipe]
+
+
+def _from_checkpoint(name: str, path: Path, model: Any, kind: str, encoder: Encoder) -> Trained:
+    about = model.about
+    system = System(
+        name=name if name.startswith(SHIPPED) else f"{about.recipe or about.kind} ({path.name})",
+        version=model.digest[:12],
+        description=about.description or f"{kind}, step {about.step}.",
+        causal=True,
+        algorithmic_latency_ms=1000 * model.latency_s,
+        parameters=model.parameters,
+        training_data=about.training_data,
+    )
+    run = _personal(model, encoder, name, model.sample_rate, model.embedding)
+    return Trained(run, system, model.digest, model.macs_per_second)
+
+
+def _from_onnx(name: str, encoder: Encoder | None, memory: Path | None) -> Trained:
+    path = Path(name)
+    model = onnx.open_model(path)
+    about, digest = model.about, atomic.sha256(path)
+    system = System(
+        name=f"{about.name} ({path.name})",
+        version=digest[:12],
+        description=about.description or f"{about.name} through onnxruntime, {about.hop} samples at a time.",
+        causal=True,
+        algorithmic_latency_ms=1000 * about.window / about.sample_rate,
+        parameters=about.parameters,
+        training_data=about.training_data,
+    )
+
+    def run(mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
+        return streams.run(onnx.Stream(model, embedding), mixture)
+
+    listen = _encoder(name, about.encoder, encoder, memory)
+    personal = _personal(run, listen, name, about.sample_rate, about.embedding)
+    return Trained(personal, system, digest, about.macs_per_second)
+
+
+def _encoder(name: str, wanted: str, given: Encoder | None, memory: Path | None) -> Encoder:
+    if given:
+        return given
+    if wanted not in ENCODERS:
+        raise InputError(
+            f"system {name}: was trained with the speaker encoder {wanted!r}, known here: {', '.join(ENCODERS)}; "
+            "load it from Python with models.load(…, encoder=…)"
+        )
+    listen, weights = ENCODERS[wanted]
+    if memory is None:
+        return listen
+    return Remembering(listen, atomic.sha256_of_text(f"{wanted} {weights} {__version__}"), memory)
+
+
+def _personal(
+    run: Callable[[np.ndarray, np.ndarray], np.ndarray], encoder: Encoder, name: str, rate: int, size: int
+) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
+    def listened(mixture: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
+        if sample_rate != rate:
+            raise InputError(
+                f"the mixture has {sample_rate} Hz and the model hears {rate} Hz; resample the dataset"
+            )
+        embedding: Any = encoder(enrollment, sample_rate)
+        if np.shape(embedding) != (size,):
+            raise InputError(f"the encoder gave shape {np.shape(embedding)}, {name} expects ({size},)")
+        return run(mixture, embedding)
+
+    return listened

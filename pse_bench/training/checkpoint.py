@@ -1,0 +1,150 @@
+"""A trained model in one file that describes itself: safetensors, with a JSON copy of the description for people.
+
+The description lies in the header of the safetensors file, so weights and description cannot come apart when a
+process is killed between two writes; the JSON beside it is never read. Nothing is unpickled.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialised
+
+from pse_bench import __version__
+from pse_bench.errors import InputError
+from pse_bench.io import atomic, documents
+from pse_bench.training.models.e3net import E3Net, E3NetConfig
+from pse_bench.training.models.pvad import PVAD, PVADConfig
+
+ENDING = ".safetensors"
+KEY = "pse_bench"
+
+KINDS: dict[str, tuple[type, type]] = {"e3net": (E3NetConfig, E3Net), "pvad": (PVADConfig, PVAD)}
+"""What can be stored: its configuration and its model."""
+
+
+class About(documents.Record):
+    """What a checkpoint says about itself.
+
+    Attributes:
+        kind: what sort of model, a key of ``KINDS``.
+        model: its configuration, the fields of ``E3NetConfig`` or ``PVADConfig``.
+        recipe: of its training, for example "its-exclude"; "" where there is none.
+        seed, step: of its training.
+        encoder: what made the speaker embeddings.
+        training: the training's whole configuration.
+        data: a fingerprint of each source of training data by its name.
+        metrics: what was measured, by name.
+        description, training_data: sentences for ``system.yaml``.
+        pse_bench: version of the package that wrote it.
+    """
+
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    kind: Literal["e3net", "pvad"]
+    model: dict[str, Any]
+    recipe: str = ""
+    seed: int = 0
+    step: int = 0
+    encoder: str = "dvector"
+    training: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, str] = Field(default_factory=dict)
+    metrics: dict[str, float] = Field(default_factory=dict)
+    description: str = ""
+    training_data: str = ""
+    pse_bench: str = __version__
+
+
+def describe(model: torch.nn.Module, **about: Any) -> About:
+    """The description of a model: kind and configuration are its own, the rest is given by name."""
+    kind = next(kind for kind, (_, made) in KINDS.items() if type(model) is made)
+    return About(kind=kind, model=dataclasses.asdict(model.config), **about)
+
+
+def save(path: Path, model: torch.nn.Module, about: About) -> None:
+    """Write a checkpoint, whole or not at all, and its description beside it as JSON.
+
+    Args:
+        path: ends in .safetensors.
+        model: an ``E3Net`` or ``PVAD``; ``about`` has to be of it, see ``describe``.
+    """
+    own = dataclasses.asdict(model.config)
+    if about.model != own:
+        raise ValueError(f"the description is of another model: {about.model}, the model has {own}")
+    document = about.model_dump(by_alias=True)
+    write(path, model.state_dict(), document)
+    atomic.write_json(path.with_suffix(".json"), document)
+
+
+def load(path: Path) -> tuple[torch.nn.Module, About]:
+    """The model of a checkpoint, on the CPU and in evaluation mode, and what it says about itself.
+
+    Raises:
+        InputError: no such file, not one of ours, damaged, or its weights do not fit its configuration.
+    """
+    tensors, document = read(path)
+    about = documents.parse(About, document, str(path))
+    config_of, model_of = KINDS[about.kind]
+    unknown = sorted(set(about.model) - {field.name for field in dataclasses.fields(config_of)})
+    if unknown:
+        raise InputError(f"{path}: its model has the unknown key {unknown[0]!r}; it is of another version")
+    try:
+        config = config_of(**about.model)
+    except (InputError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: its configuration cannot be used ({error})") from error
+    model = model_of(config)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: its weights do not fit its configuration ({reason:.200})") from error
+    return model.eval(), about
+
+
+def write(path: Path, tensors: Mapping[str, torch.Tensor], document: dict[str, Any]) -> None:
+    """Write tensors and a JSON document as one safetensors file, whole or not at all.
+
+    Training keeps what else it needs to go on, for example the optimiser's state, with this.
+    """
+    if path.suffix != ENDING:
+        raise ValueError(f"{path}: expected a name that ends in {ENDING}")
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # as bytes, since a file that the library opens itself can be read by its owner only
+    content = serialised(plain, metadata={KEY: json.dumps(document, sort_keys=True)})
+    with atomic.replacing(path) as part:
+        part.write_bytes(content)
+
+
+def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The tensors, on the CPU, and the document of a file that ``write`` made.
+
+    Raises:
+        InputError: no such file, not one of ours, or damaged.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the path")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as stored:
+            metadata = stored.metadata() or {}
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: damaged or no safetensors file ({error}); restore it") from error
+    if KEY not in metadata:
+        raise InputError(
+            f"{path}: holds weights without their description; give a checkpoint of `pse-bench train`"
+        )
+    document = documents.parse_json(metadata[KEY], str(path))
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: its description is no mapping; restore it")
+    return tensors, document
+
+
+def shipped() -> dict[str, Path]:
+    """The checkpoints that come with the package, by their names."""
+    folder = Path(str(resources.files("pse_bench") / "training" / "weights"))
+    return {path.stem: path for path in sorted(folder.glob(f"*{ENDING}"))}

@@ -1,0 +1,200 @@
+"""The configuration of a training run: strict YAML or JSON, with single values replaced by ``--set key=value``."""
+
+import dataclasses
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from pse_bench.errors import InputError
+from pse_bench.io import yaml_reader
+from pse_bench.io.documents import Record, parse
+from pse_bench.io.yaml_reader import PlainYaml
+from pse_bench.planning.scenario import Scenario
+
+SHIPPED = Path(__file__).parent / "configs"
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Data(Record):
+    """What is mixed.
+
+    Attributes:
+        scenario: a scenario file or the name of a shipped one.
+        its_share: share of scenes with an inactive target (TS3); None takes the scenario's.
+        reference: what of the target's room the model should keep; None takes the scenario's.
+        chunk_s: length of a training scene.
+        speeds: every utterance is played at each of these.
+        formants: and heard with its formants moved by each of these factors.
+        tilt_db: spectral tilt of speech, up to this many dB an octave up or down.
+        rooms: number of rooms; None takes the scenario's.
+        crops: enrollments drawn of each utterance and voice.
+    """
+
+    scenario: str = "training"
+    its_share: Share | None = None
+    reference: Literal["early", "reverberant"] | None = None
+    chunk_s: Positive = 4.0
+    speeds: list[Positive] = Field(default_factory=lambda: [0.9, 1.0, 1.1])
+    formants: list[Positive] = Field(default_factory=lambda: [1.0])
+    tilt_db: NonNegative = 1.5
+    rooms: Count | None = None
+    crops: Count = 4
+
+
+class Optimiser(Record):
+    """AdamW with warm-up and cosine annealing; weights are also averaged, and the average is what is kept.
+
+    Attributes:
+        lr, last_lr: step size after the warm-up and at the end.
+        warmup_steps: over which the step size rises from 0.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        average: decay of the moving average of the weights, a step.
+    """
+
+    lr: Positive = 1e-3
+    last_lr: NonNegative = 1e-5
+    warmup_steps: Annotated[int, Field(ge=0)] = 200
+    weight_decay: NonNegative = 1e-4
+    clip: Positive = 5.0
+    average: Share = 0.999
+
+
+class Loss(Record):
+    """Options of the enhancer's loss; see ``losses``.
+
+    ``guide`` is where the probability of target speech comes from: ``pvad`` (``--pvad CHECKPOINT``), or as a
+    control from the true activity: ``target`` (a pVAD without faults, so no frame is spared) or ``interferer``
+    (one that takes everybody for the target, so every frame in which somebody else talks is spared).
+    ``level_dbfs`` is where the loss hears every mixture: power-law compressed spectra of a quiet one would count
+    less. None leaves it where it is.
+    """
+
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    scope: Literal["all", "its"] = "all"
+    normaliser: Literal["item", "batch", "frames"] = "item"
+    exponent: Annotated[float, Field(gt=0, le=1)] = 0.3
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
+    beta: NonNegative = 1.0
+    guide: Literal["pvad", "target", "interferer"] = "pvad"
+    level_dbfs: float | None = None
+
+
+class Validation(Record):
+    """The early look: people who are never trained on, ``scenes`` of each scenario, every so many steps.
+
+    ``people`` names them as corpus/speaker_id; with none named, ``speakers`` of them are drawn."""
+
+    speakers: Annotated[int, Field(ge=2)] = 8
+    people: list[str] = Field(default_factory=list)
+    scenes: Count = 32
+    every: Count = 500
+
+
+class TrainConfig(Record):
+    """A whole run. ``model`` holds fields of ``E3NetConfig`` or ``PVADConfig``. ``precision`` ``bfloat16`` lets
+    layers, but not losses, compute in that; ``auto`` does so on a GPU."""
+
+    task: Literal["pvad", "pse"]
+    recipe: Literal["", "no-its", "its", "its-exclude", "its-noisy-reference", "its-soft"] = ""
+    seed: int = 1
+    steps: Count = 20_000
+    batch: Count = 16
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    model: dict[str, Any] = Field(default_factory=dict)
+    data: Data = Data()
+    optimiser: Optimiser = Optimiser()
+    loss: Loss = Loss()
+    validation: Validation = Validation()
+    log_every: Count = 20
+    save_every: Count = 500
+
+
+def shipped() -> list[str]:
+    """Names of the configurations that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def load(config: str, changes: tuple[str, ...] = (), *, task: str) -> TrainConfig:
+    """A configuration from a file, or a shipped one by its name, with ``key=value`` changes (dots go deeper).
+
+    Raises:
+        InputError: no such file, not YAML, an unknown key, a value that is not allowed, or of another task.
+    """
+    path = Path(config)
+    if not path.suffix and not path.exists():
+        path = SHIPPED / f"{config}.yaml"
+        if not path.is_file():
+            raise InputError(
+                f"{config}: neither a configuration file nor a shipped one; shipped: {', '.join(shipped())}"
+            )
+    content = yaml_reader.load(path, _Yaml)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping with task, recipe, steps …")
+    for change in changes:
+        key, separator, value = change.partition("=")
+        if not separator or not key:
+            raise InputError(f"--set {change}: expected key=value, for example optimiser.lr=0.0005")
+        *outer, last = key.split(".")
+        place = content
+        for name in outer:
+            place = place.setdefault(name, {})
+            if not isinstance(place, dict):
+                raise InputError(f"--set {change}: {name} holds no keys of its own")
+        place[last] = yaml_reader.read(value, f"--set {change}", _Yaml)
+    made = parse(TrainConfig, content, str(path))
+    if made.task != task:
+        raise InputError(f"{path}: a configuration for task {made.task}, expected {task}")
+    if (made.task == "pse") != bool(made.recipe):
+        raise InputError(f"{path}: task pse needs a recipe, task pvad has none; found {made.recipe!r}")
+    return made
+
+
+class _Yaml(PlainYaml):
+    """Plain YAML in which 1e-5 is a number; in the YAML 1.1 of the library it is text."""
+
+
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
+
+
+def model_config(kind: type, fields: dict[str, Any]) -> Any:
+    """A model's configuration. Raises InputError at an unknown key or a value of another type."""
+    known = {field.name: field.default for field in dataclasses.fields(kind)}
+    for key, value in fields.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+            raise InputError(f"unknown key 'model.{key}'; {hint}")
+        wanted = type(known[key])
+        if isinstance(value, bool) != (wanted is bool) or not isinstance(
+            value, (int, float) if wanted is float else wanted
+        ):
+            raise InputError(f"model.{key}: expected {wanted.__name__}, found {value!r}")
+    return kind(**fields)
+
+
+def with_its_share(scenario: Scenario, share: float | None) -> Scenario:
+    """The scenario with another share of TS3; the other scenarios keep their proportion.
+
+    Raises:
+        InputError: there is no TS3 to have a share, or nothing else.
+    """
+    if share is None:
+        return scenario
+    shares = scenario.shares or {label: 1 / len(scenario.scenarios) for label in scenario.scenarios}
+    others = sum(value for label, value in shares.items() if label != "TS3")
+    if others == 0 or (share > 0 and "TS3" not in shares):
+        raise InputError(
+            f"scenario {scenario.name}: an ITS share of {share:g} needs TS3 and another scenario in it"
+        )
+    new = {label: share if label == "TS3" else value * (1 - share) / others for label, value in shares.items()}
+    return scenario.model_copy(update={"shares": new})

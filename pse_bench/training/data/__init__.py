@@ -1,0 +1,1 @@
+"""Training mixtures, mixed on the fly or read from a dataset."""

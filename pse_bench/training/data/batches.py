@@ -1,0 +1,130 @@
+"""Batches: a function of (seed, step), the same on any number of data workers, split over any number of ranks."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from multiprocessing import resource_tracker
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from pse_bench.runtime import interrupts
+from pse_bench.training.data.dynamic_mixing import Parts
+from pse_bench.training.data.speaker_sampler import Name
+
+
+class Batch(NamedTuple):
+    """B chunks of sound; arrays, or tensors after ``loader``.
+
+    Attributes:
+        mixture, reference: float32, (B, T), full scale ±1. The reference of an ITS item is zero.
+        target_active, interferer_active: bool, (B, ceil(T / hop)), on the frames of ``activity.HOP_S``.
+        is_its: bool, (B,): the enrolled speaker is silent (TS3).
+        embedding: float32, (B, size), of the enrollment.
+    """
+
+    mixture: Any
+    reference: Any
+    target_active: Any
+    interferer_active: Any
+    is_its: Any
+    embedding: Any
+
+
+class Scenes(Protocol):
+    """Where chunks come from: mixed on the fly (``scenes.Mixer``) or stored (``stored.StoredScenes``)."""
+
+    chunk: int
+    sample_rate: int
+
+    def scene(self, seed: int, name: Name, *, everything: bool = False) -> Parts:
+        """One chunk, a function of seed and name."""
+
+
+def draw(scenes: Scenes, seed: int, step: int, items: range, pool: ThreadPoolExecutor | None = None) -> Batch:
+    """Items of a step's batch. Item k is the same whichever others are drawn with it.
+
+    Args:
+        scenes: where chunks come from.
+        seed, step: of the run.
+        items: which items of the step's batch.
+        pool: threads that share the items; Fourier transforms run side by side.
+    """
+
+    def item(index: int) -> Parts:
+        return scenes.scene(seed, ("step", step, index))
+
+    return of_parts(list(pool.map(item, items) if pool else map(item, items)))
+
+
+def of_parts(parts: list[Parts], label: str | None = None) -> Batch:
+    """A batch of scenes, each as what it is drawn to be, or all as one scenario."""
+    mixture = np.stack([part.mixture(label or part.label) for part in parts])
+    reference, active = np.zeros_like(mixture), np.zeros((len(parts), len(parts[0].active)), dtype=bool)
+    interferer_active, its = np.zeros_like(active), np.zeros(len(parts), dtype=bool)
+    for row, part in enumerate(parts):
+        what = label or part.label
+        its[row] = what == "TS3"
+        if what != "TS3":
+            reference[row], active[row] = part.wanted, part.active
+        if what != "TS1":
+            interferer_active[row] = part.interferer_active
+    embedding = np.stack([part.embedding for part in parts])
+    return Batch(mixture, reference, active, interferer_active, its, embedding)
+
+
+def loader(
+    scenes: Scenes, *, seed: int, steps: range, batch: int, rank: int = 0, world: int = 1, workers: int = 0
+) -> Iterator[Batch]:
+    """The batches of some steps as tensors, in order.
+
+    Args:
+        scenes: where chunks come from; with workers it has to be picklable.
+        seed: of the run.
+        steps: which steps.
+        batch: items of all ranks together.
+        rank, world: this process makes the items of its part of the batch.
+        workers: processes that mix ahead, each with one thread; 0 mixes here, with as many threads as torch has.
+    """
+    import torch
+    from torch.utils.data import DataLoader
+
+    part = range(batch * rank // world, batch * (rank + 1) // world)
+    if workers:
+        with interrupts.put_off():
+            resource_tracker.ensure_running()  # which lets SIGINT and SIGTERM through again
+    # Workers keep what is put off: a signal that reaches the whole group ends a step and not what it waits for.
+    with interrupts.put_off() if workers else nullcontext():
+        return iter(
+            DataLoader(
+                _Steps(scenes, seed, part, 1 if workers else torch.get_num_threads()),
+                batch_size=None,
+                sampler=steps,
+                num_workers=workers,
+                multiprocessing_context=_clean_processes() if workers else None,
+                prefetch_factor=4 if workers else None,
+                pin_memory=torch.cuda.is_available(),
+                generator=torch.Generator(),  # or it would draw from the global one
+            )
+        )
+
+
+def _clean_processes() -> Any:
+    """How workers start: from a server without threads, which has loaded torch once for all of them. A fork of
+    this process would copy locks of threads that do not exist in the child."""
+    import multiprocessing
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch.utils.data", "scipy.fft", "pse_bench.training.data.dynamic_mixing"])
+    return context
+
+
+class _Steps:
+    """What the loader asks for a step's batch; a plain object, as it goes to worker processes."""
+
+    def __init__(self, scenes: Scenes, seed: int, items: range, threads: int) -> None:
+        self._scenes, self._seed, self._items = scenes, seed, items
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def __getitem__(self, step: int) -> Batch:
+        return draw(self._scenes, self._seed, step, self._items, self._pool)

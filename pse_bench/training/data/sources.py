@@ -1,0 +1,218 @@
+"""From manifests or datasets to what a run trains on and what it is watched with; no person is in both."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pse_bench import rng
+from pse_bench.corpora.roots import Roots
+from pse_bench.errors import InputError, RequestError
+from pse_bench.io import atomic, audio, documents
+from pse_bench.io.tables import read_table
+from pse_bench.planning import scenario as scenarios
+from pse_bench.planning.clip_pool import person
+from pse_bench.runtime.executor import Executor
+from pse_bench.schemas import NoiseClip, Utterance
+from pse_bench.speaker import dvector, dvector_weights
+from pse_bench.training.config import TrainConfig, Validation, with_its_share
+from pse_bench.training.data import clip_store, enrollment_pool, rir_spectra
+from pse_bench.training.data.augment import voices
+from pse_bench.training.data.batches import Scenes
+from pse_bench.training.data.dataset_mixing import StoredScenes
+from pse_bench.training.data.dynamic_mixing import Mixer, Parts
+from pse_bench.training.data.speaker_sampler import Cast
+
+VALIDATION_SEED = 7
+"""Who is held out and which scenes a run is watched with: the same in all runs, whatever their seed."""
+
+Progress = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Scenes to train on, scenes to look at (every one with all its parts), and what both were made from."""
+
+    scenes: Scenes
+    validation: list[Parts]
+    fingerprints: dict[str, str]
+    notes: list[str]
+
+
+def from_manifests(
+    config: TrainConfig,
+    *,
+    speech: Iterable[Path],
+    noise: Iterable[Path],
+    speakers: Path | None,
+    roots: Roots,
+    cache: Path,
+    bank: Path,
+    executor: Executor,
+    progress: Progress,
+) -> Source:
+    """Scenes mixed on the fly.
+
+    Args:
+        config: of the run.
+        speech, noise: manifests.
+        speakers: a table of who may be trained on, see ``allowed``.
+        roots: folders of the corpora.
+        cache: where what is prepared is kept.
+        bank: where rooms are kept.
+        executor: runs the preparation.
+        progress: makes a progress display from what is done and its unit.
+
+    Raises:
+        InputError, RequestError: see the parts.
+    """
+    asked = config.data
+    drawn, _ = scenarios.load(asked.scenario)
+    drawn = with_its_share(drawn, asked.its_share)
+    rate = drawn.sample_rate
+    utterances = [row for path in speech for row in read_table(path, Utterance)]
+    noises = [row for path in noise for row in read_table(path, NoiseClip)]
+    heard_as = voices(asked.speeds, asked.formants)
+    with progress("decoding", "files") as update:
+        stuff = clip_store.prepare(
+            cache,
+            speech=utterances,
+            noise=noises,
+            roots=roots,
+            voices=heard_as,
+            sample_rate=rate,
+            executor=executor,
+            progress=update,
+        )
+    chunk = audio.seconds_to_samples(asked.chunk_s, rate)
+    with progress("simulating", "rooms") as update:
+        rooms = rir_spectra.prepare(
+            cache,
+            scenario=drawn,
+            num_rooms=asked.rooms,
+            chunk=chunk,
+            bank=bank,
+            executor=executor,
+            progress=update,
+        )
+    with progress("embedding", "batches of enrollments") as update:
+        known = enrollment_pool.prepare(
+            cache,
+            material=stuff,
+            acoustics=rooms,
+            scenario=drawn,
+            crops=asked.crops,
+            embed=dvector.embed,
+            encoder=dvector_weights.SHA256,
+            executor=executor,
+            progress=update,
+        )
+    # Everybody is prepared, so that one cache serves every list of speakers.
+    people = {person(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
+    held_out = hold_out(people, config.validation)
+    reference = asked.reference or drawn.reference
+
+    def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> Mixer:
+        return Mixer(
+            material=stuff,
+            acoustics=rooms,
+            cast=Cast(stuff, known, drawn, chunk=chunk, people=who, all_voices=all_voices),
+            scenario=drawn,
+            reference=reference,
+            tilt_db=tilt_db,
+        )
+
+    watching = mixer(held_out, all_voices=False, tilt_db=0.0)
+    return Source(
+        scenes=mixer(people - held_out, all_voices=True, tilt_db=asked.tilt_db),
+        validation=look_at(watching, config.validation.scenes),
+        fingerprints={
+            "material": stuff.fingerprint,
+            "rooms": rooms.fingerprint,
+            "enrollments": known.fingerprint,
+            "people": atomic.sha256_of_text("\n".join(sorted(people - held_out))),
+        },
+        notes=[
+            f"{len(people) - len(held_out)} people in {len(heard_as)} voices to train on, "
+            f"{len(held_out)} to look at: {', '.join(sorted(held_out))}"
+        ],
+    )
+
+
+def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
+    """Scenes cut from rendered datasets, in folders or in shards (see ``pack``); people who are held out are heard
+    in no scene that is trained on.
+
+    Raises:
+        InputError: see ``stored.StoredScenes``.
+    """
+    folders = list(folders)
+    everything = StoredScenes(folders, config)
+    held_out = hold_out(everything.people, config.validation)
+    training = everything.only(lambda people, target: not people & held_out)
+    watching = everything.only(lambda people, target: target in held_out)
+    return Source(
+        scenes=training,
+        validation=look_at(watching, config.validation.scenes),
+        fingerprints=everything.fingerprints,
+        notes=[f"{len(training)} scenes to train on, {len(watching)} to look at"],
+    )
+
+
+def hold_out(people: Iterable[str], asked: Validation) -> set[str]:
+    """Who is never trained on. Raises RequestError when fewer than two people would be left, or are asked for, and
+    when somebody is named who is not there."""
+    ordered = sorted(people, key=lambda who: rng.order(VALIDATION_SEED, "validation", who))
+    unknown = sorted(set(asked.people) - set(ordered))
+    if unknown:
+        raise RequestError(
+            f"validation.people names {', '.join(unknown)}, not in the training speech; people are "
+            f"corpus/speaker_id, for example {ordered[0]}"
+        )
+    chosen = asked.people or ordered[: asked.speakers]
+    if len(set(chosen)) < 2 or len(ordered) < len(set(chosen)) + 2:
+        raise RequestError(
+            f"{len(ordered)} people in the training speech, {len(set(chosen))} of them for validation: at least "
+            "two have to be on either side; give more speech or set another validation.speakers"
+        )
+    return set(chosen)
+
+
+def look_at(scenes: Scenes, count: int) -> list[Parts]:
+    """The scenes that a run is watched with, each with all its parts."""
+    parts = []
+    for index in range(20 * count):
+        scene = scenes.scene(VALIDATION_SEED, ("validation", index), everything=True)
+        if scene.interferer is not None and scene.active.any():
+            parts.append(scene)
+        if len(parts) == count:
+            return parts
+    raise RequestError(
+        "too few scenes with a target and an interferer to look at; give more speech for validation"
+    )
+
+
+def allowed(utterances: list[Utterance], table: Path) -> list[Utterance]:
+    """The utterances of people who may be trained on.
+
+    The table is a CSV with the columns corpus and speaker_id, and perhaps role: then only rows with the role
+    ``training`` count. Nobody of a corpus that it names is used beside them; corpora that it does not name are
+    free.
+
+    Raises:
+        InputError: no such columns, or nobody is left.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(documents.read_text(table))))
+    except csv.Error as error:
+        raise InputError(f"{table}: not CSV ({error}); repair it") from error
+    if not rows or not {"corpus", "speaker_id"} <= set(rows[0]):
+        raise InputError(f"{table}: expected a CSV with the columns corpus and speaker_id")
+    named = {row["corpus"] for row in rows}
+    chosen = {(row["corpus"], row["speaker_id"]) for row in rows if row.get("role", "training") == "training"}
+    left = [row for row in utterances if row.corpus not in named or (row.corpus, row.speaker_id) in chosen]
+    if not left:
+        raise InputError(f"{table}: none of its training speakers is in the speech manifests")
+    return left

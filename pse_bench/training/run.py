@@ -1,0 +1,187 @@
+"""A training run on disk: what it is, how far it came, and what it logged. Everything is written whole.
+
+run.json                 configuration and data fingerprints; a run is continued only by its own
+log.csv, looks.csv       what was logged; rows after the last saved step are dropped when a run continues
+state.safetensors        weights, their average and the optimiser's moments, with the step, to go on from
+checkpoint.safetensors   the averaged weights and their description: what is used afterwards
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pse_bench.errors import InputError
+from pse_bench.io import atomic, documents
+from pse_bench.training import checkpoint
+
+
+class Average:
+    """The moving average of a model's trained weights; young averages forget faster."""
+
+    def __init__(self, model: torch.nn.Module, decay: float) -> None:
+        self._decay = decay
+        self.weights = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def update(self, model: torch.nn.Module, step: int) -> None:
+        """Take in the weights after a step (counted from 0)."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        own = dict(model.named_parameters())
+        names = list(self.weights)
+        torch._foreach_lerp_([self.weights[n] for n in names], [own[n] for n in names], 1 - decay)
+
+    @torch.no_grad()
+    def swap(self, model: torch.nn.Module) -> None:
+        """Exchange the model's weights with the average; the second time puts them back."""
+        for name, parameter in model.named_parameters():
+            if name in self.weights:
+                kept = parameter.detach().clone()
+                parameter.copy_(self.weights[name])
+                self.weights[name].copy_(kept)
+
+
+class Run:
+    """A run's folder.
+
+    Args:
+        folder: made where there is none.
+        about: what the run is; another one in the folder is refused.
+
+    Raises:
+        InputError: the folder holds another run.
+    """
+
+    def __init__(self, folder: Path, about: dict[str, Any]) -> None:
+        self.folder = folder
+        path = folder / "run.json"
+        self.about = json.loads(json.dumps(about))
+        if path.exists():
+            found = documents.parse_json(documents.read_text(path), str(path))
+            if not isinstance(found, dict):
+                raise InputError(f"{path}: damaged; give another folder, or --force to begin anew")
+            different = sorted(key for key in {*found, *self.about} if found.get(key) != self.about.get(key))
+            if different:
+                raise InputError(
+                    f"{folder}: holds a run with another {different[0]}; give another folder, or --force to begin "
+                    "anew"
+                )
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            atomic.write_json(path, self.about)
+
+    @property
+    def state_path(self) -> Path:
+        """Where what the next step depends on is kept."""
+        return self.folder / "state.safetensors"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where the averaged weights are kept."""
+        return self.folder / "checkpoint.safetensors"
+
+    # ---- going on
+
+    def save(self, model: torch.nn.Module, optimiser: torch.optim.Optimizer, average: Average, step: int) -> None:
+        """Keep everything that the next step depends on."""
+        tensors = {}
+        for index, (name, parameter) in enumerate(_trained(model).items()):
+            tensors[f"weight.{name}"] = parameter
+            tensors[f"average.{name}"] = average.weights[name]
+            for key, value in optimiser.state_dict()["state"].get(index, {}).items():
+                tensors[f"moment.{key}.{name}"] = torch.as_tensor(value)
+        checkpoint.write(self.state_path, tensors, {"step": step})
+
+    def resume(self, model: torch.nn.Module, optimiser: torch.optim.Optimizer, average: Average) -> int:
+        """Put everything back as it was saved; the number of steps done, 0 when nothing was."""
+        if not self.state_path.exists():
+            return 0
+        tensors, document = checkpoint.read(self.state_path)
+        state = optimiser.state_dict()
+        try:
+            with torch.no_grad():
+                for index, (name, parameter) in enumerate(_trained(model).items()):
+                    parameter.copy_(tensors.pop(f"weight.{name}"))
+                    average.weights[name].copy_(tensors.pop(f"average.{name}"))
+                    keys = [key for key in tensors if key.startswith("moment.") and key.endswith(f".{name}")]
+                    moments = {key.split(".")[1]: tensors.pop(key) for key in keys if key.split(".", 2)[2] == name}
+                    if moments:
+                        state["state"][index] = moments
+        except (KeyError, RuntimeError) as error:
+            raise InputError(
+                f"{self.state_path}: does not fit the model ({error}); begin anew with --force"
+            ) from error
+        optimiser.load_state_dict(state)
+        return int(document["step"])
+
+    def export(self, model: torch.nn.Module, about: checkpoint.About) -> None:
+        """Write the checkpoint. The model holds the averaged weights."""
+        checkpoint.save(self.checkpoint_path, model, about)
+
+
+def _trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+class Log:
+    """Rows of figures by step in a CSV file, and in TensorBoard where that is installed.
+
+    Args:
+        path: the CSV; rows of an earlier part of the run up to ``step`` are kept, later ones dropped.
+        step: how many steps are done.
+        board: a TensorBoard writer, or None.
+    """
+
+    def __init__(self, path: Path, step: int, board: Any = None) -> None:
+        self._path, self._board = path, board
+        self._columns: list[str] = []
+        if path.exists():
+            rows = self._rows()
+            kept = [row for row in rows if None not in row.values() and int(row["step"]) <= step]
+            self._columns = list(rows[0]) if rows else []
+            text = io.StringIO()
+            writer = csv.DictWriter(text, self._columns, lineterminator="\n")
+            if self._columns:
+                writer.writeheader()
+                writer.writerows(kept)
+            atomic.write_text(path, text.getvalue())
+
+    def _rows(self) -> list[dict[str, str]]:
+        """What was logged; a line that was cut off lacks values. Raises InputError where it is damaged."""
+        try:
+            rows = list(csv.DictReader(io.StringIO(documents.read_text(self._path))))
+        except csv.Error as error:
+            raise InputError(f"{self._path}: not CSV ({error}); remove it, or --force to begin anew") from error
+        for number, row in enumerate(rows, 2):
+            if None in row or not re.fullmatch(
+                "[0-9]{1,18}", row.get("step") or ("0" if None in row.values() else "")
+            ):
+                raise InputError(f"{self._path}:{number}: damaged; repair the line, or --force to begin anew")
+        return rows
+
+    def add(self, step: int, figures: Mapping[str, float]) -> None:
+        """One row; the first one's figures are the columns."""
+        row = {"step": step, **{name: f"{value:.6g}" for name, value in figures.items()}}
+        with self._path.open("a", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, self._columns or list(row), lineterminator="\n", extrasaction="ignore")
+            if not self._columns:
+                self._columns = list(row)
+                writer.writeheader()
+            writer.writerow(row)
+        if self._board is not None:
+            for name, value in figures.items():
+                self._board.add_scalar(f"{self._path.stem}/{name}", value, step)
+
+
+def board(folder: Path) -> Any:
+    """A TensorBoard writer where TensorBoard is installed, else None."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"))

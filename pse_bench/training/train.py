@@ -1,0 +1,205 @@
+"""The training loop, from top to bottom. What it is given is in ``tasks``, ``sources`` and ``journey``."""
+
+import contextlib
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import distributed
+
+from pse_bench.runtime import interrupts
+from pse_bench.runtime.progress import Update
+from pse_bench.training import checkpoint
+from pse_bench.training.config import Optimiser, TrainConfig
+from pse_bench.training.data.batches import Batch, loader
+from pse_bench.training.data.sources import Source
+from pse_bench.training.run import Average, Log, Run, board
+from pse_bench.training.tasks import is_low, make
+
+
+def train(  # noqa: PLR0915 - one flat loop, on purpose
+    config: TrainConfig,
+    source: Source,
+    out: Path,
+    *,
+    guide: Path | None = None,
+    begin: Path | None = None,
+    workers: int = 0,
+    stop_after: int | None = None,
+    progress: Update | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> bool:
+    """Train a model; an interrupted run goes on where it was last saved, to the same bits on a CPU.
+
+    Args:
+        config: of the run.
+        source: scenes to train on and to look at.
+        out: the run's folder.
+        guide: checkpoint of the pVAD that guides the recipe.
+        begin: checkpoint whose weights the model begins with.
+        workers: processes that mix ahead; 0 mixes in the loop, best where cores are few.
+        stop_after: leave after this many steps of the run, as an interruption would.
+        progress: told the seconds of audio that were trained on and of the whole run.
+        say: told what a look at the model found, a line at a time.
+
+    Returns:
+        whether the run is finished.
+
+    Raises:
+        InputError: see ``tasks.make`` and ``journey.Run``.
+        KeyboardInterrupt: after an interrupt, once the step is done and saved.
+    """
+    rank, world, device = join()
+    low = is_low(config, device)
+    task = make(config, rate=source.scenes.sample_rate, guide=guide, begin=begin, low=low)
+    model = task.model.to(device)
+    about = {
+        "config": config.model_dump(),
+        "data": source.fingerprints,
+        "begin": checkpoint_hash(begin),
+        "guide": checkpoint_hash(guide),
+    }
+    run = Run(out, about) if rank == 0 else None
+    _barrier(world)
+    run = run or Run(out, about)
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=config.optimiser.lr, weight_decay=config.optimiser.weight_decay)
+    average = Average(model, config.optimiser.average)
+    start = run.resume(model, optimiser, average)
+    parallel = torch.nn.parallel.DistributedDataParallel(model) if world > 1 else model
+
+    writer = board(out) if rank == 0 else None
+    log, looks = (Log(out / name, start, writer) if rank == 0 else None for name in ("log.csv", "looks.csv"))
+    seconds = config.batch * source.scenes.chunk / source.scenes.sample_rate
+    last = min(config.steps, stop_after or config.steps)
+    asked = {"seed": config.seed, "batch": config.batch, "rank": rank, "world": world, "workers": workers}
+    model.train()
+    found: dict[str, float] = {}
+    since, begun = time.perf_counter(), start
+
+    with _interruptible() as interrupted:
+        for step, drawn in enumerate(loader(source.scenes, steps=range(start, last), **asked), start):
+            batch = Batch(*(tensor.to(device, non_blocking=True) for tensor in drawn))
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(config.optimiser, step, config.steps)
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+                output = parallel(batch.mixture, batch.embedding)
+            loss = task.loss(output.float(), batch)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(parameters, config.optimiser.clip)
+            optimiser.step()
+            average.update(model, step)
+
+            done = step + 1
+            stop = interrupted()
+            ending = done == last or stop is not None
+            if rank == 0:
+                if done % config.log_every == 0 or done == last:
+                    pace = (done - begun) * seconds / (time.perf_counter() - since)
+                    since, begun = time.perf_counter(), done
+                    figures = {"loss": loss.item(), "gradient": norm.item(), "lr": optimiser.param_groups[0]["lr"]}
+                    log.add(done, {**figures, "audio_s_per_s": pace})
+                if done % config.validation.every == 0 or done == config.steps:
+                    average.swap(model)
+                    found = task.look(model, source.validation, device)
+                    run.export(model, describe(model, config, source, done, found))
+                    average.swap(model)
+                    looks.add(done, found)
+                    say(f"step {done}: " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()))
+                    since, begun = time.perf_counter(), done
+                if done % config.save_every == 0 or ending:
+                    run.save(model, optimiser, average, done)
+                if progress:
+                    progress(round(done * seconds), round(config.steps * seconds))
+            if stop is not None:
+                raise stop
+    if writer is not None:
+        writer.close()
+    return last == config.steps
+
+
+def learning_rate(asked: Optimiser, step: int, steps: int) -> float:
+    """The step size: linear warm-up, then half a cosine down to ``last_lr``."""
+    if step < asked.warmup_steps:
+        return asked.lr * (step + 1) / asked.warmup_steps
+    way = (step - asked.warmup_steps) / max(steps - asked.warmup_steps, 1)
+    return asked.last_lr + (asked.lr - asked.last_lr) * 0.5 * (1 + math.cos(math.pi * way))
+
+
+def describe(
+    model: torch.nn.Module, config: TrainConfig, source: Source, step: int, found: dict[str, float]
+) -> checkpoint.About:
+    """What the checkpoint says about itself."""
+    return checkpoint.describe(
+        model,
+        recipe=config.recipe,
+        seed=config.seed,
+        step=step,
+        training=config.model_dump(),
+        data=source.fingerprints,
+        metrics={name: round(value, 6) for name, value in found.items() if math.isfinite(value)},
+    )
+
+
+def checkpoint_hash(path: Path | None) -> str:
+    """What a run depends on that lies in a checkpoint: its hash; '' without one."""
+    from pse_bench.io import atomic
+
+    return "" if path is None else atomic.sha256(path)
+
+
+# ---- where it runs
+
+
+def join() -> tuple[int, int, torch.device]:
+    """Rank, number of ranks and device; under torchrun, the group of processes is joined."""
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    if world > 1 and not distributed.is_initialized():
+        distributed.init_process_group("nccl" if cuda else "gloo")
+    return rank, world, device
+
+
+def _barrier(world: int) -> None:
+    if world > 1:
+        distributed.barrier()
+
+
+@contextlib.contextmanager
+def first_then_others() -> Iterator[None]:
+    """Under torchrun, the first rank does what is inside while the others wait, then they do."""
+    rank, world, _ = join()
+    if rank > 0:
+        _barrier(world)
+    yield
+    if rank == 0:
+        _barrier(world)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
+    """Let a step end and be saved when the process is asked to stop; gives what to raise then."""
+    asked: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        asked.append(number)
+        if len(asked) > 1:  # asked twice: at once
+            raise interrupts.Stopped(number)
+
+    before = {}
+    with contextlib.suppress(ValueError):  # not the main thread: nobody interrupts us
+        heeded = [n for n in interrupts.SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, note) for number in heeded}
+    try:
+        yield lambda: interrupts.Stopped(asked[0]) if asked else None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
