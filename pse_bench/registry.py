@@ -1,0 +1,124 @@
+"""Registries: the named things that people add to, each a dict beside its definitions.
+
+A name is one of ours, one that an installed package announces as an entry point, or ``module:attribute``. Code
+from outside is imported only for a name that somebody gave.
+"""
+
+import difflib
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pse_bench.errors import InputError, PseBenchError
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """A mapping of our own entries by name that ``find`` also looks into from outside.
+
+    Args:
+        kind: what an entry is, in one word for messages, such as ``metric``.
+        entries: our own, by name.
+        group: of the entry points of other packages, such as ``pse_bench.metrics``.
+        check: says what is wrong with an entry from outside, or gives '' where nothing is.
+    """
+
+    def __init__(
+        self, kind: str, entries: Mapping[str, T], *, group: str, check: Callable[[Any], str] = lambda _: ""
+    ) -> None:
+        self.kind, self.group = kind, group
+        self._entries, self._check = dict(entries), check
+
+    def __getitem__(self, name: str) -> T:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def outside(self) -> dict[str, EntryPoint]:
+        """The entry points of installed packages by name; ours go before one of the same name."""
+        return {point.name: point for point in entry_points(group=self.group) if point.name not in self._entries}
+
+    def find(self, name: str, folder: Path | None = None) -> T:
+        """The entry of a name: ours, an entry point's, or what ``module:attribute`` gives.
+
+        Args:
+            name: as somebody gave it.
+            folder: where a module is looked for beside the installed ones; the current one by default.
+
+        Raises:
+            InputError: there is none, or it is not what this registry holds.
+        """
+        if name in self._entries:
+            return self._entries[name]
+        if ":" in name:
+            entry = load_attribute(name, self.kind, folder)
+        elif name in (points := self.outside()):
+            try:
+                entry = points[name].load()
+            except (Exception, SystemExit) as error:  # whatever somebody else's module raises
+                raise InputError(
+                    f"{self.kind} {name}: cannot load {points[name].value} ({reason(error)})"
+                ) from error
+        else:
+            known = [*self._entries, *points]
+            raise InputError(
+                f"{self.kind} {name!r} is not known; {suggestion(name, known)} or give module:attribute"
+            )
+        if problem := self._check(entry):
+            raise InputError(f"{self.kind} {name}: {problem}")
+        return entry
+
+
+def suggestion(name: str, known: Iterable[str], what: str = "known") -> str:
+    """The nearest known name as a question, or all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"{what}: {', '.join(known)}"
+
+
+def load_attribute(name: str, kind: str, folder: Path | None = None) -> Any:
+    """What ``module:attribute`` names, looked for in ``folder`` or the current one, too.
+
+    Raises:
+        InputError: it is no such name, the module cannot be imported, or it has no such attribute.
+    """
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        raise InputError(f"{kind} {name!r}: expected module:attribute")
+    here = folder or Path.cwd()
+    if ("" not in sys.path or here != Path.cwd()) and str(here) not in sys.path:
+        sys.path.insert(0, str(here))  # a console script does not look where it was called
+    try:
+        module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # whatever somebody else's module raises
+        raise InputError(f"{kind} {name}: cannot import {module_name} ({reason(error)})") from error
+    if not hasattr(module, attribute):
+        raise InputError(f"{kind} {name}: {module_name} has no {attribute!r}")
+    return getattr(module, attribute)
+
+
+def reason(error: BaseException, ours: Iterable[str] = ()) -> str:
+    """An exception in one line, with the place in the code that raised it; ours say themselves what to do.
+
+    ``ours`` are files that are not taken for that place.
+    """
+    if isinstance(error, PseBenchError):
+        return str(error)
+    skipped = {__file__, importlib.__file__, *ours}
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in skipped and not frame.filename.startswith("<")
+    ]
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{': ' if text else ''}{text}{place}"
