@@ -1,0 +1,59 @@
+"""What was published stays: the sound of the frozen sets, scores, plans."""
+
+import json
+from pathlib import Path
+
+import published
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("golden")
+
+
+@pytest.fixture(scope="module")
+def dataset(work: Path) -> Path:
+    """The first scenes of embedded-v1."""
+    pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'pse-bench[embedded]'")
+    plan = published.first_scenes("embedded-v1", work)
+    corpus = published.embedded_corpus(plan, work / "corpus")
+    return published.rendered(plan, work / "embedded-v1", f"embedded={corpus}")
+
+
+def test_embedded_v1_sounds_as_it_was_published(dataset: Path) -> None:
+    found, known = published.contents(dataset), published.committed("embedded-v1")
+    assert len(found) == 27
+    assert found == {path: known[path] for path in found}
+
+
+@pytest.mark.dev_corpus
+def test_libri_mini_v1_sounds_as_it_was_published(work: Path, dev_corpus: Path) -> None:
+    plan = published.first_scenes("libri-mini-v1", work)
+    speech = dev_corpus / "speech" / "LibriSpeech"
+    noise = published.set_noise("libri-mini-v1", plan, work / "noise", speech)
+    dataset = published.rendered(
+        plan, work / "libri-mini-v1", f"librispeech={speech}", f"libri-mini-noise={noise}"
+    )
+    found, known = published.contents(dataset), published.committed("libri-mini-v1")
+    assert len(found) == 27
+    assert found == {path: known[path] for path in found}
+
+
+def test_scores_are_those_that_were_published(dataset: Path, work: Path) -> None:
+    header, *rows = (line.split(",") for line in (HERE / "scores.csv").read_text().splitlines())
+    found = published.scores(dataset, work)
+    assert all(lines[0].split(",") == header[1:] for lines in found.values())
+    now = [(name, *line.split(",")) for name, lines in found.items() for line in lines[1:]]
+    value = header.index("value")
+    assert [(*row[:value], *row[value + 1 :]) for row in now] == [
+        (*row[:value], *row[value + 1 :]) for row in rows
+    ]
+    for one, other in zip(now, rows, strict=True):
+        assert float(one[value]) == pytest.approx(float(other[value]), rel=1e-6, abs=1e-6), other
+
+
+def test_plans_of_shipped_scenarios_are_those_that_were_published(work: Path) -> None:
+    assert published.plans(work) == json.loads((HERE / "plans.json").read_text())
