@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -21,14 +20,13 @@ from pse_bench.runtime.progress import Update
 from pse_bench.runtime.sharding import Share, batches
 from pse_bench.schemas import Mixture
 from pse_bench.submission import submission
-from pse_bench.systems import detectors, registry
+from pse_bench.systems import base, registry
+from pse_bench.systems.base import LoadedSystem, Output, SystemInput
 
 JOURNAL = "enhance.journal"
 BATCH = 4
 FOLDERS = {"audio": ("TS1", "TS2", "TS3"), "activity": ("activity",)}
 """What a submission's folder holds, by what a system gives."""
-
-Gives = Literal["audio", "activity"]
 
 
 class _Entry(documents.Record):
@@ -52,7 +50,7 @@ class Job:
 
     dataset: Dataset
     system: str
-    gives: Gives
+    gives: Output
     streaming: bool
     folder: Path
     code: str
@@ -66,7 +64,7 @@ def enhance(
     out: Path,
     *,
     executor: Executor,
-    gives: Gives = "audio",
+    gives: Output = "audio",
     enrollment: str = "right",
     streaming: bool = False,
     share: Share | None = None,
@@ -81,7 +79,7 @@ def enhance(
 
     Args:
         dataset: what to enhance.
-        system: see ``systems.load``, or ``detectors.load`` where it gives activity.
+        system: see ``systems.registry.load``.
         out: the submission's folder.
         executor: where the system runs.
         gives: what is asked of the system.
@@ -96,7 +94,7 @@ def enhance(
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
     """
     here = Path.cwd()
-    loaded = _load(system, gives, streaming, here, memory)
+    loaded = registry.load(system, output=gives, streaming=streaming, folder=here, memory=memory)
     dataset.require_unchanged()
     identity = {
         "dataset": dataset.description.fingerprint,
@@ -191,9 +189,9 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
         try:
             given = _work(job.dataset, row, enrollment_path)
             if job.gives == "audio":
-                path = submission.write_estimate(job.out, row, registry.run(loaded, given, row.mixture_id))
+                path = submission.write_estimate(job.out, row, base.enhance(loaded, given, row.mixture_id))
             else:
-                path = submission.write_activity(job.out, row, detectors.run(loaded, given, row.mixture_id))
+                path = submission.write_activity(job.out, row, base.detect(loaded, given, row.mixture_id))
         except PseBenchError as error:
             return entries, str(error)
         name = path.relative_to(job.out).as_posix()
@@ -201,28 +199,22 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
     return entries, ""
 
 
-def _load(system: str, gives: Gives, streaming: bool, folder: Path, memory: Path | None) -> registry.Loaded:
-    if gives == "audio":
-        return registry.load(system, streaming=streaming, folder=folder, memory=memory)
-    return detectors.load(system, folder=folder, memory=memory)
-
-
 @lru_cache(maxsize=2)
 def _loaded(
-    system: str, gives: Gives, streaming: bool, folder: Path, code: str, memory: Path | None
-) -> registry.Loaded:
+    system: str, gives: Output, streaming: bool, folder: Path, code: str, memory: Path | None
+) -> LoadedSystem:
     """The system, loaded anew when its code or weights are others than before: workers may live long."""
     if _codes.get(system, code) != code:
         registry.forget(system)
     _codes[system] = code
-    return _load(system, gives, streaming, folder, memory)
+    return registry.load(system, output=gives, streaming=streaming, folder=folder, memory=memory)
 
 
 _codes: dict[str, str] = {}
 """Digest of each system's code when this process loaded it."""
 
 
-def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> registry.Work:
+def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> SystemInput:
     def scaled(pcm: np.ndarray) -> np.ndarray:
         return (pcm / audio.FULL_SCALE).astype(np.float32)
 
@@ -234,7 +226,7 @@ def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> registry.Work
         else scaled(dataset.read_stem(row.scene_id, "target_early", row.num_samples))
     )
     enrollment = scaled(dataset.read_sound(enrollment_path))
-    return registry.Work(mixture, enrollment, row.sample_rate, target, mixture - target)
+    return SystemInput(mixture, enrollment, row.sample_rate, target, mixture - target)
 
 
 def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
@@ -262,7 +254,7 @@ def _intact(out: Path, entry: journal.Entry) -> bool:
     return os.path.isfile(path) and atomic.sha256(path) == entry["sha256"]
 
 
-def _prepare(out: Path, gives: Gives, force: bool) -> None:
+def _prepare(out: Path, gives: Output, force: bool) -> None:
     """Make sure that the folder is new, or ours to continue or (``force``) to replace: a dataset has folders of
     the same names."""
     folders = FOLDERS[gives]

@@ -17,7 +17,8 @@ import numpy as np
 from pse_bench.errors import InputError
 from pse_bench.io.audio import seconds_to_samples
 from pse_bench.rng import integer, uniform, white
-from pse_bench.systems import registry
+from pse_bench.systems import base, registry
+from pse_bench.systems.base import LoadedSystem, SystemInput
 
 LATENCY_MS = 20.0
 """What a system is held to that states no latency: the baseline's."""
@@ -98,7 +99,7 @@ def measure(
     )
 
 
-def look_ahead_samples(loaded: registry.Loaded, sample_rate: int) -> tuple[int, int, int]:
+def look_ahead_samples(loaded: LoadedSystem, sample_rate: int) -> tuple[int, int, int]:
     """How many samples before a change of the input the output first differs, at worst; the number of changes
     tried, and of those that reached the output.
 
@@ -121,10 +122,9 @@ def look_ahead_samples(loaded: registry.Loaded, sample_rate: int) -> tuple[int, 
             # Drawn, since an even stride would meet all frames in the same place.
             low, high = (round(num_samples * (0.3 + 0.6 * share / PROBES)) for share in (number, number + 1))
             start = integer(low, high, 0, "figures", kind, number)
-            changed = [
-                _changed(part, new, start, number % 3) for part, new in zip((target, rest), other, strict=True)
-            ]
-            after = _run(loaded, *changed, sample_rate, f"{kind} changed at {start}")
+            before_and_new = zip((target, rest), other, strict=True)
+            changed = [_changed(old, new, start, number % 3) for old, new in before_and_new]
+            after = _run(loaded, changed[0], changed[1], sample_rate, f"{kind} changed at {start}")
             different = np.flatnonzero(_differs(before, after))
             probes += 1
             if len(different):
@@ -133,7 +133,7 @@ def look_ahead_samples(loaded: registry.Loaded, sample_rate: int) -> tuple[int, 
     return furthest, probes, responses
 
 
-def real_time_factor(loaded: registry.Loaded, sample_rate: int) -> float:
+def real_time_factor(loaded: LoadedSystem, sample_rate: int) -> float:
     """Processing time over duration, median of some runs on 10 s; loading, and embedding the enrollment where it
     is remembered, fall into a first run that does not count."""
     parts = _parts("voice", seconds_to_samples(SPEED_DURATION_S, sample_rate), sample_rate, "speed")
@@ -141,18 +141,18 @@ def real_time_factor(loaded: registry.Loaded, sample_rate: int) -> float:
     times = []
     for _ in range(SPEED_RUNS + 1):
         begin = time.perf_counter()
-        registry.run(loaded, work, "the test of speed")
+        base.enhance(loaded, work, "the test of speed")
         times.append(time.perf_counter() - begin)
     return statistics.median(times[1:]) / SPEED_DURATION_S
 
 
-def _run(loaded: registry.Loaded, target: np.ndarray, rest: np.ndarray, sample_rate: int, what: str) -> np.ndarray:
-    return registry.run(loaded, _work(target, rest, sample_rate), what)
+def _run(loaded: LoadedSystem, target: np.ndarray, rest: np.ndarray, sample_rate: int, what: str) -> np.ndarray:
+    return base.enhance(loaded, _work(target, rest, sample_rate), what)
 
 
-def _work(target: np.ndarray, rest: np.ndarray, sample_rate: int) -> registry.Work:
+def _work(target: np.ndarray, rest: np.ndarray, sample_rate: int) -> SystemInput:
     enrollment, _ = _parts("voice", seconds_to_samples(ENROLLMENT_S, sample_rate), sample_rate, "enrollment")
-    return registry.Work(target + rest, enrollment.copy(), sample_rate, target.copy(), rest.copy())
+    return SystemInput(target + rest, enrollment.copy(), sample_rate, target.copy(), rest.copy())
 
 
 def _differs(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -1,10 +1,9 @@
-"""From a word on the command line to a trained model: shipped weights, a checkpoint, or an ONNX file.
+"""Trained models by name: shipped weights, a checkpoint, or an ONNX file.
 
-A model hears a mixture and a speaker embedding. The embedding comes from an encoder, a function from samples and
+A model takes a mixture and a speaker embedding. The embedding comes from an encoder, a function from samples and
 their rate to a vector; the one of ``dvector`` unless a caller hands in another.
 """
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,13 @@ import numpy as np
 from pse_bench import __version__
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
-from pse_bench.signal import streaming as streams
+from pse_bench.registry import suggestion
+from pse_bench.signal.streaming import run as run_stream
 from pse_bench.speaker import dvector
 from pse_bench.speaker.cache import Encoder, Remembering
 from pse_bench.submission.submission import System
 from pse_bench.systems import onnx
+from pse_bench.systems.base import Output
 
 ENCODERS: dict[str, tuple[Encoder, str]] = {"dvector": (dvector.embed, dvector.SHA256)}
 """By name, each with the SHA-256 of its weights."""
@@ -29,7 +30,7 @@ ENDINGS = (".safetensors", ".onnx")
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A model ready to run: (mixture, enrollment, sample_rate) to an estimate, or to who speaks when.
 
     Attributes:
@@ -51,38 +52,51 @@ def is_one(name: str) -> bool:
 
 
 def load(
-    name: str, *, streaming: bool = False, encoder: Encoder | None = None, memory: Path | None = None
-) -> Trained:
+    name: str,
+    *,
+    output: Output = "audio",
+    streaming: bool = False,
+    encoder: Encoder | None = None,
+    memory: Path | None = None,
+) -> TrainedModel:
     """The model that ``baseline:<recipe>``, a path of a checkpoint or a path of an ONNX file asks for.
 
     Args:
         name: see above.
+        output: ``audio`` for an enhancer, ``activity`` for a pVAD.
         streaming: hop by hop; an ONNX file knows no other way.
         encoder: instead of the one that the model names.
-        memory: folder that keeps what the encoder gives; it has no part in what another one gives.
+        memory: folder that keeps the embeddings of the encoder that the model names.
 
     Raises:
         InputError: no such model, or it cannot be used, or something that it needs is not installed.
     """
     if name.endswith(".onnx"):
+        if output == "activity":
+            raise InputError(f"system {name}: an .onnx file detects nothing; give a pVAD's .safetensors file")
         return _from_onnx(name, encoder, memory)
     path = _checkpoint(name)
-    from pse_bench.training.models import enhancer
+    from pse_bench.training.models import detector, enhancer
 
-    model = enhancer.Enhancer(path, by_hops=streaming)
-    kind = f"E3Net, {model.about.recipe or 'no recipe named'}"
-    return _from_checkpoint(name, path, model, kind, _encoder(name, model.encoder, encoder, memory))
-
-
-def load_detector(name: str, *, encoder: Encoder | None = None, memory: Path | None = None) -> Trained:
-    """The pVAD that ``baseline:<name>`` or a path of a checkpoint asks for; arguments and errors as ``load`` has
-    them."""
-    path = _checkpoint(name)
-    from pse_bench.training.models import detector
-
-    model = detector.Detector(path)
-    kind = f"Personal VAD, speaker {model.speaker}"
-    return _from_checkpoint(name, path, model, kind, _encoder(name, model.about.encoder, encoder, memory))
+    model: Any = detector.Detector(path) if output == "activity" else enhancer.Enhancer(path, by_hops=streaming)
+    about = model.about
+    kind = (
+        f"Personal VAD, speaker {model.speaker}"
+        if output == "activity"
+        else f"E3Net, {about.recipe or 'no recipe named'}"
+    )
+    system = System(
+        name=name if name.startswith(SHIPPED) else f"{about.recipe or about.kind} ({path.name})",
+        version=model.digest[:12],
+        description=about.description or f"{kind}, step {about.step}.",
+        causal=True,
+        algorithmic_latency_ms=1000 * model.latency_s,
+        parameters=model.parameters,
+        training_data=about.training_data,
+    )
+    embed = _encoder(name, about.encoder, encoder, memory)
+    run = _with_embedding(model, embed, name, model.sample_rate, model.embedding)
+    return TrainedModel(run, system, model.digest, model.macs_per_second)
 
 
 def _checkpoint(name: str) -> Path:
@@ -96,28 +110,12 @@ def _checkpoint(name: str) -> Path:
         return Path(name)
     recipe, known = name.removeprefix(SHIPPED), checkpoint.shipped()
     if recipe not in known:
-        near = difflib.get_close_matches(recipe, known, n=1)
-        hint = f"did you mean {SHIPPED}{near[0]}?" if near else f"shipped: {', '.join(known) or 'none'}"
+        hint = suggestion(name, [SHIPPED + one for one in known], "shipped")
         raise InputError(f"system {name}: no weights of that name come with this version; {hint}")
     return known[recipe]
 
 
-def _from_checkpoint(name: str, path: Path, model: Any, kind: str, encoder: Encoder) -> Trained:
-    about = model.about
-    system = System(
-        name=name if name.startswith(SHIPPED) else f"{about.recipe or about.kind} ({path.name})",
-        version=model.digest[:12],
-        description=about.description or f"{kind}, step {about.step}.",
-        causal=True,
-        algorithmic_latency_ms=1000 * model.latency_s,
-        parameters=model.parameters,
-        training_data=about.training_data,
-    )
-    run = _personal(model, encoder, name, model.sample_rate, model.embedding)
-    return Trained(run, system, model.digest, model.macs_per_second)
-
-
-def _from_onnx(name: str, encoder: Encoder | None, memory: Path | None) -> Trained:
+def _from_onnx(name: str, encoder: Encoder | None, memory: Path | None) -> TrainedModel:
     path = Path(name)
     model = onnx.open_model(path)
     about, digest = model.about, atomic.sha256(path)
@@ -132,11 +130,11 @@ def _from_onnx(name: str, encoder: Encoder | None, memory: Path | None) -> Train
     )
 
     def run(mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
-        return streams.run(onnx.Stream(model, embedding), mixture)
+        return run_stream(onnx.Stream(model, embedding), mixture)
 
-    listen = _encoder(name, about.encoder, encoder, memory)
-    personal = _personal(run, listen, name, about.sample_rate, about.embedding)
-    return Trained(personal, system, digest, about.macs_per_second)
+    embed = _encoder(name, about.encoder, encoder, memory)
+    personal = _with_embedding(run, embed, name, about.sample_rate, about.embedding)
+    return TrainedModel(personal, system, digest, about.macs_per_second)
 
 
 def _encoder(name: str, wanted: str, given: Encoder | None, memory: Path | None) -> Encoder:
@@ -145,7 +143,7 @@ def _encoder(name: str, wanted: str, given: Encoder | None, memory: Path | None)
     if wanted not in ENCODERS:
         raise InputError(
             f"system {name}: was trained with the speaker encoder {wanted!r}, known here: {', '.join(ENCODERS)}; "
-            "load it from Python with models.load(…, encoder=…)"
+            "load it from Python with systems.trained.load(…, encoder=…)"
         )
     listen, weights = ENCODERS[wanted]
     if memory is None:
@@ -153,10 +151,10 @@ def _encoder(name: str, wanted: str, given: Encoder | None, memory: Path | None)
     return Remembering(listen, atomic.sha256_of_text(f"{wanted} {weights} {__version__}"), memory)
 
 
-def _personal(
+def _with_embedding(
     run: Callable[[np.ndarray, np.ndarray], np.ndarray], encoder: Encoder, name: str, rate: int, size: int
 ) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
-    def listened(mixture: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
+    def personal(mixture: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
         if sample_rate != rate:
             raise InputError(
                 f"the mixture has {sample_rate} Hz and the model hears {rate} Hz; resample the dataset"
@@ -166,4 +164,4 @@ def _personal(
             raise InputError(f"the encoder gave shape {np.shape(embedding)}, {name} expects ({size},)")
         return run(mixture, embedding)
 
-    return listened
+    return personal

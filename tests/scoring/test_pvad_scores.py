@@ -22,7 +22,7 @@ from pse_bench.scoring.statistics import left_out_interval
 from pse_bench.scoring.summary import Scores, summaries_of
 from pse_bench.submission import activity_csv, submission
 from pse_bench.submission.check import run
-from pse_bench.systems import detectors, enhance
+from pse_bench.systems import enhance, registry
 
 Write = Callable[[str], str]
 Said = Callable[[np.ndarray, Mixture], np.ndarray]
@@ -391,7 +391,7 @@ def test_what_is_no_detector(name: str, words: str) -> None:
     if name.endswith(".safetensors"):
         pytest.importorskip("torch")
     with pytest.raises(InputError, match=words):
-        detectors.load(name)
+        registry.load(name, output="activity")
 
 
 def test_the_activity_of_a_dataset_is_never_written_over(dataset: Dataset, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_checkpoint_enhances_a_dataset(
     whole = registry.load(system)
     for row in few.mixtures:
         work = enhance._work(few, row, row.enrollment_path)
-        expected = registry.run(whole, work, row.mixture_id)
+        expected = base.enhance(whole, work, row.mixture_id)
         found = submission.read_estimate(tmp_path / "out", row).samples
         assert np.abs(found - expected).max() < 1e-5
     described = submission.read_system(tmp_path / "out")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pse_bench.errors import InputError
-from pse_bench.systems import profile, registry
+from pse_bench.systems import base, profile, registry
 
 HEAD = "import numpy as np\n\n\ndef enhance(mixture, enrollment, sample_rate):\n    "
 
@@ -41,11 +41,11 @@ NOT_CAUSAL = {
 }
 
 
-def loaded(body: str, name: str = "mine") -> registry.Loaded:
+def loaded(body: str, name: str = "mine") -> base.LoadedSystem:
     space: dict = {}
     exec(HEAD + body + "\n", space)
-    system = registry.REFERENCES["mixture"][1].model_copy(update={"name": name})
-    return registry.Loaded(lambda w: space["enhance"](w.mixture, w.enrollment, w.sample_rate), system, "")
+    system = registry.load("mixture").system.model_copy(update={"name": name})
+    return base.LoadedSystem(lambda w: space["enhance"](w.mixture, w.enrollment, w.sample_rate), system, "")
 
 
 @pytest.mark.parametrize("name", CAUSAL)

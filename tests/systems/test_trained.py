@@ -18,8 +18,8 @@ from pse_bench.errors import InputError  # noqa: E402
 from pse_bench.export import onnx as export  # noqa: E402
 from pse_bench.signal import streaming as streams  # noqa: E402
 from pse_bench.speaker.cache import Encoder  # noqa: E402
+from pse_bench.systems import base, registry, trained  # noqa: E402
 from pse_bench.systems import onnx as onnx_system  # noqa: E402
-from pse_bench.systems import registry, trained  # noqa: E402
 from pse_bench.training import checkpoint  # noqa: E402
 from pse_bench.training.models.e3net import E3Net  # noqa: E402
 from pse_bench.training.models.pvad import PVAD  # noqa: E402
@@ -36,19 +36,19 @@ def onnx_path(checkpoint_path: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def work() -> registry.Work:
+def work() -> base.SystemInput:
     chance = np.random.default_rng(2)
     target, rest = (0.1 * chance.standard_normal((2, 8123))).astype(np.float32)
     enrollment = chance.standard_normal(9000).astype(np.float32)
-    return registry.Work(target + rest, enrollment, RATE, target, rest)
+    return base.SystemInput(target + rest, enrollment, RATE, target, rest)
 
 
-def run(name: str, work: registry.Work, streaming: bool = False) -> np.ndarray:
-    return registry.run(registry.load(name, streaming=streaming), work, "s000007_TS2")
+def run(name: str, work: base.SystemInput, streaming: bool = False) -> np.ndarray:
+    return base.enhance(registry.load(name, streaming=streaming), work, "s000007_TS2")
 
 
 def test_all_ways_give_the_same(
-    checkpoint_path: Path, onnx_path: Path, work: registry.Work, model: E3Net, other_encoder: Encoder
+    checkpoint_path: Path, onnx_path: Path, work: base.SystemInput, model: E3Net, other_encoder: Encoder
 ) -> None:
     embedding = other_encoder(work.enrollment, RATE)
     with torch.no_grad():
@@ -85,7 +85,7 @@ def test_they_describe_themselves(checkpoint_path: Path, onnx_path: Path) -> Non
     assert ours.code != theirs.code
 
 
-def test_another_encoder(checkpoint_path: Path, onnx_path: Path, work: registry.Work) -> None:
+def test_another_encoder(checkpoint_path: Path, onnx_path: Path, work: base.SystemInput) -> None:
     """The seam: any function from samples and rate to a vector."""
     heard = []
 
@@ -105,7 +105,7 @@ def test_another_encoder(checkpoint_path: Path, onnx_path: Path, work: registry.
 
 
 def test_an_enrollment_is_heard_once_by_whatever_system(
-    checkpoint_path: Path, onnx_path: Path, work: registry.Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint_path: Path, onnx_path: Path, work: base.SystemInput, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another encoder, by its weights, hears it again; one that a caller hands in remembers for itself."""
     heard = []
@@ -137,8 +137,10 @@ def test_an_encoder_that_is_not_known_here(tmp_path: Path, model: E3Net) -> None
 
 
 @pytest.mark.usefixtures("other_encoder")
-def test_another_rate_is_refused_in_our_words(checkpoint_path: Path, onnx_path: Path, work: registry.Work) -> None:
-    other = registry.Work(work.mixture, work.enrollment, 8000, work.target, work.rest)
+def test_another_rate_is_refused_in_our_words(
+    checkpoint_path: Path, onnx_path: Path, work: base.SystemInput
+) -> None:
+    other = base.SystemInput(work.mixture, work.enrollment, 8000, work.target, work.rest)
     for path in (checkpoint_path, onnx_path):
         with pytest.raises(
             InputError, match=r"failed on s000007_TS2 \(the mixture has 8000 Hz and the model hears 16000"
@@ -147,7 +149,7 @@ def test_another_rate_is_refused_in_our_words(checkpoint_path: Path, onnx_path: 
 
 
 def test_the_number_of_threads_is_left_as_it_was(
-    checkpoint_path: Path, work: registry.Work, other_encoder: Encoder
+    checkpoint_path: Path, work: base.SystemInput, other_encoder: Encoder
 ) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)

@@ -14,7 +14,7 @@ from pse_bench.runtime.executor import Serial
 from pse_bench.scoring import score, summary
 from pse_bench.speaker import dvector
 from pse_bench.submission import submission
-from pse_bench.systems import detectors, enhance
+from pse_bench.systems import enhance, registry
 from pse_bench.training import checkpoint, config, tasks
 from pse_bench.training import train as loop
 from pse_bench.training.data.batches import loader
@@ -180,7 +180,7 @@ def test_a_trained_pvad_says_who_speaks_in_a_dataset(detector, dataset, tmp_path
     other, net = tmp_path / "other.safetensors", E3Net(E3NetConfig(filters=320, bottleneck=16, fc=16, lstm=16))
     checkpoint.save(other, net, checkpoint.describe(net))
     with pytest.raises(InputError, match="holds an e3net, which detects nothing; give a pvad"):
-        detectors.load(str(other))
+        registry.load(str(other), output="activity")
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
