@@ -15,7 +15,7 @@ from pse_bench.io import atomic, audio, locks
 from pse_bench.metrics.distortion import si_sdr
 from pse_bench.runtime.executor import Outcome, Processes, Serial
 from pse_bench.submission import submission
-from pse_bench.systems import enhance, registry
+from pse_bench.systems import base, enhance, registry
 
 Write = Callable[[str], str]
 
