@@ -59,8 +59,9 @@ def commands() -> str:
 def _commands(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield words, command
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from _commands(command.commands[name], (*words, name))
+        ctx = click.Context(command)
+        for name in sorted(command.list_commands(ctx)):
+            yield from _commands(command.get_command(ctx, name), (*words, name))
 
 
 def _help(words: tuple[str, ...], command: click.Command) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pse_bench.dataset.dataset import Dataset
+from pse_bench.export.exporter import Exporter
 from pse_bench.export.items import Item, folder, lines
-from pse_bench.runtime.progress import Update
+from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import Mixture
 
 SOUNDS = ("mixture", "enrollment", "reference")
@@ -25,7 +26,7 @@ def write(
     out: Path,
     *,
     force: bool = False,
-    progress: Update = lambda done, total: None,
+    progress: Update = no_progress,
 ) -> Path:
     """Write the folder; its path. ``load_dataset("audiofolder", data_dir=…)`` gives a row a mixture with the audio
     columns ``mixture``, ``enrollment`` and ``reference`` (None in TS3) and the columns of ``mixtures.csv``."""
@@ -53,3 +54,15 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+EXPORTERS = {
+    "huggingface": Exporter(
+        write,
+        """Write a folder of audio with metadata.jsonl, as Hugging Face datasets loads it.
+
+        Sounds are linked into the folder where the file system can, else copied.
+        """,
+        next_step=lambda path: f'datasets.load_dataset("audiofolder", data_dir={str(path)!r})',
+    )
+}

@@ -10,11 +10,15 @@ import numpy as np
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
+from pse_bench.export.exporter import Exporter
 from pse_bench.export.items import Item, folder, lines
 from pse_bench.io import audio
+from pse_bench.runtime.progress import Update, no_progress
 
 
-def write_kaldi(dataset: Dataset, chosen: list[Item], out: Path, *, force: bool = False) -> Path:
+def write_kaldi(
+    dataset: Dataset, chosen: list[Item], out: Path, *, force: bool = False, progress: Update = no_progress
+) -> Path:
     """Write a data folder of ESPnet's recipe ``tse1`` (egs2/librimix/tse1); its path.
 
     ``wav.scp`` mixtures, ``spk1.scp`` references, ``enroll_spk1.scp`` enrollments, ``text`` what the target says,
@@ -36,7 +40,9 @@ def write_kaldi(dataset: Dataset, chosen: list[Item], out: Path, *, force: bool 
     return out
 
 
-def write_wesep(dataset: Dataset, chosen: list[Item], out: Path, *, force: bool = False) -> Path:
+def write_wesep(
+    dataset: Dataset, chosen: list[Item], out: Path, *, force: bool = False, progress: Update = no_progress
+) -> Path:
     """Write a data folder of WeSep's recipes (examples/librimix/tse); its path.
 
     ``wav.scp``: mixture and reference; ``utt2spk`` the target; ``single.wav.scp`` and ``single.utt2spk`` the
@@ -86,3 +92,25 @@ def _write_silence(chosen: list[Item], part: Path) -> None:
         path = part / _silence(item)
         if "reference" not in item.sounds and not path.exists():
             audio.write(path, np.zeros(item.row.num_samples, dtype=np.int16), item.row.sample_rate)
+
+
+EXPORTERS = {
+    "kaldi": Exporter(
+        write_kaldi,
+        """Write a Kaldi-style data folder, as ESPnet's recipe for target speaker extraction (tse1) reads it.
+
+        wav.scp, spk1.scp (reference), enroll_spk1.scp, text, utt2spk, spk2utt. In TS3 the reference is silence.
+        Sounds are named as DATASET is given: give a full path to use the folder from anywhere.
+        """,
+        next_step=lambda _: "copy or link the folder into the recipe's data/",
+    ),
+    "wesep": Exporter(
+        write_wesep,
+        """Write a data folder for WeSep's recipes.
+
+        wav.scp (mixture and reference), utt2spk, spk1.enroll, single.wav.scp, single.utt2spk. In TS3 the reference
+        is silence. Sounds are named as DATASET is given: give a full path to use the folder from anywhere.
+        """,
+        next_step=lambda _: "give wav.scp and utt2spk to WeSep's make_shard_list_premix.py",
+    ),
+}

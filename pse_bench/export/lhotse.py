@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from pse_bench.dataset.dataset import Dataset
+from pse_bench.export.exporter import Exporter
 from pse_bench.export.items import Item, folder, lines
+from pse_bench.runtime.progress import Update, no_progress
 
 NAME = "cuts.jsonl"
 FACTS = ("scenario", "scene_id", "sir_db", "snr_db", "rt60_s", "enrollment_condition")
 """Columns of mixtures.csv that a cut carries as custom fields."""
 
 
-def write(dataset: Dataset, chosen: list[Item], out: Path, *, force: bool = False) -> Path:
+def write(
+    dataset: Dataset, chosen: list[Item], out: Path, *, force: bool = False, progress: Update = no_progress
+) -> Path:
     """Write ``cuts.jsonl`` into a folder; its path.
 
     Custom recordings of a cut: ``enrollment``, ``reference`` (none in TS3), and the stems ``target``,
@@ -68,3 +72,17 @@ def _cut(root: Path, item: Item) -> dict[str, Any]:
         "custom": {**facts, "target_speaker": row.target_speaker, **sounds},
         "type": "MonoCut",
     }
+
+
+EXPORTERS = {
+    "lhotse": Exporter(
+        write,
+        """Write cuts.jsonl, a CutSet of lhotse: a cut a mixture.
+
+        Supervisions tell who speaks; enrollment, reference and stems are custom recordings. Sounds are named as
+        DATASET is given: give a full path to open the cuts from anywhere.
+        """,
+        unit="cuts",
+        next_step=lambda path: f"lhotse.CutSet.from_jsonl({str(path)!r})",
+    )
+}

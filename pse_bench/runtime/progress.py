@@ -11,6 +11,10 @@ Update = Callable[[int, int], None]
 """Called with how many are done of how many."""
 
 
+def no_progress(done: int, total: int) -> None:
+    """An update that shows nothing."""
+
+
 @contextmanager
 def progress(what: str, unit: str) -> Iterator[Update]:
     """Show work as it is done: count, rate and time left.

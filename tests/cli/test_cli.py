@@ -34,10 +34,15 @@ def call(*words: object) -> Result:
     return CliRunner().invoke(cli, [str(word) for word in words], prog_name="pse-bench")
 
 
+def members(group: click.Group) -> list[tuple[str, click.Command]]:
+    ctx = click.Context(group)
+    return [(name, group.get_command(ctx, name)) for name in group.list_commands(ctx)]
+
+
 def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
     """Every command and group by the words that call it."""
     yield path
-    for name, command in group.commands.items():
+    for name, command in members(group):
         if isinstance(command, click.Group):
             yield from commands(command, *path, name)
         else:
@@ -48,7 +53,7 @@ def command_of(words: Sequence[str]) -> click.Command:
     found: click.Command = cli
     for word in words:
         assert isinstance(found, click.Group)
-        found = found.commands[word]
+        found = dict(members(found))[word]
     return found
 
 
@@ -107,7 +112,7 @@ def test_help_is_complete(words: tuple[str, ...]) -> None:
         else:
             assert (parameter.metavar or parameter.name.upper()) in text
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
+        for name, inner in members(command):
             assert re.search(rf"^  {name} +\S", text, re.MULTILINE), f"{name} has no summary"
             assert inner.short_help != ""
 

@@ -15,11 +15,11 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip ins
 from checkpoints import unit_embedding  # noqa: E402
 
 from pse_bench.errors import InputError  # noqa: E402
-from pse_bench.export import onnx as export  # noqa: E402
 from pse_bench.signal import streaming as streams  # noqa: E402
 from pse_bench.speaker.cache import Encoder  # noqa: E402
 from pse_bench.systems import base, registry, trained  # noqa: E402
 from pse_bench.systems import onnx as onnx_system  # noqa: E402
+from pse_bench.systems import onnx_export as export  # noqa: E402
 from pse_bench.training import checkpoint  # noqa: E402
 from pse_bench.training.models.e3net import E3Net  # noqa: E402
 from pse_bench.training.models.pvad import PVAD  # noqa: E402
