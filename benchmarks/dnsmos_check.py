@@ -20,7 +20,7 @@ import numpy as np
 from pse_bench.errors import PseBenchError
 from pse_bench.io import audio
 from pse_bench.metrics.dnsmos import opinion
-from pse_bench.speaker.dvector import speaker_similarity
+from pse_bench.speaker.encoders import speaker_similarity
 
 DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "dev-corpus"
 SYSTEMS = ("clean", "mixture", "enhanced")

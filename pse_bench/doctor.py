@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pse_bench.speaker.encoders import ENCODERS
+
 NAME = "pse-bench"
 SERVES = {
     "embedded": "demo, corpus synth, benchmark embedded-v1",
@@ -25,12 +27,9 @@ SERVES = {
 }
 """The commands that an extra is for."""
 
-DVECTOR = (
-    "Resemblyzer",
-    "pip install --no-deps resemblyzer==0.1.4",
-    "score --metrics all, training, and enhancing with a trained model",
-)
-"""Only its network's file is read, so it is installed without what it depends on and is no extra."""
+ENCODER_SERVES = "score --metrics all, training, and enhancing with a trained model"
+"""Only the network's file of an encoder's package is read, so it is installed without what it depends on and is no
+extra."""
 
 _NEEDED = re.compile(r"^([A-Za-z0-9._-]+)")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
@@ -91,8 +90,11 @@ def diagnose(cache: Path, threads: tuple[str, ...]) -> Diagnosis:
         for name, packages in groups.items()
         if name
     ]
-    package, install, serves = DVECTOR
-    extras.append(Extra("speaker encoder", serves, {package: _release(package)}, install))
+    extras += [
+        Extra("speaker encoder", ENCODER_SERVES, {encoder.package: _release(encoder.package)}, encoder.install)
+        for encoder in ENCODERS.values()
+        if encoder.package
+    ]
     return Diagnosis(
         version=_release(NAME) or "unknown",
         python=platform.python_version(),

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pse_bench.training.losses import LOSS_RECIPES
+
 HERE = Path(__file__).parent
 SEEDS = (1, 2, 3)
-RECIPES = ("no-its", "its", "its-exclude", "its-noisy-reference", "its-soft")
-GUIDED = RECIPES[2:]
+RECIPES = tuple(LOSS_RECIPES)
 VARIANTS = {
     "its-exclude-low": ("its-exclude", "loss.threshold=0.3"),
     "its-noisy-reference-high": ("its-noisy-reference", "loss.threshold=0.83", "data.its_share=0.3"),
@@ -58,10 +59,11 @@ class Training:
 def recipe(
     name: str, kind: str, seed: int, *changes: str, begin: str = "base", guided: bool | None = None
 ) -> Training:
-    """One of the five recipes from a common beginning."""
-    share = 0.0 if kind == "no-its" else ITS_SHARE
+    """A recipe from a common beginning."""
+    share = ITS_SHARE if LOSS_RECIPES[kind].uses_its else 0.0
     own = (f"recipe={kind}", f"seed={seed}", f"data.its_share={share}", *changes)
-    return Training(name, "recipe.yaml", own, begin, kind in GUIDED if guided is None else guided)
+    guided = LOSS_RECIPES[kind].needs_pvad if guided is None else guided
+    return Training(name, "recipe.yaml", own, begin, guided)
 
 
 def swept(what: str, kind: str, *changes: str, seed: int = 1, guided: bool | None = None) -> Training:

@@ -111,7 +111,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
 
 def _baselines() -> tuple[str, ...]:
     """The trained models that come with the package, where they can be run here; else why they cannot is said."""
-    from pse_bench.speaker import dvector_weights
+    from pse_bench.speaker.encoders import DEFAULT, ENCODERS
     from pse_bench.systems import trained
     from pse_bench.training import REMEDY
 
@@ -120,7 +120,7 @@ def _baselines() -> tuple[str, ...]:
     except ImportError:
         reason = f"torch is not installed; run {REMEDY}"
     else:
-        reason = dvector_weights.missing()
+        reason = ENCODERS[DEFAULT].missing()
     if reason:
         click.echo(f"\nThe trained models {', '.join(BASELINES)} are left out: {reason}", err=True)
         return ()

@@ -4,8 +4,9 @@ from functools import partial
 
 from pse_bench.metrics import dnsmos, recognition
 from pse_bench.metrics.metric import Metric, Resolution
-from pse_bench.speaker import dvector
+from pse_bench.speaker.encoders import ENCODERS, speaker_similarity, speaker_similarity_of_failure
 
+_DVECTOR = ENCODERS["dvector"]
 _WITH_TARGET = ("TS1", "TS2")
 _WER_NEEDS = ("estimate", "text", "transcribe")
 
@@ -58,10 +59,10 @@ SPEAKER = (
         resolution=Resolution(0.001, "the last figure that is printed in the field"),
         source="Wan et al., arXiv 1710.10467; network of resemblyzer 0.1.4",
         needs=("estimate", "enrollment", "sample_rate"),
-        compute=dvector.speaker_similarity,
-        failure=dvector.speaker_similarity_of_failure,
-        missing=dvector.missing,
-        model=dvector.SHA256,
+        compute=partial(speaker_similarity, encoder=_DVECTOR),
+        failure=partial(speaker_similarity_of_failure, encoder=_DVECTOR),
+        missing=_DVECTOR.missing,
+        model=_DVECTOR.sha256,
     ),
 )
 

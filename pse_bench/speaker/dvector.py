@@ -15,29 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pse_bench.errors import FailedScore, InputError, UndefinedScore
+from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.signal.mel import mel_spectrogram
-from pse_bench.speaker.dvector_weights import SHA256, VARIABLE, missing, read, read_tensors, weights_path
-
-__all__ = [
-    "SHA256",
-    "VARIABLE",
-    "embed",
-    "mel_spectrogram",
-    "missing",
-    "read_tensors",
-    "similarity",
-    "speaker_similarity",
-    "speaker_similarity_of_failure",
-    "unusable",
-    "weights_path",
-]
+from pse_bench.speaker import dvector_weights
 
 RATE_HZ = 16_000
 SIZE = 256
 SHORTEST_S = 0.5
-WORST_SIMILARITY = 0.0
 SILENT_DB = 30.0
 """How far below the loudest window one may lie and still count. With 4 s of speech and 4 s of pause at −60 dBFS,
 118 LibriSpeech speakers are told apart with an EER of 9.4 % without this rule, 6.0 % at 40 dB and 1.7 % at 30 dB;
@@ -82,44 +67,6 @@ def embed(samples: np.ndarray, sample_rate: int) -> np.ndarray:
             _known.pop(next(iter(_known)))
         _known[key] = vector
     return _known[key]
-
-
-def similarity(one: np.ndarray, other: np.ndarray) -> float:
-    """Cosine of two d-vectors, within [0, 1]; 1 is the same voice."""
-    product = float(np.sum(one.astype(np.float64) * other))
-    norms = float(np.linalg.norm(one.astype(np.float64)) * np.linalg.norm(other.astype(np.float64)))
-    return min(max(product / norms, 0.0), 1.0)
-
-
-def speaker_similarity(*, estimate: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> float:
-    """Cosine of the d-vectors of an estimate and of its enrollment, within [0, 1].
-
-    Args:
-        estimate, enrollment: shape (num_samples,), each of its own length.
-        sample_rate: of both, Hz.
-
-    Raises:
-        UndefinedScore: the enrollment is silent, or one of the two is shorter than 0.5 s.
-        FailedScore: the estimate is silent.
-        InputError: the weights are missing or not the known ones.
-    """
-    if len(estimate) < SHORTEST_S * sample_rate:
-        raise UndefinedScore(f"the clip is shorter than the {SHORTEST_S} s that a d-vector needs")
-    fault = unusable(enrollment, sample_rate)
-    if fault:
-        raise UndefinedScore(f"the enrollment has no d-vector: {fault}")
-    fault = unusable(estimate, sample_rate)
-    if fault:
-        raise FailedScore(f"the estimate has no d-vector: {fault}")
-    return similarity(embed(estimate, sample_rate), embed(enrollment, sample_rate))
-
-
-def speaker_similarity_of_failure(*, enrollment: np.ndarray, sample_rate: int) -> float:
-    """What a clip without a usable estimate counts for: 0. Raises UndefinedScore as ``speaker_similarity``."""
-    fault = unusable(enrollment, sample_rate)
-    if fault:
-        raise UndefinedScore(f"the enrollment has no d-vector: {fault}")
-    return WORST_SIMILARITY
 
 
 def unusable(samples: np.ndarray, sample_rate: int) -> str:
@@ -214,7 +161,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _network() -> tuple[list[_Layer], np.ndarray, np.ndarray]:
-    tensors = read()
+    tensors = dvector_weights.read()
     layers = [_layer(tensors, number) for number in range(_LAYERS)]
     return layers, np.ascontiguousarray(tensors["linear.weight"].T), tensors["linear.bias"]
 

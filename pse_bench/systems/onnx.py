@@ -1,4 +1,4 @@
-"""An exported enhancer run by onnxruntime, hop by hop, without torch; see ``baseline.export`` for the file.
+"""An exported enhancer run by onnxruntime, hop by hop, without torch; see ``export.onnx`` for the file.
 
 Any model takes part that has the inputs and outputs described there and the same metadata.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from pse_bench.errors import InputError
 from pse_bench.io import documents
+from pse_bench.speaker.encoders import DEFAULT
 
 KEY = "pse_bench"
 ELSEWHERE = re.compile(rb"[\x0a\x8a]\x80*\x00?[\x08\x88]\x80*\x00?location")
@@ -27,7 +28,7 @@ class Description(documents.Record):
     name: str
     description: str = ""
     training_data: str = ""
-    encoder: str = "dvector"
+    encoder: str = DEFAULT
     sample_rate: int
     hop: int
     window: int

@@ -1,7 +1,7 @@
 """Trained models by name: shipped weights, a checkpoint, or an ONNX file.
 
-A model takes a mixture and a speaker embedding. The embedding comes from an encoder, a function from samples and
-their rate to a vector; the one of ``dvector`` unless a caller hands in another.
+A model takes a mixture and a speaker embedding. The embedding comes from the encoder of ``speaker.encoders`` that
+the model names, unless a caller hands in another.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,11 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic
 from pse_bench.registry import suggestion
 from pse_bench.signal.streaming import run as run_stream
-from pse_bench.speaker import dvector
-from pse_bench.speaker.cache import Encoder, Remembering
+from pse_bench.speaker.cache import Remembering
+from pse_bench.speaker.encoders import ENCODERS, Embed
 from pse_bench.submission.submission import System
 from pse_bench.systems import onnx
 from pse_bench.systems.base import Output
-
-ENCODERS: dict[str, tuple[Encoder, str]] = {"dvector": (dvector.embed, dvector.SHA256)}
-"""By name, each with the SHA-256 of its weights."""
 
 SHIPPED = "baseline:"
 ENDINGS = (".safetensors", ".onnx")
@@ -56,7 +53,7 @@ def load(
     *,
     output: Output = "audio",
     streaming: bool = False,
-    encoder: Encoder | None = None,
+    encoder: Embed | None = None,
     memory: Path | None = None,
 ) -> TrainedModel:
     """The model that ``baseline:<recipe>``, a path of a checkpoint or a path of an ONNX file asks for.
@@ -115,7 +112,7 @@ def _checkpoint(name: str) -> Path:
     return known[recipe]
 
 
-def _from_onnx(name: str, encoder: Encoder | None, memory: Path | None) -> TrainedModel:
+def _from_onnx(name: str, encoder: Embed | None, memory: Path | None) -> TrainedModel:
     path = Path(name)
     model = onnx.open_model(path)
     about, digest = model.about, atomic.sha256(path)
@@ -137,22 +134,23 @@ def _from_onnx(name: str, encoder: Encoder | None, memory: Path | None) -> Train
     return TrainedModel(personal, system, digest, about.macs_per_second)
 
 
-def _encoder(name: str, wanted: str, given: Encoder | None, memory: Path | None) -> Encoder:
+def _encoder(name: str, wanted: str, given: Embed | None, memory: Path | None) -> Embed:
     if given:
         return given
-    if wanted not in ENCODERS:
+    known = [*ENCODERS, *ENCODERS.outside()]  # no module:attribute, since a file names it and not a person
+    if wanted not in known:
         raise InputError(
-            f"system {name}: was trained with the speaker encoder {wanted!r}, known here: {', '.join(ENCODERS)}; "
+            f"system {name}: was trained with the speaker encoder {wanted!r}, known here: {', '.join(known)}; "
             "load it from Python with systems.trained.load(…, encoder=…)"
         )
-    listen, weights = ENCODERS[wanted]
+    found = ENCODERS.find(wanted)
     if memory is None:
-        return listen
-    return Remembering(listen, atomic.sha256_of_text(f"{wanted} {weights} {__version__}"), memory)
+        return found.embed
+    return Remembering(found.embed, atomic.sha256_of_text(f"{wanted} {found.sha256} {__version__}"), memory)
 
 
 def _with_embedding(
-    run: Callable[[np.ndarray, np.ndarray], np.ndarray], encoder: Encoder, name: str, rate: int, size: int
+    run: Callable[[np.ndarray, np.ndarray], np.ndarray], encoder: Embed, name: str, rate: int, size: int
 ) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
     def personal(mixture: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
         if sample_rate != rate:

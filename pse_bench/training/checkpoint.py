@@ -19,6 +19,7 @@ from safetensors.torch import save as serialised
 from pse_bench import __version__
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents
+from pse_bench.speaker.encoders import DEFAULT
 from pse_bench.training.models.e3net import E3Net, E3NetConfig
 from pse_bench.training.models.pvad import PVAD, PVADConfig
 
@@ -51,7 +52,7 @@ class About(documents.Record):
     recipe: str = ""
     seed: int = 0
     step: int = 0
-    encoder: str = "dvector"
+    encoder: str = DEFAULT
     training: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, str] = Field(default_factory=dict)
     metrics: dict[str, float] = Field(default_factory=dict)

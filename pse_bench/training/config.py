@@ -1,18 +1,21 @@
 """The configuration of a training run: strict YAML or JSON, with single values replaced by ``--set key=value``."""
 
 import dataclasses
-import difflib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from pse_bench.errors import InputError
 from pse_bench.io import yaml_reader
 from pse_bench.io.documents import Record, parse
 from pse_bench.io.yaml_reader import PlainYaml
 from pse_bench.planning.scenario import Scenario
+from pse_bench.registry import suggestion
+from pse_bench.speaker.encoders import DEFAULT, ENCODERS
+from pse_bench.training.losses import LOSS_RECIPES, Normaliser, Scope
 
 SHIPPED = Path(__file__).parent / "configs"
 
@@ -78,8 +81,8 @@ class Loss(Record):
     """
 
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
-    scope: Literal["all", "its"] = "all"
-    normaliser: Literal["item", "batch", "frames"] = "item"
+    scope: Scope = "all"
+    normaliser: Normaliser = "item"
     exponent: Annotated[float, Field(gt=0, le=1)] = 0.3
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
     beta: NonNegative = 1.0
@@ -99,11 +102,19 @@ class Validation(Record):
 
 
 class TrainConfig(Record):
-    """A whole run. ``model`` holds fields of ``E3NetConfig`` or ``PVADConfig``. ``precision`` ``bfloat16`` lets
-    layers, but not losses, compute in that; ``auto`` does so on a GPU."""
+    """A whole run.
+
+    Attributes:
+        recipe: of ``losses.LOSS_RECIPES``, or ``module:attribute``; '' for a pVAD.
+        encoder: of ``speaker.encoders.ENCODERS``, or ``module:attribute``: what gives speaker embeddings. The
+            default is not written into documents, which older versions read and compare.
+        precision: ``bfloat16`` lets layers, but not losses, compute in that; ``auto`` does so on a GPU.
+        model: fields of ``E3NetConfig`` or ``PVADConfig``.
+    """
 
     task: Literal["pvad", "pse"]
-    recipe: Literal["", "no-its", "its", "its-exclude", "its-noisy-reference", "its-soft"] = ""
+    recipe: str = ""
+    encoder: str = DEFAULT
     seed: int = 1
     steps: Count = 20_000
     batch: Count = 16
@@ -116,14 +127,24 @@ class TrainConfig(Record):
     log_every: Count = 20
     save_every: Count = 500
 
+    @model_serializer(mode="wrap")
+    def _without_default_encoder(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document = dump(self)
+        return document if self.encoder != DEFAULT else {k: v for k, v in document.items() if k != "encoder"}
+
 
 def shipped() -> list[str]:
     """Names of the configurations that come with the package."""
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
-def load(config: str, changes: tuple[str, ...] = (), *, task: str) -> TrainConfig:
+def load(config: str, changes: Iterable[str] = (), *, task: str | None = None) -> TrainConfig:
     """A configuration from a file, or a shipped one by its name, with ``key=value`` changes (dots go deeper).
+
+    Args:
+        config: a path or a name. A recipe or encoder that it names by ``module:attribute`` is imported.
+        changes: replace values.
+        task: the one that it has to be of; None for any.
 
     Raises:
         InputError: no such file, not YAML, an unknown key, a value that is not allowed, or of another task.
@@ -150,10 +171,16 @@ def load(config: str, changes: tuple[str, ...] = (), *, task: str) -> TrainConfi
                 raise InputError(f"--set {change}: {name} holds no keys of its own")
         place[last] = yaml_reader.read(value, f"--set {change}", _Yaml)
     made = parse(TrainConfig, content, str(path))
-    if made.task != task:
+    if made.task != (task or made.task):
         raise InputError(f"{path}: a configuration for task {made.task}, expected {task}")
     if (made.task == "pse") != bool(made.recipe):
         raise InputError(f"{path}: task pse needs a recipe, task pvad has none; found {made.recipe!r}")
+    try:
+        ENCODERS.find(made.encoder)
+        if made.recipe:
+            LOSS_RECIPES.find(made.recipe)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return made
 
 
@@ -171,9 +198,7 @@ def model_config(kind: type, fields: dict[str, Any]) -> Any:
     known = {field.name: field.default for field in dataclasses.fields(kind)}
     for key, value in fields.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-            raise InputError(f"unknown key 'model.{key}'; {hint}")
+            raise InputError(f"unknown key 'model.{key}'; {suggestion(key, known, 'known keys')}")
         wanted = type(known[key])
         if isinstance(value, bool) != (wanted is bool) or not isinstance(
             value, (int, float) if wanted is float else wanted

@@ -15,80 +15,112 @@ frames that the pVAD takes for target speech:
     its-soft             Fig. 1(c)   Σ w ℓ(S, Ŝ) / Σ w with w(t) = 1 − q(t) where a(t) = 0, else 1
 
 What the captions leave open is an option: whether M is looked for in all items or in ITS items only (``scope``),
-what a sum is divided by (``normaliser``), and θ (``threshold``).
+what a sum is divided by (``normaliser``), and θ (``threshold``). A recipe of one's own is a ``Recipe`` that a
+configuration names by ``module:attribute``.
 """
 
-import torch
+from __future__ import annotations  # which name torch: it is loaded when a loss is computed
 
-from pse_bench.training.frame_loss import ALPHA, BETA, EXPONENT, frame_loss
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from pse_bench.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
 
 THRESHOLD = 0.5
 
-RECIPES = ("no-its", "its", "its-exclude", "its-noisy-reference", "its-soft")
-GUIDED = ("its-exclude", "its-noisy-reference", "its-soft")
-"""The recipes that look at the pVAD."""
-
-SCOPES = ("all", "its")
-NORMALISERS = ("item", "batch", "frames")
+Scope = Literal["all", "its"]
+Normaliser = Literal["item", "batch", "frames"]
 
 
-# ---- the recipes
+@dataclass(frozen=True)
+class Frames:
+    """What a recipe knows of the frames of a batch.
+
+    Attributes:
+        activity: a, (B, T), bool or 0 and 1.
+        probability: q, (B, T), in [0, 1]; None for a recipe that looks at no pVAD. Never trained through.
+        its: (B,), true for items whose target is inactive.
+        threshold: θ. With θ = 1 M is empty.
+        scope: see ``recipe_loss``.
+    """
+
+    activity: torch.Tensor
+    probability: torch.Tensor | None = None
+    its: torch.Tensor | None = None
+    threshold: float = THRESHOLD
+    scope: str = "all"
+
+    @property
+    def q(self) -> torch.Tensor:
+        """The pVAD's probability of target speech, (B, T). Raises ValueError where there is none."""
+        if self.probability is None:
+            raise ValueError("the recipe needs the pVAD's probability")
+        return self.probability
+
+    @property
+    def inactive(self) -> torch.Tensor:
+        """Frames in scope in which the target is inactive, bool (B, T)."""
+        silent = ~self.activity.bool()
+        return silent if self.scope == "all" or self.its is None else silent & self.its.bool()[:, None]
+
+    @property
+    def misclassified(self) -> torch.Tensor:
+        """M, bool (B, T): frames in scope in which the target is inactive, a(t) = 0, and q(t) > θ."""
+        return self.inactive & (self.q > self.threshold)
 
 
-def misclassified(
-    *, activity: torch.Tensor, probability: torch.Tensor, threshold: float = THRESHOLD
-) -> torch.Tensor:
-    """M, bool (B, T): frames in which the target is inactive, a(t) = 0, and q(t) > θ."""
-    return ~activity.bool() & (probability > threshold)
+@dataclass(frozen=True)
+class Recipe:
+    """Which frames count in the loss, and what the estimate is compared with.
+
+    Attributes:
+        weights: from frames to how much each counts, (B, T), float32 in [0, 1]; without it, 1.
+        reference: from frames, S and Y, (B, T, F), to what the estimate is compared with; without it, S.
+        needs_pvad: whether it looks at q.
+        uses_its: whether items with an inactive target are trained on.
+    """
+
+    weights: Callable[[Frames], torch.Tensor] | None = None
+    reference: Callable[[Frames, torch.Tensor, torch.Tensor], torch.Tensor] | None = None
+    needs_pvad: bool = False
+    uses_its: bool = True
 
 
-def frame_weights(
-    recipe: str,
-    *,
-    activity: torch.Tensor,
-    probability: torch.Tensor | None = None,
-    its: torch.Tensor | None = None,
-    threshold: float = THRESHOLD,
-    scope: str = "all",
-) -> torch.Tensor:
-    """How much each frame counts, (B, T), in [0, 1]; see ``recipe_loss`` for the arguments."""
-    _check(recipe, probability, its, scope)
-    weights = torch.ones_like(activity, dtype=torch.float32)
-    if recipe == "no-its" and its is not None:
-        weights = weights * ~its.bool()[:, None]
-    if recipe == "its-exclude":
-        left_out = misclassified(activity=activity, probability=probability, threshold=threshold)
-        weights = torch.where(left_out & _in_scope(activity, its, scope), 0.0, weights)
-    if recipe == "its-soft":
-        inactive = ~activity.bool() & _in_scope(activity, its, scope)
-        weights = torch.where(inactive, 1 - probability.detach().float(), weights)
-    return weights
+def _exclude(frames: Frames) -> torch.Tensor:
+    return (~frames.misclassified).float()
 
 
-def recipe_reference(
-    recipe: str,
-    *,
-    reference: torch.Tensor,
-    mixture: torch.Tensor | None = None,
-    activity: torch.Tensor,
-    probability: torch.Tensor | None = None,
-    its: torch.Tensor | None = None,
-    threshold: float = THRESHOLD,
-    scope: str = "all",
-) -> torch.Tensor:
-    """What the estimate is compared with, (B, T, F): the reference S, but the mixture Y on the frames of M in
-    ``its-noisy-reference``; see ``recipe_loss`` for the arguments."""
-    _check(recipe, probability, its, scope)
-    if recipe != "its-noisy-reference":
-        return reference
-    if mixture is None:
-        raise ValueError(f"{recipe} needs the mixture")
-    wrong = misclassified(activity=activity, probability=probability, threshold=threshold)
-    return torch.where((wrong & _in_scope(activity, its, scope))[..., None], mixture, reference)
+def _soft(frames: Frames) -> torch.Tensor:
+    weights = 1 - frames.q.detach().float()
+    return weights.masked_fill(~frames.inactive, 1.0)
+
+
+def _noisy_reference(frames: Frames, reference: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
+    return mixture.where(frames.misclassified[..., None], reference)
+
+
+LOSS_RECIPES: Registry[Recipe] = Registry(
+    "recipe",
+    {
+        "no-its": Recipe(uses_its=False),
+        "its": Recipe(),
+        "its-exclude": Recipe(_exclude, needs_pvad=True),
+        "its-noisy-reference": Recipe(reference=_noisy_reference, needs_pvad=True),
+        "its-soft": Recipe(_soft, needs_pvad=True),
+    },
+    group="pse_bench.losses",
+    check=lambda found: (
+        "" if isinstance(found, Recipe) else f"expected a losses.Recipe, found a {type(found).__name__}"
+    ),
+)
 
 
 def recipe_loss(
-    recipe: str,
+    recipe: Recipe,
     *,
     estimate: torch.Tensor,
     reference: torch.Tensor,
@@ -99,40 +131,47 @@ def recipe_loss(
     threshold: float = THRESHOLD,
     scope: str = "all",
     normaliser: str = "item",
-    exponent: float = EXPONENT,
-    alpha: float = ALPHA,
-    beta: float = BETA,
+    **shape: float,
 ) -> torch.Tensor:
-    """The loss of a batch under one of ``RECIPES``: a scalar. Formulas at the top of this module.
+    """The loss of a batch under a recipe: a scalar. Formulas at the top of this module.
 
     Args:
-        recipe: one of ``RECIPES``.
+        recipe: an entry of ``LOSS_RECIPES``, or one's own.
         estimate, reference, mixture: Ŝ, S and Y, (B, T, F), complex; the reference is zero in ITS items. The
-            mixture is needed by ``its-noisy-reference`` only.
-        activity: a, (B, T), bool or 0 and 1.
-        probability: q, (B, T), in [0, 1]; needed by the guided recipes. Never trained through.
-        its: (B,), true for ITS items. Such items count nothing in ``no-its``; needed by ``scope`` "its".
-        threshold: θ. With θ = 1 M is empty.
+            mixture is needed by a recipe with a ``reference`` only.
+        activity, probability, threshold: a, q and θ, see ``Frames``.
         scope: the design says a(t) = 0, so "all" takes every target-inactive frame, the target's pauses too; "its"
             only the frames of ITS items. Our reading is open here.
+        its: (B,), true for ITS items. Such items count nothing in ``no-its``; needed by ``scope`` "its".
         normaliser: what the weighted sum is divided by. "item": an item's own weights, then the mean over items,
             so an item of which little is left counts as much as any other. "batch": all weights of the batch.
             "frames": the number of frames whether they count or not, so leaving frames out makes the loss smaller.
-        exponent, alpha, beta: see ``frame_loss``.
+        shape: exponent, alpha and beta, see ``frame_loss``.
 
     Returns:
         zero with a zero gradient when no frame counts.
 
     Raises:
-        ValueError: the recipe or an option is not known, or an argument is missing that it needs.
+        ValueError: an option is not known, or an argument is missing that the recipe needs.
     """
-    if normaliser not in NORMALISERS:
-        raise ValueError(f"normaliser {normaliser!r} is not known, expected one of {', '.join(NORMALISERS)}")
-    chosen = {"activity": activity, "probability": probability, "its": its, "threshold": threshold, "scope": scope}
-    weights = frame_weights(recipe, **chosen)
-    compared = recipe_reference(recipe, reference=reference, mixture=mixture, **chosen)
-    losses = frame_loss(estimate=estimate, reference=compared, exponent=exponent, alpha=alpha, beta=beta)
-    weighted = weights * losses
+    import torch
+
+    from pse_bench.training.frame_loss import frame_loss
+
+    for name, value, known in (("normaliser", normaliser, Normaliser), ("scope", scope, Scope)):
+        if value not in get_args(known):
+            raise ValueError(f"{name} {value!r} is not known, expected one of {', '.join(get_args(known))}")
+    if recipe.needs_pvad and scope == "its" and its is None:
+        raise ValueError("scope 'its' needs to know which items are ITS")
+    frames = Frames(activity, probability, its, threshold, scope)
+    weights = recipe.weights(frames) if recipe.weights else torch.ones_like(activity, dtype=torch.float32)
+    if not recipe.uses_its and its is not None:
+        weights = weights * ~its.bool()[:, None]
+    if recipe.reference:
+        if mixture is None:
+            raise ValueError("the recipe needs the mixture")
+        reference = recipe.reference(frames, reference, mixture)
+    weighted = weights * frame_loss(estimate=estimate, reference=reference, **shape)
     if normaliser == "frames":
         return weighted.mean()
     if normaliser == "batch":
@@ -144,20 +183,4 @@ def recipe_loss(
 
 def _at_least_something(total: torch.Tensor) -> torch.Tensor:
     """A divisor; where nothing counts, the sum above it is zero too."""
-    return torch.where(total > 0, total, torch.ones_like(total))
-
-
-def _in_scope(activity: torch.Tensor, its: torch.Tensor | None, scope: str) -> torch.Tensor:
-    everywhere = torch.ones_like(activity, dtype=torch.bool)
-    return everywhere if scope == "all" or its is None else everywhere & its.bool()[:, None]
-
-
-def _check(recipe: str, probability: torch.Tensor | None, its: torch.Tensor | None, scope: str) -> None:
-    if recipe not in RECIPES:
-        raise ValueError(f"recipe {recipe!r} is not known, expected one of {', '.join(RECIPES)}")
-    if scope not in SCOPES:
-        raise ValueError(f"scope {scope!r} is not known, expected one of {', '.join(SCOPES)}")
-    if recipe in GUIDED and probability is None:
-        raise ValueError(f"{recipe} needs the pVAD's probability")
-    if recipe in GUIDED and scope == "its" and its is None:
-        raise ValueError("scope 'its' needs to know which items are ITS")
+    return total.masked_fill(~(total > 0), 1.0)

@@ -8,10 +8,11 @@ import torch
 
 from pse_bench.errors import InputError
 from pse_bench.signal import vad
-from pse_bench.training import checkpoint, losses, validation
+from pse_bench.training import checkpoint, validation
 from pse_bench.training.config import TrainConfig, model_config
 from pse_bench.training.data.batches import Batch
 from pse_bench.training.data.dynamic_mixing import Parts
+from pse_bench.training.losses import LOSS_RECIPES, Recipe, recipe_loss
 from pse_bench.training.models import pvad, stft
 from pse_bench.training.models.e3net import E3Net, E3NetConfig
 
@@ -55,10 +56,11 @@ def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | No
         return Task(
             model, _pvad_loss, lambda m, parts, device: validation.at_pvad(m, parts, rate=rate, device=device)
         )
-    guiding = _guide(config, guide, low)
+    recipe = LOSS_RECIPES.find(config.recipe)
+    guiding = _guide(config, guide, low) if recipe.needs_pvad else None
 
     def loss(estimate: torch.Tensor, batch: Batch) -> torch.Tensor:
-        return _pse_loss(estimate, batch, guiding, config, rate)
+        return _pse_loss(estimate, batch, guiding, recipe, config, rate)
 
     return Task(model, loss, lambda m, parts, device: validation.at_enhancer(m, parts, rate=rate, device=device))
 
@@ -72,27 +74,21 @@ def _pse_loss(
     estimate: torch.Tensor,
     batch: Batch,
     guide: Callable[[Batch], torch.Tensor] | None,
+    recipe: Recipe,
     config: TrainConfig,
     rate: int,
 ) -> torch.Tensor:
     grid = {"label_hop": vad.hop_samples(rate), "num_samples": batch.mixture.shape[-1]}
-    asked = config.loss
-    needs_mixture = config.recipe == "its-noisy-reference"
-    gain = _gain(batch.mixture, asked.level_dbfs)
-    return losses.recipe_loss(
-        config.recipe,
+    gain = _gain(batch.mixture, config.loss.level_dbfs)
+    return recipe_loss(
+        recipe,
         estimate=stft.spectrum(estimate * gain),
         reference=stft.spectrum(batch.reference * gain),
         activity=stft.to_spectrum_frames(batch.target_active, **grid) > 0.5,
-        mixture=stft.spectrum(batch.mixture * gain) if needs_mixture else None,
+        mixture=stft.spectrum(batch.mixture * gain) if recipe.reference else None,
         probability=None if guide is None else stft.to_spectrum_frames(guide(batch), **grid),
         its=batch.is_its,
-        threshold=asked.threshold,
-        scope=asked.scope,
-        normaliser=asked.normaliser,
-        exponent=asked.exponent,
-        alpha=asked.alpha,
-        beta=asked.beta,
+        **config.loss.model_dump(exclude={"guide", "level_dbfs"}),
     )
 
 
@@ -104,10 +100,8 @@ def _gain(mixture: torch.Tensor, level_dbfs: float | None) -> torch.Tensor | flo
     return 10 ** (level_dbfs / 20) / rms.clamp(min=1e-5)
 
 
-def _guide(config: TrainConfig, path: Path | None, low: bool) -> Callable[[Batch], torch.Tensor] | None:
-    """Where the probability of target speech comes from, for the recipes that look at it."""
-    if config.recipe not in losses.GUIDED:
-        return None
+def _guide(config: TrainConfig, path: Path | None, low: bool) -> Callable[[Batch], torch.Tensor]:
+    """Where the probability of target speech comes from."""
     if config.loss.guide == "target":
         return lambda batch: batch.target_active.float()
     if config.loss.guide == "interferer":

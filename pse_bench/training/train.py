@@ -138,6 +138,7 @@ def describe(
     return checkpoint.describe(
         model,
         recipe=config.recipe,
+        encoder=config.encoder,
         seed=config.seed,
         step=step,
         training=config.model_dump(),

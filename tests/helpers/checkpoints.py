@@ -1,10 +1,13 @@
 """What the tests of the baseline share. Without torch they are skipped, each file for itself."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from pse_bench.speaker.encoders import ENCODERS
 
 
 def unit_embedding(samples: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -43,7 +46,13 @@ def checkpoint_path(model: object, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def other_encoder(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray, int], np.ndarray]:
     """Puts ``unit_embedding`` in the place of the d-vector, so that its weights need not be installed."""
-    from pse_bench.systems import trained
-
-    monkeypatch.setitem(trained.ENCODERS, "dvector", (unit_embedding, "unit"))
+    replace_dvector(monkeypatch, unit_embedding)
     return unit_embedding
+
+
+def replace_dvector(
+    monkeypatch: pytest.MonkeyPatch, embed: Callable[[np.ndarray, int], np.ndarray], sha256: str = "unit"
+) -> None:
+    """Another function, and the hash of its weights, under the d-vector's name."""
+    other = dataclasses.replace(ENCODERS["dvector"], embed=embed, sha256=sha256)
+    monkeypatch.setitem(ENCODERS._entries, "dvector", other)

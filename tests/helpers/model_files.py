@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pse_bench.metrics import dnsmos
-from pse_bench.speaker import dvector
+from pse_bench.speaker import dvector_weights
 
 
 @pytest.fixture(scope="session")
@@ -23,5 +23,5 @@ def _dnsmos_models() -> None:
 
 @pytest.fixture(scope="session")
 def _dvector_weights() -> None:
-    if reason := dvector.missing():
+    if reason := dvector_weights.missing():
         pytest.skip(reason)

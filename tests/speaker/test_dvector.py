@@ -17,14 +17,10 @@ from model_signals import RATE, talker
 
 from pse_bench.errors import FailedScore, InputError, UndefinedScore
 from pse_bench.io import audio
-from pse_bench.speaker import dvector
-from pse_bench.speaker.dvector import (
-    embed,
-    read_tensors,
-    similarity,
-    speaker_similarity,
-    speaker_similarity_of_failure,
-)
+from pse_bench.speaker import dvector, dvector_weights
+from pse_bench.speaker.dvector import embed
+from pse_bench.speaker.dvector_weights import read_tensors
+from pse_bench.speaker.encoders import similarity, speaker_similarity, speaker_similarity_of_failure
 
 installed = pytest.mark.usefixtures("_dvector_weights")
 
@@ -66,7 +62,7 @@ def test_windows_lie_where_the_package_has_them(goldens) -> None:
 @installed
 def test_the_network_is_the_one_that_torch_runs() -> None:
     torch = pytest.importorskip("torch")
-    tensors = read_tensors(dvector.weights_path().read_bytes())
+    tensors = read_tensors(dvector_weights.weights_path().read_bytes())
     lstm = torch.nn.LSTM(40, 256, 3, batch_first=True)
     lstm.load_state_dict({n[5:]: torch.from_numpy(v) for n, v in tensors.items() if n.startswith("lstm.")})
     windows = np.random.default_rng(0).exponential(0.01, (3, 160, 40)).astype(np.float32)
@@ -80,7 +76,7 @@ def test_the_network_is_the_one_that_torch_runs() -> None:
 @installed
 def test_the_file_is_read_as_torch_reads_it() -> None:
     torch = pytest.importorskip("torch")
-    path = dvector.weights_path()
+    path = dvector_weights.weights_path()
     state = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
     tensors = read_tensors(path.read_bytes())
     assert tensors.keys() == state.keys()
@@ -308,9 +304,9 @@ def test_other_files_are_no_checkpoint(content: bytes) -> None:
 
 @pytest.mark.usefixtures("_forgetful")
 def test_without_the_package_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(dvector.VARIABLE, raising=False)
+    monkeypatch.delenv(dvector_weights.VARIABLE, raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "not installed" in dvector.missing()
+    assert "not installed" in dvector_weights.missing()
     with pytest.raises(InputError, match=r"pip install --no-deps resemblyzer==0\.1\.4"):
         embed(talker(110.0, 1.0), RATE)
 
@@ -318,17 +314,17 @@ def test_without_the_package_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("_forgetful")
 def test_the_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
-    monkeypatch.setenv(dvector.VARIABLE, str(path))
-    assert f"{path}: no such file, named by {dvector.VARIABLE}" in dvector.missing()
+    monkeypatch.setenv(dvector_weights.VARIABLE, str(path))
+    assert f"{path}: no such file, named by {dvector_weights.VARIABLE}" in dvector_weights.missing()
     path.write_bytes(b"other")
-    assert dvector.missing() == ""
+    assert dvector_weights.missing() == ""
     with pytest.raises(InputError, match=r"weights\.pt: not the d-vector weights \(sha256 "):
         embed(talker(110.0, 1.0), RATE)
 
 
 @installed
 def test_the_known_file_is_the_one_that_is_used() -> None:
-    assert hashlib.sha256(dvector.weights_path().read_bytes()).hexdigest() == dvector.SHA256
+    assert hashlib.sha256(dvector_weights.weights_path().read_bytes()).hexdigest() == dvector_weights.SHA256
 
 
 @installed

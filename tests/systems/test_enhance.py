@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
+from checkpoints import replace_dvector
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, RequestError
@@ -90,11 +91,10 @@ def test_a_checkpoint_enhances_a_dataset(
 ) -> None:
     """Whole or hop by hop: the same audio, and it continues only what was made in the same way."""
     pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
-    from pse_bench.systems import trained
     from pse_bench.training import checkpoint
     from pse_bench.training.models.e3net import E3Net, E3NetConfig
 
-    monkeypatch.setitem(trained.ENCODERS, "dvector", (lambda samples, rate: np.full(256, 1 / 16), ""))
+    replace_dvector(monkeypatch, lambda samples, rate: np.full(256, 1 / 16))
     net = E3Net(E3NetConfig(bottleneck=8, fc=8, lstm=8, layers=1))
     checkpoint.save(tmp_path / "its.safetensors", net, checkpoint.describe(net, recipe="its"))
     few = tiny.some_scenes(dataset, tmp_path / "few", 0)

@@ -12,12 +12,13 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 pytest.importorskip("onnx", reason="onnx is not installed: pip install 'pse-bench[baseline]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install 'pse-bench[baseline]'")
 
-from checkpoints import unit_embedding  # noqa: E402
+from checkpoints import replace_dvector, unit_embedding  # noqa: E402
 
 from pse_bench.errors import InputError  # noqa: E402
 from pse_bench.signal import streaming as streams  # noqa: E402
 from pse_bench.speaker.cache import Encoder  # noqa: E402
 from pse_bench.systems import base, registry, trained  # noqa: E402
+from pse_bench.speaker.encoders import ENCODERS  # noqa: E402
 from pse_bench.systems import onnx as onnx_system  # noqa: E402
 from pse_bench.systems import onnx_export as export  # noqa: E402
 from pse_bench.training import checkpoint  # noqa: E402
@@ -117,13 +118,13 @@ def test_an_enrollment_is_heard_once_by_whatever_system(
     def estimate(path: Path, **asked: object) -> np.ndarray:
         return trained.load(str(path), memory=tmp_path, **asked).run(work.mixture, work.enrollment, RATE)
 
-    monkeypatch.setitem(trained.ENCODERS, "dvector", (listen, "weights"))
+    replace_dvector(monkeypatch, listen, "weights")
     expected = trained.load(str(checkpoint_path)).run(work.mixture, work.enrollment, RATE)
     assert [np.array_equal(estimate(checkpoint_path), expected) for _ in range(2)] == [True, True]
     estimate(onnx_path)
     assert len(heard) == 2
     estimate(checkpoint_path, encoder=unit_embedding)
-    monkeypatch.setitem(trained.ENCODERS, "dvector", (listen, "other weights"))
+    replace_dvector(monkeypatch, listen, "other weights")
     estimate(checkpoint_path)
     assert len(heard) == 3
 
@@ -263,4 +264,4 @@ def test_the_stream_of_a_model_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_the_fixture_of_the_other_encoder_is_taken_back(other_encoder: Callable) -> None:
-    assert trained.ENCODERS["dvector"][0] is other_encoder
+    assert ENCODERS["dvector"].embed is other_encoder

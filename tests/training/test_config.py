@@ -5,12 +5,12 @@ import pytest
 from pse_bench.errors import InputError
 from pse_bench.planning.scenario import load as load_scenario
 from pse_bench.training import config
-from pse_bench.training.losses import RECIPES
+from pse_bench.training.losses import LOSS_RECIPES
 from pse_bench.training.models.e3net import E3NetConfig
 
 
 def test_every_recipe_and_the_pvad_are_shipped() -> None:
-    assert config.shipped() == sorted([*RECIPES, "pvad"])
+    assert config.shipped() == sorted([*LOSS_RECIPES, "pvad"])
     for name in config.shipped():
         made = config.load(name, task="pvad" if name == "pvad" else "pse")
         assert made.recipe == ("" if name == "pvad" else name)
@@ -33,7 +33,8 @@ def test_values_are_replaced() -> None:
         ("steps=0", "steps: "),
         ("steps", "expected key=value"),
         ("steps.x=1", "steps holds no keys"),
-        ("recipe=none", "recipe: "),
+        ("recipe=none", "recipe 'none' is not known"),
+        ("encoder=dvectr", "did you mean 'dvector'"),
         ("data.its_share=1", "its_share"),
     ],
 )

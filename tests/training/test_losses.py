@@ -1,12 +1,18 @@
 """The losses: against NumPy twins and finite differences, and the limits that make the recipes what they are."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
 
+from pse_bench.errors import InputError  # noqa: E402
 from pse_bench.training import frame_loss, losses  # noqa: E402
-from pse_bench.training.losses import recipe_loss  # noqa: E402
+from pse_bench.training.losses import LOSS_RECIPES, Recipe  # noqa: E402
+
+NORMALISERS = get_args(losses.Normaliser)
+GUIDED = [name for name, recipe in LOSS_RECIPES.items() if recipe.needs_pvad]
 
 SHAPE = (3, 7, 9)
 ITS = torch.tensor([False, True, False])
@@ -32,6 +38,10 @@ def batch() -> dict:
         "activity": activity,
         "probability": probability,
     }
+
+
+def recipe_loss(name: str, **arguments: object) -> torch.Tensor:
+    return losses.recipe_loss(LOSS_RECIPES.find(name), **arguments)
 
 
 def wrong(batch: dict, threshold: float = 0.5) -> torch.Tensor:
@@ -107,7 +117,7 @@ def test_the_gradient_is_finite_at_zero(estimate: str, reference: str, dtype: to
     assert start.grad.abs().max() < 1e3
 
 
-@pytest.mark.parametrize("recipe", losses.RECIPES)
+@pytest.mark.parametrize("recipe", LOSS_RECIPES)
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
 def test_gradients_against_finite_differences(batch: dict, recipe: str, scale: float) -> None:
     fixed = {**batch, "reference": scale * batch["reference"], "mixture": scale * batch["mixture"], "its": ITS}
@@ -129,8 +139,8 @@ def test_gradients_against_finite_differences(batch: dict, recipe: str, scale: f
 # ---- the recipes
 
 
-@pytest.mark.parametrize("normaliser", losses.NORMALISERS)
-@pytest.mark.parametrize("recipe", losses.RECIPES)
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+@pytest.mark.parametrize("recipe", LOSS_RECIPES)
 def test_each_recipe_is_its_brute_force_twin(batch: dict, recipe: str, normaliser: str) -> None:
     plain = frame_loss.frame_loss(estimate=batch["estimate"], reference=batch["reference"]).tolist()
     noisy = frame_loss.frame_loss(estimate=batch["estimate"], reference=batch["mixture"]).tolist()
@@ -166,19 +176,19 @@ def test_a_threshold_of_one_is_its(batch: dict, recipe: str) -> None:
     assert not torch.equal(recipe_loss(recipe, **batch, threshold=0.5), recipe_loss("its", **batch))
 
 
-@pytest.mark.parametrize("recipe", losses.GUIDED)
+@pytest.mark.parametrize("recipe", GUIDED)
 def test_a_pvad_that_hears_no_target_is_its(batch: dict, recipe: str) -> None:
     batch["probability"] = torch.zeros(SHAPE[:2])
     assert torch.equal(recipe_loss(recipe, **batch), recipe_loss("its", **batch))
 
 
-@pytest.mark.parametrize("recipe", losses.GUIDED)
+@pytest.mark.parametrize("recipe", GUIDED)
 def test_where_the_target_speaks_the_pvad_does_not_matter(batch: dict, recipe: str) -> None:
     batch["activity"] = torch.ones(SHAPE[:2], dtype=torch.bool)
     assert torch.equal(recipe_loss(recipe, **batch), recipe_loss("its", **batch))
 
 
-@pytest.mark.parametrize("normaliser", losses.NORMALISERS)
+@pytest.mark.parametrize("normaliser", NORMALISERS)
 def test_excluded_frames_have_no_gradient_at_all(batch: dict, normaliser: str) -> None:
     recipe_loss("its-exclude", **batch, normaliser=normaliser).backward()
     gradient = batch["estimate"].grad.abs().sum(dim=-1)
@@ -201,14 +211,14 @@ def test_a_certain_pvad_makes_soft_and_exclude_the_same(batch: dict) -> None:
     assert torch.allclose(recipe_loss("its-soft", **batch), recipe_loss("its-exclude", **batch))
 
 
-@pytest.mark.parametrize("recipe", losses.GUIDED)
+@pytest.mark.parametrize("recipe", GUIDED)
 def test_the_pvad_is_not_trained_through(batch: dict, recipe: str) -> None:
     batch["probability"].requires_grad_()
     recipe_loss(recipe, **batch).backward()
     assert batch["probability"].grad is None
 
 
-@pytest.mark.parametrize("recipe", losses.GUIDED)
+@pytest.mark.parametrize("recipe", GUIDED)
 def test_the_scope_its_leaves_other_items_alone(batch: dict, recipe: str) -> None:
     guided = recipe_loss(recipe, **batch, its=ITS, scope="its", normaliser="batch")
     batch["probability"] = torch.where(ITS[:, None], batch["probability"], 0.0)
@@ -217,7 +227,7 @@ def test_the_scope_its_leaves_other_items_alone(batch: dict, recipe: str) -> Non
     assert torch.equal(recipe_loss(recipe, **batch, its=nobody, scope="its"), recipe_loss("its", **batch))
 
 
-@pytest.mark.parametrize("normaliser", losses.NORMALISERS)
+@pytest.mark.parametrize("normaliser", NORMALISERS)
 def test_when_nothing_counts_nothing_is_learned(batch: dict, normaliser: str) -> None:
     batch["activity"] = torch.zeros(SHAPE[:2], dtype=torch.bool)
     batch["probability"] = torch.ones(SHAPE[:2])
@@ -237,11 +247,10 @@ def test_no_its_does_not_learn_from_its_items(batch: dict) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"recipe": "its-excluded"}, "recipe 'its-excluded' is not known"),
         ({"scope": "frames"}, "scope 'frames' is not known"),
         ({"normaliser": "none"}, "normaliser 'none' is not known"),
-        ({"probability": None}, "its-noisy-reference needs the pVAD's probability"),
-        ({"mixture": None}, "its-noisy-reference needs the mixture"),
+        ({"probability": None}, "the recipe needs the pVAD's probability"),
+        ({"mixture": None}, "the recipe needs the mixture"),
         ({"scope": "its"}, "needs to know which items are ITS"),
     ],
 )
@@ -249,3 +258,20 @@ def test_what_is_missing_is_said(batch: dict, change: dict, words: str) -> None:
     arguments = {"recipe": "its-noisy-reference", **batch, **change}
     with pytest.raises(ValueError, match=words):
         recipe_loss(arguments.pop("recipe"), **arguments)
+
+
+def test_a_recipe_of_ones_own(batch: dict, tmp_path, monkeypatch) -> None:
+    (tmp_path / "own_recipe.py").write_text(
+        "from pse_bench.training.losses import Recipe\n"
+        "HALF = Recipe(lambda frames: (~frames.misclassified).float() * 0.5 + 0.5, needs_pvad=True)\n"
+        "NONE = 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    half = losses.LOSS_RECIPES.find("own_recipe:HALF")
+    assert isinstance(half, Recipe)
+    kept, left = (recipe_loss(name, **batch, normaliser="frames") for name in ("its", "its-exclude"))
+    assert torch.allclose(recipe_loss("own_recipe:HALF", **batch, normaliser="frames"), (kept + left) / 2)
+    for name, words in (("own_recipe:NONE", "expected a losses.Recipe"), ("its-excluded", "mean 'its-exclude'")):
+        with pytest.raises(InputError, match=words):
+            LOSS_RECIPES.find(name)

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from pse_bench.errors import InputError  # noqa: E402
 from pse_bench.signal import mel  # noqa: E402
-from pse_bench.speaker import dvector  # noqa: E402
+from pse_bench.speaker import dvector, dvector_weights  # noqa: E402
 from pse_bench.training import checkpoint  # noqa: E402
 from pse_bench.training.models import pvad  # noqa: E402
 from pse_bench.training.models.e3net import num_parameters  # noqa: E402
@@ -17,7 +17,7 @@ from pse_bench.training.models.pvad import PVAD, PVADConfig, pairwise_loss  # no
 
 
 def made(speaker: str) -> PVAD:
-    if speaker == "stream" and (reason := dvector.missing()):
+    if speaker == "stream" and (reason := dvector_weights.missing()):
         pytest.skip(reason)
     torch.manual_seed(0)
     return PVAD(PVADConfig(speaker=speaker)).eval()

@@ -18,7 +18,7 @@ from pse_bench.systems import enhance, registry
 from pse_bench.training import checkpoint, config, tasks
 from pse_bench.training import train as loop
 from pse_bench.training.data.batches import loader
-from pse_bench.training.losses import RECIPES
+from pse_bench.training.losses import LOSS_RECIPES
 from pse_bench.training.models.e3net import E3Net, E3NetConfig
 
 pytestmark = pytest.mark.usefixtures("threads")
@@ -183,7 +183,7 @@ def test_a_trained_pvad_says_who_speaks_in_a_dataset(detector, dataset, tmp_path
         registry.load(str(other), output="activity")
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", LOSS_RECIPES)
 def test_every_recipe_trains(tiny, detector, tmp_path, recipe) -> None:
     asked = tiny.config(recipe=recipe, steps=2)
     assert loop.train(asked, tiny.source(asked), tmp_path, guide=detector / "checkpoint.safetensors")

@@ -12,7 +12,7 @@ from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.schemas import Mixture
 from pse_bench.signal import vad
-from pse_bench.speaker import dvector
+from pse_bench.speaker.encoders import ENCODERS, Embed
 from pse_bench.training.config import TrainConfig
 from pse_bench.training.data.dynamic_mixing import Parts
 from pse_bench.training.data.speaker_sampler import Name
@@ -44,6 +44,7 @@ class StoredScenes:
         self.sample_rate = rates.pop()
         self.chunk = audio.seconds_to_samples(config.data.chunk_s, self.sample_rate)
         self._reference, self._its_share = config.data.reference, config.data.its_share
+        self._encoder, self._embed = config.encoder, ENCODERS.find(config.encoder).embed
         self._rows = [
             (number, row)
             for number, data in enumerate(self._datasets)
@@ -108,7 +109,7 @@ class StoredScenes:
             noise=stem("noise"),
             active=frames["target"],
             interferer_active=frames["interferer"],
-            embedding=_embedding(data, row.enrollment_path),
+            embedding=_embedding(data, row.enrollment_path, self._encoder, self._embed),
             levels={name: level for name in ("snr_db", "sir_db") if (level := getattr(row, name)) is not None},
         )
 
@@ -126,13 +127,13 @@ def _interferer(data: Dataset | Packed, row: Mixture) -> str:
     return f"stems/interferer/{row.scene_id}.{data.description.format}"
 
 
-_embeddings: dict[tuple[str, str], np.ndarray] = {}
+_embeddings: dict[tuple[str, str, str], np.ndarray] = {}
 """Of every enrollment that this process has met."""
 
 
-def _embedding(data: Dataset | Packed, path: str) -> np.ndarray:
-    key = (data.where, path)
+def _embedding(data: Dataset | Packed, path: str, encoder: str, embed: Embed) -> np.ndarray:
+    key = (data.where, path, encoder)
     if key not in _embeddings:
         samples = data.read_sound(path) / audio.FULL_SCALE
-        _embeddings[key] = dvector.embed(samples, data.description.sample_rate)
+        _embeddings[key] = embed(samples, data.description.sample_rate)
     return _embeddings[key]

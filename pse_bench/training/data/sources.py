@@ -16,7 +16,7 @@ from pse_bench.planning import scenario as scenarios
 from pse_bench.planning.clip_pool import person
 from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import NoiseClip, Utterance
-from pse_bench.speaker import dvector, dvector_weights
+from pse_bench.speaker.encoders import ENCODERS
 from pse_bench.training.config import TrainConfig, Validation, with_its_share
 from pse_bench.training.data import clip_store, enrollment_pool, rir_spectra
 from pse_bench.training.data.augment import voices
@@ -87,6 +87,7 @@ def from_manifests(
             progress=update,
         )
     chunk = audio.seconds_to_samples(asked.chunk_s, rate)
+    encoder = ENCODERS.find(config.encoder)
     with progress("simulating", "rooms") as update:
         rooms = rir_spectra.prepare(
             cache,
@@ -104,8 +105,8 @@ def from_manifests(
             acoustics=rooms,
             scenario=drawn,
             crops=asked.crops,
-            embed=dvector.embed,
-            encoder=dvector_weights.SHA256,
+            embed=encoder.embed,
+            encoder=encoder.sha256,
             executor=executor,
             progress=update,
         )
