@@ -83,7 +83,7 @@ def speaker_similarity(
     estimate: np.ndarray,
     enrollment: np.ndarray,
     sample_rate: int,
-    encoder: Encoder = ENCODERS[DEFAULT],  # noqa: B008 - a frozen entry
+    encoder: Encoder = ENCODERS[DEFAULT],
 ) -> float:
     """Cosine of the embeddings of an estimate and of its enrollment, within [0, 1].
 
@@ -98,9 +98,7 @@ def speaker_similarity(
         InputError: the weights are missing or not the known ones.
     """
     if len(estimate) < encoder.shortest_s * sample_rate:
-        raise UndefinedScore(
-            f"the clip is shorter than the {encoder.shortest_s} s that a {encoder.noun} needs"
-        )
+        raise UndefinedScore(f"the clip is shorter than the {encoder.shortest_s} s that a {encoder.noun} needs")
     speaker_similarity_of_failure(enrollment=enrollment, sample_rate=sample_rate, encoder=encoder)
     if fault := encoder.unusable(estimate, sample_rate):
         raise FailedScore(f"the estimate has no {encoder.noun}: {fault}")
@@ -111,7 +109,7 @@ def speaker_similarity_of_failure(
     *,
     enrollment: np.ndarray,
     sample_rate: int,
-    encoder: Encoder = ENCODERS[DEFAULT],  # noqa: B008 - a frozen entry
+    encoder: Encoder = ENCODERS[DEFAULT],
 ) -> float:
     """What a clip without a usable estimate counts for: 0. Raises UndefinedScore as ``speaker_similarity``."""
     if fault := encoder.unusable(enrollment, sample_rate):

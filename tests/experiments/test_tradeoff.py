@@ -33,7 +33,9 @@ def test_every_run_has_a_configuration_and_comes_after_what_it_needs() -> None:
         assert training.name not in known
         assert known.issuperset(training.needs)
         made = config.load(str(FOLDER / training.config), training.changes, task=training.task)
-        assert training.guided == (bool(made.recipe) and LOSS_RECIPES[made.recipe].needs_pvad and made.loss.guide == "pvad")
+        assert training.guided == (
+            bool(made.recipe) and LOSS_RECIPES[made.recipe].needs_pvad and made.loss.guide == "pvad"
+        )
         known.add(training.name)
     assert len(COMPARED) == len(KINDS) * len(SEEDS)
     held_out = config.load(str(FOLDER / "base.yaml"), task="pse").validation.people

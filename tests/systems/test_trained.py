@@ -17,8 +17,8 @@ from checkpoints import replace_dvector, unit_embedding  # noqa: E402
 from pse_bench.errors import InputError  # noqa: E402
 from pse_bench.signal import streaming as streams  # noqa: E402
 from pse_bench.speaker.cache import Encoder  # noqa: E402
-from pse_bench.systems import base, registry, trained  # noqa: E402
 from pse_bench.speaker.encoders import ENCODERS  # noqa: E402
+from pse_bench.systems import base, registry, trained  # noqa: E402
 from pse_bench.systems import onnx as onnx_system  # noqa: E402
 from pse_bench.systems import onnx_export as export  # noqa: E402
 from pse_bench.training import checkpoint  # noqa: E402
