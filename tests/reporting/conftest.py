@@ -44,8 +44,12 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="session")
 def scored(plain: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    """Not to be changed, see ``make_scored``."""
+    return make_scored(plain, tmp_path_factory.mktemp("scored"))
+
+
+def make_scored(plain: Dataset, root: Path) -> Scored:
     """Two references, a system that mutes half of every clip, and its control; a scene has a name with quotes."""
-    root = tmp_path_factory.mktemp("scored")
     dataset = _renamed(plain, root / "dataset")
     submissions, results = {}, {}
     for number, name in enumerate(SYSTEMS):
