@@ -88,11 +88,16 @@ def collect(package: ModuleType, attribute: str) -> dict[str, Any]:
     return found
 
 
-def suggestion(name: str, known: Iterable[str], what: str = "known") -> str:
-    """The nearest known name as a question, or all of them."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that one was probably meant to be, or None."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+
+def suggestion(name: str, known: Iterable[str], what: str = "known", none: str = "") -> str:
+    """The nearest known name as a question, or all of them; ``none`` stands for a list without names."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"{what}: {', '.join(known)}"
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near else f"{what}: {', '.join(known) or none}"
 
 
 def load_attribute(name: str, kind: str, folder: Path | None = None) -> Any:

@@ -1,12 +1,12 @@
 """From a word on the command line to a recogniser."""
 
-import difflib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from pse_bench.asr import hypothesis_csv, pocketsphinx, whisper
 from pse_bench.asr.recogniser import Recogniser
 from pse_bench.errors import InputError
+from pse_bench.registry import nearest
 
 SPECS = {"pocketsphinx": "pocketsphinx", "whisper": "whisper:PATH", "csv": "csv:FILE"}
 """How each kind of recogniser is asked for."""
@@ -25,8 +25,8 @@ def load(spec: str, sentences: Iterable[str], mixture_ids: Collection[str] | Non
     """
     kind, colon, argument = spec.partition(":")
     if kind not in SPECS:
-        near = difflib.get_close_matches(kind, SPECS, n=1)
-        hint = f"did you mean {SPECS[near[0]]!r}?" if near else f"known: {', '.join(SPECS.values())}"
+        near = nearest(kind, SPECS)
+        hint = f"did you mean {SPECS[near]!r}?" if near else f"known: {', '.join(SPECS.values())}"
         raise InputError(f"recogniser {spec!r} is not known; {hint}")
     if kind == "pocketsphinx":
         if colon:

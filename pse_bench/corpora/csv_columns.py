@@ -1,13 +1,13 @@
 """Two columns of a CSV that a person wrote: transcripts, genders or rooms, with whatever else it holds."""
 
 import csv
-import difflib
 import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from pse_bench.errors import InputError
 from pse_bench.io import documents
+from pse_bench.registry import nearest
 
 
 def read(path: Path, *, key: Sequence[str], value: Sequence[str]) -> dict[str, str]:
@@ -51,6 +51,6 @@ def _column(path: Path, header: list[str], names: Sequence[str]) -> int:
         if name in header:
             return header.index(name)
     wanted = " or ".join(map(repr, names))
-    near = next((close[0] for name in names if (close := difflib.get_close_matches(name, header, n=1))), "")
+    near = next(filter(None, (nearest(name, header) for name in names)), "")
     hint = f"did you mean {near!r}? rename it" if near else f"found {', '.join(header) or 'an empty file'}"
     raise InputError(f"{path}: no column {wanted}; {hint}")

@@ -5,7 +5,6 @@ case, no punctuation). Source: V. Panayotov et al., "Librispeech: an ASR corpus 
 books", ICASSP 2015; openslr.org/12.
 """
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from pse_bench.corpora import scan
 from pse_bench.errors import InputError
 from pse_bench.io import documents
+from pse_bench.registry import suggestion
 from pse_bench.schemas import Utterance
 
 LAYOUT = "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac"
@@ -51,9 +51,9 @@ def read(
     folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name[0] != ".")
     for subset in subsets or ():
         if subset not in folders:
-            near = difflib.get_close_matches(subset, folders, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"present: {', '.join(folders) or 'none'}"
-            raise InputError(f"{root / subset}: no such subset; {hint}")
+            raise InputError(
+                f"{root / subset}: no such subset; {suggestion(subset, folders, 'present', none='none')}"
+            )
     paths, problems = scan.find(root, list(subsets or folders), endings=[".flac"])
     if not paths and not problems:
         raise scan.none_found(root, LAYOUT)

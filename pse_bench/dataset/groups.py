@@ -1,11 +1,11 @@
 """Parts of a dataset by a column of ``mixtures.csv``: a band of levels, a pair of genders, a group of speakers."""
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pse_bench.errors import InputError
+from pse_bench.registry import suggestion
 from pse_bench.schemas import Mixture
 
 MOST_BANDS = 6
@@ -59,9 +59,7 @@ def _value_of(column: str) -> Callable[[Mixture], Value]:
     if column in DERIVED:
         return DERIVED[column]
     if column not in Mixture.model_fields:
-        known = [*Mixture.model_fields, *DERIVED]
-        near = difflib.get_close_matches(column, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        hint = suggestion(column, [*Mixture.model_fields, *DERIVED])
         raise InputError(f"--by {column}: not a column of mixtures.csv; {hint}")
     return lambda row: getattr(row, column)
 

@@ -3,7 +3,6 @@
 Anything unexpected is refused with file, found and expected.
 """
 
-import difflib
 import json
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pse_bench.errors import InputError
+from pse_bench.registry import suggestion
 
 
 class Record(BaseModel):
@@ -83,9 +83,7 @@ def explain(error: ValidationError, record: type[BaseModel]) -> str:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _keys_beside(record, first["loc"])
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
-        return f"unknown key {place!r}; {hint}{more}"
+        return f"unknown key {place!r}; {suggestion(str(first['loc'][-1]), sorted(known), 'known keys')}{more}"
     if first["type"] == "missing":
         return f"key {place!r} is missing; add it{more}"
     message = first["msg"].removeprefix("Value error, ")

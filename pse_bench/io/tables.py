@@ -4,15 +4,15 @@ They are read into records, and anything unexpected is refused with file, line, 
 """
 
 import csv
-import difflib
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from pse_bench.errors import InputError
 from pse_bench.io.atomic import replacing
 from pse_bench.io.documents import Record, parse, read_text
+from pse_bench.registry import suggestion
 
 R = TypeVar("R", bound=Record)
 
@@ -44,9 +44,7 @@ def _check_header(path: str, header: list[str], fields: list[str], optional: set
         raise InputError(f"{path}: empty, expected a CSV with the columns {', '.join(fields)}")
     for name in header:
         if name not in fields:
-            near = difflib.get_close_matches(name, fields, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known columns: {', '.join(fields)}"
-            raise InputError(f"{path}: unknown column {name!r}; {hint}")
+            raise InputError(f"{path}: unknown column {name!r}; {suggestion(name, fields, 'known columns')}")
     if len(set(header)) != len(header):
         raise InputError(f"{path}: a column is named twice; keep one")
     missing = [name for name in fields if name not in header and name not in optional]
@@ -76,10 +74,25 @@ def write_table(path: Path, record: type[Record], rows: Iterable[Record]) -> Non
         idle = {name for name in idle if getattr(row, name) == record.model_fields[name].default}
     names = [name for name in record.model_fields if name not in idle]
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = csv_writer(stream)
         writer.writerow(names)
         for row in rows:
             writer.writerow([cell(getattr(row, name)) for name in names])
+
+
+def csv_writer(stream: TextIO) -> Any:
+    """A writer of CSV rows, whose lines end in \\n, that quotes a cell with any end of a line in it."""
+    return csv.writer(_EndingLines(stream), lineterminator="\r\n")
+
+
+class _EndingLines:
+    """Stores lines ending in \\r\\n with \\n: Python quotes a cell that holds a character of its own line end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, line: str) -> None:
+        self.stream.write(f"{line[:-2]}\n")
 
 
 def cell(value: Any) -> str:

@@ -1,12 +1,12 @@
 """Tables as text: for a terminal, in Markdown, as CSV."""
 
-import csv
 import io
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from pse_bench.errors import plain
+from pse_bench.io.tables import csv_writer
 
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -65,7 +65,7 @@ def as_csv(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     """Rows of cells, None as an empty one, without a line's end at the end. Text that a spreadsheet would compute
     is given an apostrophe in front, by which it is text there too."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv_writer(stream)
     writer.writerow(head)
     writer.writerows([_cell(value) for value in row] for row in rows)
     return stream.getvalue().rstrip("\n")

@@ -169,7 +169,7 @@ def write(board: Path, rows: Sequence[Row]) -> None:
 def text_of(rows: Sequence[Row]) -> str:
     """The CSV that ``write`` writes."""
     stream = io.StringIO()
-    lines = csv.writer(stream, lineterminator="\n")
+    lines = tables.csv_writer(stream)
     columns = _columns(rows)
     lines.writerow([*Entry.model_fields, *columns])
     for row in rows:

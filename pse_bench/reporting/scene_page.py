@@ -1,6 +1,5 @@
 """One scene of a dataset: its mixtures and stems to see and hear, who talks when, and how loud everything is."""
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.io.text_table import Grid, for_terminal
+from pse_bench.registry import nearest
 from pse_bench.reporting import clip_panel, html
 from pse_bench.reporting.clip_panel import Panel
 from pse_bench.reporting.media import Media
@@ -56,8 +56,8 @@ def scene(dataset: Dataset, scene_id: str, kept: Media) -> Scene:
     rows = [row for row in dataset.mixtures if row.scene_id == scene_id]
     if not rows:
         known = sorted({row.scene_id for row in dataset.mixtures})
-        near = difflib.get_close_matches(scene_id, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {known[0]} to {known[-1]}"
+        near = nearest(scene_id, known)
+        hint = f"did you mean {near!r}?" if near else f"there are {known[0]} to {known[-1]}"
         raise InputError(f"{dataset.folder}: no scene {scene_id!r}; {hint}")
     fullest = max(rows, key=lambda row: (row.num_interferers, row.scenario == "TS2"))
     length = fullest.num_samples

@@ -5,7 +5,6 @@ figures, the interval excludes zero, and the difference is as large as the figur
 is "no difference shown". So dither, which moves every clip a little the same way, is not taken for a difference.
 """
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,6 +14,7 @@ import numpy as np
 from pse_bench import metrics
 from pse_bench.dataset.groups import Part, parts
 from pse_bench.errors import InputError
+from pse_bench.registry import suggestion
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring import statistics
 from pse_bench.scoring.aggregates import Figure, pairs_of
@@ -165,8 +165,7 @@ def _chosen(cells: Iterator[_Cell], names: Sequence[str] | None) -> Iterator[_Ce
     known = list(dict.fromkeys(cell.figure.name for cell in found))
     for name in names or []:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"both have: {', '.join(known) or 'none in common'}"
+            hint = suggestion(name, known, "both have", none="none in common")
             raise InputError(f"metric {name!r} is not in both results; {hint}")
     if not found:
         raise InputError("the results have no metric in common; score both with the same --metrics")

@@ -3,7 +3,6 @@
 A mixture whose estimate is missing or unusable takes each metric's worst value, so failing never pays.
 """
 
-import difflib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import audio, locks
 from pse_bench.metrics import detection
+from pse_bench.registry import suggestion
 from pse_bench.runtime import journal, resume
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
@@ -177,9 +177,7 @@ def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> list[str
         return [name for name in everything if name in possible]
     for name in names:
         if name not in everything:
-            near = difflib.get_close_matches(name, everything, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: all, {', '.join(everything)}"
-            raise InputError(f"metric {name!r} is not known; {hint}")
+            raise InputError(f"metric {name!r} is not known; {suggestion(name, ['all', *everything])}")
         if not can[name]:
             raise InputError(f"metric {name}: {everything[name].missing()}")
         if name not in possible:

@@ -208,6 +208,14 @@ def test_a_table_reads_back_as_it_was_written(tmp_path, content):
     assert tables.read_table(tmp_path / "t.csv", Row) == content
 
 
+@pytest.mark.parametrize("name", ["a\rb", "\r", "a\r\nb", "\n"])
+def test_a_cell_with_any_end_of_a_line_is_quoted(tmp_path, name):
+    row = Row(name=name, count=2, value=0.1, maybe=None, flag=False, label="TS2")
+    tables.write_table(tmp_path / "t.csv", Row, [row])
+    assert (tmp_path / "t.csv").read_bytes().decode() == f'{HEADER}\n"{name}",2,0.1,,False,TS2\n'
+    assert tables.read_table(tmp_path / "t.csv", Row) == [row]
+
+
 def test_a_table_is_plain_csv_in_the_order_of_the_fields(tmp_path):
     row = Row(name='a "b", c', count=2, value=0.1, maybe=None, flag=False, label="TS2")
     tables.write_table(tmp_path / "t.csv", Row, [row])
