@@ -15,7 +15,7 @@ def main() -> None:
             number = os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(number, True)  # workers, too, would give the number to what they open
             setattr(sys, name, os.fdopen(number, mode))
-    interrupts.heed()
+    interrupts.install_handlers()
     cli(prog_name="pse-bench")
 
 

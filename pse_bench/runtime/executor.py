@@ -78,10 +78,10 @@ class Processes:
         running: dict[Future, int] = {}
         # spawn: a fork would copy locks of threads that do not exist in the child
         context = multiprocessing.get_context("spawn")
-        with interrupts.put_off():
+        with interrupts.deferred():
             # It keeps this mask, and so outlives a terminal as it outlives Ctrl-C: it tidies up after all others.
             resource_tracker.ensure_running()
-        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=interrupts.follow)
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=interrupts.worker_signals)
         try:
             exhausted = False
             while True:
@@ -113,11 +113,11 @@ class Processes:
 @contextmanager
 def _starting() -> Iterator[None]:
     """What workers inherit that are started now: one thread each (libraries read these variables when they
-    load), and no signal until ``interrupts.follow`` says what it does."""
+    load), and no signal until ``interrupts.worker_signals`` says what it does."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
-        with interrupts.put_off():
+        with interrupts.deferred():
             yield
     finally:
         for name, value in before.items():

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, a supervisor's SIGTERM, a terminal that closes. All of them end a command in order:
+"""Signals that end a command: Ctrl-C, a supervisor's SIGTERM, a terminal that closes. All of them end it in order:
 workers are stopped, half-written files and temporary folders go, and the same command continues later."""
 
 import multiprocessing
@@ -14,31 +14,31 @@ SIGNALS = tuple(
 )
 
 
-class Stopped(KeyboardInterrupt):
-    """What Ctrl-C raises, for the other signals. ``number`` is the signal's."""
+class Terminated(KeyboardInterrupt):
+    """The KeyboardInterrupt of a signal other than Ctrl-C; ``number`` is the signal's."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
 
 
-def heed() -> None:
-    """Let the signals raise, as Ctrl-C does. One that is ignored from the beginning, as by nohup, stays so."""
+def install_handlers() -> None:
+    """Make the signals raise, as Ctrl-C does. One that is ignored from the beginning, as by nohup, stays so."""
     for number in SIGNALS:
         if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _stop)
+            signal.signal(number, _terminate)
 
 
-def _stop(number: int, _: FrameType | None) -> None:
-    raise Stopped(number)
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise Terminated(number)
 
 
 @contextmanager
-def put_off() -> Iterator[None]:
-    """Hold signals back, here and in processes that are started meanwhile, until those say ``follow``."""
+def deferred() -> Iterator[None]:
+    """Defer signals to the end of the block, and in processes started inside it until their ``worker_signals``."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     # The mask is what a worker inherits. It does not keep the signal from this process, whose other threads
-    # (of a numerical library) may take it: so it is put off until the worker has been told what to do.
+    # (of a numerical library) may take it: so it is deferred until the worker has been told what to do.
     came: list[int] = []
     in_charge = threading.current_thread() is threading.main_thread()
     handlers = {}
@@ -53,12 +53,12 @@ def put_off() -> Iterator[None]:
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if came:  # also where what was done meanwhile has failed, as it does when workers get the signal, too
-            raise KeyboardInterrupt if came[0] == signal.SIGINT else Stopped(came[0])
+            raise KeyboardInterrupt if came[0] == signal.SIGINT else Terminated(came[0])
 
 
-def follow() -> None:
-    """In a worker: end at a signal without a traceback, and when the process that started it is gone, however it
-    went. Left alone it would wait for work for ever."""
+def worker_signals() -> None:
+    """In a worker: end at a signal without a traceback, and when the process that started it has ended in any way.
+    Left alone it would wait for work for ever."""
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)

@@ -193,14 +193,14 @@ def _interruptible() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
     def note(number: int, _: object) -> None:
         asked.append(number)
         if len(asked) > 1:  # asked twice: at once
-            raise interrupts.Stopped(number)
+            raise interrupts.Terminated(number)
 
     before = {}
     with contextlib.suppress(ValueError):  # not the main thread: nobody interrupts us
         heeded = [n for n in interrupts.SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
         before = {number: signal.signal(number, note) for number in heeded}
     try:
-        yield lambda: interrupts.Stopped(asked[0]) if asked else None
+        yield lambda: interrupts.Terminated(asked[0]) if asked else None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

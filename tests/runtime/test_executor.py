@@ -84,7 +84,7 @@ def test_a_signal_that_is_put_off_is_heeded_even_when_the_work_fails():
     """As a pool's does, whose workers the same signal has ended."""
 
     def fail():
-        with interrupts.put_off():
+        with interrupts.deferred():
             os.kill(os.getpid(), signal.SIGINT)
             raise BrokenPipeError
 

@@ -35,7 +35,7 @@ class Slow:
 
 def main() -> None:
     number = getattr(signal, sys.argv[1])
-    interrupts.heed()
+    interrupts.install_handlers()
     with train._interruptible() as asked:
         loaded = batches.loader(Slow(), seed=1, steps=range(100), batch=1, workers=1)
         for step, _ in enumerate(loaded):

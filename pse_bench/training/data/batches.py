@@ -91,10 +91,10 @@ def loader(
 
     part = range(batch * rank // world, batch * (rank + 1) // world)
     if workers:
-        with interrupts.put_off():
+        with interrupts.deferred():
             resource_tracker.ensure_running()  # which lets SIGINT and SIGTERM through again
     # Workers keep what is put off: a signal that reaches the whole group ends a step and not what it waits for.
-    with interrupts.put_off() if workers else nullcontext():
+    with interrupts.deferred() if workers else nullcontext():
         return iter(
             DataLoader(
                 _Steps(scenes, seed, part, 1 if workers else torch.get_num_threads()),
