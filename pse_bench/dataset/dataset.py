@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.io.atomic import sealed, sha256
-from pse_bench.io.documents import Record, parse, parse_json, read_text
+from pse_bench.io.documents import Record, parse, parse_json, read_text, text_of
 from pse_bench.io.tables import read_table
 from pse_bench.schemas import SCHEMA, Count, Mixture, Rate, Sha256, StoredFile
 from pse_bench.signal import vad
@@ -153,8 +153,69 @@ def _hashes(folder: Path, table_sha256: str) -> dict[str, str]:
     return {row.path: row.sha256 for row in read_table(folder / "files.csv", StoredFile)}
 
 
+class ReadableDataset:
+    """What is read from a dataset, wherever its files lie: a folder, or tar shards.
+
+    Attributes:
+        description: ``dataset.json``.
+        mixtures: the rows of ``mixtures.csv``.
+    """
+
+    description: Description
+    mixtures: list[Mixture]
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        raise NotImplementedError
+
+    def read_bytes(self, path: str) -> bytes:
+        """A file of the dataset by its path in the tables. Raises InputError when it is not the one that was
+        rendered."""
+        raise NotImplementedError
+
+    def has(self, path: str) -> bool:
+        """Whether a file of the tables is there."""
+        raise NotImplementedError
+
+    def name_of(self, path: str) -> str:
+        """What messages call a file."""
+        return f"{self.where}/{path}"
+
+    def read_sound(self, path: str, num_samples: int | None = None) -> np.ndarray:
+        """A sound file of the dataset by its path in the tables, as stored: int16, shape (num_samples,).
+
+        Raises InputError when it is not the file that was rendered, or is not of the dataset's rate or, where one
+        is given, of this length.
+        """
+        rate = self.description.sample_rate
+        return audio.pcm16_of(self.read_bytes(path), self.name_of(path), sample_rate=rate, num_samples=num_samples)
+
+    def read_stem(self, scene_id: str, stem: str, num_samples: int | None = None) -> np.ndarray:
+        """A stem as stored: int16, shape (num_samples,); raises as ``read_sound``."""
+        return self.read_sound(f"stems/{stem}/{scene_id}.{self.description.format}", num_samples)
+
+    def read_activity(self, scene_id: str, num_samples: int | None = None) -> dict[str, np.ndarray]:
+        """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,).
+
+        Raises InputError when the file is not the one that was rendered, or is not of the length that is given.
+        """
+        return activity_masks(*self._activity(scene_id, num_samples))
+
+    def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
+        """Who speaks in each frame of a mixture: target and interferer, bool, (num_frames,)."""
+        _, frames = self._activity(mixture.scene_id, mixture.num_samples)
+        silent = {"TS1": "interferer", "TS3": "target"}.get(mixture.scenario)
+        return {who: labels & (who != silent) for who, labels in frames.items()}
+
+    def _activity(self, scene_id: str, num_samples: int | None) -> tuple[Activity, dict[str, np.ndarray]]:
+        path = f"activity/{scene_id}.json"
+        name = self.name_of(path)
+        return activity_frames(text_of(self.read_bytes(path), name), name, num_samples)
+
+
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(ReadableDataset):
     """A finished dataset in a folder."""
 
     folder: Path
@@ -205,58 +266,20 @@ class Dataset:
         """Where a scene's stem lies."""
         return self.folder / "stems" / stem / f"{scene_id}.{self.description.format}"
 
-    def read_stem(self, scene_id: str, stem: str, num_samples: int | None = None) -> np.ndarray:
-        """A stem as stored: int16, shape (num_samples,); raises as ``read_sound``."""
-        return self.read_sound(self.stem_path(scene_id, stem).relative_to(self.folder).as_posix(), num_samples)
-
-    def read_sound(self, path: str, num_samples: int | None = None) -> np.ndarray:
-        """A sound file of the dataset by its path in the tables, as stored: int16, shape (num_samples,).
-
-        Raises InputError when it is not the file that was rendered, or is not of the dataset's rate or, where one
-        is given, of this length.
-        """
-        rate = self.description.sample_rate
-        return audio.read_pcm16(self._unchanged(path), sample_rate=rate, num_samples=num_samples)
-
     def read_bytes(self, path: str) -> bytes:
-        """A file of the dataset by its path in the tables. Raises InputError when it is not the one that was
-        rendered."""
-        return self._unchanged(path).read_bytes()
-
-    def _unchanged(self, path: str) -> Path:
-        """A file's place, after its hash was compared with ``files.csv``."""
         expected = _hashes(self.folder, self.description.tables["files.csv"]).get(path)
         found = self.folder / path
         try:
-            unchanged = found.is_file() and sha256(found) == expected
+            content = found.read_bytes() if found.is_file() else None
         except OSError as error:
             raise InputError(f"{found}: cannot be read ({error.strerror}); restore it or render again") from error
-        if not unchanged:
+        if content is None or hashlib.sha256(content).hexdigest() != expected:
             raise InputError(f"{found}: {CHANGED}")
-        return found
+        return content
 
-    def read_activity(self, scene_id: str, num_samples: int | None = None) -> dict[str, np.ndarray]:
-        """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,).
-
-        Raises InputError when the file is not the one that was rendered, or is not of the length that is given.
-        """
-        return activity_masks(*self._activity(scene_id, num_samples))
-
-    def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
-        """Who is heard speaking in each frame of a mixture: target and interferer, bool, (num_frames,)."""
-        _, frames = self._activity(mixture.scene_id, mixture.num_samples)
-        silent = {"TS1": "interferer", "TS3": "target"}.get(mixture.scenario)
-        return {who: labels & (who != silent) for who, labels in frames.items()}
-
-    def _activity(self, scene_id: str, num_samples: int | None) -> tuple[Activity, dict[str, np.ndarray]]:
-        path = self._unchanged(f"activity/{scene_id}.json")
-        return activity_frames(read_text(path), str(path), num_samples)
+    def has(self, path: str) -> bool:
+        return (self.folder / path).is_file()
 
     @property
     def where(self) -> str:
-        """What messages call it."""
         return str(self.folder)
-
-    def has(self, path: str) -> bool:
-        """Whether a file of the tables is there."""
-        return (self.folder / path).is_file()

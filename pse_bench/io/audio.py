@@ -57,11 +57,15 @@ def info(path: Path) -> Info:
 def _opened(path: Path) -> soundfile.SoundFile:
     if not path.is_file():
         raise InputError(f"{path}: {_instead_of_a_file(path)}")
+    return _open(str(path), str(path))
+
+
+def _open(file: "str | _InMemory", where: str) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(str(path))
+        return soundfile.SoundFile(file)
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(
-            f"{path}: not a sound file that can be opened ({_reason(error)}); restore or remove it"
+            f"{where}: not a sound file that can be opened ({_reason(error)}); restore or remove it"
         ) from error
 
 
@@ -192,11 +196,7 @@ def pcm16_of(
     content: bytes, where: str, *, sample_rate: int | None = None, num_samples: int | None = None
 ) -> np.ndarray:
     """As ``read_pcm16``, of a file's bytes; ``where`` names it in the error."""
-    try:
-        stream = soundfile.SoundFile(_InMemory(content))
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise InputError(f"{where}: damaged ({_reason(error)}); restore it") from error
-    with stream:
+    with _open(_InMemory(content), where) as stream:
         return _pcm16(stream, where, sample_rate, num_samples)
 
 

@@ -1,6 +1,5 @@
-"""Where shards lie: a folder, or anything that fsspec has a name for (s3://…, gs://…, memory://…)."""
+"""Files at a place that fsspec has a name for: a folder, or a URL (s3://…, gs://…, memory://…)."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -26,48 +25,35 @@ def folder(place: str) -> Path:
 
 def read(place: str, name: str, start: int = 0, stop: int | None = None) -> bytes:
     """The bytes of a file, or of a stretch of it. Raises InputError when it is not there."""
+    system, root = _system(place)
     try:
-        if is_url(place):
-            system, root = _system(place)
-            return system.cat_file(f"{root}/{name}", start=start, end=stop)
-        with (folder(place) / name).open("rb") as stream:
-            # what is asked for may be beyond the end, and is allocated before it is read
-            end = (
-                os.fstat(stream.fileno()).st_size if stop is None else min(stop, os.fstat(stream.fileno()).st_size)
-            )
-            stream.seek(start)
-            return stream.read(max(end - start, 0))
+        if stop is not None and not is_url(place):  # what lies beyond the end would be allocated before it is read
+            stop = min(stop, system.size(f"{root}/{name}"))
+        return system.cat_file(f"{root}/{name}", start=start, end=stop) if stop != start else b""
     except FileNotFoundError as error:
         raise InputError(f"{place}/{name}: no such file; check the place, or write the shards again") from error
 
 
 def size(place: str, name: str) -> int | None:
     """How many bytes a file has; None where there is none."""
+    system, root = _system(place)
     try:
-        if is_url(place):
-            system, root = _system(place)
-            return system.size(f"{root}/{name}")
-        return (folder(place) / name).stat().st_size
+        return system.size(f"{root}/{name}")
     except FileNotFoundError:
         return None
 
 
 def names(place: str) -> list[str]:
     """The files that lie at a place, sorted."""
-    if is_url(place):
-        system, root = _system(place)
-        found = system.ls(root, detail=False) if system.exists(root) else []
-        return sorted(path.rsplit("/", 1)[-1] for path in found)
-    return sorted(path.name for path in folder(place).iterdir()) if folder(place).is_dir() else []
+    system, root = _system(place)
+    found = system.ls(root, detail=False) if system.isdir(root) else []
+    return sorted(path.rsplit("/", 1)[-1] for path in found)
 
 
 def remove(place: str, name: str) -> None:
     """Remove a file."""
-    if is_url(place):
-        system, root = _system(place)
-        system.rm_file(f"{root}/{name}")
-    else:
-        (folder(place) / name).unlink()
+    system, root = _system(place)
+    system.rm_file(f"{root}/{name}")
 
 
 @contextmanager
@@ -95,7 +81,7 @@ def writing(place: str, name: str) -> Iterator[Path]:
 
 @lru_cache(maxsize=8)
 def _system(place: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path in it."""
+    """The file system of a place, and the path in it."""
     try:
         from fsspec.core import url_to_fs
 

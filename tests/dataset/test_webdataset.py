@@ -11,7 +11,7 @@ from work import Home, call, contents
 
 from pse_bench.dataset import webdataset as pack
 from pse_bench.dataset.dataset import Dataset
-from pse_bench.dataset.webdataset_reader import Packed, open_any
+from pse_bench.dataset.webdataset_reader import ShardedDataset, open_any
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, storage
 from pse_bench.runtime.executor import Processes, Serial
@@ -38,7 +38,7 @@ def test_we_read_back_what_was_written(home: Home, scheme: str) -> None:
     index = packed(home, place)
     assert len(index.shardlist) > 1
     found, dataset = open_any(place), Dataset.open(home.dataset)
-    assert isinstance(found, Packed)
+    assert isinstance(found, ShardedDataset)
     assert found.mixtures == dataset.mixtures
     assert found.description == dataset.description
     for file in dataset.files:
@@ -155,10 +155,10 @@ def test_what_was_changed_is_not_packed_and_not_read(home: Home) -> None:
     content[member[0] + 100] ^= 1
     tar.write_bytes(content)
     with pytest.raises(InputError, match=r"stems/noise/s000000\.flac in it is damaged; write the shards again"):
-        Packed.open(str(place)).read_stem("s000000", "noise")
+        ShardedDataset.open(str(place)).read_stem("s000000", "noise")
     (place / "mixtures.csv").write_text("changed")
     with pytest.raises(InputError, match=r"mixtures\.csv: not the table of these shards"):
-        Packed.open(str(place))
+        ShardedDataset.open(str(place))
 
 
 @pytest.mark.parametrize(

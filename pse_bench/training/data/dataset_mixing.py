@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from pse_bench import rng
-from pse_bench.dataset.dataset import Dataset
-from pse_bench.dataset.webdataset_reader import Packed, open_any
+from pse_bench.dataset.dataset import ReadableDataset
+from pse_bench.dataset.webdataset_reader import open_any
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.schemas import Mixture
@@ -123,7 +123,7 @@ class StoredScenes:
         )
 
 
-def _interferer(data: Dataset | Packed, row: Mixture) -> str:
+def _interferer(data: ReadableDataset, row: Mixture) -> str:
     return f"stems/interferer/{row.scene_id}.{data.description.format}"
 
 
@@ -131,7 +131,7 @@ _embeddings: dict[tuple[str, str, str], np.ndarray] = {}
 """Of every enrollment that this process has met."""
 
 
-def _embedding(data: Dataset | Packed, path: str, encoder: str, embed: Embed) -> np.ndarray:
+def _embedding(data: ReadableDataset, path: str, encoder: str, embed: Embed) -> np.ndarray:
     key = (data.where, path, encoder)
     if key not in _embeddings:
         samples = data.read_sound(path) / audio.FULL_SCALE
