@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pse_bench import metrics, rng
-from pse_bench.scoring.aggregates import Figure, figures_of
+from pse_bench.scoring.aggregates import Aggregate, aggregates_of
 
 SPEAKERS = (5, 8, 12, 24, 47)
 POPULATION = 200_000
@@ -29,7 +29,7 @@ class Case:
     """A figure and a population to draw it from. ``compare`` draws two systems, whose difference is looked at."""
 
     name: str
-    figure: Figure
+    aggregate: Aggregate
     draw: Callable[[np.random.Generator, int], Clips | tuple[Clips, Clips]]
     compare: bool = False
 
@@ -109,28 +109,28 @@ def two_reductions(chance: np.random.Generator, clips: int) -> tuple[Clips, Clip
     return (first, ones), (np.minimum(first + 2 + chance.normal() + 2 * chance.normal(size=clips), 120.0), ones)
 
 
-def figure(metric: str, scenario: str = "TS2", name: str = "") -> Figure:
-    """A figure of the registry."""
-    found = figures_of(metrics.ALL_METRICS[metric], scenario, 10.0)
-    return next(figure for figure in found if figure.name == (name or metric))
+def aggregate(metric: str, scenario: str = "TS2", name: str = "") -> Aggregate:
+    """One of the registry."""
+    found = aggregates_of(metrics.ALL_METRICS[metric], scenario, 10.0)
+    return next(one for one in found if one.metric.name == (name or metric))
 
 
 LEAKAGE = "leakage_reduction_db"
 CASES = (
-    Case("mean, normal (si_sdr)", figure("si_sdr"), levels),
-    Case("ratio, many zeros (tsos)", figure("tsos"), suppressed),
-    Case("mean, heavy tail (tsos_longest_s)", figure("tsos_longest_s"), longest),
-    Case("ratio of words (wer)", figure("wer"), words),
-    Case("share at the cap, 29 %", figure(LEAKAGE, "TS3", "leakage_at_cap"), at_cap),
-    Case("share at the cap, 10 %", figure(LEAKAGE, "TS3", "leakage_at_cap"), rarely_at_cap),
-    Case("median, some at the cap", figure(LEAKAGE, "TS3", "leakage_reduction_median_db"), reductions),
-    Case("energies pooled, dB", figure(LEAKAGE, "TS3", "leakage_reduction_pooled_db"), energies),
-    Case("difference of means", figure("si_sdr"), two_levels, compare=True),
-    Case("difference of ratios", figure("tsos"), two_suppressed, compare=True),
-    Case("difference of ratios, each its own", figure("tsos"), two_on_other_clips, compare=True),
+    Case("mean, normal (si_sdr)", aggregate("si_sdr"), levels),
+    Case("ratio, many zeros (tsos)", aggregate("tsos"), suppressed),
+    Case("mean, heavy tail (tsos_longest_s)", aggregate("tsos_longest_s"), longest),
+    Case("ratio of words (wer)", aggregate("wer"), words),
+    Case("share at the cap, 29 %", aggregate(LEAKAGE, "TS3", "leakage_at_cap"), at_cap),
+    Case("share at the cap, 10 %", aggregate(LEAKAGE, "TS3", "leakage_at_cap"), rarely_at_cap),
+    Case("median, some at the cap", aggregate(LEAKAGE, "TS3", "leakage_reduction_median_db"), reductions),
+    Case("energies pooled, dB", aggregate(LEAKAGE, "TS3", "leakage_reduction_pooled_db"), energies),
+    Case("difference of means", aggregate("si_sdr"), two_levels, compare=True),
+    Case("difference of ratios", aggregate("tsos"), two_suppressed, compare=True),
+    Case("difference of ratios, each its own", aggregate("tsos"), two_on_other_clips, compare=True),
     Case(
         "median of differences",
-        figure(LEAKAGE, "TS3", "leakage_reduction_median_db"),
+        aggregate(LEAKAGE, "TS3", "leakage_reduction_median_db"),
         two_reductions,
         compare=True,
     ),
@@ -151,7 +151,7 @@ def sample(case: Case, chance: np.random.Generator, speakers: int) -> tuple[list
 
 def value(case: Case, pairs: list[np.ndarray]) -> float:
     """The figure, or the difference of two."""
-    return case.figure.difference(*pairs) if case.compare else case.figure.value(*pairs)
+    return case.aggregate.difference(*pairs) if case.compare else case.aggregate.value(*pairs)
 
 
 def truth(case: Case) -> float:
@@ -166,7 +166,7 @@ def repetition(case: Case, speakers: int, number: int) -> tuple[list[np.ndarray]
 
 def interval(case: Case, pairs: list[np.ndarray], clusters: np.ndarray) -> tuple[float, float]:
     """What pse-bench says."""
-    of = case.figure.difference_interval if case.compare else case.figure.interval
+    of = case.aggregate.difference_interval if case.compare else case.aggregate.interval
     found = of(*pairs, clusters)
     assert found is not None
     return found

@@ -16,6 +16,7 @@ from pse_bench.dataset import dataset
 from pse_bench.io.documents import Record
 from pse_bench.leaderboard import table
 from pse_bench.metrics import detection
+from pse_bench.metrics.metric import AGGREGATIONS
 from pse_bench.planning import scenario
 from pse_bench.simulation.dataset_writer import Problem
 from pse_bench.submission import submission
@@ -214,22 +215,25 @@ def figures() -> str:
     parts.append(
         "## Figures of a table\n\nComputed from the scores of all clips, beside the metric they come from.\n"
     )
-    for figure in metrics.DERIVED:
-        better = "higher" if figure.higher_is_better else "lower"
+    for metric in metrics.REGISTRY.values():
+        if metric.of in ("clip", "activity"):
+            continue
+        better = "higher" if metric.higher_is_better else "lower"
         parts += [
-            f"### {figure.name}\n",
-            f"{_sentence(figure.description)} {_paragraphs(figure.compute)}\n",
-            f"- unit {figure.unit}; {better} is better; {', '.join(figure.scenarios)}; from `{figure.metric}`",
-            f"- smallest difference worth naming: {figure.resolution.size:g} ({figure.resolution.reason})\n",
+            f"### {metric.name}\n",
+            f"{_sentence(metric.description)} {_paragraphs(metric.compute)}\n",
+            f"- unit {metric.unit}; {better} is better; {', '.join(metric.scenarios)}; from `{metric.of}`",
+            f"- smallest difference worth naming: {metric.resolution.size:g} ({metric.resolution.reason})\n",
         ]
     said = (inspect.getdoc(detection) or "").partition("\n\n")[2]
     parts.append(f"## Who speaks\n\nOf submissions that hold activity. {said}\n")
-    for found in detection.METRICS.values():
+    for found in detection.ACTIVITY:
         better = "higher" if found.higher_is_better else "lower"
         parts += [
             f"### {found.name}\n",
             f"{_sentence(found.description)}\n",
-            f"- unit {found.unit}; {better} is better; {', '.join(found.scenarios)}; {found.aggregation}",
+            f"- unit {found.unit}; {better} is better; {', '.join(found.scenarios)}; "
+            f"{AGGREGATIONS[found.aggregation]}",
             f"- source: {found.source}; version {found.version}\n",
         ]
     return "\n".join(parts)

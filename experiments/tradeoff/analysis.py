@@ -43,10 +43,10 @@ def sums_of(result: Path, speakers: list[str], figure: tuple[str, str]) -> Sums:
     """Numerators and denominators of a figure, added up by speaker, in the order of ``speakers``."""
     scores = Scores.read(result)
     label, name = figure
-    kind = aggregates.figures_of(metrics.ALL_METRICS[name], label, 0.0)[0]
+    kind = aggregates.aggregates_of(metrics.ALL_METRICS[name], label, 0.0)[0]
     counted = [score for score in scores.cells[figure] if score.value is not None]
     found = np.zeros((len(speakers), 2))
-    for pair, score in zip(aggregates.pairs_of(kind, counted), counted, strict=True):
+    for pair, score in zip(kind.pairs(counted), counted, strict=True):
         found[speakers.index(scores.mixtures[score.mixture_id].target_speaker)] += pair
     return found
 

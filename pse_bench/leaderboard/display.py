@@ -8,7 +8,6 @@ from pse_bench.errors import InputError
 from pse_bench.io.text_table import Grid, for_terminal, in_markdown, literal
 from pse_bench.leaderboard.ranking import CRITERIA, LEAKAGE, LOSS, OVER_SUPPRESSION
 from pse_bench.leaderboard.table import COLUMN, Entry, Row, text_of
-from pse_bench.metrics import detection
 
 SHOWN = tuple(dict.fromkeys((*(column for criterion in CRITERIA for column in criterion.columns[:1]), LOSS)))
 FOOT = (
@@ -41,10 +40,8 @@ def _sortable(value: object) -> tuple[bool, object]:
 
 def _higher_is_better(column: str) -> bool:
     match = COLUMN.fullmatch(column)
-    derived = {figure.name: figure for figure in metrics.DERIVED}
-    figures = {**metrics.ALL_METRICS, **derived, **detection.METRICS}
-    figure = figures.get(match[2]) if match else None
-    return figure is not None and figure.higher_is_better
+    metric = metrics.REGISTRY.get(match[2]) if match else None
+    return metric is not None and metric.higher_is_better
 
 
 def grid(board: Path, rows: Sequence[Row], beside: str = "", name: Callable[[str], str] = str) -> Grid:

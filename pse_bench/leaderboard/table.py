@@ -19,9 +19,7 @@ from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
 from pse_bench.leaderboard import ranking
-from pse_bench.metrics import detection
 from pse_bench.schemas import TABLES, Sha256, Summary
-from pse_bench.scoring.aggregates import figures_of
 from pse_bench.scoring.results import Result, about_of
 
 Kind = Literal["reference", "baseline", "submission", "control"]
@@ -181,13 +179,6 @@ def text_of(rows: Sequence[Row]) -> str:
 def _columns(rows: Sequence[Row]) -> list[str]:
     """Columns that any row has, in the order of tables, each with its interval."""
     there = {column for row in rows for column in row.cells}
-    figures = {
-        label: [
-            *(figure.name for metric in metrics.ALL_METRICS.values() for figure in figures_of(metric, label, 1.0)),
-            *detection.METRICS,
-        ]
-        for label in TABLES
-    }
-    names = [f"{label}.{name}" for label in TABLES for name in figures[label]]
+    names = [f"{label}.{name}" for label in TABLES for name in metrics.REGISTRY]
     known = [column for name in names for column in (name, f"{name}_low", f"{name}_high")]
     return [column for column in known if column in there] + sorted(there - set(known))

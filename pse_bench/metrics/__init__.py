@@ -1,36 +1,40 @@
-"""The registry: every metric of pse-bench as data.
+"""The registry: every metric of pse-bench as data, in the order of tables.
 
-``METRICS`` lists them in the order of tables, ``DERIVED`` the figures that a table computes from the scores of all
-clips. ``evaluate`` is the one way to score a clip; see ``metric`` for what undefined and failed mean.
+``evaluate`` is the one way to score a clip; see ``metric`` for what undefined and failed mean. A metric of
+somebody else's is named as ``module:attribute``, or is an entry point of the group ``pse_bench.metrics``.
 """
 
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
-from pse_bench.metrics import distortion, leakage, modelled, oversuppression, perceptual
-from pse_bench.metrics.metric import Clip, Derived, Evaluation, Metric, Resolution, evaluate, failed
+from pse_bench.metrics import distortion, leakage, oversuppression, perceptual
+from pse_bench.metrics.detection import ACTIVITY
+from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, evaluate, failed
+from pse_bench.metrics.modelled import OPINIONS, RECOGNITION, SPEAKER
+from pse_bench.metrics.outside import GROUP, defined, fault
 from pse_bench.metrics.signals import Ratio, ratio_of
+from pse_bench.registry import Registry
+from pse_bench.schemas import TableLabel
 
 __all__ = [
     "ALL_METRICS",
-    "DERIVED",
     "METRICS",
+    "REGISTRY",
     "Clip",
-    "Derived",
     "Evaluation",
     "Metric",
     "Ratio",
     "Resolution",
+    "computed_from",
     "evaluate",
     "failed",
+    "known",
     "ratio_of",
 ]
 
-_WITH_TARGET = ("TS1", "TS2")
+_WITH_TARGET: tuple[TableLabel, ...] = ("TS1", "TS2")
 _TSOS = "Eskimez et al., arXiv 2110.09625, the TSOS measure"
-_TSOS_NEEDS = ("estimate", "reference", "target_active", "sample_rate")
-_LEAKAGE = "own statement of the ΔN of Taherian et al., arXiv 2211.02944"
-_PAIR = ("estimate", "reference")
-_TIMED_PAIR = ("estimate", "reference", "sample_rate")
 _LOST = Resolution(
     2.0, "dither of one step of 16 bits moves the ideal mask's by up to 1.95 (libri-mini-v1): faint bins weigh"
 )
@@ -40,109 +44,135 @@ _LEVEL = Resolution(0.5, "half of the smallest difference of level that is heard
 _INTELLIGIBILITY = Resolution(0.001, "the last figure that is printed in the field")
 _OPINION = Resolution(0.05, "dither of one step of 16 bits moves the ideal mask's by 0.04")
 
+_tsos = partial(
+    Metric,
+    family="over-suppression",
+    higher_is_better=False,
+    scenarios=_WITH_TARGET,
+    low=0.0,
+    needs=("estimate", "reference", "target_active", "sample_rate"),
+)
+_tsos_share = partial(_tsos, unit="%", aggregation="ratio", scale=100.0, high=100.0, worst=100.0, resolution=_LOST)
+_attenuation = partial(
+    Metric,
+    family="leakage",
+    unit="dB",
+    higher_is_better=True,
+    low=leakage.WORST_DB,
+    high=leakage.CAP_DB,
+    resolution=_LEVEL,
+)
+_leakage_energies = partial(
+    _attenuation,
+    worst=leakage.WORST_DB,
+    source="own statement of the ΔN of Taherian et al., arXiv 2211.02944",
+    in_db=True,
+)
+_leakage_over_clips = partial(_attenuation, scenarios=("TS3",), of="leakage_reduction_db")
+_perceptual = partial(
+    Metric,
+    family="perceptual",
+    higher_is_better=True,
+    scenarios=_WITH_TARGET,
+    needs=("estimate", "reference", "sample_rate"),
+)
+_intelligibility = partial(
+    _perceptual, unit="", low=0.0, high=1.0, worst=0.0, resolution=_INTELLIGIBILITY, packages=("pystoi",)
+)
+_distortion = partial(
+    Metric,
+    family="distortion",
+    unit="dB",
+    higher_is_better=True,
+    scenarios=_WITH_TARGET,
+    low=distortion.LOW_DB,
+    high=distortion.HIGH_DB,
+    worst=distortion.LOW_DB,
+    resolution=_DECIBEL,
+    source="Le Roux et al., arXiv 1811.02508, section 3",
+)
+
 _ALL = (
-    Metric(
+    _tsos_share(
         name="tsos",
         description="target-active frames that were over-suppressed (level-independent rule)",
-        family="over-suppression",
-        unit="%",
-        higher_is_better=False,
-        aggregation="ratio",
-        scale=100.0,
-        scenarios=_WITH_TARGET,
-        low=0.0,
-        high=100.0,
-        worst=100.0,
-        resolution=_LOST,
         source=f"{_TSOS}, with Σ|S|^2p on the right side",
-        needs=_TSOS_NEEDS,
         compute=oversuppression.tsos,
         failure=oversuppression.tsos_of_failure,
     ),
-    Metric(
+    _tsos_share(
         name="tsos_paper",
         description="all frames that were over-suppressed by the published rule, reference at −26 dBFS",
-        family="over-suppression",
-        unit="%",
-        higher_is_better=False,
-        aggregation="ratio",
-        scale=100.0,
-        scenarios=_WITH_TARGET,
-        low=0.0,
-        high=100.0,
-        worst=100.0,
-        resolution=_LOST,
         source=_TSOS,
-        needs=_TSOS_NEEDS,
         compute=oversuppression.tsos_paper,
         failure=oversuppression.tsos_paper_of_failure,
     ),
-    Metric(
+    _tsos(
         name="tsos_s_per_30min",
         description="over-suppressed seconds in 30 minutes of audio",
-        family="over-suppression",
         unit="s per 30 min",
-        higher_is_better=False,
         aggregation="ratio",
         scale=1800.0,
-        scenarios=_WITH_TARGET,
-        low=0.0,
         high=1800.0,
-        worst=None,
         resolution=Resolution(36.0, "2 % of the time, as tsos: the target may talk all of it"),
         source="unit of Thakker et al., arXiv 2204.00771; rule of tsos",
-        needs=_TSOS_NEEDS,
         compute=oversuppression.tsos_s_per_30min,
         failure=oversuppression.tsos_s_of_failure,
     ),
-    Metric(
+    _tsos(
         name="tsos_longest_s",
         description="longest unbroken over-suppression in a clip",
-        family="over-suppression",
         unit="s",
-        higher_is_better=False,
-        scenarios=_WITH_TARGET,
-        low=0.0,
-        high=None,
-        worst=None,
         resolution=Resolution(0.032, "one frame"),
         source="rule of tsos",
-        needs=_TSOS_NEEDS,
         compute=oversuppression.tsos_longest_s,
         failure=oversuppression.tsos_longest_of_failure,
     ),
-    Metric(
+    _tsos(
         name="target_loss_db",
         description="level that the target lost",
-        family="over-suppression",
         unit="dB",
-        higher_is_better=False,
-        scenarios=_WITH_TARGET,
-        low=0.0,
         high=distortion.GREATEST_LOSS_DB,
         worst=distortion.GREATEST_LOSS_DB,
         source="own, with the projection of arXiv 1811.02508",
         resolution=_DECIBEL,
-        needs=_PAIR,
+        needs=("estimate", "reference"),
         compute=distortion.target_loss_db,
     ),
-    Metric(
+    _leakage_energies(
         name="leakage_reduction_db",
         description="output energy below the mixture's while the target is silent",
-        family="leakage",
-        unit="dB",
-        higher_is_better=True,
         scenarios=("TS3",),
-        low=leakage.WORST_DB,
-        high=leakage.CAP_DB,
-        worst=leakage.WORST_DB,
-        resolution=_LEVEL,
-        source=_LEAKAGE,
         needs=("estimate", "mixture"),
         compute=leakage.leakage_energies,
         failure=leakage.leakage_energies_of_failure,
-        in_db=True,
         quiet="energy",
+    ),
+    _leakage_over_clips(
+        name="leakage_reduction_pooled_db",
+        description="leakage reduction of all clips taken as one",
+        aggregation="energies",
+        needs=("detail",),
+        compute=leakage.pooled_reduction_db,
+    ),
+    _leakage_over_clips(
+        name="leakage_reduction_median_db",
+        description="median leakage reduction over clips",
+        aggregation="median",
+        needs=("value",),
+        compute=leakage.median,
+    ),
+    _leakage_over_clips(
+        name="leakage_at_cap",
+        description="clips whose leakage reduction is at the cap of 120 dB",
+        unit="%",
+        aggregation="share",
+        needs=("value",),
+        compute=leakage.share_at_cap,
+        low=0.0,
+        high=100.0,
+        resolution=Resolution(0.1, "one clip in a thousand"),
+        compared=False,  # inaudible dither takes every exact zero away
     ),
     Metric(
         name="residual_dbfs",
@@ -155,7 +185,6 @@ _ALL = (
         high=0.0,
         worst=0.0,
         resolution=_LEVEL,
-        source="own",
         needs=("estimate",),
         compute=leakage.residual_dbfs,
         quiet="level",
@@ -173,159 +202,94 @@ _ALL = (
         high=100.0,
         worst=100.0,
         resolution=_FRAMES,
-        source="own",
         needs=("estimate", "mixture", "interferer_active", "sample_rate"),
         compute=leakage.leaky_frames,
         failure=leakage.leaky_frames_of_failure,
     ),
-    Metric(
+    _leakage_energies(
         name="pause_leakage_db",
         description="attenuation where the interferer talks and the target pauses",
-        family="leakage",
-        unit="dB",
-        higher_is_better=True,
         scenarios=("TS2",),
-        low=leakage.WORST_DB,
-        high=leakage.CAP_DB,
-        worst=leakage.WORST_DB,
-        resolution=_LEVEL,
-        source=_LEAKAGE,
         needs=("estimate", "mixture", "target_active", "interferer_active", "sample_rate"),
         compute=leakage.pause_powers,
         failure=leakage.pause_powers_of_failure,
-        in_db=True,
         quiet="power",
     ),
-    Metric(
+    _intelligibility(
         name="stoi",
         description="short-time objective intelligibility",
-        family="perceptual",
-        unit="",
-        higher_is_better=True,
-        scenarios=_WITH_TARGET,
-        low=0.0,
-        high=1.0,
-        worst=0.0,
-        resolution=_INTELLIGIBILITY,
         source="Taal et al., IEEE TASLP 19(7), 2011; pystoi",
-        needs=_TIMED_PAIR,
         compute=perceptual.stoi,
     ),
-    Metric(
+    _intelligibility(
         name="estoi",
         description="extended short-time objective intelligibility",
-        family="perceptual",
-        unit="",
-        higher_is_better=True,
-        scenarios=_WITH_TARGET,
-        low=0.0,
-        high=1.0,
-        worst=0.0,
-        resolution=_INTELLIGIBILITY,
         source="Jensen and Taal, IEEE/ACM TASLP 24(11), 2016; pystoi",
-        needs=_TIMED_PAIR,
         compute=perceptual.estoi,
     ),
-    Metric(
+    _perceptual(
         name="pesq_wb",
         description="wide-band PESQ",
-        family="perceptual",
         unit="MOS-LQO",
-        higher_is_better=True,
-        scenarios=_WITH_TARGET,
         low=perceptual.PESQ_WORST,
         high=5.0,
         worst=perceptual.PESQ_WORST,
         resolution=_OPINION,
         source="ITU-T P.862.2, 2007; pesq",
-        needs=_TIMED_PAIR,
         compute=perceptual.pesq_wb,
+        packages=("pesq",),
     ),
-    Metric(
+    _distortion(
         name="si_sdr",
         description="scale-invariant signal-to-distortion ratio",
-        family="distortion",
-        unit="dB",
-        higher_is_better=True,
-        scenarios=_WITH_TARGET,
-        low=distortion.LOW_DB,
-        high=distortion.HIGH_DB,
-        worst=distortion.LOW_DB,
-        resolution=_DECIBEL,
-        source="Le Roux et al., arXiv 1811.02508, section 3",
-        needs=_PAIR,
+        needs=("estimate", "reference"),
         compute=distortion.si_sdr,
     ),
-    Metric(
+    _distortion(
         name="si_sdri",
         description="improvement of SI-SDR over the mixture",
-        family="distortion",
-        unit="dB",
-        higher_is_better=True,
-        scenarios=_WITH_TARGET,
-        low=distortion.LOW_DB,
-        high=distortion.HIGH_DB,
-        worst=distortion.LOW_DB,
-        resolution=_DECIBEL,
-        source="Le Roux et al., arXiv 1811.02508, section 3",
-        needs=(*_PAIR, "mixture"),
+        needs=("estimate", "reference", "mixture"),
         compute=distortion.si_sdri,
     ),
 )
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
-"""Every metric that needs no model file, in the order of tables: these are the default."""
-
-ALL_METRICS: Mapping[str, Metric] = METRICS | {
-    metric.name: metric for metric in (*modelled.RECOGNITION, *modelled.OPINIONS, *modelled.SPEAKER)
-}
-"""And those that do, after them."""
-
-DERIVED: tuple[Derived, ...] = (
-    Derived(
-        name="leakage_reduction_pooled_db",
-        description="leakage reduction of all clips taken as one",
-        unit="dB",
-        higher_is_better=True,
-        aggregation="ratio of summed energies",
-        scenarios=("TS3",),
-        metric="leakage_reduction_db",
-        takes="detail",
-        compute=leakage.pooled_reduction_db,
-        form="energies",
-        low=leakage.WORST_DB,
-        high=leakage.CAP_DB,
-        resolution=_LEVEL,
-    ),
-    Derived(
-        name="leakage_reduction_median_db",
-        description="median leakage reduction over clips",
-        unit="dB",
-        higher_is_better=True,
-        aggregation="median",
-        scenarios=("TS3",),
-        metric="leakage_reduction_db",
-        takes="value",
-        compute=leakage.median,
-        form="median",
-        low=leakage.WORST_DB,
-        high=leakage.CAP_DB,
-        resolution=_LEVEL,
-    ),
-    Derived(
-        name="leakage_at_cap",
-        description="clips whose leakage reduction is at the cap of 120 dB",
-        unit="%",
-        higher_is_better=True,
-        aggregation="share of clips",
-        scenarios=("TS3",),
-        metric="leakage_reduction_db",
-        takes="value",
-        compute=leakage.share_at_cap,
-        form="mean",
-        low=0.0,
-        high=100.0,
-        resolution=Resolution(0.1, "one clip in a thousand"),
-        compared=False,  # inaudible dither takes every exact zero away
-    ),
+REGISTRY: Registry[Metric] = Registry(
+    "metric",
+    {metric.name: metric for metric in (*_ALL, *RECOGNITION, *OPINIONS, *SPEAKER, *ACTIVITY)},
+    group=GROUP,
+    check=lambda entry: fault(entry, REGISTRY),
 )
+"""Every metric by its name, in the order of tables; ``find`` takes those of other packages, too."""
+
+
+def computed_from(source: str) -> dict[str, Metric]:
+    """Our metrics of a ``clip``, of ``activity``, or of the scores of the metric of this name, in the order of
+    tables."""
+    return {name: metric for name, metric in REGISTRY.items() if metric.of == source}
+
+
+ALL_METRICS: Mapping[str, Metric] = computed_from("clip")
+"""Every metric of clips: what ``evaluate`` takes."""
+
+METRICS: Mapping[str, Metric] = {
+    name: metric for name, metric in ALL_METRICS.items() if not metric.model and "transcribe" not in metric.needs
+}
+"""Those that need no model file: these are the default."""
+
+
+def known(about: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Metric]:
+    """Ours of clips, and those that a result defines.
+
+    Args:
+        about: the ``metrics`` of a ``result.json``.
+        where: names the file in errors.
+
+    Raises:
+        InputError: a definition is damaged.
+    """
+    others = {
+        name: defined(name, content["definition"], where)
+        for name, content in about.items()
+        if name not in REGISTRY and isinstance(content.get("definition"), dict)
+    }
+    return {**ALL_METRICS, **others}

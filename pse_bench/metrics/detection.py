@@ -10,12 +10,12 @@ delay.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
 import numpy as np
 
 from pse_bench.errors import UndefinedScore
+from pse_bench.metrics.metric import Metric
 from pse_bench.metrics.voice_activity import CLASSES, area, crossing
 
 LIMIT = 4000
@@ -25,35 +25,10 @@ SIZE = 2 * LIMIT + 1
 """Entries of a histogram, the lowest score first."""
 
 TARGET, OTHER, NONE = range(len(CLASSES))
-_PERSONAL = "Ding et al., arXiv 1908.04284"
-
-
-@dataclass(frozen=True)
-class DetectionMetric:
-    """A figure as data; the fields as those of ``Metric``.
-
-    Attributes:
-        scenarios: where it is defined; ``all`` pools the frames of all of them, so that what is taken for the
-            target while the target is silent counts.
-        form: a function of summed ``histograms``, a ``median`` over onsets or a ``share`` of them.
-        compute: from histograms of shape (3 classes, 2, SIZE), frames that are of the class before those that are
-            not, to the figure in ``unit``; raises UndefinedScore. None for onsets.
-    """
-
-    name: str
-    description: str
-    unit: str
-    higher_is_better: bool
-    aggregation: str
-    scenarios: tuple[str, ...]
-    form: Literal["histograms", "median", "share"]
-    compute: Callable[[np.ndarray], float] | None = None
-    source: str = _PERSONAL
-    version: int = 1
 
 
 def histograms(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How often each score occurs, int64 of shape (3, 2, SIZE), as ``DetectionMetric.compute`` takes them.
+    """How often each score occurs, int64 of shape (3 classes, 2, SIZE): frames of the class, then all others.
 
     Args:
         probabilities: shape (num_frames, 3).
@@ -108,80 +83,72 @@ def median_delay_s(delays_s: np.ndarray, never_s: float) -> float:
     return float(np.median(delays_s))
 
 
-_FRAMES = "frames pooled"
-METRICS: dict[str, DetectionMetric] = {
-    metric.name: metric
-    for metric in (
-        DetectionMetric(
-            name="pvad_ap_target",
-            description="average precision of target speech",
-            unit="%",
-            higher_is_better=True,
-            aggregation=_FRAMES,
-            scenarios=("TS1", "TS2", "all"),
-            form="histograms",
-            compute=_precision(TARGET),
-        ),
-        DetectionMetric(
-            name="pvad_ap_other",
-            description="average precision of other speech",
-            unit="%",
-            higher_is_better=True,
-            aggregation=_FRAMES,
-            scenarios=("TS2", "TS3", "all"),
-            form="histograms",
-            compute=_precision(OTHER),
-        ),
-        DetectionMetric(
-            name="pvad_ap_none",
-            description="average precision of no speech",
-            unit="%",
-            higher_is_better=True,
-            aggregation=_FRAMES,
-            scenarios=("TS1", "TS2", "TS3", "all"),
-            form="histograms",
-            compute=_precision(NONE),
-        ),
-        DetectionMetric(
-            name="pvad_mean_ap",
-            description="mean of the average precisions of the three classes",
-            unit="%",
-            higher_is_better=True,
-            aggregation=_FRAMES,
-            scenarios=("TS2", "all"),
-            form="histograms",
-            compute=_mean_precision,
-        ),
-        DetectionMetric(
-            name="pvad_eer",
-            description="where target frames are missed as often as others are taken for them",
-            unit="%",
-            higher_is_better=False,
-            aggregation=_FRAMES,
-            scenarios=("TS1", "TS2", "all"),
-            form="histograms",
-            compute=_equal_error,
-        ),
-        DetectionMetric(
-            name="pvad_onset_delay_s",
-            description="from an onset of target speech until its probability stays above 0.5 for 100 ms",
-            unit="s",
-            higher_is_better=False,
-            aggregation="median over onsets",
-            scenarios=("TS1", "TS2", "all"),
-            form="median",
-            source="own",
-        ),
-        DetectionMetric(
-            name="pvad_onsets_missed",
-            description="onsets of target speech that are never noticed",
-            unit="%",
-            higher_is_better=False,
-            aggregation="share of onsets",
-            scenarios=("TS1", "TS2", "all"),
-            form="share",
-            source="own",
-        ),
-    )
-}
+def share_missed(delays_s: np.ndarray, never_s: float) -> float:
+    """Onsets with the delay ``never_s``, in % of all."""
+    if not len(delays_s):
+        raise UndefinedScore("no onset of target speech")
+    return float(100 * np.count_nonzero(delays_s >= never_s) / len(delays_s))
+
+
+_activity = partial(
+    Metric,
+    family="activity",
+    unit="%",
+    of="activity",
+    scenarios=("TS1", "TS2", "all"),
+    low=0.0,
+    high=100.0,
+    worst=100.0,
+    higher_is_better=False,
+    source="Ding et al., arXiv 1908.04284",
+)
+_of_frames = partial(_activity, needs=("histograms",), aggregation="frames")
+_precision_of = partial(_of_frames, higher_is_better=True, worst=0.0)
+_of_onsets = partial(_activity, needs=("onsets",), source="own")
+
+ACTIVITY = (
+    _precision_of(
+        name="pvad_ap_target",
+        description="average precision of target speech",
+        compute=_precision(TARGET),
+    ),
+    _precision_of(
+        name="pvad_ap_other",
+        description="average precision of other speech",
+        scenarios=("TS2", "TS3", "all"),
+        compute=_precision(OTHER),
+    ),
+    _precision_of(
+        name="pvad_ap_none",
+        description="average precision of no speech",
+        scenarios=("TS1", "TS2", "TS3", "all"),
+        compute=_precision(NONE),
+    ),
+    _precision_of(
+        name="pvad_mean_ap",
+        description="mean of the average precisions of the three classes",
+        scenarios=("TS2", "all"),
+        compute=_mean_precision,
+    ),
+    _of_frames(
+        name="pvad_eer",
+        description="where target frames are missed as often as others are taken for them",
+        compute=_equal_error,
+    ),
+    _of_onsets(
+        name="pvad_onset_delay_s",
+        description="from an onset of target speech until its probability stays above 0.5 for 100 ms",
+        unit="s",
+        aggregation="onset median",
+        high=None,
+        worst=None,
+        compute=median_delay_s,
+    ),
+    _of_onsets(
+        name="pvad_onsets_missed",
+        description="onsets of target speech that are never noticed",
+        aggregation="onset share",
+        compute=share_missed,
+    ),
+)
 """In the order of tables."""

@@ -1,4 +1,4 @@
-"""What a metric is, as data, and the one way to evaluate it on a clip.
+"""A metric as data, and the evaluation of one on a clip.
 
 ``evaluate`` gives a value, or says that it is undefined (no fault of the system: never a number) or failed (the
 system's fault: the metric's stated worst), so that failing on a hard clip never raises a mean.
@@ -14,15 +14,36 @@ import numpy as np
 from pse_bench.errors import FailedScore, UndefinedScore
 from pse_bench.metrics.leakage import reduction_db
 from pse_bench.metrics.signals import LOUDEST, Ratio, check_lengths
+from pse_bench.schemas import TableLabel
+
+Family = Literal[
+    "over-suppression", "leakage", "distortion", "perceptual", "opinion", "speaker", "recognition", "activity"
+]
+Aggregation = Literal["mean", "ratio", "energies", "median", "share", "frames", "onset median", "onset share"]
+
+AGGREGATIONS: dict[Aggregation, str] = {
+    "mean": "mean over clips",
+    "ratio": "ratio of sums over clips",
+    "energies": "ratio of summed energies",
+    "median": "median",
+    "share": "share of clips",
+    "frames": "frames pooled",
+    "onset median": "median over onsets",
+    "onset share": "share of onsets",
+}
+"""How the value of a table follows from clips, in the words of ``summary.csv``."""
+
+PACKAGES = ("pse-bench", "numpy", "scipy", "soundfile")
+"""Distributions that every score depends on."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What a metric may look at: float64 signals and bool masks, each of shape (num_samples,), full scale ±1.
+    """Input of a metric: float64 signals and bool masks, each of shape (num_samples,), full scale ±1.
 
     ``estimate`` is what the system wrote, of any length and content, or None when there is nothing to read;
     ``reference`` is None in TS3. Only metrics that need them look at the last three: ``enrollment`` of any length,
-    the ``text`` that the target says, and ``transcribe``, which gives the words that a recogniser hears.
+    the ``text`` that the target says, and ``transcribe``, a recogniser that gives the words in a sound.
     """
 
     estimate: np.ndarray | None
@@ -50,56 +71,66 @@ class Resolution:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric as data.
+    """A metric as data: of clips, of the scores of another metric, or of activity.
 
     Attributes:
-        name: also the column in tables.
+        name: also the column in tables; lower-case letters, digits and underscores.
         description: one line for a reader of tables.
         family: what it watches.
         unit: '' when there is none.
         higher_is_better: direction.
-        scenarios: where it runs.
-        low, high: every value lies within; None where the clip's length sets the bound.
-        worst: what a failed clip gets; None where it depends on the clip (see ``failure``).
-        resolution: the smallest difference worth naming, in ``unit``, and why it is that.
+        scenarios: where it is defined; ``all`` pools activity over all of them, so that what is taken for the
+            target while the target is silent counts.
         source: paper or standard.
-        needs: the fields of ``Clip`` that ``compute`` takes, by keyword.
+        of: what it is computed from: a ``clip``, the ``activity`` that a system submits (see ``detection``), or
+            the scores of the metric of this name over all clips, which it stands beside in a table.
+        needs: what ``compute`` takes. Of a clip, fields of ``Clip``, by keyword. Of scores, their ``value`` or
+            ``detail``, as a sequence over those that have a value. Of activity, ``histograms`` or ``onsets``.
         compute: gives a number, or a Ratio that ``value_of`` turns into one.
         failure: takes ``needs`` without the estimate and gives what a failed clip counts for, in the form that
             ``compute`` has; None where ``worst`` says it all.
-        aggregation: ``mean`` of values over clips, or ``ratio`` of the sums of numerators and denominators.
+        low, high: every value lies within; None where the clip's length sets the bound.
+        worst: what a failed clip gets; None where it depends on the clip (see ``failure``).
+        resolution: the smallest difference worth naming, in ``unit``, and why it is that.
+        aggregation: how the value of a table follows from those of clips, a key of ``AGGREGATIONS``; a ratio is
+            that of the sums of numerators and denominators.
         scale: what a ratio is multiplied by to give a value in ``unit``; 1 for means.
         in_db: the Ratio is one of energies, and its value an attenuation in dB.
         quiet: what of the output it grows from, where it tells one silence from another: a ``level`` in dBFS, the
             ``energy`` of the whole clip, or a mean ``power``; it is the value, or the Ratio's denominator.
+        compared: systems may differ by it; one that is not explains another.
         version: raised by every change that moves a score.
-        missing: why it cannot be computed on this machine and what to do, '' where it can.
+        packages: distributions that its value depends on, beside ``PACKAGES``.
         model: SHA-256 of the model file behind it.
+        missing: gives why it cannot be computed on this machine and what to do, '' where it can.
     """
 
     name: str
     description: str
-    family: Literal["over-suppression", "leakage", "distortion", "perceptual", "opinion", "speaker", "recognition"]
+    family: Family
     unit: str
     higher_is_better: bool
-    scenarios: tuple[str, ...]
-    low: float | None
-    high: float | None
-    worst: float | None
-    resolution: Resolution
-    source: str
+    scenarios: tuple[TableLabel, ...]
     needs: tuple[str, ...]
-    compute: Callable[..., float | Ratio]
+    compute: Callable[..., Any]
     failure: Callable[..., float | Ratio] | None = None
-    aggregation: Literal["mean", "ratio"] = "mean"
+    low: float | None = None
+    high: float | None = None
+    worst: float | None = None
+    resolution: Resolution = Resolution(0.0, "every difference counts")
+    source: str = "own"
+    of: str = "clip"
+    aggregation: Aggregation = "mean"
     scale: float = 1.0
     in_db: bool = False
     quiet: Literal["", "level", "energy", "power"] = ""
+    compared: bool = True
     version: int = 1
-    missing: Callable[[], str] = str
+    packages: tuple[str, ...] = ()
     model: str = ""
+    missing: Callable[[], str] = str
 
     @property
     def needs_reference(self) -> bool:
@@ -120,32 +151,6 @@ class Evaluation:
     value: float | None
     status: Literal["ok", "undefined", "failed"]
     detail: str
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A figure over all clips of a metric that is not its mean. ``compute`` takes the ``takes`` column of its
-    scores that have a value (ok and failed): a sequence of values or of details.
-
-    ``form`` tells how sure it can be: a ``mean`` over clips of what ``compute`` gives for each alone, the quotient
-    of summed ``energies`` in dB, or a ``median``. ``low``, ``high`` and ``resolution`` as those of a Metric.
-    What is not ``compared`` explains another figure and is none by which systems differ.
-    """
-
-    name: str
-    description: str
-    unit: str
-    higher_is_better: bool
-    aggregation: str
-    scenarios: tuple[str, ...]
-    metric: str
-    takes: Literal["value", "detail"]
-    compute: Callable[[Any], float]
-    form: Literal["mean", "energies", "median"]
-    low: float
-    high: float
-    resolution: Resolution
-    compared: bool = True
 
 
 def evaluate(metric: Metric, clip: Clip) -> Evaluation:

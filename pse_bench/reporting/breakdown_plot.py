@@ -1,7 +1,7 @@
 """When a system fails: its figures over parts of a dataset, by level, room, gender or enrollment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pse_bench import metrics
 from pse_bench.dataset.groups import ALL, parts
@@ -113,7 +113,7 @@ def _of(scores: Scores, label: str, names: Sequence[str]) -> Scores:
     """The mixtures of a scenario, and the scores that these figures need."""
     cells = {key: rows for key, rows in scores.cells.items() if ".".join(key) in names}
     inside = {key: row for key, row in scores.mixtures.items() if row.scenario == label}
-    return Scores(scores.path, inside, cells)
+    return replace(scores, mixtures=inside, cells=cells, detections=())
 
 
 Parted = list[tuple[tuple[str, int, int], Mapping[str, Summary]]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pse_bench import metrics
-from pse_bench.metrics import detection
+from pse_bench.metrics.metric import AGGREGATIONS
 
 HEADINGS = ("Args", "Raises", "Source", "Returns")
 
@@ -23,62 +23,41 @@ class Definition:
 
 
 def definitions(names: Iterable[str], about: Mapping[str, Any]) -> list[Definition]:
-    """The figures of these names, each metric followed by what is derived from it.
+    """The metrics of these names, each followed by what is computed from its scores.
 
     Args:
-        names: metrics and derived figures, in the order they are wanted.
-        about: of each metric, what ``result.json`` says: its version, and the model behind it.
+        names: metrics, in the order they are wanted.
+        about: of each metric, what ``result.json`` says: its version, the model behind it, its definition.
     """
-    derived = {figure.name: figure for figure in metrics.DERIVED}
-    found = []
-    for name in names:
-        if name in derived:
-            found.append(_derived(derived[name]))
-        elif name in detection.METRICS:
-            found.append(_detection(detection.METRICS[name]))
-        else:
-            found.append(_own(metrics.ALL_METRICS[name], about.get(name, {})))
-    return found
+    known = {**metrics.known(about, "result.json"), **metrics.REGISTRY}
+    return [_definition(known[name], about.get(name, {})) for name in names]
 
 
-def _own(metric: metrics.Metric, scored: Mapping[str, Any]) -> Definition:
+def _definition(metric: metrics.Metric, scored: Mapping[str, Any]) -> Definition:
     unit = f" {metric.unit}" if metric.unit else ""
+    better = ("better", "higher" if metric.higher_is_better else "lower")
+    over_clips = ("over clips", AGGREGATIONS[metric.aggregation])
+    source = [("source", metric.source), ("version", str(scored.get("version", metric.version)))]
+    if metric.of == "activity":
+        scenarios = ("scenarios", ", ".join(metric.scenarios))
+        facts = [("unit", metric.unit), better, scenarios, over_clips, *source]
+        return Definition(metric.name, metric.description, [], facts)
+    if metric.of != "clip":
+        facts = [("unit", metric.unit), better, over_clips, ("computed from", metric.of)]
+        return Definition(metric.name, metric.description, _paragraphs(metric.compute), facts)
     facts = [
         ("unit", metric.unit or "none"),
-        ("better", "higher" if metric.higher_is_better else "lower"),
+        better,
         ("scenarios", ", ".join(metric.scenarios)),
         ("over clips", "ratio of sums" if metric.aggregation == "ratio" else "mean"),
         ("a failed clip counts", "everything lost" if metric.worst is None else f"{metric.worst:g}{unit}"),
         ("smallest difference worth naming", f"{metric.resolution.size:g}{unit}: {metric.resolution.reason}"),
-        ("source", metric.source),
-        ("version", str(scored.get("version", metric.version))),
+        *source,
     ]
-    model = scored.get("model")
-    return Definition(
-        metric.name, metric.description, _said_by(metric), [*facts, *([("model", model)] if model else [])]
-    )
-
-
-def _derived(figure: metrics.Derived) -> Definition:
-    facts = [
-        ("unit", figure.unit),
-        ("better", "higher" if figure.higher_is_better else "lower"),
-        ("over clips", figure.aggregation),
-        ("computed from", figure.metric),
-    ]
-    return Definition(figure.name, figure.description, _paragraphs(figure.compute), facts)
-
-
-def _detection(metric: detection.DetectionMetric) -> Definition:
-    facts = [
-        ("unit", metric.unit),
-        ("better", "higher" if metric.higher_is_better else "lower"),
-        ("scenarios", ", ".join(metric.scenarios)),
-        ("over clips", metric.aggregation),
-        ("source", metric.source),
-        ("version", str(metric.version)),
-    ]
-    return Definition(metric.name, metric.description, [], facts)
+    if model := scored.get("model"):
+        facts.append(("model", model))
+    said = [] if "definition" in scored else _said_by(metric)
+    return Definition(metric.name, metric.description, said, facts)
 
 
 def _said_by(metric: metrics.Metric) -> list[str]:

@@ -50,12 +50,12 @@ def spreads(scores: Sequence[Scores], looks: Sequence[Look]) -> list[Spread]:
 
 
 def _in_order(cells: Mapping[tuple[str, str], object]) -> list[tuple[str, str]]:
-    names = list(metrics.ALL_METRICS)
-    return sorted(cells, key=lambda key: (key[0], names.index(key[1])))
+    names = list(metrics.ALL_METRICS)  # those from outside come last
+    return sorted(cells, key=lambda key: (key[0], names.index(key[1]) if key[1] in names else len(names)))
 
 
 def _spread(key: tuple[str, str], tables: Sequence[tuple[Look, Scores]]) -> Spread | None:
-    metric = metrics.ALL_METRICS[key[1]]
+    metric = next(table.known[key[1]] for _, table in tables if key[1] in table.known)
     values = [
         (look, np.array([score.value for score in table.cells.get(key, []) if score.value is not None]))
         for look, table in tables

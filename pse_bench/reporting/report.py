@@ -69,7 +69,7 @@ def build(
     html.require_new(out, force)
     results = [Result.open(folder) for folder in folders]
     check_comparable(results)
-    scores = [Scores.read(result.folder) for result in results]
+    scores = [result.read_scores() for result in results]
     looks = looks_of(results)
     kept = media.Media()
     parted, undivided = breakdowns(scores, looks)

@@ -10,7 +10,7 @@ from pse_bench.io.text_table import Grid, as_csv, for_terminal, in_markdown, lit
 from pse_bench.schemas import DESCRIPTIONS, TABLES, Summary
 from pse_bench.scoring.comparison import Comparison, Line
 from pse_bench.scoring.results import Result
-from pse_bench.scoring.summary import Scores, summaries_of
+from pse_bench.scoring.summary import summaries_of
 
 FEW_SPEAKERS = 10
 """Over fewer speakers an interval holds less surely, above all for what is rare or skewed."""
@@ -56,7 +56,7 @@ def _by_part(result: Result, by: str | None) -> dict[tuple[str, str, str], Summa
 
 def _broken_down(result: Result, by: str) -> list[tuple[Part, list[tuple[Summary, int, int]]]]:
     """Each part with its summaries, and of each the mixtures and target speakers of the scenario in that part."""
-    scores = Scores.read(result.folder)
+    scores = result.read_scores()
     mixtures = list(scores.mixtures.values())
     found = []
     for part in parts(mixtures, by):

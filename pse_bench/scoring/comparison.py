@@ -17,7 +17,7 @@ from pse_bench.errors import InputError
 from pse_bench.registry import suggestion
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring import statistics
-from pse_bench.scoring.aggregates import Figure, pairs_of
+from pse_bench.scoring.aggregates import Aggregate
 from pse_bench.scoring.results import Result, check_comparable
 from pse_bench.scoring.summary import Scores
 
@@ -72,7 +72,7 @@ class _Cell:
 
     label: str
     part: str
-    figure: Figure
+    aggregate: Aggregate
     first: np.ndarray
     second: np.ndarray
     names: list[str]
@@ -94,7 +94,7 @@ def compare(
         InputError: the results cannot be compared, are damaged, or no such figure or column is there.
     """
     check_comparable([first, second])
-    one, other = Scores.read(first.folder), Scores.read(second.folder)
+    one, other = first.read_scores(), second.read_scores()
     if one.mixtures.keys() != other.mixtures.keys():
         raise InputError(f"{other.path}: other mixtures than in {one.path}; score both again")
     cells = list(_chosen(_cells(one, other, by), names))
@@ -115,86 +115,89 @@ def compare(
 def _cells(one: Scores, other: Scores, by: str | None) -> Iterator[_Cell]:
     mixtures = list(one.mixtures.values())
     found = parts(mixtures, by) if by else [Part("", frozenset(one.mixtures))]
-    for label, figure, scores in one.figures():
+    for label, aggregate, scores in one.aggregates():
         beside = {score.mixture_id: score for score in other.cells.get((label, scores[0].metric), [])}
-        if not beside or not figure.compared:
+        if not beside or not aggregate.metric.compared:
             continue
         for part in found:
             inside = [score for score in scores if score.mixture_id in part.mixtures]
             if inside:
-                yield _cell(
-                    label, part.label, figure, [(row, beside[row.mixture_id]) for row in inside], one, other
-                )
+                pairs = [(row, beside[row.mixture_id]) for row in inside]
+                yield _cell(label, part.label, aggregate, pairs, one, other)
 
 
 def _cell(
-    label: str, part: str, figure: Figure, rows: list[tuple[Score, Score]], one: Scores, other: Scores
+    label: str, part: str, aggregate: Aggregate, rows: list[tuple[Score, Score]], one: Scores, other: Scores
 ) -> _Cell:
     both = [pair for pair in rows if all(score.value is not None for score in pair)]
     pairs, quiet = [], False
     for scores, found in ((one, [pair[0] for pair in both]), (other, [pair[1] for pair in both])):
         try:
-            heard = [audible(score, scores.mixtures[score.mixture_id]) for score in found]
-            pairs.append(pairs_of(figure, heard))
+            raised = [
+                audible(scores.known[score.metric], score, scores.mixtures[score.mixture_id]) for score in found
+            ]
+            pairs.append(aggregate.pairs(raised))
         except ValueError as error:
-            raise scores.damaged(figure.name, error) from error
-        quiet = quiet or heard != found
+            raise scores.damaged(aggregate.metric.name, error) from error
+        quiet = quiet or raised != found
     names = [one.mixtures[pair[0].mixture_id].target_speaker for pair in both]
     first, second = pairs
-    return _Cell(label, part, figure, first, second, names, len(rows), quiet)
+    return _Cell(label, part, aggregate, first, second, names, len(rows), quiet)
 
 
-def audible(score: Score, mixture: Mixture) -> Score:
+def audible(metric: metrics.Metric, score: Score, mixture: Mixture) -> Score:
     """A score as it would be if the output were at ``SILENT_DBFS`` where it lies below.
 
     Raises ValueError when a score of leakage has no ratio in its detail.
     """
-    metric = metrics.ALL_METRICS[score.metric]
     if score.value is None or not metric.quiet:
         return score
     if metric.quiet == "level":
         return score.model_copy(update={"value": max(score.value, SILENT_DBFS)})
     ratio = metrics.ratio_of(score.detail)
     clip = mixture.num_samples if metric.quiet == "energy" else 1
-    heard = metrics.Ratio(ratio.numerator, max(ratio.denominator, clip * 10 ** (SILENT_DBFS / 10)))
-    return score.model_copy(update={"value": metric.value_of(heard), "detail": str(heard)})
+    raised = metrics.Ratio(ratio.numerator, max(ratio.denominator, clip * 10 ** (SILENT_DBFS / 10)))
+    return score.model_copy(update={"value": metric.value_of(raised), "detail": str(raised)})
 
 
 def _chosen(cells: Iterator[_Cell], names: Sequence[str] | None) -> Iterator[_Cell]:
     found = list(cells)
-    known = list(dict.fromkeys(cell.figure.name for cell in found))
+    known = list(dict.fromkeys(cell.aggregate.metric.name for cell in found))
     for name in names or []:
         if name not in known:
+<<<<<<< HEAD
             hint = suggestion(name, known, "both have", none="none in common")
+=======
+            hint = suggestion(name, known, "both have") if known else "both have: none in common"
+>>>>>>> baa92ed (Metrics: one kind and one registry for metrics of clips, of scores and of activity; open to those from outside)
             raise InputError(f"metric {name!r} is not in both results; {hint}")
     if not found:
         raise InputError("the results have no metric in common; score both with the same --metrics")
-    return (cell for cell in found if not names or cell.figure.name in names)
+    return (cell for cell in found if not names or cell.aggregate.metric.name in names)
 
 
 # ---- what is found
 
 
 def _line(cell: _Cell) -> Line:
-    figure, there = cell.figure, len(cell.names) > 0
-    interval = (
-        figure.difference_interval(cell.first, cell.second, statistics.clusters_of(cell.names)) if there else None
-    )
-    values = [figure.value(pairs) if there else None for pairs in (cell.first, cell.second)]
+    aggregate, there = cell.aggregate, len(cell.names) > 0
+    metric, clusters = aggregate.metric, statistics.clusters_of(cell.names)
+    interval = aggregate.difference_interval(cell.first, cell.second, clusters) if there else None
+    values = [aggregate.value(pairs) if there else None for pairs in (cell.first, cell.second)]
     return Line(
         scenario=cell.label,
         part=cell.part,
-        metric=figure.name,
-        unit=figure.unit,
-        higher_is_better=figure.higher_is_better,
+        metric=metric.name,
+        unit=metric.unit,
+        higher_is_better=metric.higher_is_better,
         first=values[0],
         second=values[1],
-        difference=figure.difference(cell.first, cell.second) if there else None,
+        difference=aggregate.difference(cell.first, cell.second) if there else None,
         ci_low=interval[0] if interval else None,
         ci_high=interval[1] if interval else None,
         p=None,
         p_corrected=None,
-        resolution=figure.resolution.size,
+        resolution=metric.resolution.size,
         pairs=len(cell.names),
         expected=cell.expected,
         speakers=len(set(cell.names)),
@@ -205,7 +208,7 @@ def _swapped(cell: _Cell, people: list[str], chosen: np.ndarray) -> np.ndarray:
     own = sorted(set(cell.names))
     columns = [people.index(name) for name in own]
     clusters = statistics.clusters_of(cell.names)
-    return cell.figure.swapped(cell.first, cell.second, clusters, chosen[:, columns])
+    return cell.aggregate.swapped(cell.first, cell.second, clusters, chosen[:, columns])
 
 
 def _judged(line: Line) -> Line:

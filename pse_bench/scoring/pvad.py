@@ -13,7 +13,8 @@ from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, UndefinedScore
 from pse_bench.io import locks, tables
 from pse_bench.metrics import detection, voice_activity
-from pse_bench.metrics.detection import LIMIT, SIZE, DetectionMetric
+from pse_bench.metrics.detection import LIMIT, SIZE
+from pse_bench.metrics.metric import AGGREGATIONS, Metric
 from pse_bench.schemas import TABLES, Detection, Mixture, Summary
 from pse_bench.scoring import statistics
 from pse_bench.signal import vad
@@ -143,12 +144,12 @@ def summaries(rows: Sequence[Detection], mixtures: Mapping[str, Mixture]) -> lis
     found = []
     for label in TABLES:
         inside = [row for row in rows if label in (row.scenario, "all")]
-        metrics = [metric for metric in detection.METRICS.values() if label in metric.scenarios]
-        if not inside or not metrics:
+        wanted = [metric for metric in detection.ACTIVITY if label in metric.scenarios]
+        if not inside or not wanted:
             continue
         pool = _Pool(inside, [mixtures[row.mixture_id] for row in inside])
-        for metric in metrics:
-            value, interval = pool.figure(metric)
+        for metric in wanted:
+            value, interval = pool.aggregate(metric)
             found.append(
                 Summary(
                     scenario=label,
@@ -158,7 +159,7 @@ def summaries(rows: Sequence[Detection], mixtures: Mapping[str, Mixture]) -> lis
                     ci_high=interval[1] if interval else None,
                     unit=metric.unit,
                     higher_is_better=metric.higher_is_better,
-                    aggregation=metric.aggregation,
+                    aggregation=AGGREGATIONS[metric.aggregation],
                     scored=sum(row.status == "ok" for row in inside),
                     expected=len(inside),
                 )
@@ -183,28 +184,23 @@ class _Pool:
             whose += [speaker] * len(own)
         self.delays_s, self.whose = np.array(delays), np.array(whose, dtype=int)
 
-    def figure(self, metric: DetectionMetric) -> tuple[float | None, statistics.Interval | None]:
+    def aggregate(self, metric: Metric) -> tuple[float | None, statistics.Interval | None]:
         """Value and interval; no value where it is undefined, no interval where it rests on one speaker."""
         try:
-            if metric.form == "median":
-                value = detection.median_delay_s(self.delays_s, self.never_s)
-                return value, statistics.median_interval(self.delays_s, _dense(self.whose))
-            if metric.form == "share":
-                return self._missed()
-            value = metric.compute(self.counts.sum(axis=0))
+            if metric.aggregation == "frames":
+                value = metric.compute(self.counts.sum(axis=0))
+                return value, self._interval(metric, value)
+            value = metric.compute(self.delays_s, self.never_s)
         except UndefinedScore:
             return None, None
-        return value, self._interval(metric, value)
-
-    def _missed(self) -> tuple[float, statistics.Interval | None]:
-        if not len(self.delays_s):
-            raise UndefinedScore("no onset of target speech")
+        if metric.aggregation == "onset median":
+            return value, statistics.median_interval(self.delays_s, _dense(self.whose))
         missed = self.delays_s >= self.never_s
         pairs = np.stack([missed, np.ones(len(missed))], axis=-1)
         interval = statistics.quotient_interval(pairs, _dense(self.whose), link=_percent, low=0.0, high=100.0)
-        return float(_percent(pairs.sum(axis=0))), interval
+        return value, interval
 
-    def _interval(self, metric: DetectionMetric, value: float) -> statistics.Interval | None:
+    def _interval(self, metric: Metric, value: float) -> statistics.Interval | None:
         whole = self.counts.sum(axis=0)
         try:
             left = np.array([metric.compute(whole - own) for own in self.counts])

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
+from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, documents, locks, tables
 from pse_bench.runtime import journal, resume
@@ -186,7 +187,7 @@ def finish(
         tables.write_table(out / pvad.FILE, Detection, [one.row for one in detected])
         known["detections_sha256"] = atomic.sha256(out / pvad.FILE)
         content |= {f"{one.row.mixture_id} activity": one.sha256 for one in detected}
-    summarise(out)
+    summarise(out, metrics.known(about["metrics"], str(out)))
     known["summary_sha256"] = atomic.sha256(out / "summary.csv")
     known["submission_sha256"] = submission.content_sha256(content)
     atomic.write_sealed(out / "result.json", {key: known[key] for key in RESULT_KEYS if key in known})

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
+from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io.atomic import SEAL, sealed, sha256
 from pse_bench.io.documents import Record, parse, parse_json, read_text
@@ -71,7 +72,11 @@ class Result:
                 raise InputError(f"{table}: missing or changed since it was scored; restore it or score again")
         if unknown := [key for key in about if key not in (*RESULT_KEYS, SEAL)]:
             raise InputError(f"{path}: unknown key {unknown[0]!r}; restore it or score again")
-        return cls(folder, about, summaries_of(Scores.read(folder)))
+        return cls(folder, about, summaries_of(Scores.read(folder, metrics.known(about["metrics"], str(path)))))
+
+    def read_scores(self) -> Scores:
+        """Every score, with the mixtures they belong to. Raises InputError as ``Scores.read``."""
+        return Scores.read(self.folder, metrics.known(self.about["metrics"], str(self.folder / "result.json")))
 
     def require_sealed(self) -> "Result":
         """Refuse a result of an earlier version, a change of which would not be found. Raises InputError."""

@@ -3,8 +3,12 @@
 A mixture whose estimate is missing or unusable takes each metric's worst value, so failing never pays.
 """
 
+<<<<<<< HEAD
+=======
+import functools
+>>>>>>> baa92ed (Metrics: one kind and one registry for metrics of clips, of scores and of activity; open to those from outside)
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,11 @@ from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import audio, locks
 from pse_bench.metrics import detection
+<<<<<<< HEAD
 from pse_bench.registry import suggestion
+=======
+from pse_bench.metrics.outside import definition
+>>>>>>> baa92ed (Metrics: one kind and one registry for metrics of clips, of scores and of activity; open to those from outside)
 from pse_bench.runtime import journal, resume
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
@@ -68,7 +76,8 @@ def score(
         path: the submission, a folder or a zip.
         out: the result's folder.
         executor: where metrics run; never this process, since a metric's library may crash.
-        names: metrics of audio to compute, or ``["all"]``; by default those that need no model.
+        names: metrics of audio to compute, ours, ``module:attribute`` or an entry point's, or ``["all"]``; by
+            default those that need no model.
         recogniser: hears the words for the metrics of recognition.
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
@@ -99,11 +108,11 @@ def score(
                     f"{path}: holds activity only, of which all figures are computed; leave --metrics and "
                     "--recogniser out, or say holds: [audio, activity] in its system.yaml"
                 )
-            chosen = []
+            chosen = {}
         identity: dict[str, Any] = {
             "dataset": dataset.description.fingerprint,
             "reference": reference,
-            "metrics": _identities(chosen, recogniser),
+            "metrics": _identities(chosen.values(), recogniser),
         }
         if share:
             out = resume.begin(out, share)
@@ -149,7 +158,7 @@ def score(
                     "recogniser": recogniser.identity if recogniser else None,
                     "mixtures_sha256": dataset.description.tables["mixtures.csv"],
                     "pse_bench": __version__,
-                    "packages": package_versions(),
+                    "packages": package_versions(chosen.values()),
                     "system": system.model_dump(),
                 }
                 if not share or share.number == 1:
@@ -161,19 +170,18 @@ def score(
                 return result_writer.finish(out, about, len(mixtures), ordered, detected)
 
 
-def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> list[str]:
-    """The metrics that are asked for, in the order of tables.
+def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> dict[str, metrics.Metric]:
+    """The metrics that are asked for by what names them, in the order of tables, those from outside last.
 
     By default those that need no model, and with a recogniser those that it makes possible; ``all`` adds
-    everything that this machine can compute.
+    every one of ours that this machine can compute.
     """
-    everything = metrics.ALL_METRICS
-    can = {name: not metric.missing() for name, metric in everything.items()}
-    heard = {name for name, metric in everything.items() if "transcribe" in metric.needs}
-    possible = {name for name in everything if can[name] and (recogniser or name not in heard)}
+    ours = metrics.ALL_METRICS
+    by_words = {name for name, metric in ours.items() if "transcribe" in metric.needs}
     if not names:
-        return [name for name in everything if name in metrics.METRICS or (recogniser and name in heard)]
+        return {name: ours[name] for name in ours if name in metrics.METRICS or (recogniser and name in by_words)}
     if names == ["all"]:
+<<<<<<< HEAD
         return [name for name in everything if name in possible]
     for name in names:
         if name not in everything:
@@ -181,25 +189,49 @@ def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> list[str
         if not can[name]:
             raise InputError(f"metric {name}: {everything[name].missing()}")
         if name not in possible:
+=======
+        unheard = set() if recogniser else by_words
+        return {name: metric for name, metric in ours.items() if name not in unheard and not metric.missing()}
+    asked = {name: _metric(name) for name in names}
+    for name, metric in asked.items():
+        if missing := metric.missing():
+            raise InputError(f"metric {name}: {missing}")
+        if "transcribe" in metric.needs and not recogniser:
+>>>>>>> baa92ed (Metrics: one kind and one registry for metrics of clips, of scores and of activity; open to those from outside)
             raise InputError(f"metric {name}: needs --recogniser, for example --recogniser pocketsphinx")
-    return [name for name in everything if name in names]
+    if len({metric.name for metric in asked.values()}) < len(asked):
+        raise InputError(f"metrics {', '.join(asked)}: two have one name; leave one out")
+    return {name: metric for name, metric in ours.items() if name in asked} | asked
 
 
-def _identities(chosen: list[str], recogniser: Recogniser | None) -> dict[str, dict[str, Any]]:
-    """What each metric's figures depend on beside the audio: its version, and the model behind it."""
+def _metric(name: str) -> metrics.Metric:
+    return metrics.ALL_METRICS.get(name) or _from_outside(name)
+
+
+@functools.cache
+def _from_outside(name: str) -> metrics.Metric:
+    metric = metrics.REGISTRY.find(name)
+    if metric.of != "clip":
+        beside = "of activity, whenever a submission holds it" if metric.of == "activity" else f"with {metric.of}"
+        raise InputError(f"metric {name}: is computed {beside}; leave it out")
+    return metric
+
+
+def _identities(chosen: Iterable[metrics.Metric], recogniser: Recogniser | None) -> dict[str, dict[str, Any]]:
+    """What each metric's values depend on beside the audio: its version, the model behind it, and of one from
+    outside its definition."""
     found: dict[str, dict[str, Any]] = {}
-    for name in chosen:
-        metric = metrics.ALL_METRICS[name]
-        found[name] = {"version": metric.version}
+    for metric in chosen:
+        found[metric.name] = {"version": metric.version}
         if model := recogniser.key if recogniser and "transcribe" in metric.needs else metric.model:
-            found[name]["model"] = model
+            found[metric.name]["model"] = model
+        if metric.name not in metrics.REGISTRY:
+            found[metric.name]["definition"] = definition(metric)
     return found
 
 
 def _identities_of_activity(system: submission.System) -> dict[str, dict[str, Any]]:
-    if "activity" not in system.holds:
-        return {}
-    return {name: {"version": metric.version} for name, metric in detection.METRICS.items()}
+    return _identities(detection.ACTIVITY, None) if "activity" in system.holds else {}
 
 
 # ---- one mixture, in a worker
@@ -231,7 +263,7 @@ def _evaluated(job: Job, wanted: list[metrics.Metric], clip: metrics.Clip) -> li
     if job.cache is None:
         return [metrics.evaluate(metric, clip) for metric in wanted]
     listener = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
-    return Memory(job.cache, listener, tuple(package_versions().items())).evaluate(wanted, clip)
+    return Memory(job.cache, listener).evaluate(wanted, clip)
 
 
 def _without_estimate(job: Job, row: Mixture, problem: str) -> Scored:
@@ -245,7 +277,7 @@ def _without_estimate(job: Job, row: Mixture, problem: str) -> Scored:
 
 def _chosen(job: Job, row: Mixture) -> list[metrics.Metric]:
     """The metrics that run in a mixture's scenario."""
-    asked = [metrics.ALL_METRICS[name] for name in job.names]
+    asked = [_metric(name) for name in job.names]
     return [metric for metric in asked if row.scenario in metric.scenarios]
 
 
@@ -295,7 +327,8 @@ def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
             lost.append(rows[outcome.index])
         else:
             yield outcome.value
-    careful = replace(job, crashed=NATIVE)
+    outside = [name for name in job.names if name not in metrics.REGISTRY]
+    careful = replace(job, crashed=(*NATIVE, *(_metric(name).name for name in outside)))
     for outcome in executor.run(score_mixture, [(careful, row) for row in lost]):
         if outcome.lost:
             row = lost[outcome.index]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,23 +21,27 @@ from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents
 from pse_bench.metrics import Clip, Evaluation, Metric
+from pse_bench.metrics.metric import PACKAGES
 
-PACKAGES = ("pse-bench", "numpy", "scipy", "soundfile", "pystoi", "pesq", "jiwer", "onnxruntime")
-"""Packages whose release can move a score."""
-
-LAYOUT = 1
+LAYOUT = 2
 """Raised when what a key is made of changes."""
 
 
-def package_versions() -> dict[str, str]:
-    """Installed versions of the packages that compute scores; those that are not there are left out."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+def package_versions(chosen: Iterable[Metric] = ()) -> dict[str, str]:
+    """Installed versions of the packages that compute our scores and those of ``chosen``; packages that are not
+    there are left out."""
+    needed = [name for metric in (*metrics.REGISTRY.values(), *chosen) for name in metric.packages]
+    found = {name: _version(name) for name in dict.fromkeys((*PACKAGES, *needed))}
+    return {name: version for name, version in found.items() if version}
+
+
+@cache
+def _version(package: str) -> str:
+    """The installed version of a package; '' where it is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,10 @@ class Memory:
     Attributes:
         folder: shared by any number of processes.
         listener: stands for what ``transcribe`` answers; '' when it is not to be remembered.
-        packages: versions of what computes.
     """
 
     folder: Path
     listener: str
-    packages: tuple[tuple[str, str], ...]
 
     def evaluate(self, wanted: Iterable[Metric], clip: Clip) -> list[Evaluation]:
         """Each metric on a clip, as ``metrics.evaluate`` gives it, computed only where it is not known."""
@@ -92,7 +94,8 @@ class _Keys:
         if "transcribe" in metric.needs and not self._memory.listener:
             return ""
         takes = {name: self._hash(name) for name in ("estimate", *metric.needs)}
-        parts = [LAYOUT, metric.name, metric.version, metric.model, self._memory.packages, takes]
+        packages = {name: _version(name) for name in (*PACKAGES, *metric.packages)}
+        parts = [LAYOUT, metric.name, metric.version, metric.model, packages, takes]
         return atomic.sha256_of_text(json.dumps(parts, sort_keys=True))
 
     def _hash(self, name: str) -> str:

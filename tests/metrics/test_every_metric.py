@@ -1,5 +1,6 @@
 """What holds for all metrics: their data, and what they do with good, bad and hostile estimates."""
 
+import json
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, fields, replace
@@ -7,11 +8,25 @@ from dataclasses import FrozenInstanceError, fields, replace
 import numpy as np
 import pytest
 
-from pse_bench.metrics import DERIVED, METRICS, Clip, Evaluation, Metric, Ratio, evaluate, failed, ratio_of
+from pse_bench.errors import InputError
+from pse_bench.metrics import (
+    METRICS,
+    REGISTRY,
+    Clip,
+    Evaluation,
+    Metric,
+    Ratio,
+    evaluate,
+    failed,
+    outside,
+    ratio_of,
+)
+from pse_bench.metrics.metric import AGGREGATIONS
 
+OUTSIDE = REGISTRY.find("outside_metric:PEAK")
 RUNS = [
     pytest.param(metric, scenario, id=f"{metric.name}-{scenario}")
-    for metric in METRICS.values()
+    for metric in (*METRICS.values(), OUTSIDE)
     for scenario in metric.scenarios
 ]
 NEEDS_SPEECH = {"stoi", "estoi", "pesq_wb", "si_sdr", "si_sdri"}
@@ -65,11 +80,39 @@ def test_the_table_is_complete_and_consistent() -> None:
             assert metric.failure is not None
         else:
             assert metric.worst == (metric.low if metric.higher_is_better else metric.high)
-    for derived in DERIVED:
-        assert set(derived.scenarios) <= set(METRICS[derived.metric].scenarios)
-        assert derived.name not in METRICS
-        assert derived.resolution.size > 0
-        assert derived.resolution.reason
+    for name, metric in REGISTRY.items():
+        assert metric.name == name
+        assert metric.description
+        assert metric.aggregation in AGGREGATIONS
+        if metric.of not in ("clip", "activity"):
+            assert set(metric.scenarios) <= set(METRICS[metric.of].scenarios)
+            assert metric.resolution.size > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"name": "Crest"}, "not made of a-z"),
+        ({"name": "tsos"}, "one of ours"),
+        ({"needs": ("mixture",)}, "expected estimate and other fields of Clip"),
+        ({"worst": None}, "what a failed clip gets"),
+        ({"aggregation": "median"}, "expected mean or ratio"),
+        ({"of": "tsos"}, "of clips only"),
+        ({"high": np.inf}, "finite"),
+    ],
+)
+def test_a_metric_from_outside_has_to_be_whole(changes: dict, words: str) -> None:
+    assert words in outside.fault(replace(OUTSIDE, **changes), REGISTRY)
+
+
+def test_a_metric_from_outside_is_read_without_its_code() -> None:
+    kept = json.loads(json.dumps(outside.definition(OUTSIDE)))
+    read = outside.defined("peak_reduction_db", kept, "result.json")
+    assert outside.definition(read) == kept
+    assert (read.low, read.worst, read.resolution) == (OUTSIDE.low, OUTSIDE.worst, OUTSIDE.resolution)
+    for damage in ({"unit": 1}, {"aggregation": "median"}, {"low": "x"}):
+        with pytest.raises(InputError, match=r"result.json: the definition of peak_reduction_db: .*restore it"):
+            outside.defined("peak_reduction_db", kept | damage, "result.json")
 
 
 def test_metrics_cannot_be_changed() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics import DERIVED, METRICS, Ratio, evaluate, ratio_of
+from pse_bench.metrics import METRICS, Ratio, computed_from, evaluate, ratio_of
 from pse_bench.metrics.leakage import (
     leakage_reduction_db,
     leaky_frames,
@@ -155,7 +155,8 @@ def test_pooled_median_and_share_at_cap(make_clip) -> None:
     scores = [evaluate(metric, replace(c, estimate=g * c.mixture)) for c, g in zip(clips, gains, strict=True)]
     before = sum(np.sum(clip.mixture**2) for clip in clips)
     after = sum(np.sum((gain * clip.mixture) ** 2) for clip, gain in zip(clips, gains, strict=True))
-    found = {d.name: d.compute([getattr(score, d.takes) for score in scores]) for d in DERIVED}
+    beside = computed_from("leakage_reduction_db").values()
+    found = {one.name: one.compute([getattr(score, one.needs[0]) for score in scores]) for one in beside}
     assert found == pytest.approx(
         {
             "leakage_reduction_pooled_db": 10 * np.log10(before / after),
@@ -171,10 +172,10 @@ def test_a_missing_clip_counts_in_every_derived_figure(make_clip) -> None:
     good = [evaluate(metric, replace(clip, estimate=0 * clip.mixture)) for clip in clips]
     loud = [evaluate(metric, replace(clip, estimate=1e4 * clip.mixture)) for clip in clips]
     missing = evaluate(metric, replace(clips[0], estimate=None))
-    for derived in DERIVED:
+    for derived in computed_from("leakage_reduction_db").values():
         for scores in (good, loud, [loud[0], *good[1:]]):
-            before = derived.compute([getattr(score, derived.takes) for score in scores])
-            after = derived.compute([getattr(score, derived.takes) for score in [missing, *scores[1:]]])
+            before = derived.compute([getattr(score, derived.needs[0]) for score in scores])
+            after = derived.compute([getattr(score, derived.needs[0]) for score in [missing, *scores[1:]]])
             assert after <= before
     assert ratio_of(missing.detail).denominator == pytest.approx(1e4 * ratio_of(missing.detail).numerator)
 

@@ -5,7 +5,7 @@ import pytest
 
 from pse_bench import metrics
 from pse_bench.schemas import Score
-from pse_bench.scoring.aggregates import figures_of, pairs_of
+from pse_bench.scoring.aggregates import aggregates_of
 
 
 def scores(metric: metrics.Metric, count: int) -> list[Score]:
@@ -34,26 +34,25 @@ def scores(metric: metrics.Metric, count: int) -> list[Score]:
 def test_a_figure_is_what_its_metric_says(name: str) -> None:
     metric = metrics.METRICS[name]
     found = scores(metric, 9)
-    own, *derived = figures_of(metric, metric.scenarios[0], 3.0)
+    own, *derived = aggregates_of(metric, metric.scenarios[0], 3.0)
     if metric.aggregation == "ratio":
         total = sum((metrics.ratio_of(score.detail) for score in found), start=metrics.Ratio(0, 0))
         expected = metric.value_of(total)
     else:
         expected = np.mean([score.value for score in found])
-    assert own.value(pairs_of(own, found)) == pytest.approx(expected)
-    definitions = [d for d in metrics.DERIVED if d.metric == name]
-    assert [figure.name for figure in derived] == [d.name for d in definitions]
-    for figure, definition in zip(derived, definitions, strict=True):
-        items = [getattr(score, definition.takes) for score in found]
-        assert figure.value(pairs_of(figure, found)) == pytest.approx(definition.compute(items)), figure.name
+    assert own.value(own.pairs(found)) == pytest.approx(expected)
+    assert [one.metric for one in derived] == list(metrics.computed_from(name).values())
+    for one in derived:
+        items = [getattr(score, one.metric.needs[0]) for score in found]
+        assert one.value(one.pairs(found)) == pytest.approx(one.metric.compute(items)), one.metric.name
 
 
 def test_what_the_length_of_a_clip_bounds() -> None:
-    (figure,) = figures_of(metrics.METRICS["tsos_longest_s"], "TS1", 7.5)
-    assert (figure.low, figure.high) == (0.0, 7.5)
+    (own,) = aggregates_of(metrics.METRICS["tsos_longest_s"], "TS1", 7.5)
+    assert (own.low, own.high) == (0.0, 7.5)
 
 
 def test_all_zeros_pool_to_the_cap() -> None:
-    pooled = figures_of(metrics.METRICS["leakage_reduction_db"], "TS3", 3.0)[1]
+    pooled = aggregates_of(metrics.METRICS["leakage_reduction_db"], "TS3", 3.0)[1]
     assert pooled.value(np.array([[1.5, 0.0], [2.5, 0.0]])) == 120.0
     assert pooled.interval(np.array([[1.5, 0.0], [2.5, 0.0]]), np.array([0, 1])) == (120.0, 120.0)

@@ -191,7 +191,7 @@ def test_serial_and_processes_write_equal_bytes(dataset: Dataset, submitted: Sub
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("tsoss", "did you mean 'tsos'?"), ("SI_SDR", "known: all, tsos, "), ("si-sdr", "did you mean 'si_sdr'?")],
+    [("tsoss", "did you mean 'tsos'?"), ("SI_SDR", "known: tsos, "), ("si-sdr", "did you mean 'si_sdr'?")],
 )
 def test_an_unknown_metric(dataset: Dataset, submitted: Submitted, tmp_path: Path, name: str, hint: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"metric {name!r} is not known; {hint}")):
@@ -673,3 +673,25 @@ def test_metrics_behind_models_are_data_like_the_others() -> None:
         assert metric.worst == (metric.low if metric.higher_is_better else metric.high)
         assert bool(metric.model) != ("transcribe" in metric.needs)
         assert "TS3" not in metric.scenarios or name == "leaked_words_per_min"
+
+
+def test_a_metric_from_outside_goes_all_the_way(two: Dataset, submitted: Submitted, tmp_path: Path) -> None:
+    """From a name to tables, comparisons and a cached score; who reads the result needs no code of it."""
+    shutil.copy(Path(tiny.__file__).with_name("outside_metric.py"), tmp_path / "somebodys.py")
+    two_folder, first, second = two.folder, submitted("mixture"), submitted("oracle-mask")
+    for system, out in ((first, "a"), (second, "b"), (first, "again")):
+        arguments = ["score", two_folder, system, "-o", out, "--metrics", "tsos,somebodys:PEAK", "--quiet"]
+        done = tiny.pse_bench(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    (tmp_path / "somebodys.py").unlink()
+    assert (tmp_path / "a/scores.csv").read_text() == (tmp_path / "again/scores.csv").read_text()
+    about = json.loads((tmp_path / "a/result.json").read_text())
+    assert about["metrics"]["peak_reduction_db"]["version"] == 3
+    assert list(about["packages"])[-1] == "pytest"
+    result = Result.open(tmp_path / "a")
+    assert [row.scenario for row in result.summaries if row.metric == "peak_reduction_db"] == ["TS3"]
+    for command in ("table", "compare"):
+        done = tiny.pse_bench(command, "a", "b", cwd=tmp_path)
+        assert "peak_reduction_db (dB) ↑" in done.stdout, done.stderr
+    refused = tiny.pse_bench("score", two_folder, first, "-o", "c", "--metrics", "somebodys:PEAK", cwd=tmp_path)
+    assert "Error: metric somebodys:PEAK: cannot import somebodys" in refused.stderr

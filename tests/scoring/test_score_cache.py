@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from pse_bench.io import audio
 from pse_bench.metrics import Clip, Evaluation, Metric
 from pse_bench.metrics.signals import Ratio
 from pse_bench.runtime.executor import Serial
-from pse_bench.scoring import score
+from pse_bench.scoring import score, score_cache
 from pse_bench.scoring.score_cache import Memory, package_versions
 from pse_bench.submission import submission
 
@@ -54,7 +55,7 @@ class Counted:
 
 
 def memory(folder: Path, listener: str = "ears") -> Memory:
-    return Memory(folder, listener, (("numpy", "2"),))
+    return Memory(folder, listener)
 
 
 def test_a_known_score_is_not_computed_again(tmp_path: Path, clip: Clip) -> None:
@@ -114,11 +115,14 @@ def test_another_version_or_model_is_another_score(tmp_path: Path, clip: Clip, f
     assert (one.count, two.count) == (1, 1)
 
 
-def test_other_packages_are_another_score(tmp_path: Path, clip: Clip) -> None:
-    counted = Counted()
-    memory(tmp_path).evaluate([counted.metric], clip)
-    Memory(tmp_path, "ears", (("numpy", "3"),)).evaluate([counted.metric], clip)
-    assert counted.count == 2
+def test_another_version_of_its_packages_is_another_score(
+    tmp_path: Path, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uses, does_not = Counted("stoi"), Counted("si_sdr")
+    memory(tmp_path).evaluate([uses.metric, does_not.metric], clip)
+    monkeypatch.setattr(score_cache, "_version", lambda package: "9" if package == "pystoi" else version(package))
+    memory(tmp_path).evaluate([uses.metric, does_not.metric], clip)
+    assert (uses.count, does_not.count) == (2, 1)
 
 
 def test_every_recogniser_has_its_own_words(tmp_path: Path, clip: Clip) -> None:
@@ -190,6 +194,8 @@ def test_no_estimate_is_never_remembered(tmp_path: Path, clip: Clip) -> None:
 
 def test_the_packages_behind_scores_are_known() -> None:
     assert {"numpy", "pystoi", "pesq"} <= set(package_versions())
+    chosen = replace(metrics.ALL_METRICS["tsos"], packages=("pytest", "not-there"))
+    assert list(package_versions([chosen])) == [*package_versions(), "pytest"]
 
 
 # ---- in a whole run
