@@ -165,11 +165,7 @@ def _chosen(cells: Iterator[_Cell], names: Sequence[str] | None) -> Iterator[_Ce
     known = list(dict.fromkeys(cell.aggregate.metric.name for cell in found))
     for name in names or []:
         if name not in known:
-<<<<<<< HEAD
-            hint = suggestion(name, known, "both have", none="none in common")
-=======
             hint = suggestion(name, known, "both have") if known else "both have: none in common"
->>>>>>> baa92ed (Metrics: one kind and one registry for metrics of clips, of scores and of activity; open to those from outside)
             raise InputError(f"metric {name!r} is not in both results; {hint}")
     if not found:
         raise InputError("the results have no metric in common; score both with the same --metrics")

@@ -3,10 +3,7 @@
 A mixture whose estimate is missing or unusable takes each metric's worst value, so failing never pays.
 """
 
-<<<<<<< HEAD
-=======
 import functools
->>>>>>> baa92ed (Metrics: one kind and one registry for metrics of clips, of scores and of activity; open to those from outside)
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -21,11 +18,7 @@ from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import audio, locks
 from pse_bench.metrics import detection
-<<<<<<< HEAD
-from pse_bench.registry import suggestion
-=======
 from pse_bench.metrics.outside import definition
->>>>>>> baa92ed (Metrics: one kind and one registry for metrics of clips, of scores and of activity; open to those from outside)
 from pse_bench.runtime import journal, resume
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
@@ -181,15 +174,6 @@ def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> dict[str
     if not names:
         return {name: ours[name] for name in ours if name in metrics.METRICS or (recogniser and name in by_words)}
     if names == ["all"]:
-<<<<<<< HEAD
-        return [name for name in everything if name in possible]
-    for name in names:
-        if name not in everything:
-            raise InputError(f"metric {name!r} is not known; {suggestion(name, ['all', *everything])}")
-        if not can[name]:
-            raise InputError(f"metric {name}: {everything[name].missing()}")
-        if name not in possible:
-=======
         unheard = set() if recogniser else by_words
         return {name: metric for name, metric in ours.items() if name not in unheard and not metric.missing()}
     asked = {name: _metric(name) for name in names}
@@ -197,7 +181,6 @@ def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> dict[str
         if missing := metric.missing():
             raise InputError(f"metric {name}: {missing}")
         if "transcribe" in metric.needs and not recogniser:
->>>>>>> baa92ed (Metrics: one kind and one registry for metrics of clips, of scores and of activity; open to those from outside)
             raise InputError(f"metric {name}: needs --recogniser, for example --recogniser pocketsphinx")
     if len({metric.name for metric in asked.values()}) < len(asked):
         raise InputError(f"metrics {', '.join(asked)}: two have one name; leave one out")
