@@ -80,7 +80,7 @@ def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
                 raise InputError(
                     f"{root}: {len(free)} speakers of gender {gender} can be {role}, expected {count}"
                 )
-            chosen |= set(sorted(free, key=lambda who: rng.order(SEED, role, who))[:count])
+            chosen |= set(sorted(free, key=lambda who: rng.sort_key(SEED, role, who))[:count])
         taken.update(chosen)
         return chosen
 

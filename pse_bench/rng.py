@@ -17,9 +17,9 @@ Name = str | int
 _TEXT = json.JSONEncoder(separators=(",", ":"))
 
 
-class Branch:
+class SeedPath:
     """A seed with the beginning of a name, to be given where a seed is: what many draws have in common is put
-    together once. ``unit(Branch(seed, "a"), "b")`` is ``unit(seed, "a", "b")``."""
+    together once. ``unit(SeedPath(seed, "a"), "b")`` is ``unit(seed, "a", "b")``."""
 
     __slots__ = ("head",)
 
@@ -27,7 +27,7 @@ class Branch:
         self.head = _head(seed, name)
 
 
-Seed = int | Branch
+Seed = int | SeedPath
 
 
 def _digest(seed: Seed, name: tuple[Name, ...]) -> bytes:
@@ -37,7 +37,7 @@ def _digest(seed: Seed, name: tuple[Name, ...]) -> bytes:
 def _head(seed: Seed, name: tuple[Name, ...]) -> str:
     """Seed and name as a JSON list that is still open, put together here because an encoder for it takes several
     times as long."""
-    text = seed.head if type(seed) is Branch else f"[{_TEXT.encode(seed) if type(seed) is not int else seed}"
+    text = seed.head if type(seed) is SeedPath else f"[{_TEXT.encode(seed) if type(seed) is not int else seed}"
     for part in name:
         if type(part) is str:
             text += f",{encode_basestring_ascii(part)}"
@@ -68,12 +68,12 @@ def choice(options: Sequence[Any], seed: Seed, *name: Name) -> Any:
     return options[integer(0, len(options) - 1, seed, *name)]
 
 
-def order(seed: Seed, *name: Name) -> str:
+def sort_key(seed: Seed, *name: Name) -> str:
     """A sorting key: items ordered by it stand in an order that depends on the names alone."""
     return _digest(seed, name).hex()
 
 
-def white(num_samples: int, seed: Seed, *name: Name) -> np.ndarray:
+def white_noise(num_samples: int, seed: Seed, *name: Name) -> np.ndarray:
     """White Gaussian noise of unit variance, shape (num_samples,), float64.
 
     Made from the generator's raw bits, whose stream NumPy promises to keep, by summing twelve uniform

@@ -76,7 +76,7 @@ class Work:
         for corpus in sorted({row["corpus"] for row in rows}):
             names = sorted(row["speaker_id"] for row in rows if row["corpus"] == corpus)
             others = [name for name in names if f"{corpus}/{name}" not in looked_at]
-            others.sort(key=lambda name: rng.order(draw, "people", name))
+            others.sort(key=lambda name: rng.sort_key(draw, "people", name))
             kept = {*others[: math.ceil(share * len(others))], *(set(names) - set(others))}
             chosen += [(corpus, name) for name in names if name in kept]
         path = self.folder / "manifests" / f"people-{share:g}.{draw}.csv"

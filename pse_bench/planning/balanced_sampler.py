@@ -63,7 +63,7 @@ class _Levels:
         return None
 
 
-class Deck:
+class BalancedSampler:
     """Items dealt by fewest uses first, in an order that depends on seed and names alone.
 
     Args:
@@ -88,9 +88,9 @@ class Deck:
                 self._leaders.add(entry)
 
     def _entry(self, item: str) -> Entry:
-        return rng.order(self._seed, self._name, self._uses[item], item), item
+        return rng.sort_key(self._seed, self._name, self._uses[item], item), item
 
-    def deal(self, accept: Callable[[str], bool], group: str | None = None) -> str | None:
+    def next(self, accept: Callable[[str], bool], group: str | None = None) -> str | None:
         """The first acceptable item among those used least, or None when no item is acceptable."""
         item = (self._leaders if group is None else self._grouped[group]).first(accept)
         if item is None:

@@ -6,11 +6,11 @@ from typing import Any
 
 from pse_bench.errors import InputError
 from pse_bench.io import audio
-from pse_bench.planning.balanced_sampler import Deck
+from pse_bench.planning.balanced_sampler import BalancedSampler
 from pse_bench.schemas import NoiseClip, Segment, Utterance
 
 
-def person(clip: Utterance) -> str:
+def speaker_key(clip: Utterance) -> str:
     """The name of whoever speaks a clip, unique over corpora."""
     return f"{clip.corpus}/{clip.speaker_id}"
 
@@ -18,7 +18,7 @@ def person(clip: Utterance) -> str:
 _ASCII_WORDS = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "'")}
 
 
-def words(text: str) -> str:
+def normalise_sentence(text: str) -> str:
     """A sentence without case and punctuation, to tell whether two are the same."""
     text = text.casefold()
     if text.isascii():
@@ -95,7 +95,7 @@ class SpeechPool(Pool):
         super().__init__(clips, rate)
         self.people: dict[str, list[Utterance]] = defaultdict(list)
         for name in sorted(self.names()):
-            self.people[person(self[name])].append(self[name])
+            self.people[speaker_key(self[name])].append(self[name])
         self._spoken: dict[str, dict[str, int]] = {}
         """Of each person, the length of every session."""
         for who, own in self.people.items():
@@ -103,41 +103,41 @@ class SpeechPool(Pool):
             for clip in own:
                 spoken[clip.session] += self.length(clip)
 
-    def deck(self, seed: int, name: str, leading: Collection[str] | None = None) -> Deck:
+    def sampler(self, seed: int, name: str, leading: Collection[str] | None = None) -> BalancedSampler:
         """The utterances as a deck, grouped by person; ``leading`` as there."""
-        return Deck(((key, person(self[key])) for key in self.names()), seed, name, leading)
+        return BalancedSampler(((key, speaker_key(self[key])) for key in self.names()), seed, name, leading)
 
-    def companions(self, clip: Utterance) -> list[Utterance]:
+    def same_session(self, clip: Utterance) -> list[Utterance]:
         """The same person's other clips; of the same session where the corpus knows sessions."""
-        own = [other for other in self.people[person(clip)] if other is not clip]
+        own = [other for other in self.people[speaker_key(clip)] if other is not clip]
         if self.has_sessions(clip):
             return [other for other in own if other.session == clip.session]
         return own
 
-    def elsewhere(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
+    def other_sessions(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
         """What the same person says in other sessions, or, without sessions, in clips that are not used."""
-        own = self.people[person(clip)]
+        own = self.people[speaker_key(clip)]
         if self.has_sessions(clip):
             return [other for other in own if other.session != clip.session]
         # by content: one recording under two names is still the scene's own
         heard = {clip.sha256, *(other.sha256 for other in used)}
         return [other for other in own if other.sha256 not in heard]
 
-    def is_elsewhere(self, clip: Utterance, used: list[Utterance]) -> Callable[[str], bool]:
+    def is_other_session(self, clip: Utterance, used: list[Utterance]) -> Callable[[str], bool]:
         """Whether a clip of the same person is one of those of ``elsewhere``, by its name."""
         if self.has_sessions(clip):
             return lambda name: self[name].session != clip.session
         heard = {clip.sha256, *(other.sha256 for other in used)}
         return lambda name: self[name].sha256 not in heard
 
-    def length_elsewhere(self, clip: Utterance) -> int:
+    def length_in_other_sessions(self, clip: Utterance) -> int:
         """How much the same person says elsewhere."""
-        spoken = self._spoken[person(clip)]
+        spoken = self._spoken[speaker_key(clip)]
         if self.has_sessions(clip):
             return sum(spoken.values()) - spoken[clip.session]
-        return self.material(self.elsewhere(clip, []))
+        return self.material(self.other_sessions(clip, []))
 
-    def parts(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
+    def unused_parts(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
         """Other parts of the recordings that a person is heard from, without what is used of them."""
         heard = [clip, *used]
 
@@ -145,19 +145,19 @@ class SpeechPool(Pool):
             return not any(other.sha256 == own.sha256 and _overlap(other, own) for own in heard)
 
         recordings = {own.sha256 for own in heard}
-        return [other for other in self.people[person(clip)] if other.sha256 in recordings and free(other)]
+        return [other for other in self.people[speaker_key(clip)] if other.sha256 in recordings and free(other)]
 
     def has_sessions(self, clip: Utterance) -> bool:
         """Whether the corpus has this person in more than one session."""
-        return len(self._spoken[person(clip)]) > 1
+        return len(self._spoken[speaker_key(clip)]) > 1
 
 
 class NoisePool(Pool):
     """Clips of noise."""
 
-    def deck(self, seed: int) -> Deck:
+    def sampler(self, seed: int) -> BalancedSampler:
         """The clips as a deck."""
-        return Deck(((key, "") for key in self.names()), seed, "noise")
+        return BalancedSampler(((key, "") for key in self.names()), seed, "noise")
 
     def categories(self) -> set[str]:
         """The categories there are."""

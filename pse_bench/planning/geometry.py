@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pse_bench import rng
 from pse_bench.errors import InputError, RequestError
-from pse_bench.planning.balanced_sampler import Deck
+from pse_bench.planning.balanced_sampler import BalancedSampler
 from pse_bench.planning.scenario import DECIMALS, Quantity, Scenario
 from pse_bench.schemas import MeasuredResponse, MeasuredRoom, MeasuredSource, Position, SimulatedRoom
 
@@ -17,7 +17,7 @@ Placed = tuple[int, float | None]
 """A source's index in its room, and its distance from the microphone in metres where it is known."""
 
 
-class Places:
+class RoomSampler:
     """Draws the room of each scene and who stands where.
 
     Sizes, heights and distances are drawn together, again and again until all of them fit into the room: a
@@ -28,10 +28,10 @@ class Places:
         self._scenario, self._seed = scenario, seed
         self.notes: list[str] = []
         self._measured = self._measured_rooms(list(rirs))
-        self._measured_deck = Deck(((name, "") for name in self._measured), seed, "measured room")
+        self._measured_sampler = BalancedSampler(((name, "") for name in self._measured), seed, "measured room")
         rooms = scenario.room.rooms
         self._bank: dict[str, SimulatedRoom] = {}
-        self._bank_deck = Deck(((f"r{i:05d}", "") for i in range(rooms or 0)), seed, "room")
+        self._bank_sampler = BalancedSampler(((f"r{i:05d}", "") for i in range(rooms or 0)), seed, "room")
 
     def draw(self, index: int, num_interferers: int) -> tuple[SimulatedRoom | MeasuredRoom, list[Placed]]:
         """A scene's room; the target's source and distance, then each interferer's."""
@@ -43,7 +43,7 @@ class Places:
             drawn = self._room(f"s{index:06d}", name, engine, 1, num_interferers)
             places = list(range(1 + num_interferers))
         else:
-            room_id = self._bank_deck.deal(lambda _: True)
+            room_id = self._bank_sampler.next(lambda _: True)
             if room_id not in self._bank:
                 name_of_room = ("room", int(room_id[1:]))
                 # a shared room is simulated in one way, whatever the scene that needs it first was dealt
@@ -52,7 +52,7 @@ class Places:
                 self._bank[room_id] = self._room(room_id, name_of_room, engine, room.places, room.places)
             drawn = self._bank[room_id]
             others = sorted(
-                range(room.places, 2 * room.places), key=lambda p: rng.order(self._seed, *name, "place", p)
+                range(room.places, 2 * room.places), key=lambda p: rng.sort_key(self._seed, *name, "place", p)
             )
             if num_interferers > len(others):
                 raise RequestError(
@@ -74,7 +74,7 @@ class Places:
         asked = [self._scenario.target.distance_m] * num_targets
         asked += [self._scenario.interferer.distance_m] * num_interferers
         for attempt in range(ROOM_TRIES):
-            chance = rng.Branch(self._seed, *name, "room", attempt)
+            chance = rng.SeedPath(self._seed, *name, "room", attempt)
             size = tuple(
                 quantity.draw(chance, axis)
                 for axis, quantity in (("x", room.length_m), ("y", room.width_m), ("z", room.height_m))
@@ -84,7 +84,7 @@ class Places:
                 continue
             sources = []
             for number, distance in enumerate(asked):
-                place = self._place(size, microphone, distance, rng.Branch(chance, "source", number))
+                place = self._place(size, microphone, distance, rng.SeedPath(chance, "source", number))
                 if place is None:
                     break
                 sources.append(place)
@@ -171,8 +171,8 @@ class Places:
     def _draw_measured(
         self, name: tuple[rng.Name, ...], num_interferers: int
     ) -> tuple[MeasuredRoom, list[Placed]]:
-        rirs = self._measured[self._measured_deck.deal(lambda _: True)]
-        ordered = sorted(rirs, key=lambda rir: rng.order(self._seed, *name, "response", rir.rir_id))
+        rirs = self._measured[self._measured_sampler.next(lambda _: True)]
+        ordered = sorted(rirs, key=lambda rir: rng.sort_key(self._seed, *name, "response", rir.rir_id))
         # A room with fewer responses than talkers: they share, as if they stood at one place.
         chosen = [ordered[number % len(ordered)] for number in range(1 + num_interferers)]
         room = MeasuredRoom(

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.io import audio
-from pse_bench.planning.clip_pool import NoisePool, SpeechPool, person, words
+from pse_bench.planning.clip_pool import NoisePool, SpeechPool, normalise_sentence, speaker_key
 from pse_bench.planning.scenario import Scenario
-from pse_bench.planning.targets import Name, Part
+from pse_bench.planning.targets import Name, TargetTrack
 from pse_bench.schemas import Noise, Segment, Talker, Utterance
 
 SHORTEST_INTERFERER_S = 1.0
 SHORTEST_PIECE_S = 0.25
 
 
-class Interferers:
+class InterfererSampler:
     """Deals interferers: never the target's person, never the target's sentence.
 
     Raises:
@@ -23,7 +23,7 @@ class Interferers:
 
     def __init__(self, scenario: Scenario, pool: SpeechPool, targets: set[str], seed: int) -> None:
         self._scenario, self._pool, self._seed = scenario, pool, seed
-        self._deck = pool.deck(seed, "interferer")
+        self._sampler = pool.sampler(seed, "interferer")
         needed = 0 if scenario.scenarios == ["TS1"] else int(scenario.interferer.count.largest)
         available = len(pool.people) - (1 if targets & set(pool.people) else 0)
         if available < needed:
@@ -39,37 +39,39 @@ class Interferers:
                 f"{nameless.speaker_id} of {nameless.corpus} is not known; fill in the manifest's gender column"
             )
 
-    def draw(self, name: Name, scene_id: str, part: Part) -> list[Talker]:
+    def draw(self, name: Name, scene_id: str, track: TargetTrack) -> list[Talker]:
         """The interferers of the next scene; their places are not drawn here."""
         asked = self._scenario.interferer
         talkers: list[Talker] = []
         for number in range(asked.count.draw(self._seed, *name, "interferer", "count")):
             who = (*name, "interferer", number)
             overlap = asked.overlap.draw(self._seed, *who, "overlap")
-            start, stop = self._span(overlap, part, who, scene_id)
+            start, stop = self._span(overlap, track, who, scene_id)
             relation = asked.gender.draw(self._seed, *who, "gender")
-            accept = self._rule(part, talkers, relation)
-            first = self._deck.deal(lambda key, accept=accept, need=stop - start: self._enough(key, accept, need))
+            accept = self._rule(track, talkers, relation)
+            first = self._sampler.next(
+                lambda key, accept=accept, need=stop - start: self._enough(key, accept, need)
+            )
             if first is None:
                 raise RequestError(
                     f"{scene_id}: no interferer has {(stop - start) / self._pool.rate:.2f} s of speech, is "
-                    f"another speaker than {part.clips[0].speaker_id}, of gender relation {relation!r}, and "
+                    f"another speaker than {track.clips[0].speaker_id}, of gender relation {relation!r}, and "
                     "says another sentence; give more speech or a shorter duration_s"
                 )
             talkers.append(self._talker(first, accept, (start, stop), overlap, who))
         return talkers
 
-    def _rule(self, part: Part, others: list[Talker], relation: str) -> Callable[[str], bool]:
+    def _rule(self, track: TargetTrack, others: list[Talker], relation: str) -> Callable[[str], bool]:
         """Whether a clip may be an interferer's."""
-        taken = {person(part.clips[0]), *(f"{other.corpus}/{other.speaker_id}" for other in others)}
-        said = {words(clip.text) for clip in part.clips} - {""}
-        gender = part.clips[0].gender
+        taken = {speaker_key(track.clips[0]), *(f"{other.corpus}/{other.speaker_id}" for other in others)}
+        said = {normalise_sentence(clip.text) for clip in track.clips} - {""}
+        gender = track.clips[0].gender
 
         def accept(name: str) -> bool:
             clip: Utterance = self._pool[name]
             return (
-                person(clip) not in taken
-                and words(clip.text) not in said
+                speaker_key(clip) not in taken
+                and normalise_sentence(clip.text) not in said
                 and (relation == "any" or (clip.gender == gender) == (relation == "same"))
             )
 
@@ -82,20 +84,20 @@ class Interferers:
         clip = self._pool[name]
         if self._pool.length(clip) >= need:
             return True
-        for other in self._pool.people[person(clip)]:
+        for other in self._pool.people[speaker_key(clip)]:
             if accept(self._pool.name(other)):
                 need -= self._pool.length(other)
                 if need <= 0:
                     return True
         return False
 
-    def _span(self, overlap: float, part: Part, who: Name, scene_id: str) -> tuple[int, int]:
+    def _span(self, overlap: float, track: TargetTrack, who: Name, scene_id: str) -> tuple[int, int]:
         """When an interferer may talk: its share of the target's time, and all time before or after."""
         if overlap == 1:
-            return 0, part.num_samples
-        begin, end = part.span
+            return 0, track.num_samples
+        begin, end = track.span
         covered = round(overlap * (end - begin))
-        before, after = (0, begin + covered), (end - covered, part.num_samples)
+        before, after = (0, begin + covered), (end - covered, track.num_samples)
         shortest = self._samples(SHORTEST_INTERFERER_S)
         sides = [side for side in (before, after) if side[1] - side[0] >= shortest]
         if not sides:
@@ -127,7 +129,7 @@ class Interferers:
             onset += kept + self._samples(pause_s)
             if stop - onset < self._samples(SHORTEST_PIECE_S):
                 break
-            name = self._deck.deal(lambda key: key not in used and accept(key), person(clip))
+            name = self._sampler.next(lambda key: key not in used and accept(key), speaker_key(clip))
         return Talker(
             corpus=pool[first].corpus,
             speaker_id=pool[first].speaker_id,
@@ -143,7 +145,7 @@ class Interferers:
         return audio.seconds_to_samples(seconds, self._pool.rate)
 
 
-class Noises:
+class NoiseSampler:
     """Deals noise, evenly over all clips that are long enough; noise is never repeated to fill a scene.
 
     Raises:
@@ -153,7 +155,7 @@ class Noises:
     def __init__(self, scenario: Scenario, pool: NoisePool, seed: int) -> None:
         self._pool, self._seed = pool, seed
         self._categories = set(scenario.noise.categories)
-        self._deck = pool.deck(seed)
+        self._sampler = pool.sampler(seed)
         if missing := sorted(self._categories - pool.categories()):
             raise RequestError(
                 f"scenario {scenario.name}: noise category {missing[0]!r} is not in the noise manifest; "
@@ -169,7 +171,7 @@ class Noises:
             wanted = not self._categories or clip.category in self._categories
             return wanted and pool.length(clip) >= num_samples and clip.path != besides
 
-        key = self._deck.deal(accept)
+        key = self._sampler.next(accept)
         if key is None:
             which = "noise clip beside the scene's own" if besides else "noise clip"
             what = "enrollment.duration_s" if besides else "duration_s"

@@ -15,11 +15,11 @@ from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.io.atomic import replacing, sha256_of_text
 from pse_bench.io.documents import parse, parse_json, read_text
-from pse_bench.planning.clip_pool import NoisePool, SpeechPool, person
-from pse_bench.planning.geometry import Places
-from pse_bench.planning.interferers import Interferers, Noises
+from pse_bench.planning.clip_pool import NoisePool, SpeechPool, speaker_key
+from pse_bench.planning.geometry import RoomSampler
+from pse_bench.planning.interferers import InterfererSampler, NoiseSampler
 from pse_bench.planning.scenario import Scenario, parse_scenario
-from pse_bench.planning.targets import Name, Part, Targets
+from pse_bench.planning.targets import Name, TargetSampler, TargetTrack
 from pse_bench.schemas import (
     SCHEMA,
     Enrollment,
@@ -66,34 +66,34 @@ class Planner:
         if interferer_speech is not None:
             others = SpeechPool(interferer_speech, self._rate)
             SpeechPool([*people, *others], self._rate)  # one name must not stand for two clips across both
-        self._targets = Targets(scenario, people, seed)
-        who = {person(people[name]) for name in self._targets.names}
-        self._interferers = Interferers(scenario, others, who, seed)
-        self._noises = Noises(scenario, NoisePool(noise, self._rate), seed)
-        self._places = Places(scenario, rirs, seed)
+        self._targets = TargetSampler(scenario, people, seed)
+        who = {speaker_key(people[name]) for name in self._targets.names}
+        self._interferers = InterfererSampler(scenario, others, who, seed)
+        self._noises = NoiseSampler(scenario, NoisePool(noise, self._rate), seed)
+        self._rooms = RoomSampler(scenario, rirs, seed)
         low = _coarse([*people, *others], self._rate)
-        self.notes = [*self._targets.notes, *self._places.notes, *low]
+        self.notes = [*self._targets.notes, *self._rooms.notes, *low]
 
     def recipe(self, index: int) -> Recipe:
         """The next recipe; scenes are drawn in order from 0."""
         asked, name, scene_id = self._scenario, ("scene", index), f"s{index:06d}"
         labels = self._labels(name)
-        part = self._targets.part(name, scene_id)
-        interferers = [] if labels == ["TS1"] else self._interferers.draw(name, scene_id, part)
-        room, (place, *places) = self._places.draw(index, len(interferers))
-        noise = self._noises.draw((*name, "noise"), scene_id, part.num_samples)
-        first = part.clips[0]
+        track = self._targets.track(name, scene_id)
+        interferers = [] if labels == ["TS1"] else self._interferers.draw(name, scene_id, track)
+        room, (place, *places) = self._rooms.draw(index, len(interferers))
+        noise = self._noises.draw((*name, "noise"), scene_id, track.num_samples)
+        first = track.clips[0]
         return Recipe(
             scene_id=scene_id,
             sample_rate=self._rate,
-            num_samples=part.num_samples,
+            num_samples=track.num_samples,
             scenarios=labels,
             target=Talker(
                 corpus=first.corpus,
                 speaker_id=first.speaker_id,
                 gender=first.gender,
-                segments=part.segments,
-                text=part.text,
+                segments=track.segments,
+                text=track.text,
                 source=place[0],
                 distance_m=place[1],
                 overlap=None,
@@ -107,7 +107,7 @@ class Planner:
             noise=noise,
             snr_db=asked.noise.snr_db.draw(self._seed, *name, "snr_db"),
             room=room,
-            enrollment=self._enrollment((*name, "enrollment"), scene_id, part, noise),
+            enrollment=self._enrollment((*name, "enrollment"), scene_id, track, noise),
         )
 
     def _labels(self, name: Name) -> list[ScenarioLabel]:
@@ -122,10 +122,10 @@ class Planner:
                 return [label]
         return [max(shares, key=shares.__getitem__)]
 
-    def _enrollment(self, name: Name, scene_id: str, part: Part, scene_noise: Noise) -> Enrollment:
+    def _enrollment(self, name: Name, scene_id: str, track: TargetTrack, scene_noise: Noise) -> Enrollment:
         asked = self._scenario.enrollment
         num_samples = audio.seconds_to_samples(asked.duration_s.draw(self._seed, *name, "duration_s"), self._rate)
-        segments = self._targets.enrollment(part, num_samples, scene_id)
+        segments = self._targets.enrollment(track, num_samples, scene_id)
         filled = sum(segment.num_samples for segment in segments)
         condition = asked.condition.draw(self._seed, *name, "condition")
         noise = None

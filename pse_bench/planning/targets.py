@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.io import audio
-from pse_bench.planning.balanced_sampler import Deck
-from pse_bench.planning.clip_pool import SpeechPool, person
+from pse_bench.planning.balanced_sampler import BalancedSampler
+from pse_bench.planning.clip_pool import SpeechPool, speaker_key
 from pse_bench.planning.scenario import Scenario
 from pse_bench.schemas import Segment, Utterance
 
@@ -16,7 +16,7 @@ Name = tuple[rng.Name, ...]
 
 
 @dataclass(frozen=True)
-class Part:
+class TargetTrack:
     """The target's part in a scene of ``num_samples``: the clips and where they lie. ``text`` is empty where a
     clip was cut."""
 
@@ -32,7 +32,7 @@ class Part:
         return self.segments[0].onset, last.onset + last.num_samples
 
 
-class Targets:
+class TargetSampler:
     """Deals target utterances, evenly over all that can be used or over the people who say them.
 
     A clip can be used when it fits the longest scene with its companions and the person has enough other
@@ -54,10 +54,10 @@ class Targets:
                 f"({'; '.join(self.notes) or 'the manifest is empty'}); give more speech, a shorter "
                 "enrollment.duration_s or a longer duration_s"
             )
-        self._deck = pool.deck(seed, "target", leading=self.names)
-        self._enrollment_deck = pool.deck(seed, "enrollment", leading=())
-        people = {person(pool[name]) for name in self.names}
-        self._speakers = Deck(((who, "") for who in people), seed, "target speaker")
+        self._sampler = pool.sampler(seed, "target", leading=self.names)
+        self._enrollment_sampler = pool.sampler(seed, "enrollment", leading=())
+        people = {speaker_key(pool[name]) for name in self.names}
+        self._speakers = BalancedSampler(((who, "") for who in people), seed, "target speaker")
 
     # ---- who may be a target
 
@@ -80,11 +80,11 @@ class Targets:
         if pool.length(clip) < self._samples(target.shortest_s):
             return "utterances shorter than target.shortest_s"
         count = int(target.utterances.largest)
-        mates = sorted(pool.length(other) for other in pool.companions(clip)) if count > 1 else []
+        mates = sorted(pool.length(other) for other in pool.same_session(clip)) if count > 1 else []
         used_up = 0 if pool.has_sessions(clip) or count == 1 else sum(mates[-(count - 1) :])
-        other_speech = pool.length_elsewhere(clip)
+        other_speech = pool.length_in_other_sessions(clip)
         if not other_speech and self._scenario.enrollment.source != "other-utterance":
-            other_speech = pool.material(pool.parts(clip, []))
+            other_speech = pool.material(pool.unused_parts(clip, []))
         other_speech -= used_up
         if other_speech < self._least_enrollment(self._samples(self._scenario.enrollment.duration_s.largest)):
             return "too little other speech for the enrollment"
@@ -103,20 +103,20 @@ class Targets:
         """The clip that the next scene begins with."""
         who = None
         if self._scenario.target.deal == "speakers":
-            who = self._speakers.deal(lambda _: True)
-        return self._pool[self._deck.deal(self.names.__contains__, who)]
+            who = self._speakers.next(lambda _: True)
+        return self._pool[self._sampler.next(self.names.__contains__, who)]
 
     # ---- what the target says
 
-    def part(self, name: Name, scene_id: str) -> Part:
+    def track(self, name: Name, scene_id: str) -> TargetTrack:
         """The next scene's target: its length, clips and where they lie."""
-        part = self._whole(name, scene_id) if self._scenario.target.clip == "whole" else self._cut(name)
-        free = part.num_samples - part.span[1]
+        track = self._whole(name, scene_id) if self._scenario.target.clip == "whole" else self._cut(name)
+        free = track.num_samples - track.span[1]
         shift = rng.integer(0, free, self._seed, *name, "target", "onset")
-        moved = [segment.model_copy(update={"onset": segment.onset + shift}) for segment in part.segments]
-        return replace(part, segments=moved)
+        moved = [segment.model_copy(update={"onset": segment.onset + shift}) for segment in track.segments]
+        return replace(track, segments=moved)
 
-    def _cut(self, name: Name) -> Part:
+    def _cut(self, name: Name) -> TargetTrack:
         """One clip, cut to a scene of the drawn length where it is longer."""
         clip = self._deal()
         num_samples = self._samples(self._scenario.duration_s.draw(self._seed, *name, "duration_s"))
@@ -124,9 +124,9 @@ class Targets:
         kept = min(length, num_samples)
         start = rng.integer(0, length - kept, self._seed, *name, "target", "cut")
         segment = self._pool.segment(clip, start=start, num_samples=kept)
-        return Part([clip], [segment], clip.text if kept == length else "", num_samples)
+        return TargetTrack([clip], [segment], clip.text if kept == length else "", num_samples)
 
-    def _whole(self, name: Name, scene_id: str) -> Part:
+    def _whole(self, name: Name, scene_id: str) -> TargetTrack:
         """Whole clips with pauses between them, in a scene that is drawn to hold them."""
         target, pool = self._scenario.target, self._pool
         first = self._deal()
@@ -148,12 +148,12 @@ class Targets:
         least_s = min(math.ceil(length / pool.rate * 1000) / 1000, self._scenario.duration_s.largest)
         duration_s = self._scenario.duration_s.draw_at_least(least_s, self._seed, *name, "duration_s")
         text = " ".join(clip.text for clip in clips) if all(clip.text for clip in clips) else ""
-        return Part(clips, segments, text, self._samples(duration_s))
+        return TargetTrack(clips, segments, text, self._samples(duration_s))
 
     def _companion(self, clips: list[Utterance], length: int, left: int) -> Utterance | None:
         """Another clip of the same person after ``length`` samples, so that ``left`` more still fit."""
         pool = self._pool
-        free = {pool.name(c): pool.length(c) for c in pool.companions(clips[0]) if c not in clips}
+        free = {pool.name(c): pool.length(c) for c in pool.same_session(clips[0]) if c not in clips}
         pauses = left * self._samples(self._scenario.target.pause_s.largest)
 
         def fits(name: str) -> bool:
@@ -162,28 +162,28 @@ class Targets:
             rest = sorted(size for other, size in free.items() if other != name)[:left]
             return len(rest) == left and length + free[name] + sum(rest) + pauses <= self._longest
 
-        name = self._deck.deal(fits, person(clips[0]))
+        name = self._sampler.next(fits, speaker_key(clips[0]))
         return None if name is None else pool[name]
 
     # ---- what the system knows
 
-    def enrollment(self, part: Part, num_samples: int, scene_id: str) -> list[Segment]:
+    def enrollment(self, track: TargetTrack, num_samples: int, scene_id: str) -> list[Segment]:
         """Other speech of the target, one clip after the other, cut at ``num_samples``; less of it where the
         scenario puts up with that. Other utterances or, where there are none and the scenario allows it, the rest
         of the same one."""
-        pool, first = self._pool, part.clips[0]
-        allowed = pool.is_elsewhere(first, part.clips)
+        pool, first = self._pool, track.clips[0]
+        allowed = pool.is_other_session(first, track.clips)
         segments: list[Segment] = []
         used: set[str] = set()
         filled = 0
         while filled < num_samples:
-            name = self._enrollment_deck.deal(
-                lambda key, allowed=allowed: key not in used and allowed(key), person(first)
+            name = self._enrollment_sampler.next(
+                lambda key, allowed=allowed: key not in used and allowed(key), speaker_key(first)
             )
             if name is None and not used and self._scenario.enrollment.source != "other-utterance":
-                rest = {pool.name(clip) for clip in pool.parts(first, part.clips)}
+                rest = {pool.name(clip) for clip in pool.unused_parts(first, track.clips)}
                 allowed = rest.__contains__
-                name = self._enrollment_deck.deal(allowed, person(first))
+                name = self._enrollment_sampler.next(allowed, speaker_key(first))
             if name is None and filled >= self._least_enrollment(num_samples):
                 break
             if name is None:

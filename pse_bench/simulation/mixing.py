@@ -11,7 +11,7 @@ from pse_bench.schemas import Enrollment, Noise, Recipe, Talker
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power, mean_power, power_db, power_over
 from pse_bench.simulation.rir import Response, Responses
-from pse_bench.simulation.source_image import Heard, Load
+from pse_bench.simulation.source_image import Load, SourceImage
 
 PEAK = 0.98
 """The loudest sample of a scene, as a share of full scale, when the scene has to be turned down."""
@@ -40,10 +40,10 @@ class Scene:
 
     def mixture(self, label: str) -> np.ndarray:
         """The mixture of a scenario: the integer sum of its stems, int16."""
-        return sum_of(self.stems, label)
+        return mix_stems(self.stems, label)
 
 
-def sum_of(stems: dict[str, np.ndarray], label: str) -> np.ndarray:
+def mix_stems(stems: dict[str, np.ndarray], label: str) -> np.ndarray:
     """The integer sum of a scenario's stems. Raises OverflowError when it does not fit 16 bits."""
     parts = [stems[part] for part in PARTS[label]]
     if sum(map(_peak, parts)) <= 32767:  # even if all peaks met
@@ -71,8 +71,8 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
     """
     rate, length = recipe.sample_rate, recipe.num_samples
     response = responses.sources[recipe.target.source]
-    heard = Heard(recipe.target, length, rate, load)
-    target, early = heard.through(response, [response.samples, response.early(rate)])
+    heard = SourceImage(recipe.target, length, rate, load)
+    target, early = heard.convolve(response, [response.samples, response.early(rate)])
     labels = {"target": heard.active(response.direct)}
     labels["interferer"] = np.zeros_like(labels["target"])
     # sounds as they come, and the factors that they are stored with
@@ -83,8 +83,8 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
         images = []
         for talker in recipe.interferers:
             source = responses.sources[talker.source]
-            heard = Heard(talker, length, rate, load)
-            images += heard.through(source, [source.samples])
+            heard = SourceImage(talker, length, rate, load)
+            images += heard.convolve(source, [source.samples])
             active = heard.active(source.direct)
             images[-1] /= np.sqrt(power_over(active, images[-1], rate))
             labels["interferer"] |= active
@@ -102,13 +102,13 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
         enrollment=_enrollment(recipe.enrollment, recipe.target, response, rate, load),
         active=labels,
         gain_db=gain_db,
-        **achieved(stored, masks),
+        **measure_levels(stored, masks),
     )
     _check_levels(recipe, scene)
     return scene
 
 
-def achieved(stems: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, float | None]:
+def measure_levels(stems: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, float | None]:
     """SIR and SNR in dB as stored, from integer stems and sample masks of activity; rounded to 3 decimals, and
     None where there is nobody else, or no noise."""
     power = {name: active_power(stems[name].astype(np.float64), mask) for name, mask in masks.items()}
@@ -157,10 +157,10 @@ def headroom_db(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], la
 def _enrollment(enrollment: Enrollment, target: Talker, response: Response, rate: int, load: Load) -> np.ndarray:
     """The enrollment at -26 dBFS over its active samples, int16."""
     talker = target.model_copy(update={"segments": enrollment.segments})
-    heard = Heard(talker, enrollment.num_samples, rate, load)
+    heard = SourceImage(talker, enrollment.num_samples, rate, load)
     active = heard.active(0)
     if enrollment.condition == "reverberant":
-        (samples,) = heard.through(response, [response.samples])
+        (samples,) = heard.convolve(response, [response.samples])
     else:
         samples = heard.dry()
     samples *= 10 ** (ENROLLMENT_DBFS / 20) / np.sqrt(power_over(active, samples, rate))

@@ -6,7 +6,7 @@ from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.schemas import Recipe, Talker
 from pse_bench.signal import vad
-from pse_bench.simulation.mixing import Load, Scene, achieved, headroom_db
+from pse_bench.simulation.mixing import Load, Scene, headroom_db, measure_levels
 
 
 def mix(recipe: Recipe, load: Load) -> Scene:
@@ -38,7 +38,7 @@ def mix(recipe: Recipe, load: Load) -> Scene:
         enrollment=audio.to_pcm16(_track(enrolled, recipe.enrollment.num_samples, load)),
         active=labels,
         gain_db=gain_db,
-        **achieved(stored, masks),
+        **measure_levels(stored, masks),
     )
 
 

@@ -22,7 +22,7 @@ Load = Callable[[str, Segment], np.ndarray]
 writes to it."""
 
 
-class Heard:
+class SourceImage:
     """A talker's clips, read once: what they sound like at the microphone, and when they are heard there."""
 
     def __init__(self, talker: Talker, length: int, rate: int, load: Load) -> None:
@@ -36,7 +36,7 @@ class Heard:
         track = np.zeros(end - begin)
         for segment, clip in zip(self._segments, self._clips, strict=True):
             first = segment.onset - begin
-            track[first : first + segment.num_samples] = _faded(without_rumble(clip, self._rate), self._rate)
+            track[first : first + segment.num_samples] = _faded(highpass_speech(clip, self._rate), self._rate)
         return track, begin
 
     def dry(self) -> np.ndarray:
@@ -44,7 +44,7 @@ class Heard:
         track, begin = self.track()
         return _placed(track, begin, self._length)
 
-    def through(self, response: Response, samples: list[np.ndarray]) -> list[np.ndarray]:
+    def convolve(self, response: Response, samples: list[np.ndarray]) -> list[np.ndarray]:
         """The clips at the microphone, once for each of some parts of a response: float64, shape (length,)."""
         track, begin = self.track()
         return [_placed(image, begin - response.lead, self._length) for image in _convolved(track, samples)]
@@ -99,7 +99,7 @@ def _placed(sound: np.ndarray, begin: int, length: int) -> np.ndarray:
     return placed
 
 
-def without_rumble(speech: np.ndarray, rate: int) -> np.ndarray:
+def highpass_speech(speech: np.ndarray, rate: int) -> np.ndarray:
     """Speech without what lies below every voice: hum and rumble of a recording would otherwise be counted into
     its level, by up to 10 dB in read corpora, and sound on where the talker pauses."""
     padding = min(3 * rate // int(RUMBLE_HZ), len(speech) - 1)

@@ -80,7 +80,7 @@ def verify(
     problems += [problem for index in sorted(found) for problem in found[index]]
     if rerender:
         roots.check(corpus for recipe in recipes.values() for corpus in recipe.corpora)
-    chosen = sorted(scenes, key=lambda scene_id: rng.order(0, scene_id))[:rerender]
+    chosen = sorted(scenes, key=lambda scene_id: rng.sort_key(0, scene_id))[:rerender]
     if chosen:
         problems += _render_again(dataset, [recipes[s] for s in chosen], stored, roots)
     checked = {
@@ -175,7 +175,7 @@ def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> list[
         return [f"{name}: activity of {len(masks['target'])} samples, planned {recipe.num_samples}"]
     if "interferer" not in stems:
         masks.pop("interferer")
-    levels = mixing.achieved(stems, masks)
+    levels = mixing.measure_levels(stems, masks)
     for row in rows:
         path = folder / row.mixture_path
         if row.scenario not in recipe.scenarios:

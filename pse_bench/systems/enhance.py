@@ -245,7 +245,7 @@ def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
                 f"{row.mixture_id}: everybody enrolled is in this scene, so there is no wrong enrollment; "
                 "use a dataset with more target speakers"
             )
-        chosen[row.mixture_id] = min(others, key=lambda path: rng.order(0, "wrong", row.scene_id, path))
+        chosen[row.mixture_id] = min(others, key=lambda path: rng.sort_key(0, "wrong", row.scene_id, path))
     return chosen
 
 

@@ -95,7 +95,7 @@ def open_model(path: Path) -> Model:
 
 
 class Stream:
-    """One call's enhancement, as ``streams.Feed``.
+    """One call's enhancement, as ``streaming.FrameProcessor``.
 
     Args:
         model: from ``open_model``.
@@ -110,7 +110,7 @@ class Stream:
         self._inputs = {name: np.zeros(shape, dtype=np.float32) for name, shape in model.state.items()}
         self._inputs["embedding"] = np.array(embedding, dtype=np.float32)[None]
 
-    def feed(self, frame: np.ndarray) -> np.ndarray:
+    def process(self, frame: np.ndarray) -> np.ndarray:
         """Hear one hop, float32 of shape (hop,), and give one, ``delay`` samples late."""
         self._inputs["frame"] = frame[None]
         estimate, *state = self._session.run(self._names, self._inputs)

@@ -15,7 +15,7 @@ import torch
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
-from pse_bench.rng import white
+from pse_bench.rng import white_noise
 from pse_bench.signal import streaming as streams
 from pse_bench.systems import onnx as onnx_system
 from pse_bench.training import checkpoint
@@ -98,8 +98,8 @@ def _description(model: E3Net, about: checkpoint.About) -> dict:
 
 
 def _difference(model: E3Net, path: Path) -> float:
-    noise = (0.1 * white(2 * model.config.sample_rate, 0, "export")).astype(np.float32)
-    embedding = np.abs(white(model.config.embedding, 0, "export embedding")).astype(np.float32)
+    noise = (0.1 * white_noise(2 * model.config.sample_rate, 0, "export")).astype(np.float32)
+    embedding = np.abs(white_noise(model.config.embedding, 0, "export embedding")).astype(np.float32)
     embedding /= np.linalg.norm(embedding)
     ours = streaming.run(model, embedding, noise)
     theirs = streams.run(onnx_system.Stream(onnx_system.open_model(path), embedding), noise)

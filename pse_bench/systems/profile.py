@@ -16,7 +16,7 @@ import numpy as np
 
 from pse_bench.errors import InputError
 from pse_bench.io.audio import seconds_to_samples
-from pse_bench.rng import integer, uniform, white
+from pse_bench.rng import integer, uniform, white_noise
 from pse_bench.systems import base, registry
 from pse_bench.systems.base import LoadedSystem, SystemInput
 
@@ -169,9 +169,9 @@ def _changed(part: np.ndarray, new: np.ndarray, start: int, how: int) -> np.ndar
 @functools.lru_cache(maxsize=8)
 def _parts(kind: str, num_samples: int, sample_rate: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Something to keep and something to remove, float32: noise and noise, or a voice and noise."""
-    rest = (LEVEL / np.sqrt(10) * white(num_samples, 0, "figures", kind, name, "rest")).astype(np.float32)
+    rest = (LEVEL / np.sqrt(10) * white_noise(num_samples, 0, "figures", kind, name, "rest")).astype(np.float32)
     if kind == "noise":
-        target = LEVEL * white(num_samples, 0, "figures", name, "target")
+        target = LEVEL * white_noise(num_samples, 0, "figures", name, "target")
     else:
         target = _voice(num_samples, sample_rate, name)
     return target.astype(np.float32), rest

@@ -11,7 +11,7 @@ from pse_bench.signal import vad
 from pse_bench.training import checkpoint, validation
 from pse_bench.training.config import TrainConfig, model_config
 from pse_bench.training.data.batches import Batch
-from pse_bench.training.data.dynamic_mixing import Parts
+from pse_bench.training.data.dynamic_mixing import TrainingScene
 from pse_bench.training.losses import LOSS_RECIPES, Recipe, recipe_loss
 from pse_bench.training.models import pvad, stft
 from pse_bench.training.models.e3net import E3Net, E3NetConfig
@@ -26,7 +26,7 @@ class Task:
 
     model: torch.nn.Module
     loss: Callable[[torch.Tensor, Batch], torch.Tensor]
-    look: Callable[[torch.nn.Module, list[Parts], torch.device], dict[str, float]]
+    look: Callable[[torch.nn.Module, list[TrainingScene], torch.device], dict[str, float]]
 
 
 def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | None, low: bool = False) -> Task:

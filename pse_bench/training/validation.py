@@ -10,14 +10,14 @@ from pse_bench.metrics.leakage import leakage_reduction_db
 from pse_bench.metrics.oversuppression import tsos
 from pse_bench.signal import vad
 from pse_bench.training.data.batches import Batch, of_parts
-from pse_bench.training.data.dynamic_mixing import Parts
+from pse_bench.training.data.dynamic_mixing import TrainingScene
 from pse_bench.training.frame_loss import frame_loss
 from pse_bench.training.models import pvad, stft
 
 AT_ONCE = 16
 
 
-def batches(parts: list[Parts], label: str) -> list[Batch]:
+def batches(parts: list[TrainingScene], label: str) -> list[Batch]:
     """All scenes as one scenario, a few at once, as tensors."""
     return [
         Batch(
@@ -29,7 +29,7 @@ def batches(parts: list[Parts], label: str) -> list[Batch]:
 
 @torch.no_grad()
 def at_enhancer(
-    model: torch.nn.Module, parts: list[Parts], *, rate: int, device: torch.device
+    model: torch.nn.Module, parts: list[TrainingScene], *, rate: int, device: torch.device
 ) -> dict[str, float]:
     """TSOS in TS1 and TS2 (%), SI-SDR improvement in TS2 (dB), leakage reduction in TS3 (dB), and the frame loss
     with the plain reference in TS2 and TS3."""
@@ -66,7 +66,9 @@ def at_enhancer(
 
 
 @torch.no_grad()
-def at_pvad(model: torch.nn.Module, parts: list[Parts], *, rate: int, device: torch.device) -> dict[str, float]:
+def at_pvad(
+    model: torch.nn.Module, parts: list[TrainingScene], *, rate: int, device: torch.device
+) -> dict[str, float]:
     """AP of each class and their mean, EER of target speech, its median onset delay (s), over all scenarios."""
     model.eval()
     probabilities, labels, delays, missed = [], [], [], 0

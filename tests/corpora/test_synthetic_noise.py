@@ -115,7 +115,7 @@ def test_babble_is_the_sum_of_talkers_of_about_equal_power():
     st.integers(0, 50),
 )
 def test_levels_are_met_or_stay_below_the_ceiling(rms_dbfs, scale, name):
-    samples = scale * rng.white(500, 1, name)
+    samples = scale * rng.white_noise(500, 1, name)
     result = synthetic_noise.levelled(samples, rms_dbfs)
     rms = np.sqrt(np.mean(result**2))
     peak = np.max(np.abs(result))
@@ -125,7 +125,7 @@ def test_levels_are_met_or_stay_below_the_ceiling(rms_dbfs, scale, name):
 
 def test_white_noise_is_untouched_by_numpys_vector_code():
     # The one source of chance: its bits are a promise to everyone who holds a plan.
-    samples = rng.white(1000, 1, "golden")
+    samples = rng.white_noise(1000, 1, "golden")
     assert (
         hashlib.sha256(samples.tobytes()).hexdigest()
         == "dffd1acc2a0a4b562027315b02da26daf2ef151020016d26c89e500f6a9064c8"

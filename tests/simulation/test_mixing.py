@@ -215,7 +215,7 @@ def test_a_mixture_is_the_integer_sum_of_its_stems(recipes, scene_of, index):
 def test_a_sum_that_does_not_fit_is_never_wrapped():
     loud = np.full(10, 20000, dtype=np.int16)
     with pytest.raises(OverflowError):
-        mixing.sum_of({"target": loud, "noise": loud}, "TS1")
+        mixing.mix_stems({"target": loud, "noise": loud}, "TS1")
 
 
 # ---- headroom

@@ -82,7 +82,7 @@ def orders(
     for category in (*spec.categories, BABBLE):
         for take in range(1, spec.clips + 1):
             noise_id = f"{category}-{take}"
-            drawn = sorted(people, key=lambda who, clip=noise_id: rng.order(spec.seed, clip, "talker", who))
+            drawn = sorted(people, key=lambda who, clip=noise_id: rng.sort_key(spec.seed, clip, "talker", who))
             chosen = tuple(tuple(people[who]) for who in drawn[: spec.talkers]) if category == BABBLE else ()
             sha256 = known.get(path_of(category, noise_id), "")
             found.append(Order(spec, category, noise_id, out, chosen, roots, sha256))

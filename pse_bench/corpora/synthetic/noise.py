@@ -51,7 +51,7 @@ def _shaped(
     num_samples: int, sample_rate: int, magnitude: Callable[[np.ndarray], np.ndarray], seed: int, *name: rng.Name
 ) -> np.ndarray:
     """White noise filtered to ``magnitude(frequencies in Hz)``, unit RMS, without a constant part."""
-    spectrum = np.fft.rfft(rng.white(num_samples, seed, *name))
+    spectrum = np.fft.rfft(rng.white_noise(num_samples, seed, *name))
     frequencies = np.fft.rfftfreq(num_samples, 1 / sample_rate)
     spectrum *= magnitude(np.maximum(frequencies, 1.0))
     spectrum[0] = 0
@@ -152,7 +152,7 @@ def _click(sample_rate: int, seed: int, *name: rng.Name) -> np.ndarray:
     """A few milliseconds of decaying noise, bright because it is differenced; peak 1."""
     decay_s = rng.uniform(0.001, 0.004, seed, *name, "decay")
     time_s = np.arange(int(8 * decay_s * sample_rate)) / sample_rate
-    sound = np.diff(rng.white(len(time_s) + 1, seed, *name, "click")) * np.exp(-time_s / decay_s)
+    sound = np.diff(rng.white_noise(len(time_s) + 1, seed, *name, "click")) * np.exp(-time_s / decay_s)
     return sound / np.max(np.abs(sound))
 
 

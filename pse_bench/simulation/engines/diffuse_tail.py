@@ -42,7 +42,7 @@ def with_diffuse_tail(
     first = round(direct + START_S * sample_rate)
     width = round(CROSSFADE_S * sample_rate)
     length = max(first + width, round(direct + length_s * sample_rate))
-    noise = band_limited(rng.white(length - first, 0, "diffuse tail", name))
+    noise = band_limited(rng.white_noise(length - first, 0, "diffuse tail", name))
     noise *= 10 ** (-3 * np.arange(length - first) / (decay_s * sample_rate))
     ramp = np.pi / 2 * (np.arange(width) + 0.5) / width
     own, tail = np.cos(ramp), np.sin(ramp)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pse_bench.runtime import interrupts
-from pse_bench.training.data.dynamic_mixing import Parts
+from pse_bench.training.data.dynamic_mixing import TrainingScene
 from pse_bench.training.data.speaker_sampler import Name
 
 
@@ -32,12 +32,12 @@ class Batch(NamedTuple):
 
 
 class Scenes(Protocol):
-    """Where chunks come from: mixed on the fly (``scenes.Mixer``) or stored (``stored.StoredScenes``)."""
+    """Where chunks come from: mixed on the fly (``scenes.DynamicMixer``) or stored (``stored.StoredScenes``)."""
 
     chunk: int
     sample_rate: int
 
-    def scene(self, seed: int, name: Name, *, everything: bool = False) -> Parts:
+    def scene(self, seed: int, name: Name, *, everything: bool = False) -> TrainingScene:
         """One chunk, a function of seed and name."""
 
 
@@ -51,13 +51,13 @@ def draw(scenes: Scenes, seed: int, step: int, items: range, pool: ThreadPoolExe
         pool: threads that share the items; Fourier transforms run side by side.
     """
 
-    def item(index: int) -> Parts:
+    def item(index: int) -> TrainingScene:
         return scenes.scene(seed, ("step", step, index))
 
     return of_parts(list(pool.map(item, items) if pool else map(item, items)))
 
 
-def of_parts(parts: list[Parts], label: str | None = None) -> Batch:
+def of_parts(parts: list[TrainingScene], label: str | None = None) -> Batch:
     """A batch of scenes, each as what it is drawn to be, or all as one scenario."""
     mixture = np.stack([part.mixture(label or part.label) for part in parts])
     reference, active = np.zeros_like(mixture), np.zeros((len(parts), len(parts[0].active)), dtype=bool)

@@ -20,11 +20,11 @@ from pse_bench.corpora.roots import Roots
 from pse_bench.dataset.dataset import sound_versions
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import atomic, audio, documents, locks
-from pse_bench.planning.clip_pool import NoisePool, SpeechPool, person, words
+from pse_bench.planning.clip_pool import NoisePool, SpeechPool, normalise_sentence, speaker_key
 from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.signal import vad
-from pse_bench.simulation.source_image import without_rumble
+from pse_bench.simulation.source_image import highpass_speech
 from pse_bench.training.data.augment import OWN, Voice, with_formants_moved
 
 VERSION = 1
@@ -35,7 +35,7 @@ PEAK = 0.9
 
 
 @dataclass(frozen=True)
-class Clip:
+class StoredClip:
     """A stretch of the speech array: samples [start, start + num_samples), start a multiple of the activity hop.
 
     ``person`` is who speaks, ``voice`` the person as heard. ``sentence`` is empty where it is not known.
@@ -52,7 +52,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class NoiseStretch:
+class StoredNoise:
     """A stretch of the noise array."""
 
     name: str
@@ -66,12 +66,12 @@ class About(documents.Record):
 
     fingerprint: str
     sample_rate: int
-    clips: list[Clip]
-    noises: list[NoiseStretch]
+    clips: list[StoredClip]
+    noises: list[StoredNoise]
 
 
 @dataclass(frozen=True)
-class Material:
+class ClipStore:
     """Speech and noise in a folder. Picklable: a worker process maps the arrays for itself."""
 
     folder: Path
@@ -92,12 +92,12 @@ class Material:
         return self.about.fingerprint
 
     @cached_property
-    def clips(self) -> list[Clip]:
+    def clips(self) -> list[StoredClip]:
         """All clips of speech, in all voices."""
         return self.about.clips
 
     @cached_property
-    def noises(self) -> list[NoiseStretch]:
+    def noises(self) -> list[StoredNoise]:
         """All stretches of noise."""
         return self.about.noises
 
@@ -133,7 +133,7 @@ def prepare(
     sample_rate: int,
     executor: Executor,
     progress: Update | None = None,
-) -> Material:
+) -> ClipStore:
     """The material of these clips, from the cache where it is there already.
 
     Args:
@@ -165,7 +165,7 @@ def prepare(
     folder = cache / f"material-{fingerprint[:16]}"
     with locks.taking_turns(folder, "preparing training material"):
         if (folder / "material.json").is_file():
-            return Material(folder)
+            return ClipStore(folder)
         work = [
             (roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, voices, sample_rate, True)
             for row in utterances
@@ -202,30 +202,30 @@ def prepare(
             "noises": [asdict(row) for row in stretches],
         }
         atomic.write_json(folder / "material.json", about)  # last: with it the folder is whole
-    return Material(folder)
+    return ClipStore(folder)
 
 
 def _new(path: Path, dtype: type, length: int) -> np.memmap:
     return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(max(length, 1),))
 
 
-def _lay_out(utterances: list[Utterance], voices: list[Voice], rate: int) -> tuple[list[list[Clip]], int]:
+def _lay_out(utterances: list[Utterance], voices: list[Voice], rate: int) -> tuple[list[list[StoredClip]], int]:
     """Where every utterance will lie in every voice, and the length of all."""
     hop = vad.hop_samples(rate)
-    clips: list[list[Clip]] = []
+    clips: list[list[StoredClip]] = []
     position = 0
     for row in utterances:
         rows = []
         for voice in voices:
             length = audio.resampled_length(row.num_samples, _heard_at(row.sample_rate, voice.speed), rate)
             rows.append(
-                Clip(
+                StoredClip(
                     name=f"{row.corpus}/{row.utterance_id}{voice.mark}",
-                    person=person(row),
-                    voice=f"{person(row)}{voice.mark}",
+                    person=speaker_key(row),
+                    voice=f"{speaker_key(row)}{voice.mark}",
                     gender=row.gender,
                     session=row.session,
-                    sentence=words(row.text),
+                    sentence=normalise_sentence(row.text),
                     start=position,
                     num_samples=length,
                 )
@@ -235,11 +235,11 @@ def _lay_out(utterances: list[Utterance], voices: list[Voice], rate: int) -> tup
     return clips, position
 
 
-def _lay_out_noise(noises: list[NoiseClip], rate: int) -> tuple[list[NoiseStretch], int]:
+def _lay_out_noise(noises: list[NoiseClip], rate: int) -> tuple[list[StoredNoise], int]:
     stretches, position = [], 0
     for row in noises:
         length = audio.resampled_length(row.num_samples, row.sample_rate, rate)
-        stretches.append(NoiseStretch(f"{row.corpus}/{row.noise_id}", row.category, position, length))
+        stretches.append(StoredNoise(f"{row.corpus}/{row.noise_id}", row.category, position, length))
         position += length
     return stretches, position
 
@@ -263,7 +263,7 @@ def _decode(work: tuple[Path, str, int, list[Voice], int, bool]) -> list[tuple[n
         sound = with_formants_moved(sound, voice.formants, rate)
         labels = vad.speech_activity(sound, rate) if is_speech else np.zeros(0, dtype=bool)
         if is_speech:
-            sound = without_rumble(sound, rate)
+            sound = highpass_speech(sound, rate)
         loudest = float(np.abs(sound).max())
         played.append((audio.to_pcm16(sound * (PEAK / loudest if loudest > 0 else 1.0)), labels))
     return played

@@ -14,7 +14,7 @@ from pse_bench.schemas import Mixture
 from pse_bench.signal import vad
 from pse_bench.speaker.encoders import ENCODERS, Embed
 from pse_bench.training.config import TrainConfig
-from pse_bench.training.data.dynamic_mixing import Parts
+from pse_bench.training.data.dynamic_mixing import TrainingScene
 from pse_bench.training.data.speaker_sampler import Name
 
 TRIES = 8
@@ -84,7 +84,7 @@ class StoredScenes:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def scene(self, seed: int, name: Name, *, everything: bool = False) -> Parts:
+    def scene(self, seed: int, name: Name, *, everything: bool = False) -> TrainingScene:
         """A chunk of a stored scene, a function of seed and name; see ``batches.Scenes``."""
         its = None if self._its_share is None else rng.unit(seed, *name, "its") < self._its_share
         number, row = self._draw(seed, name, its)
@@ -101,7 +101,7 @@ class StoredScenes:
         masks = data.read_activity(row.scene_id, row.num_samples)
         frames = {who: mask[start : start + self.chunk : hop] for who, mask in masks.items()}
         interferer = stem("interferer") if data.has(_interferer(data, row)) else None
-        return Parts(
+        return TrainingScene(
             label=row.scenario,
             target=stem("target"),
             wanted=stem("target_early" if reference == "early" else "target"),

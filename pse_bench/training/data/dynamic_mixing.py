@@ -16,9 +16,9 @@ from pse_bench.planning.scenario import Scenario
 from pse_bench.signal import vad
 from pse_bench.simulation.mixing import PARTS, PEAK
 from pse_bench.simulation.source_image import FADE_S
-from pse_bench.training.data.clip_store import Material, NoiseStretch
-from pse_bench.training.data.rir_spectra import Acoustics, Place
-from pse_bench.training.data.speaker_sampler import Cast, Name, Role
+from pse_bench.training.data.clip_store import ClipStore, StoredNoise
+from pse_bench.training.data.rir_spectra import Place, RIRSpectra
+from pse_bench.training.data.speaker_sampler import Name, SpeakerSampler, SpeakerTrack
 
 TILT_HZ = (100.0, 1000.0)
 """A tilt turns about the second frequency and ends below the first."""
@@ -27,7 +27,7 @@ TILTS = 16
 
 
 @dataclass(frozen=True)
-class Parts:
+class TrainingScene:
     """What a scene is made of, float32 of shape (num_samples,), None where nobody is heard.
 
     ``label`` is what the scene is drawn to be, ``wanted`` the target as the reference has it (early or
@@ -55,7 +55,7 @@ class Parts:
         return total
 
 
-class Mixer:
+class DynamicMixer:
     """Mixes scenes of ``chunk`` samples from prepared material.
 
     Args:
@@ -70,13 +70,13 @@ class Mixer:
     def __init__(
         self,
         *,
-        material: Material,
-        acoustics: Acoustics,
-        cast: Cast,
+        material: ClipStore,
+        acoustics: RIRSpectra,
+        cast: SpeakerSampler,
         scenario: Scenario,
         reference: str,
         tilt_db: float,
-        noises: list[NoiseStretch] | None = None,
+        noises: list[StoredNoise] | None = None,
     ) -> None:
         self._material, self._acoustics, self._cast, self._scenario = material, acoustics, cast, scenario
         self._early = reference == "early"
@@ -101,7 +101,7 @@ class Mixer:
         slopes = np.linspace(-tilt_db, tilt_db, TILTS)
         self._tilts = [(10 ** (slope * octaves / 20)).astype(np.float32) for slope in slopes if tilt_db]
 
-    def scene(self, seed: int, name: Name, *, everything: bool = False) -> Parts:
+    def scene(self, seed: int, name: Name, *, everything: bool = False) -> TrainingScene:
         """A scene, a function of seed and name.
 
         Args:
@@ -129,7 +129,7 @@ class Mixer:
             target, wanted = gain * images[0], gain * images[-1]
         if "interferer" in heard:
             roles = self._cast.interferers(seed, name, role)
-            order = sorted(range(len(far)), key=lambda number: rng.order(seed, *name, "place", number))
+            order = sorted(range(len(far)), key=lambda number: rng.sort_key(seed, *name, "place", number))
             for number, other in enumerate(roles):
                 place = far[order[number % len(order)]]
                 (image,), own = self._images(other, place, [place.whole], seed, (*name, "interferer", number))
@@ -141,7 +141,7 @@ class Mixer:
                 aim = power / 10 ** (levels["sir_db"] / 10)
                 interferer *= np.float32(np.sqrt(aim / self._power(interferer, other_active)))
         noise = self._noise(seed, (*name, "noise"), power / 10 ** (levels["snr_db"] / 10))
-        parts = Parts(label, target, wanted, interferer, noise, active, other_active, embedding, levels)
+        parts = TrainingScene(label, target, wanted, interferer, noise, active, other_active, embedding, levels)
         return self._within_full_scale(parts, everything)
 
     def _label(self, seed: int, name: Name) -> str:
@@ -156,7 +156,7 @@ class Mixer:
         return max(shares, key=shares.__getitem__)
 
     def _images(
-        self, role: Role, place: Place, rows: list[int], seed: int, name: Name
+        self, role: SpeakerTrack, place: Place, rows: list[int], seed: int, name: Name
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """A person at the microphone through each of some responses, and when the person is heard."""
         from scipy.fft import irfft, rfft
@@ -201,7 +201,7 @@ class Mixer:
         found = float(np.dot(noise, noise)) / self.chunk
         return noise * np.float32(np.sqrt(power / max(found, 1e-6)))
 
-    def _within_full_scale(self, parts: Parts, everything: bool) -> Parts:
+    def _within_full_scale(self, parts: TrainingScene, everything: bool) -> TrainingScene:
         """The scene turned down, as a whole, where one of its mixtures would clip."""
         labels = self._scenario.scenarios if everything else [parts.label]
         loudest = max(float(np.abs(parts.mixture(label)).max()) for label in labels)

@@ -20,8 +20,8 @@ from pse_bench.planning.scenario import Scenario
 from pse_bench.runtime.executor import Executor
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power
-from pse_bench.training.data.clip_store import Material
-from pse_bench.training.data.rir_spectra import Acoustics
+from pse_bench.training.data.clip_store import ClipStore
+from pse_bench.training.data.rir_spectra import RIRSpectra
 
 VERSION = 1
 SEED = 1
@@ -56,7 +56,7 @@ class About(documents.Record):
 
 
 @dataclass(frozen=True)
-class Enrollments:
+class EnrollmentPool:
     """The pool in a folder; picklable."""
 
     folder: Path
@@ -91,15 +91,15 @@ class Enrollments:
 def prepare(
     cache: Path,
     *,
-    material: Material,
-    acoustics: Acoustics,
+    material: ClipStore,
+    acoustics: RIRSpectra,
     scenario: Scenario,
     crops: int,
     embed: Embed,
     encoder: str,
     executor: Executor,
     progress: Callable[[int, int], None] | None = None,
-) -> Enrollments:
+) -> EnrollmentPool:
     """The pool of crops, from the cache where it is there already.
 
     Args:
@@ -117,7 +117,7 @@ def prepare(
     folder = cache / f"enrollments-{fingerprint[:16]}"
     with locks.taking_turns(folder, "preparing enrollments"):
         if (folder / "enrollments.json").is_file():
-            return Enrollments(folder)
+            return EnrollmentPool(folder)
         drawn = _draw(material, scenario, crops)
         if not drawn:
             raise RequestError("no utterance is long enough to enroll its speaker; give longer speech")
@@ -136,10 +136,10 @@ def prepare(
             np.save(stream, np.concatenate([vectors[index] for index in range(len(work))]))
         about = {"fingerprint": fingerprint, "encoder": encoder, "crops": [crop.__dict__ for crop in drawn]}
         atomic.write_text(folder / "enrollments.json", json.dumps(about) + "\n")
-    return Enrollments(folder)
+    return EnrollmentPool(folder)
 
 
-def _draw(material: Material, scenario: Scenario, crops: int) -> list[Crop]:
+def _draw(material: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
     asked, rate = scenario.enrollment, material.sample_rate
     shortest, rest = (audio.seconds_to_samples(s, rate) for s in (SHORTEST_CROP_S, SHORTEST_REST_S))
     count: dict[str, int] = {}
@@ -161,7 +161,7 @@ def _draw(material: Material, scenario: Scenario, crops: int) -> list[Crop]:
     return drawn
 
 
-def _embedded(work: tuple[Material, Acoustics, Scenario, Embed, Sequence[int], list[Crop]]) -> np.ndarray:
+def _embedded(work: tuple[ClipStore, RIRSpectra, Scenario, Embed, Sequence[int], list[Crop]]) -> np.ndarray:
     material, acoustics, scenario, embed, rows, drawn = work
     vectors = []
     for row in rows:
@@ -170,7 +170,7 @@ def _embedded(work: tuple[Material, Acoustics, Scenario, Embed, Sequence[int], l
     return np.stack(vectors).astype(np.float32)
 
 
-def sound_of(material: Material, acoustics: Acoustics, scenario: Scenario, crop: Crop, row: int) -> np.ndarray:
+def sound_of(material: ClipStore, acoustics: RIRSpectra, scenario: Scenario, crop: Crop, row: int) -> np.ndarray:
     """A crop as the encoder hears it, float64: peak 0.5, in its room or with its noise."""
     from scipy.signal import fftconvolve
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pse_bench.errors import RequestError
 from pse_bench.io import atomic, documents, locks
-from pse_bench.planning.geometry import Places
+from pse_bench.planning.geometry import RoomSampler
 from pse_bench.planning.scenario import Scenario
 from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import SimulatedRoom
@@ -50,7 +50,7 @@ class About(documents.Record):
 
 
 @dataclass(frozen=True)
-class Acoustics:
+class RIRSpectra:
     """A bank in a folder; picklable, the arrays are mapped into each process."""
 
     folder: Path
@@ -108,7 +108,7 @@ def prepare(
     bank: Path,
     executor: Executor,
     progress: Callable[[int, int], None] | None = None,
-) -> Acoustics:
+) -> RIRSpectra:
     """The bank of a scenario's rooms, from the cache where it is there already.
 
     Args:
@@ -134,7 +134,7 @@ def prepare(
     folder = cache / f"rooms-{fingerprint[:16]}"
     with locks.taking_turns(folder, "preparing rooms"):
         if (folder / "acoustics.json").is_file():
-            return Acoustics(folder)
+            return RIRSpectra(folder)
         built: dict[int, rooms.Responses] = {}
         for done, outcome in enumerate(executor.run(_build, [(room, rate, bank) for room in drawn]), 1):
             if outcome.lost:
@@ -143,12 +143,12 @@ def prepare(
             if progress:
                 progress(done, count)
         _write(folder, [built[index] for index in range(count)], scenario.room.places, chunk, rate, fingerprint)
-    return Acoustics(folder)
+    return RIRSpectra(folder)
 
 
 def _rooms(scenario: Scenario, count: int) -> list[SimulatedRoom]:
     room = scenario.room.model_copy(update={"rooms": count})
-    places = Places(scenario.model_copy(update={"room": room}), (), SEED)
+    places = RoomSampler(scenario.model_copy(update={"room": room}), (), SEED)
     return sorted((places.draw(index, 0)[0] for index in range(count)), key=lambda drawn: drawn.room_id)
 
 

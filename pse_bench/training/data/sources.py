@@ -13,7 +13,7 @@ from pse_bench.errors import InputError, RequestError
 from pse_bench.io import atomic, audio, documents
 from pse_bench.io.tables import read_table
 from pse_bench.planning import scenario as scenarios
-from pse_bench.planning.clip_pool import person
+from pse_bench.planning.clip_pool import speaker_key
 from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.speaker.encoders import ENCODERS
@@ -22,8 +22,8 @@ from pse_bench.training.data import clip_store, enrollment_pool, rir_spectra
 from pse_bench.training.data.augment import voices
 from pse_bench.training.data.batches import Scenes
 from pse_bench.training.data.dataset_mixing import StoredScenes
-from pse_bench.training.data.dynamic_mixing import Mixer, Parts
-from pse_bench.training.data.speaker_sampler import Cast
+from pse_bench.training.data.dynamic_mixing import DynamicMixer, TrainingScene
+from pse_bench.training.data.speaker_sampler import SpeakerSampler
 
 VALIDATION_SEED = 7
 """Who is held out and which scenes a run is watched with: the same in all runs, whatever their seed."""
@@ -36,7 +36,7 @@ class Source:
     """Scenes to train on, scenes to look at (every one with all its parts), and what both were made from."""
 
     scenes: Scenes
-    validation: list[Parts]
+    validation: list[TrainingScene]
     fingerprints: dict[str, str]
     notes: list[str]
 
@@ -111,15 +111,15 @@ def from_manifests(
             progress=update,
         )
     # Everybody is prepared, so that one cache serves every list of speakers.
-    people = {person(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
+    people = {speaker_key(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
     held_out = hold_out(people, config.validation)
     reference = asked.reference or drawn.reference
 
-    def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> Mixer:
-        return Mixer(
+    def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> DynamicMixer:
+        return DynamicMixer(
             material=stuff,
             acoustics=rooms,
-            cast=Cast(stuff, known, drawn, chunk=chunk, people=who, all_voices=all_voices),
+            cast=SpeakerSampler(stuff, known, drawn, chunk=chunk, people=who, all_voices=all_voices),
             scenario=drawn,
             reference=reference,
             tilt_db=tilt_db,
@@ -165,7 +165,7 @@ def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
 def hold_out(people: Iterable[str], asked: Validation) -> set[str]:
     """Who is never trained on. Raises RequestError when fewer than two people would be left, or are asked for, and
     when somebody is named who is not there."""
-    ordered = sorted(people, key=lambda who: rng.order(VALIDATION_SEED, "validation", who))
+    ordered = sorted(people, key=lambda who: rng.sort_key(VALIDATION_SEED, "validation", who))
     unknown = sorted(set(asked.people) - set(ordered))
     if unknown:
         raise RequestError(
@@ -181,7 +181,7 @@ def hold_out(people: Iterable[str], asked: Validation) -> set[str]:
     return set(chosen)
 
 
-def look_at(scenes: Scenes, count: int) -> list[Parts]:
+def look_at(scenes: Scenes, count: int) -> list[TrainingScene]:
     """The scenes that a run is watched with, each with all its parts."""
     parts = []
     for index in range(20 * count):

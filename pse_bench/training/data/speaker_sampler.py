@@ -16,8 +16,8 @@ from pse_bench.errors import RequestError
 from pse_bench.io import audio
 from pse_bench.planning.scenario import Scenario
 from pse_bench.signal import vad
-from pse_bench.training.data.clip_store import Clip, Material
-from pse_bench.training.data.enrollment_pool import Crop, Enrollments
+from pse_bench.training.data.clip_store import ClipStore, StoredClip
+from pse_bench.training.data.enrollment_pool import Crop, EnrollmentPool
 
 Name = tuple[rng.Name, ...]
 TRIES = 40
@@ -27,7 +27,7 @@ SHORTEST_PIECE_S = 0.25
 
 
 @dataclass(frozen=True)
-class Piece:
+class TrackSegment:
     """A stretch of the speech array laid into a scene. All three are multiples of the activity hop, but for the
     length of a piece that ends with its clip."""
 
@@ -37,14 +37,14 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Role:
+class SpeakerTrack:
     """One person's part: pieces one after the other, all of one voice."""
 
-    clip: Clip
-    pieces: list[Piece]
+    clip: StoredClip
+    pieces: list[TrackSegment]
 
 
-class Cast:
+class SpeakerSampler:
     """Draws targets with their enrollments, and interferers.
 
     Args:
@@ -57,8 +57,8 @@ class Cast:
 
     def __init__(
         self,
-        material: Material,
-        enrollments: Enrollments,
+        material: ClipStore,
+        enrollments: EnrollmentPool,
         scenario: Scenario,
         *,
         chunk: int,
@@ -91,9 +91,9 @@ class Cast:
 
     # ---- the target
 
-    def target(self, seed: int, name: Name) -> tuple[Role, np.ndarray]:
+    def target(self, seed: int, name: Name) -> tuple[SpeakerTrack, np.ndarray]:
         """A target's part and its embedding, float32 of shape (size,)."""
-        best: tuple[int, Role, int] | None = None
+        best: tuple[int, SpeakerTrack, int] | None = None
         for attempt in range(TRIES):
             what = (*name, "target", attempt)
             index = self._targets.draw(seed, what)
@@ -104,7 +104,7 @@ class Cast:
             piece = self._cut(index, low, high, seed, what)
             spoken = self._activity(piece)
             if best is None or spoken > best[0]:
-                best = (spoken, Role(self._material.clips[index], [piece]), row)
+                best = (spoken, SpeakerTrack(self._material.clips[index], [piece]), row)
             if spoken * vad.HOP_S >= LEAST_ACTIVE_S:
                 break
         if best is None or best[0] == 0:
@@ -122,21 +122,21 @@ class Cast:
         span = (0, clip.num_samples) if elsewhere else _besides(crop, clip.num_samples)
         return (row, span) if span[1] - span[0] >= self._samples(LEAST_ACTIVE_S) else None
 
-    def _cut(self, index: int, low: int, high: int, seed: int, name: Name) -> Piece:
+    def _cut(self, index: int, low: int, high: int, seed: int, name: Name) -> TrackSegment:
         """A stretch of [low, high) of a clip, as long as the scene where it can be, laid anywhere into it."""
         hop = self._hop
         low = -(-low // hop) * hop
         length = min(high - low, self._chunk)
         start = low + hop * rng.integer(0, (high - low - length) // hop, seed, *name, "cut")
         onset = hop * rng.integer(0, (self._chunk - length) // hop, seed, *name, "onset")
-        return Piece(self._material.clips[index].start + start, onset, length)
+        return TrackSegment(self._material.clips[index].start + start, onset, length)
 
     # ---- interferers
 
-    def interferers(self, seed: int, name: Name, target: Role) -> list[Role]:
+    def interferers(self, seed: int, name: Name, target: SpeakerTrack) -> list[SpeakerTrack]:
         """The people who disturb a scene: none is the target's person, none says the target's sentence."""
         asked, clips = self._scenario.interferer, self._material.clips
-        roles: list[Role] = []
+        roles: list[SpeakerTrack] = []
         for number in range(asked.count.draw(seed, *name, "interferer", "count")):
             who = (*name, "interferer", number)
             relation = asked.gender.draw(seed, *who, "gender")
@@ -154,10 +154,10 @@ class Cast:
                 roles.append(role)
         return roles
 
-    def _says_else(self, clip: Clip, other: Clip) -> bool:
+    def _says_else(self, clip: StoredClip, other: StoredClip) -> bool:
         return not clip.sentence or clip.sentence != other.sentence
 
-    def _span(self, pieces: list[Piece], seed: int, name: Name) -> tuple[int, int]:
+    def _span(self, pieces: list[TrackSegment], seed: int, name: Name) -> tuple[int, int]:
         """When an interferer may talk, as in a plan: its share of the target's time, and all before or after."""
         overlap = self._scenario.interferer.overlap.draw(seed, *name, "overlap")
         if overlap == 1:
@@ -169,7 +169,9 @@ class Cast:
         sides = [side for side in (before, after) if side[1] - side[0] >= self._rate]
         return rng.choice(sides, seed, *name, "side") if sides else (0, self._chunk)
 
-    def _talker(self, span: tuple[int, int], accept: Callable[[int], bool], seed: int, name: Name) -> Role | None:
+    def _talker(
+        self, span: tuple[int, int], accept: Callable[[int], bool], seed: int, name: Name
+    ) -> SpeakerTrack | None:
         clips, hop = self._material.clips, self._hop
         for attempt in range(TRIES):
             what = (*name, attempt)
@@ -185,16 +187,16 @@ class Cast:
                     continue
                 length = min(clip.num_samples, stop - onset)
                 cut = 0 if pieces else hop * rng.integer(0, (clip.num_samples - length) // hop, seed, *what, "cut")
-                pieces.append(Piece(clip.start + cut, onset, length))
+                pieces.append(TrackSegment(clip.start + cut, onset, length))
                 pause = self._samples(self._scenario.interferer.pause_s.draw(seed, *what, "pause_s", number))
                 onset = -(-(onset + length + pause) // hop) * hop
                 if stop - onset < self._samples(SHORTEST_PIECE_S):
                     break
             if sum(map(self._activity, pieces)) * vad.HOP_S >= LEAST_ACTIVE_S:
-                return Role(clips[index], pieces)
+                return SpeakerTrack(clips[index], pieces)
         return None
 
-    def _activity(self, piece: Piece) -> int:
+    def _activity(self, piece: TrackSegment) -> int:
         """How many frames of a piece hold speech."""
         first = piece.first // self._hop
         return int(self._spoken[first + piece.num_samples // self._hop] - self._spoken[first])
@@ -206,7 +208,7 @@ class Cast:
 class _Weighted:
     """Clips to draw from: a voice by the square root of its number of clips, then one of its clips."""
 
-    def __init__(self, clips: list[Clip], indices: list[int]) -> None:
+    def __init__(self, clips: list[StoredClip], indices: list[int]) -> None:
         self.of: dict[str, list[int]] = {}
         for index in indices:
             self.of.setdefault(clips[index].voice, []).append(index)

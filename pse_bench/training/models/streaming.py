@@ -28,7 +28,7 @@ class Stream:
         self._embedding = torch.from_numpy(np.array(embedding, dtype=np.float32))[None]
         self._state = model.initial_state(1)
 
-    def feed(self, frame: np.ndarray) -> np.ndarray:
+    def process(self, frame: np.ndarray) -> np.ndarray:
         """Hear one hop, float32 of shape (hop,), and give one: the estimate of ``delay`` samples ago."""
         with torch.inference_mode():
             samples = torch.from_numpy(np.array(frame, dtype=np.float32))[None]
