@@ -23,10 +23,10 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
     """
     from pse_bench.dataset.dataset import Dataset
     from pse_bench.runtime.progress import progress
-    from pse_bench.submission.check import run as room
+    from pse_bench.submission.check.run import check as check_submission
 
     with progress("checking", "estimates") as update:
-        report = room.check(
+        report = check_submission(
             Dataset.open(dataset),
             submission,
             executor=options.executor(jobs, isolated=True),

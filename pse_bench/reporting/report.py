@@ -18,7 +18,7 @@ from pse_bench.runtime.executor import Executor
 from pse_bench.scoring.results import Result, check_comparable
 from pse_bench.scoring.summary import Scores
 from pse_bench.submission.check import run
-from pse_bench.submission.check.findings import Report as Checked
+from pse_bench.submission.check.findings import CheckReport
 
 LARGEST = 13_500_000
 """Characters of a page: below what mail servers let through."""
@@ -39,7 +39,7 @@ class Sounds:
     """What only a dataset and submissions can give: scenes, what ``check`` says, and the scenario."""
 
     cases: Cases | None = None
-    checked: list[tuple[str, Checked]] = field(default_factory=list)
+    checked: list[tuple[str, CheckReport]] = field(default_factory=list)
     scenario: str = ""
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -135,7 +135,7 @@ def _sounds(
 
 def _checked(
     dataset: Dataset, paths: Mapping[str, Path], executor: Executor, progress: Callable[[str, str], Any]
-) -> list[tuple[str, Checked]]:
+) -> list[tuple[str, CheckReport]]:
     """What ``check`` finds in each submission by the name of its system."""
     found = []
     for name, path in paths.items():

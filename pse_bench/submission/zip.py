@@ -1,7 +1,8 @@
 """Zips from strangers, unpacked safely: nothing lands outside a private folder, nothing grows without limit.
 
-Every member's header is judged before anything is written, and all faults are named at once. Headers can lie, so
-the limit on size is enforced again while the bytes come out. Links are never made: only plain files are written.
+All headers are held against ``RULES`` before anything is written, and all faults are named at once. Headers can
+lie and members can share their bytes, so the limit on size is enforced again while the bytes come out. Links are
+never made: only plain files are written.
 """
 
 import contextlib
@@ -14,60 +15,56 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pse_bench.errors import InputError
-from pse_bench.submission.check.findings import Finding
+from pse_bench.submission.check.findings import Finding, finding
 
 MAX_MEMBERS = 100_000
 DIRECTORY_BYTES = 512
 """How long a member's line in the zip's directory may be on average: the directory is read at once."""
 
-MAX_RATIO = 1032
-"""What deflate reaches at most (on digital silence it does). Who claims more has a header that lies."""
-
 CHUNK = 1 << 20
 LITTER = re.compile(r"(^|/)(__MACOSX(/|$)|\.DS_Store$|\._[^/]*$|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 """What operating systems leave in folders; passed over."""
 
-TEXTS = {
+OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
+"""The beginning of a name that leads out of a folder."""
+
+
+def _odd_name(member: zipfile.ZipInfo) -> bool:
+    name = member.orig_filename
+    parts = name.removesuffix("/").split("/")
+    return (
+        len(name) > 1000
+        or not name.isprintable()
+        or any(c in name for c in "\\:")
+        or any(not 0 < len(part.encode(errors="replace")) <= 255 for part in parts)
+    )
+
+
+def _no_plain_file(member: zipfile.ZipInfo) -> bool:
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    return kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR) > _is_folder(member)
+
+
+RULES: dict[str, tuple[Callable[[zipfile.ZipInfo], object], str]] = {
     "archive-outside": (
+        lambda member: OUTSIDE.match(member.orig_filename),
         "names that are absolute, have a drive letter, or climb out with '..'",
-        "names below the top of the zip",
-        "zip the submission's folder itself",
     ),
     "archive-name": (
+        _odd_name,
         "names with backslashes, colons, control characters, empty or overlong parts",
-        "plain names with / between folders",
-        "zip it again with another tool (zip -r, or Python's shutil.make_archive)",
     ),
-    "archive-duplicate": (
-        "names that occur twice, or differ only in case, or are a file and a folder at once",
-        "every name once",
-        "zip it again from scratch",
-    ),
-    "archive-link": (
-        "links, devices or other things that are not plain files",
-        "plain files and folders",
-        "put the files themselves in place of the links (zip follows links unless told -y)",
-    ),
-    "archive-encrypted": ("encrypted files", "no password", "zip it again without a password"),
+    "archive-link": (_no_plain_file, "links, devices or other things that are not plain files"),
+    "archive-encrypted": (lambda member: member.flag_bits & (0x1 | 0x40 | 0x2000), "encrypted files"),
     "archive-method": (
+        lambda member: member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED),
         "files packed by another method than deflate",
-        "stored or deflated files",
-        "zip it again with the plain zip method",
-    ),
-    "archive-bomb": (
-        f"files that claim to unpack to over {MAX_RATIO} times their size, or share their bytes with others",
-        "a zip whose files lie one after the other",
-        "zip it again from scratch",
-    ),
-    "archive-damaged": (
-        "files that cannot be unpacked (cut off, or their checksum is wrong)",
-        "an undamaged zip",
-        "zip it again, and compare its size after each transfer",
     ),
 }
+"""Test and description by code of what is refused; a member is named under the first rule that it breaks."""
 
 
 class RefusedArchive(InputError):
@@ -100,7 +97,7 @@ def opened(
 
     Raises:
         RefusedArchive: the zip is not safe or not whole, with all reasons.
-        InputError: no such file or folder, or not enough room to unpack.
+        InputError: no such file or folder, or not enough space to unpack.
     """
     if path.is_dir():
         yield path
@@ -125,8 +122,7 @@ def unpack(
         directory = max(CHUNK, max_members * DIRECTORY_BYTES)
         with _readable(path, _Bounded(raw, directory)) as archive:
             members = archive.infolist()
-            findings = _judge(archive, limit_bytes, max_members)
-            if findings:
+            if findings := _judge(members, limit_bytes, max_members):
                 raise RefusedArchive(path, findings)
             wanted = []
             for member in members:
@@ -135,7 +131,7 @@ def unpack(
                     passed_over(name)
                 elif name and not _is_folder(member):
                     wanted.append((name, member))
-            _check_room(into, sum(member.file_size for _, member in wanted))
+            _require_space(into, sum(member.file_size for _, member in wanted))
             _extract(path, archive, into, wanted, limit_bytes)
 
 
@@ -158,14 +154,8 @@ def _readable(path: Path, stream: _Bounded) -> zipfile.ZipFile:
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, EOFError) as error:
         # ValueError: names that are not UTF-8, or impossible offsets
         reason = " ".join(str(error).split()) or type(error).__name__
-        finding = Finding(
-            "fatal",
-            "archive-unreadable",
-            f"not a zip that can be read ({reason})",
-            "a folder, or a zip",
-            "zip the submission again, and not as tar, 7z or rar",
-        )
-        raise RefusedArchive(path, [finding]) from error
+        found = f"not a zip that can be read ({reason})"
+        raise RefusedArchive(path, [finding("archive-unreadable", [], found)]) from error
 
 
 def _is_folder(member: zipfile.ZipInfo) -> bool:
@@ -180,112 +170,47 @@ def _normal(member: zipfile.ZipInfo) -> str:
 # ---- judged by the headers
 
 
-def _judge(archive: zipfile.ZipFile, limit_bytes: int, max_members: int) -> list[Finding]:
+def _judge(members: list[zipfile.ZipInfo], limit_bytes: int, max_members: int) -> list[Finding]:
     """Everything that speaks against unpacking."""
-    members = archive.infolist()
     if len(members) > max_members:
-        found = f"{len(members)} files and folders"
-        remedy = "zip the submission alone: one file a mixture and system.yaml"
-        return [Finding("fatal", "archive-too-many", found, f"at most {max_members}", remedy)]
-    faults: dict[str, list[str]] = {}
-    shared = _overlapping(archive)
-    twice = _duplicates(members)
-    for number, member in enumerate(members):
-        for code in _faults(member):
-            faults.setdefault(code, []).append(member.orig_filename)
-        if number in shared:
-            faults.setdefault("archive-bomb", []).append(member.orig_filename)
-        if number in twice:
-            faults.setdefault("archive-duplicate", []).append(member.orig_filename)
-    findings = [_finding(code, faults[code], len(members)) for code in TEXTS if code in faults]
+        return [finding("archive-too-many", [], f"{len(members)} files and folders", most=max_members)]
+    refused: dict[str, list[str]] = {}
+    for member in members:
+        if code := next((code for code, (breaks, _) in RULES.items() if breaks(member)), ""):
+            refused.setdefault(code, []).append(member.orig_filename)
+    of = len(members)
+    findings = [
+        finding(code, dict.fromkeys(refused[code]), RULES[code][1], of) for code in RULES if code in refused
+    ]
+    if twice := _duplicates(members):
+        found = "names that occur twice, or differ only in case, or are a file and a folder at once"
+        findings.append(finding("archive-duplicate", twice, found, of))
     total = sum(member.file_size for member in members)
-    if total > limit_bytes:
-        findings.append(_too_big(total, limit_bytes))
-    return findings
-
-
-def _finding(code: str, names: list[str], of: int) -> Finding:
-    found, expected, remedy = TEXTS[code]
-    return Finding("fatal", code, found, expected, remedy, tuple(dict.fromkeys(names)), of)
+    return findings + ([_too_big(total, limit_bytes)] if total > limit_bytes else [])
 
 
 def _too_big(total: int, limit_bytes: int) -> Finding:
-    return Finding(
-        "fatal",
-        "archive-too-big",
-        f"unpacks to {total / 1e6:.1f} MB or more",
-        f"at most {limit_bytes / 1e6:.1f} MB, several times what this dataset's estimates take",
-        "zip the submission alone, as 16 or 24 bit FLAC",
-    )
+    return finding("archive-too-big", [], f"unpacks to {total / 1e6:.1f} MB or more", most=limit_bytes / 1e6)
 
 
-def _faults(member: zipfile.ZipInfo) -> Iterator[str]:
-    """The codes of what is wrong with one member by itself."""
-    name = member.orig_filename
-    slashed = name.replace("\\", "/")
-    parts = slashed.removesuffix("/").split("/")
-    if slashed.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name):
-        yield "archive-outside"
-    elif (
-        "\\" in name
-        or ":" in name
-        or "" in parts
-        or not name.isprintable()
-        or len(name) > 1000
-        or any(len(part.encode(errors="replace")) > 255 for part in parts)
-    ):
-        yield "archive-name"
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR) > _is_folder(member):
-        yield "archive-link"
-    if member.flag_bits & (0x1 | 0x40 | 0x2000):
-        yield "archive-encrypted"
-    elif member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        yield "archive-method"
-    elif member.file_size > _most(member):
-        yield "archive-bomb"
-
-
-def _most(member: zipfile.ZipInfo) -> int:
-    """The bytes that a member can unpack to at most."""
-    stored = member.compress_type == zipfile.ZIP_STORED
-    return member.compress_size if stored else MAX_RATIO * member.compress_size
-
-
-def _duplicates(members: list[zipfile.ZipInfo]) -> set[int]:
-    """The members that would land on one another, on a file system that tells A from a or one that does not."""
-    folded = [unicodedata.normalize("NFC", _normal(member)).casefold() for member in members]
-    folders = set()
-    for name, member in zip(folded, members, strict=True):
-        parts = name.split("/")
-        folders |= {"/".join(parts[:depth]) for depth in range(1, len(parts) + _is_folder(member))}
-    seen: dict[str, int] = {}
-    twice = set()
-    for number, (name, member) in enumerate(zip(folded, members, strict=True)):
-        if _is_folder(member):
-            continue
-        if name in folders or name in seen:
-            twice.add(number)
-        seen[name] = number
-    return twice
-
-
-def _overlapping(archive: zipfile.ZipFile) -> set[int]:
-    """The members whose bytes reach into the next one's (so does a bomb) or lie before the zip."""
-    members = archive.infolist()
-    order = sorted(range(len(members)), key=lambda number: members[number].header_offset)
-    ends = [members[number].header_offset for number in order[1:]] + [archive.start_dir] * bool(order)
-    return {
-        number
-        for number, end in zip(order, ends, strict=True)
-        if not 0 <= members[number].header_offset <= end - 30 - members[number].compress_size
-    }
+def _duplicates(members: list[zipfile.ZipInfo]) -> list[str]:
+    """The files that would land on another, on a file system that tells A from a or one that does not."""
+    folded = [PurePosixPath(unicodedata.normalize("NFC", _normal(member)).casefold()) for member in members]
+    there = {folder for path in folded for folder in path.parents}
+    there |= {path for path, member in zip(folded, members, strict=True) if _is_folder(member)}
+    twice: dict[str, None] = {}
+    for path, member in zip(folded, members, strict=True):
+        if not _is_folder(member):
+            if path in there:
+                twice[member.orig_filename] = None
+            there.add(path)
+    return list(twice)
 
 
 # ---- and again while unpacking
 
 
-def _check_room(folder: Path, needed: int) -> None:
+def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
@@ -306,21 +231,20 @@ def _extract(
     for name, member in members:
         target = into / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as sink:
-            try:
+        try:
+            with target.open("xb") as sink:
                 for chunk in _chunks(archive, member):
                     left -= len(chunk)
                     if left < 0:
                         raise RefusedArchive(path, [_too_big(limit_bytes, limit_bytes)])
                     sink.write(chunk)
-                    if sink.tell() > member.file_size:
-                        raise zipfile.BadZipFile("longer than its header says")
                 if sink.tell() != member.file_size:
-                    raise zipfile.BadZipFile("shorter than its header says")
-            except zipfile.BadZipFile:
-                damaged.append(member.orig_filename)
+                    raise zipfile.BadZipFile("not as long as its header says")
+        except zipfile.BadZipFile:
+            damaged.append(member.orig_filename)
     if damaged:
-        raise RefusedArchive(path, [_finding("archive-damaged", damaged, len(members))])
+        found = "files that cannot be unpacked (cut off, or their checksum is wrong)"
+        raise RefusedArchive(path, [finding("archive-damaged", damaged, found, len(members))])
 
 
 def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:

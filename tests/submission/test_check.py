@@ -20,13 +20,13 @@ from pse_bench.schemas import Score
 from pse_bench.scoring import score
 from pse_bench.submission import submission
 from pse_bench.submission.check import file_stats
-from pse_bench.submission.check.findings import SHOWN, Finding, Report, counted, printable
+from pse_bench.submission.check.findings import SHOWN, CheckReport, Finding, printable, summarize_counts
 from pse_bench.submission.check.run import check
 
 Submitted = Callable[[str], Path]
 
 
-def checked(dataset: Dataset, path: Path) -> Report:
+def checked(dataset: Dataset, path: Path) -> CheckReport:
     return check(dataset, path, executor=Serial())
 
 
@@ -237,7 +237,7 @@ def test_the_command_exits_with_0_on_warnings(dataset: Dataset, submitted: Submi
 def test_a_report_names_five_files_and_how_many_more() -> None:
     finding = Finding("fatal", "code", "this", "that", "do", tuple(f"f{number}" for number in range(7)), 9)
     assert str(finding) == "code (7 of 9): this; expected that; do [f0, f1, f2, f3, f4, and 2 more]"
-    report = Report("sub", "set-v1", 9, 2, (finding,))
+    report = CheckReport("sub", "set-v1", 9, 2, (finding,))
     assert "code, 7 of 9: this" in report.terminal()
     assert "f4, and 2 more" in report.terminal()
     assert len(report.document()["findings"][0]["files"]) == SHOWN
@@ -250,8 +250,8 @@ def test_names_of_strangers_do_not_reach_the_terminal_raw() -> None:
 
 
 def test_counts_of_texts_are_told_with_the_most_frequent_first() -> None:
-    assert counted(["a", "a"]) == "a"
-    assert counted(["b", "a", "a", "c", "d"]) == "a (2), b (1), c (1) and 1 others"
+    assert summarize_counts(["a", "a"]) == "a"
+    assert summarize_counts(["b", "a", "a", "c", "d"]) == "a (2), b (1), c (1) and 1 others"
 
 
 @pytest.mark.parametrize("level", [1e-200, 1e-30, 1.0, 1e30, 1e200])

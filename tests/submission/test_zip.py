@@ -180,6 +180,22 @@ def stored(name: str = "TS1/a", size: int = 0) -> Make:
     return make
 
 
+def nested(out: zipfile.ZipFile) -> None:
+    """Each member's bytes are a member of their own, header and all, so that they unpack once for each."""
+    data = bytes(LIMIT // 10)
+    inner = []
+    for number in range(20):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as around:
+            around.writestr(f"TS1/{number:02}", data)
+            inner.append(around.infolist()[0])
+        data = stream.getvalue()[: around.start_dir]
+    out.writestr("TS1/x", data, zipfile.ZIP_STORED)
+    for depth, member in enumerate(reversed(inner), 1):
+        member.header_offset = depth * len(member.FileHeader())
+        out.filelist.append(member)
+
+
 def bzipped(out: zipfile.ZipFile) -> None:
     out.writestr("TS1/a", b"content", zipfile.ZIP_BZIP2)
 
@@ -213,9 +229,10 @@ REFUSED: list[tuple[str, Make, Callable[[bytearray], None] | None, str]] = [
     ("another method", bzipped, None, "archive-method"),
     ("too big", zeros(LIMIT + 1), None, "archive-too-big"),
     ("too many", many(60), None, "archive-too-many"),
-    ("a header that boasts", stored(), boasting_size, "archive-bomb"),
+    ("a header that boasts", stored(), boasting_size, "archive-damaged"),
     ("a header that says less", zeros(3 * LIMIT), lying_size, "archive-damaged"),
-    ("two names for the same bytes", stored(size=5000), shared_bytes, "archive-bomb"),
+    ("two names for the same bytes", stored(size=5000), shared_bytes, "archive-damaged"),
+    ("a bomb of members inside each other", nested, None, "archive-too-big"),
     ("another content", stored(), flipped, "archive-damaged"),
     ("a directory of gigabytes", named("TS1/a"), huge_directory, "archive-unreadable"),
 ]

@@ -1,6 +1,6 @@
-"""What is wrong with what a submission says of who speaks."""
+"""Findings on the files of who speaks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,20 +8,11 @@ import numpy as np
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.submission import activity_csv, submission
-from pse_bench.submission.check.findings import Finding, counted
-
-REMEDIES = {
-    "unreadable": "write comma-separated numbers, three a row, under the header",
-    "columns": "write three numbers a row",
-    "length": "give a row for each 10 ms, also for a last one that is cut off",
-    "not-finite": "give numbers",
-    "range": "give probabilities, not logits",
-    "sums": "give the softmax of the three classes",
-}
-WANTED = f"the header {activity_csv.HEADER}, then probabilities that add up to 1, a row each 10 ms"
+from pse_bench.submission.check.file_stats import cause
+from pse_bench.submission.check.findings import Finding, finding, summarize_counts
 
 
-def findings(dataset: Dataset, folder: Path, names: Mapping[str, str]) -> list[Finding]:
+def findings(dataset: Dataset, folder: Path, names: Mapping[str, str]) -> Iterator[Finding]:
     """Everything that is wrong with the files of who speaks.
 
     Args:
@@ -38,35 +29,15 @@ def findings(dataset: Dataset, folder: Path, names: Mapping[str, str]) -> list[F
         try:
             values = activity_csv.parse(folder / name, num_frames)
         except InputError as error:
-            faults = [("unreadable", str(error).removeprefix(f"{folder / name}: ").split("; ")[0])]
+            faults = [("unreadable", cause(folder / name, error))]
         else:
             faults = activity_csv.faults(values, num_frames)
             if not faults and np.ptp(values, axis=0).max() == 0:
                 constant.append(name)
         for code, found in faults:
             by_code.setdefault(code, []).append((name, found))
-    result = [
-        Finding(
-            "fatal",
-            f"activity-{code}",
-            counted(found for _, found in pairs),
-            WANTED,
-            REMEDIES[code],
-            tuple(name for name, _ in pairs),
-            len(names),
-        )
-        for code, pairs in by_code.items()
-    ]
+    for code, pairs in by_code.items():
+        concerned, texts = zip(*pairs, strict=True)
+        yield finding(f"activity-{code}", concerned, summarize_counts(texts), len(names))
     if constant:
-        result.append(
-            Finding(
-                "warning",
-                "activity-constant",
-                "the same in every frame, which is chance",
-                "probabilities that follow the sound",
-                "look at what the detector gives",
-                tuple(constant),
-                len(names),
-            )
-        )
-    return result
+        yield finding("activity-constant", constant, "the same in every frame, which is chance", len(names))

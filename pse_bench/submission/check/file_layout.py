@@ -1,4 +1,4 @@
-"""Which file of a submission belongs to which mixture, and what is wrong with the names."""
+"""Which file of a submission belongs to which mixture, and findings on their names."""
 
 import os
 import re
@@ -11,22 +11,13 @@ from pse_bench.io import audio
 from pse_bench.schemas import Mixture
 from pse_bench.submission import submission
 from pse_bench.submission import zip as archive
-from pse_bench.submission.check.findings import Finding, counted, printable
+from pse_bench.submission.check.findings import Finding, finding, printable, summarize_counts
 
 WORDS = re.compile(r"[^A-Za-z0-9]+")
 """What stands between the words of a file's name."""
 
 DESCRIPTIONS = ("system.yaml", "system.yml", "system.yaml.txt", "system.json")
 """Names, in small letters, by which people call ``system.yaml``."""
-
-WANTED = "<scenario>/<scene_id>.flac or .wav at the top of the submission"
-TEXTS = {
-    "wrong-case": "rename them: names are compared letter by letter",
-    "wrong-ending": "store the samples as FLAC or WAV, and never by way of a lossy format",
-    "wrong-folder": "move them, or give the folder in which TS1, TS2 and TS3 lie",
-    "wrong-name": "rename them like the mixture's file",
-}
-"""Files that stand for a mixture under another name, and the remedy."""
 
 
 @dataclass
@@ -39,13 +30,13 @@ class Layout:
     findings: list[Finding] = field(default_factory=list)
 
 
-def examine(folder: Path, mixtures: list[Mixture], holds: Sequence[str] = ("audio",)) -> Layout:
-    """Deal the files of a submission, which says what it ``holds``, out to the mixtures of the dataset."""
+def assign(folder: Path, mixtures: list[Mixture], holds: Sequence[str] = ("audio",)) -> Layout:
+    """Assign the files of a submission, which says what it ``holds``, to the mixtures of the dataset."""
     # a folder given by mistake may hold a whole disk
     listed = list(islice(_files(folder), 20 * len(mixtures) + 10_000))
     left = dict.fromkeys(sorted(listed))
     layout = Layout()
-    _deal_activity(layout, left, mixtures, "activity" in holds)
+    _assign_activity(layout, left, mixtures, "activity" in holds)
     both, missing = [], []
     for row in mixtures if "audio" in holds else []:
         found = [name for ending in audio.FORMATS if (name := f"{submission.estimate_name(row)}{ending}") in left]
@@ -62,45 +53,30 @@ def examine(folder: Path, mixtures: list[Mixture], holds: Sequence[str] = ("audi
     else:  # what was meant to be it, is said where it is missed
         left = {name: None for name in left if name.casefold() not in DESCRIPTIONS}
     misnamed, missing = _misnamed(left, missing)
-    for code, pairs in misnamed.items():
-        layout.findings.append(_finding_misnamed(code, pairs, len(mixtures)))
+    of = len(mixtures)
+    layout.findings += [_finding_misnamed(code, pairs, of) for code, pairs in misnamed.items()]
     if missing:
-        layout.findings.append(_finding_missing(missing, layout, len(mixtures)))
+        layout.findings.append(_finding_missing(missing, layout, of))
     if both:
-        layout.findings.append(
-            Finding(
-                "fatal",
-                "both-formats",
-                "there as .flac and as .wav",
-                "one file a mixture",
-                "remove the older one",
-                tuple(both),
-                len(mixtures),
-            )
-        )
+        layout.findings.append(finding("both-formats", both, "there as .flac and as .wav", of))
     layout.findings += _extra(list(left), len(listed))
     return layout
 
 
-def _deal_activity(layout: Layout, left: dict[str, None], mixtures: list[Mixture], held: bool) -> None:
+def _assign_activity(layout: Layout, left: dict[str, None], mixtures: list[Mixture], held: bool) -> None:
     """Take the files of who speaks out of ``left``."""
     names = {row.mixture_id: submission.activity_name(row) for row in mixtures}
     found = {mixture_id: name for mixture_id, name in names.items() if name in left}
     for name in found.values():
         del left[name]
-    if held:
-        layout.activity = found
-        missing = tuple(name for mixture_id, name in names.items() if mixture_id not in found)
-        code, remedy = "missing-activity", "add the missing files, or say holds: [audio] in system.yaml"
+    layout.activity = found if held else {}
+    missing = [name for mixture_id, name in names.items() if mixture_id not in found]
+    if held and missing:
         fault = f"no file; {len(found)} of {len(names)} are there"
-    else:
-        missing = tuple(found.values())
-        code, remedy = "activity-not-held", "say holds: [audio, activity] in system.yaml, or remove them"
+        layout.findings.append(finding("missing-activity", missing, fault, len(names)))
+    if found and not held:
         fault = "there, and system.yaml does not say so; they are not scored"
-    if missing:
-        wanted = "activity/<scenario>/<scene_id>.csv of every mixture where system.yaml says holds: [activity]"
-        severity = "fatal" if held else "warning"
-        layout.findings.append(Finding(severity, code, fault, wanted, remedy, missing, len(names)))
+        layout.findings.append(finding("activity-not-held", found.values(), fault, len(names)))
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -126,7 +102,7 @@ def _misnamed(
 
     Files that are explained are taken out of ``left``.
     """
-    wanted = {(row.scenario, row.scene_id.casefold()): row for row in missing}
+    wanted: dict[tuple[str, str], Mixture] = {(row.scenario, row.scene_id.casefold()): row for row in missing}
     explained: dict[str, list[tuple[str, Mixture]]] = {}
     for name in list(left):
         row = _meant(PurePosixPath(name), wanted)
@@ -164,13 +140,15 @@ def _how(path: PurePosixPath, row: Mixture) -> str:
 
 def _finding_misnamed(code: str, pairs: list[tuple[str, Mixture]], of: int) -> Finding:
     if code == "wrong-ending":
-        found = counted(f"the ending {printable(PurePosixPath(name).suffix) or 'is missing'}" for name, _ in pairs)
+        found = summarize_counts(
+            f"the ending {printable(PurePosixPath(name).suffix) or 'is missing'}" for name, _ in pairs
+        )
     elif code == "wrong-folder":
-        found = counted(f"the folder {printable(str(PurePosixPath(name).parent))}" for name, _ in pairs)
+        found = summarize_counts(f"the folder {printable(str(PurePosixPath(name).parent))}" for name, _ in pairs)
     else:
         name, row = pairs[0]
         found = f"named like {printable(name)}, which should be {submission.estimate_name(row)}.flac or .wav"
-    return Finding("fatal", code, found, WANTED, TEXTS[code], tuple(name for name, _ in pairs), of)
+    return finding(code, (name for name, _ in pairs), found, of)
 
 
 def _finding_missing(missing: list[Mixture], layout: Layout, of: int) -> Finding:
@@ -181,67 +159,26 @@ def _finding_missing(missing: list[Mixture], layout: Layout, of: int) -> Finding
         if not any(name.startswith(f"{label}/") for name in layout.names.values())
     ]
     found = f"no file; {present} of {of} are there" + (f", and none of {', '.join(whole)}" if whole else "")
-    remedy = (
-        "enhance the missing mixtures and add them; a part of a dataset is not ranked"
-        if present
-        else "give the folder that holds TS1, TS2 and TS3, made from this dataset"
-    )
-    return Finding(
-        "fatal",
-        "missing-file",
-        found,
-        WANTED,
-        remedy,
-        tuple(submission.estimate_name(row) for row in missing),
-        of,
-    )
+    remedy = None if present else "give the folder that holds TS1, TS2 and TS3, made from this dataset"
+    return finding("missing-file", map(submission.estimate_name, missing), found, of, remedy)
 
 
 # ---- files that nobody asked for
 
 
-def _extra(names: list[str], of: int) -> list[Finding]:
+def _extra(names: list[str], of: int) -> Iterator[Finding]:
     litter = [name for name in names if archive.LITTER.search(name)]
     unfinished = [name for name in names if name.endswith((".part", ".journal"))]
     others = [name for name in names if name not in {*litter, *unfinished}]
-    findings = []
     if unfinished:
-        findings.append(
-            Finding(
-                "warning",
-                "unfinished",
-                "what an interrupted pse-bench enhance leaves",
-                "a finished submission",
-                "run the same enhance again; it continues and cleans up",
-                tuple(unfinished),
-                of,
-            )
-        )
+        yield finding("unfinished", unfinished, "what an interrupted pse-bench enhance leaves", of)
     if others:
-        findings.append(
-            Finding(
-                "warning",
-                "extra-file",
-                "files that are no estimate of this dataset's mixtures; they are not scored",
-                "one file a mixture and system.yaml",
-                "remove them; if they are estimates, make sure that they come from this dataset",
-                tuple(others),
-                of,
-            )
-        )
+        fault = "files that are no estimate of this dataset's mixtures; they are not scored"
+        yield finding("extra-file", others, fault, of)
     if litter:
-        findings.append(litter_finding(litter, of))
-    return findings
+        yield litter_finding(litter, of)
 
 
 def litter_finding(names: list[str], of: int) -> Finding:
-    """What operating systems leave behind, in a folder or a zip."""
-    return Finding(
-        "warning",
-        "litter",
-        "files that an operating system left; they are passed over",
-        "one file a mixture and system.yaml",
-        "remove them",
-        tuple(names),
-        of,
-    )
+    """The finding on what operating systems leave behind, in a folder or a zip."""
+    return finding("litter", names, "files that an operating system left; they are passed over", of)

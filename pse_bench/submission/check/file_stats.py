@@ -1,4 +1,4 @@
-"""One estimate under the loupe: what its header says, and how its samples compare with mixture and stems."""
+"""Statistics of one estimate: its header, its levels, and how it compares with the mixture and the stems."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -47,8 +47,8 @@ class Match:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What one estimate is like. ``faults`` are why it cannot be scored: code and what was found.
+class FileStats:
+    """Statistics of one estimate. ``faults`` are why it cannot be scored: code and what was found.
 
     Without ``sha256`` its samples were not looked at, and all that follows has no meaning.
     """
@@ -74,13 +74,18 @@ class Facts:
         return self.peak <= SILENT
 
 
-def names(group: Iterable[Facts]) -> tuple[str, ...]:
+def names(group: Iterable[FileStats]) -> tuple[str, ...]:
     """The files' names."""
-    return tuple(facts.name for facts in group)
+    return tuple(stats.name for stats in group)
 
 
-def facts(dataset: Dataset, folder: Path, row: Mixture, name: str) -> Facts:
-    """Look at the estimate of a mixture.
+def cause(path: Path, error: InputError) -> str:
+    """The middle part of an error about a file: neither its path nor the remedy."""
+    return str(error).removeprefix(f"{path}: ").split("; ")[0]
+
+
+def measure(dataset: Dataset, folder: Path, row: Mixture, name: str) -> FileStats:
+    """Statistics of the estimate of a mixture.
 
     Args:
         dataset: where the mixture and the stems lie.
@@ -89,32 +94,27 @@ def facts(dataset: Dataset, folder: Path, row: Mixture, name: str) -> Facts:
         name: its estimate's name below the submission.
     """
     path = folder / name
-    about = {"mixture_id": row.mixture_id, "name": name, "scenario": row.scenario}
+    found: dict[str, Any] = {"mixture_id": row.mixture_id, "name": name, "scenario": row.scenario}
     try:
         header = audio.info(path)
     except InputError as error:
-        return Facts(**about, faults=(("unreadable", _found(path, error)),))
+        return FileStats(**found, faults=(("unreadable", cause(path, error)),))
     faults = _header_faults(header, row)
-    about |= {"excess": header.num_samples - row.num_samples, "num_samples": header.num_samples}
+    found |= {"excess": header.num_samples - row.num_samples, "num_samples": header.num_samples}
     most = 8 * row.num_samples + 10 * row.sample_rate  # of what is far too long, the header says enough
     if header.num_samples == 0 or header.num_samples * header.channels > most:
-        return Facts(**about, faults=tuple(faults))
+        return FileStats(**found, faults=tuple(faults))
     try:
         samples = _read(path, header.num_samples)
     except InputError as error:
-        return Facts(**about, faults=(*faults, ("unreadable", _found(path, error))))
+        return FileStats(**found, faults=(*faults, ("unreadable", cause(path, error))))
     if not np.isfinite(samples).all():
-        return Facts(**about, faults=(*faults, ("not-finite", _what_is_not_finite(samples))))
-    about["sha256"] = atomic.sha256(path)
-    about |= _levels(samples[:, 0])
-    if header.sample_rate == row.sample_rate and abs(about["excess"]) <= REACH_S * row.sample_rate:
-        about |= _comparison(dataset, row, samples[:, 0], about["peak"])
-    return Facts(**about, faults=tuple(faults))
-
-
-def _found(path: Path, error: InputError) -> str:
-    """The middle part of an error: neither the file nor the remedy."""
-    return str(error).removeprefix(f"{path}: ").split("; ")[0]
+        return FileStats(**found, faults=(*faults, ("not-finite", _what_is_not_finite(samples))))
+    found["sha256"] = atomic.sha256(path)
+    found |= _levels(samples[:, 0])
+    if header.sample_rate == row.sample_rate and abs(found["excess"]) <= REACH_S * row.sample_rate:
+        found |= _comparison(dataset, row, samples[:, 0], found["peak"])
+    return FileStats(**found, faults=tuple(faults))
 
 
 def _header_faults(header: audio.Info, row: Mixture) -> list[tuple[str, str]]:
@@ -146,12 +146,8 @@ def _read(path: Path, num_samples: int) -> np.ndarray:
 
 
 def _what_is_not_finite(samples: np.ndarray) -> str:
-    kinds = [
-        word
-        for word, there in (("NaN", np.isnan(samples)), ("infinite samples", np.isinf(samples)))
-        if there.any()
-    ]
-    return " and ".join(kinds)
+    kinds = (("NaN", np.isnan(samples)), ("infinite samples", np.isinf(samples)))
+    return " and ".join(word for word, there in kinds if there.any())
 
 
 def _levels(samples: np.ndarray) -> dict[str, float]:

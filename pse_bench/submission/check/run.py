@@ -1,10 +1,10 @@
-"""Is a submission what it should be? Everything that is wrong with it at once, each with its remedy.
+"""The check of a submission: everything that is wrong with it at once, each with its remedy.
 
 Nothing is scored and nothing is written. Fatal is what ``score`` could not use, and the dataset's own stems handed
 in as a system's output; all else is a warning.
 """
 
-import difflib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from pydantic import ValidationError
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
+from pse_bench.registry import nearest
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Mixture
 from pse_bench.submission import submission
 from pse_bench.submission.check import activity, diagnosis, file_layout, file_stats
-from pse_bench.submission.check.findings import Finding, Report, printable
+from pse_bench.submission.check.findings import CheckReport, Finding, finding, printable
 from pse_bench.submission.zip import RefusedArchive
 
 BATCH = 8
@@ -28,8 +29,8 @@ MAX_NAME = 80
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a worker needs to look at an estimate."""
+class CheckJob:
+    """The dataset and the submission that a worker reads."""
 
     dataset: Dataset
     folder: Path
@@ -45,8 +46,8 @@ def check(
     *,
     executor: Executor,
     progress: Update = lambda done, total: None,
-) -> Report:
-    """Look at a submission.
+) -> CheckReport:
+    """Findings on a submission.
 
     Args:
         dataset: what was enhanced.
@@ -63,59 +64,61 @@ def check(
     try:
         with submission.opened(path, dataset.mixtures, litter.append) as folder:
             holds = _holds(folder)
-            found = file_layout.examine(folder, dataset.mixtures, holds)
-            names = found.names
-            items = [(row, names[row.mixture_id]) for row in dataset.mixtures if row.mixture_id in names]
-            facts = _examine(Job(replace(dataset, mixtures=[]), folder.resolve()), items, executor, progress)
+            layout = file_layout.assign(folder, dataset.mixtures, holds)
+            items = [
+                (row, layout.names[row.mixture_id]) for row in dataset.mixtures if row.mixture_id in layout.names
+            ]
+            all_stats = _measure(
+                CheckJob(replace(dataset, mixtures=[]), folder.resolve()), items, executor, progress
+            )
             findings = [
-                *found.findings,
+                *layout.findings,
                 *system_findings(folder),
-                *activity.findings(dataset, folder, found.activity),
+                *activity.findings(dataset, folder, layout.activity),
             ]
     except RefusedArchive as error:
-        return Report(path.name, name, expected, 0, tuple(error.findings))
+        return CheckReport(path.name, name, expected, 0, tuple(error.findings))
     if litter:
-        findings.append(file_layout.litter_finding(litter, len(litter) + len(items) + len(found.activity)))
+        findings.append(file_layout.litter_finding(litter, len(litter) + len(items) + len(layout.activity)))
     sounds = {row.mixture_id: row.mixture_sha256 for row in dataset.mixtures}
-    findings += diagnosis.judge(
-        facts,
+    findings += diagnosis.diagnose(
+        all_stats,
         sample_rate=dataset.description.sample_rate,
         twins=lambda one, other: sounds[one] == sounds[other],
     )
     findings.sort(key=lambda finding: finding.severity != "fatal")
-    whole = [set(there) for kind, there in (("audio", names), ("activity", found.activity)) if kind in holds]
-    return Report(path.name or str(path), name, expected, len(set.intersection(*whole)), tuple(findings))
+    by_kind = {"audio": layout.names, "activity": layout.activity}
+    whole = set.intersection(*(set(by_kind[kind]) for kind in holds))
+    return CheckReport(path.name or str(path), name, expected, len(whole), tuple(findings))
 
 
 # ---- the estimates, in workers
 
 
-def examine_batch(work: tuple[Job, list[Item]]) -> list[file_stats.Facts]:
-    """Facts about some estimates."""
+def measure_batch(work: tuple[CheckJob, list[Item]]) -> list[file_stats.FileStats]:
+    """Statistics of some estimates."""
     job, items = work
-    return [file_stats.facts(job.dataset, job.folder, row, name) for row, name in items]
+    return [file_stats.measure(job.dataset, job.folder, row, name) for row, name in items]
 
 
-def _examine(job: Job, items: list[Item], executor: Executor, progress: Update) -> list[file_stats.Facts]:
-    """Facts about all estimates, in the order of the dataset. Those that take their worker down are told of."""
-    found: dict[str, file_stats.Facts] = {}
+def _measure(job: CheckJob, items: list[Item], executor: Executor, progress: Update) -> list[file_stats.FileStats]:
+    """Statistics of all estimates, in the order of the dataset; a file that takes its worker down is a fault."""
+    found: dict[str, file_stats.FileStats] = {}
     lost: list[Item] = []
     batches = [items[first : first + BATCH] for first in range(0, len(items), BATCH)]
-    for outcome in executor.run(examine_batch, [(job, batch) for batch in batches]):
+    for outcome in executor.run(measure_batch, [(job, batch) for batch in batches]):
         if outcome.lost:
             lost += batches[outcome.index]
         else:
-            found |= {facts.mixture_id: facts for facts in outcome.value}
+            found |= {stats.mixture_id: stats for stats in outcome.value}
             progress(len(found), len(items))
-    for outcome in executor.run(examine_batch, [(job, [item]) for item in lost]):
+    for outcome in executor.run(measure_batch, [(job, [item]) for item in lost]):
         row, name = lost[outcome.index]
-        found[row.mixture_id] = (
-            file_stats.Facts(
-                row.mixture_id, name, row.scenario, faults=(("unreadable", f"reading it failed: {outcome.lost}"),)
-            )
-            if outcome.lost
-            else outcome.value[0]
-        )
+        if outcome.lost:
+            faults = (("unreadable", f"reading it failed: {outcome.lost}"),)
+            found[row.mixture_id] = file_stats.FileStats(row.mixture_id, name, row.scenario, faults)
+        else:
+            (found[row.mixture_id],) = outcome.value
         progress(len(found), len(items))
     return [found[row.mixture_id] for row, _ in items]
 
@@ -129,60 +132,49 @@ def system_findings(folder: Path) -> list[Finding]:
     try:
         content = submission.system_content(folder)
     except InputError as error:
-        near = [
-            other.name for other in sorted(folder.iterdir()) if other.name.casefold() in file_layout.DESCRIPTIONS
-        ]
-        if not path.is_file():
-            found = f"no {path.name}" + (f"; did you mean {near[0]!r}?" if near else "")
-            remedy = f"rename {near[0]}" if near else "write one with at least name: and version:"
-            return [_about_system("fatal", "system-missing", found, _keys(), remedy)]
-        found, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
-        return [_about_system("fatal", "system-invalid", found, _keys(), remedy or "write it as key: value lines")]
+        if path.is_file():
+            found, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
+            return [_about_system("system-invalid", found, remedy or None)]
+        near = [name for name in sorted(os.listdir(folder)) if name.casefold() in file_layout.DESCRIPTIONS]
+        found = f"no {path.name}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return [_about_system("system-missing", found, f"rename {near[0]}" if near else None)]
     try:
         system = submission.System.model_validate(content, strict=True)
     except ValidationError as error:
         return [_problem(problem) for problem in error.errors(include_url=False)]
-    return [
-        _about_system("warning", "system-absurd", found, expected, "correct it, or leave out what is not known")
-        for found, expected in _absurd(system)
-    ]
+    return [_about_system("system-absurd", found, wanted=wanted) for found, wanted in _absurd(system)]
 
 
-def _about_system(severity: Any, code: str, found: str, expected: str, remedy: str) -> Finding:
-    return Finding(severity, code, printable(found), expected, remedy, (submission.DESCRIPTION,))
-
-
-def _keys() -> str:
-    return f"a mapping with the keys {', '.join(submission.System.model_fields)}"
+def _about_system(code: str, found: str, remedy: str | None = None, **values: str) -> Finding:
+    keys = ", ".join(submission.System.model_fields)
+    return finding(code, [submission.DESCRIPTION], printable(found), 0, remedy, keys=keys, **values)
 
 
 def _problem(problem: Any) -> Finding:
     """One of the faults that pydantic found."""
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, submission.System.model_fields, n=1)
-        found = f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-        return _about_system(
-            "fatal", "system-unknown-key", found, _keys(), f"rename it to {near[0]}" if near else "remove it"
-        )
+        near = nearest(key, submission.System.model_fields)
+        found = f"unknown key {key!r}" + (f"; did you mean {near!r}?" if near else "")
+        return _about_system("system-unknown-key", found, f"rename it to {near}" if near else None)
     if problem["type"] == "missing":
-        return _about_system("fatal", "system-missing-key", f"no key {key!r}", _keys(), f"add {key}:")
+        return _about_system("system-missing-key", f"no key {key!r}", key=key)
     if problem["type"] in ("string_too_short", "finite_number"):
         found = f"{key}: {str(problem['input'])!r}"
     else:
         found = f"{key}: {problem['input']!r:.80}, a {type(problem['input']).__name__}"
     return _about_system(
-        "fatal", "system-wrong-value", found, problem["msg"].removeprefix("Input should be "), f"correct {key}"
+        "system-wrong-value", found, wanted=problem["msg"].removeprefix("Input should be "), key=key
     )
 
 
 def _holds(folder: Path) -> list[str]:
-    """What a submission says that it holds, or where that cannot be read, what it looks like."""
+    """The kinds that a submission says it holds, or where that cannot be read, those that its folders suggest."""
     try:
         return list(submission.read_system(folder).holds)
     except InputError:
-        looks = [kind for kind, there in (("audio", "TS*"), ("activity", "activity")) if any(folder.glob(there))]
-        return looks or ["audio"]
+        kinds = [kind for kind, name in (("audio", "TS*"), ("activity", "activity")) if any(folder.glob(name))]
+        return kinds or ["audio"]
 
 
 def _absurd(system: submission.System) -> list[tuple[str, str]]:
