@@ -96,7 +96,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
 
-    low = tasks.is_low(chosen, torch.device("cpu"))
+    low = tasks.use_bfloat16(chosen, torch.device("cpu"))
     task = tasks.make(chosen, rate=source.scenes.sample_rate, guide=None, begin=None)
     optimiser = torch.optim.AdamW(task.model.parameters(), lr=1e-4)
     seconds = asked.batch * chosen.data.chunk_s

@@ -32,6 +32,7 @@ _API = {
     "read_table": "io.tables:read_table",
     "render_plan": "simulation.render:render",
     "score_submission": "scoring.score:score",
+    "train_model": "training.job:train_model",
     "verify_dataset": "simulation.verify:verify",
     "write_plan": "planning.plan:write",
 }

@@ -21,6 +21,7 @@ from pse_bench.simulation.render import render as render_plan
 from pse_bench.simulation.verify import verify as verify_dataset
 from pse_bench.submission.check.run import check as check_submission
 from pse_bench.systems.enhance import enhance as enhance_dataset
+from pse_bench.training.job import train_model as train_model
 
 __version__: str
 
@@ -48,6 +49,7 @@ __all__ = [
     "read_table",
     "render_plan",
     "score_submission",
+    "train_model",
     "verify_dataset",
     "write_plan",
 ]

@@ -1,7 +1,6 @@
 """train pvad, train pse, train interpolate."""
 
 import os
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +79,9 @@ def interpolate(one: Path, other: Path, share: float, out: Path, force: bool) ->
 
     if out.exists() and not force:
         raise InputError(f"{out}: exists already; give another name, or --force to replace it")
-    from pse_bench.training import checkpoint, tasks
+    from pse_bench.training import checkpoint
 
-    model, about = tasks.interpolate(one, other, share=share)
+    model, about = checkpoint.interpolate(one, other, share=share)
     checkpoint.save(out, model, about)
     click.echo(out)
 
@@ -92,76 +91,27 @@ def _train(
     *,
     config: str,
     changes: tuple[str, ...],
-    speech: tuple[Path, ...],
-    noise: tuple[Path, ...],
-    speakers: Path | None,
     dataset: tuple[str, ...],
-    begin: Path | None,
-    guide: Path | None,
-    workers: int,
-    threads: int | None,
-    out: Path,
     roots: tuple[str, ...],
     jobs: int,
-    bank: Path,
-    cache: Path,
-    force: bool,
+    **asked: Any,
 ) -> None:
-    import shutil
-
-    from pse_bench.errors import InputError
-    from pse_bench.training import REMEDY
-    from pse_bench.training import config as configs
-
-    asked = configs.load(config, changes, task=task)
-    if bool(dataset) == bool(speech or noise):
-        raise InputError("give either --speech and --noise to mix on the fly, or --dataset")
-    try:
-        import torch
-    except ImportError as error:
-        raise InputError(f"training needs torch, which is not installed; run {REMEDY}") from error
     from pse_bench.corpora.roots import Roots
-    from pse_bench.io import locks
     from pse_bench.runtime.progress import progress
-    from pse_bench.training import train as loop
-    from pse_bench.training.data import sources
+    from pse_bench.training import config as configs
+    from pse_bench.training.job import train_model
 
-    if threads:
-        torch.set_num_threads(threads)
-    first = os.environ.get("RANK", "0") == "0"
-    if force and first and (out / "run.json").exists():
-        shutil.rmtree(out)
-    with loop.first_then_others():  # the others find everything prepared
-        if dataset:
-            source = sources.from_datasets(asked, folders=dataset)
-        else:
-            source = sources.from_manifests(
-                asked,
-                speech=speech,
-                noise=noise,
-                speakers=speakers,
-                roots=Roots.parse(roots),
-                cache=cache,
-                bank=bank,
-                executor=options.executor(jobs),
-                progress=progress,
-            )
-    for note in source.notes if first else ():
-        click.echo(f"note: {note}", err=True)
-    own = locks.locked(out, "training") if first else nullcontext()
-    with own, progress("training", "s of audio") as update:
-        loop.train(
-            asked,
-            source,
-            out,
-            guide=guide,
-            begin=begin,
-            workers=workers,
-            progress=update,
-            say=lambda line: click.echo(line, err=True),
-        )
-    if first:
-        click.echo(out / "checkpoint.safetensors")
+    written = train_model(
+        configs.load(config, changes, task=task),
+        datasets=dataset,
+        roots=Roots.parse(roots),
+        executor=options.executor(jobs),
+        progress=progress,
+        echo=lambda line: click.echo(line, err=True),
+        **asked,
+    )
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(written)
 
 
 COMMANDS = (train,)

@@ -19,8 +19,8 @@ from pse_bench.rng import white_noise
 from pse_bench.signal import streaming as streams
 from pse_bench.systems import onnx as onnx_system
 from pse_bench.training import checkpoint
-from pse_bench.training.models import streaming
 from pse_bench.training.models.e3net import E3Net, State, macs_per_second, num_parameters
+from pse_bench.training.models.inference import run_stream
 
 OPSET = 17
 TOLERANCE = 1e-4
@@ -101,6 +101,6 @@ def _difference(model: E3Net, path: Path) -> float:
     noise = (0.1 * white_noise(2 * model.config.sample_rate, 0, "export")).astype(np.float32)
     embedding = np.abs(white_noise(model.config.embedding, 0, "export embedding")).astype(np.float32)
     embedding /= np.linalg.norm(embedding)
-    ours = streaming.run(model, embedding, noise)
+    ours = run_stream(model, embedding, noise)
     theirs = streams.run(onnx_system.Stream(onnx_system.open_model(path), embedding), noise)
     return float(np.max(np.abs(ours - theirs)))

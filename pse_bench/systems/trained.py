@@ -73,9 +73,9 @@ def load(
             raise InputError(f"system {name}: an .onnx file detects nothing; give a pVAD's .safetensors file")
         return _from_onnx(name, encoder, memory)
     path = _checkpoint(name)
-    from pse_bench.training.models import detector, enhancer
+    from pse_bench.training.models.inference import Detector, Enhancer
 
-    model: Any = detector.Detector(path) if output == "activity" else enhancer.Enhancer(path, by_hops=streaming)
+    model: Any = Detector(path) if output == "activity" else Enhancer(path, by_hops=streaming)
     about = model.about
     kind = (
         f"Personal VAD, speaker {model.speaker}"

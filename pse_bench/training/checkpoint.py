@@ -20,14 +20,16 @@ from pse_bench import __version__
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents
 from pse_bench.speaker.encoders import DEFAULT
-from pse_bench.training.models.e3net import E3Net, E3NetConfig
-from pse_bench.training.models.pvad import PVAD, PVADConfig
+from pse_bench.training.models.e3net import E3Net
+from pse_bench.training.models.pvad import PVAD
 
 ENDING = ".safetensors"
 KEY = "pse_bench"
 
-KINDS: dict[str, tuple[type, type]] = {"e3net": (E3NetConfig, E3Net), "pvad": (PVADConfig, PVAD)}
-"""What can be stored: its configuration and its model."""
+Network = E3Net | PVAD
+Kind = Literal["e3net", "pvad"]
+KINDS: dict[Kind, type[Network]] = {"e3net": E3Net, "pvad": PVAD}
+"""What can be stored."""
 
 
 class About(documents.Record):
@@ -35,7 +37,7 @@ class About(documents.Record):
 
     Attributes:
         kind: what sort of model, a key of ``KINDS``.
-        model: its configuration, the fields of ``E3NetConfig`` or ``PVADConfig``.
+        model: its configuration, the fields of its ``Config``.
         recipe: of its training, for example "its-exclude"; "" where there is none.
         seed, step: of its training.
         encoder: what made the speaker embeddings.
@@ -47,7 +49,7 @@ class About(documents.Record):
     """
 
     schema_: Literal[1] = Field(default=1, alias="schema")
-    kind: Literal["e3net", "pvad"]
+    kind: Kind
     model: dict[str, Any]
     recipe: str = ""
     seed: int = 0
@@ -61,18 +63,18 @@ class About(documents.Record):
     pse_bench: str = __version__
 
 
-def describe(model: torch.nn.Module, **about: Any) -> About:
+def describe(model: Network, **about: Any) -> About:
     """The description of a model: kind and configuration are its own, the rest is given by name."""
-    kind = next(kind for kind, (_, made) in KINDS.items() if type(model) is made)
+    kind = next(kind for kind, made in KINDS.items() if type(model) is made)
     return About(kind=kind, model=dataclasses.asdict(model.config), **about)
 
 
-def save(path: Path, model: torch.nn.Module, about: About) -> None:
+def save(path: Path, model: Network, about: About) -> None:
     """Write a checkpoint, whole or not at all, and its description beside it as JSON.
 
     Args:
         path: ends in .safetensors.
-        model: an ``E3Net`` or ``PVAD``; ``about`` has to be of it, see ``describe``.
+        model, about: ``about`` has to be of the model, see ``describe``.
     """
     own = dataclasses.asdict(model.config)
     if about.model != own:
@@ -82,7 +84,7 @@ def save(path: Path, model: torch.nn.Module, about: About) -> None:
     atomic.write_json(path.with_suffix(".json"), document)
 
 
-def load(path: Path) -> tuple[torch.nn.Module, About]:
+def load(path: Path) -> tuple[Network, About]:
     """The model of a checkpoint, on the CPU and in evaluation mode, and what it says about itself.
 
     Raises:
@@ -90,21 +92,44 @@ def load(path: Path) -> tuple[torch.nn.Module, About]:
     """
     tensors, document = read(path)
     about = documents.parse(About, document, str(path))
-    config_of, model_of = KINDS[about.kind]
-    unknown = sorted(set(about.model) - {field.name for field in dataclasses.fields(config_of)})
-    if unknown:
-        raise InputError(f"{path}: its model has the unknown key {unknown[0]!r}; it is of another version")
+    network: Any = KINDS[about.kind]
     try:
-        config = config_of(**about.model)
-    except (InputError, TypeError, ValueError) as error:
+        model = network(network.Config.parse(about.model))
+    except (InputError, ValueError, OverflowError) as error:  # NaN or infinite sizes
         raise InputError(f"{path}: its configuration cannot be used ({error})") from error
-    model = model_of(config)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: its weights do not fit its configuration ({reason:.200})") from error
     return model.eval(), about
+
+
+def interpolate(one: Path, other: Path, *, share: float) -> tuple[Network, About]:
+    """A model whose weights lie between those of two checkpoints: (1 − share) · one + share · other.
+
+    The line from ``no-its`` to ``its`` costs no training; a recipe has to lie above it to be worth anything.
+
+    Args:
+        one, other: checkpoints of one configuration.
+        share: 0 gives the first, 1 the second.
+
+    Raises:
+        InputError: the checkpoints are of different models.
+    """
+    (first, about), (second, other_about) = load(one), load(other)
+    if about.kind != other_about.kind or about.model != other_about.model:
+        raise InputError(
+            f"{other}: another model than {one}; only weights of one configuration can be interpolated"
+        )
+    ends = second.state_dict()
+    mixed = {name: torch.lerp(value, ends[name], share) for name, value in first.state_dict().items()}
+    first.load_state_dict(mixed)
+    line = f"{about.recipe or about.kind} to {other_about.recipe or other_about.kind} at {share:g}"
+    named = about.model_copy(
+        update={"recipe": line, "metrics": {}, "description": f"weights interpolated from {line}"}
+    )
+    return first, named
 
 
 def write(path: Path, tensors: Mapping[str, torch.Tensor], document: dict[str, Any]) -> None:

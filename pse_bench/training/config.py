@@ -1,6 +1,5 @@
 """The configuration of a training run: strict YAML or JSON, with single values replaced by ``--set key=value``."""
 
-import dataclasses
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +12,6 @@ from pse_bench.io import yaml_reader
 from pse_bench.io.documents import Record, parse
 from pse_bench.io.yaml_reader import PlainYaml
 from pse_bench.planning.scenario import Scenario
-from pse_bench.registry import suggestion
 from pse_bench.speaker.encoders import DEFAULT, ENCODERS
 from pse_bench.training.losses import LOSS_RECIPES, Normaliser, Scope
 
@@ -191,20 +189,6 @@ class _Yaml(PlainYaml):
 _Yaml.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
 )
-
-
-def model_config(kind: type, fields: dict[str, Any]) -> Any:
-    """A model's configuration. Raises InputError at an unknown key or a value of another type."""
-    known = {field.name: field.default for field in dataclasses.fields(kind)}
-    for key, value in fields.items():
-        if key not in known:
-            raise InputError(f"unknown key 'model.{key}'; {suggestion(key, known, 'known keys')}")
-        wanted = type(known[key])
-        if isinstance(value, bool) != (wanted is bool) or not isinstance(
-            value, (int, float) if wanted is float else wanted
-        ):
-            raise InputError(f"model.{key}: expected {wanted.__name__}, found {value!r}")
-    return kind(**fields)
 
 
 def with_its_share(scenario: Scenario, share: float | None) -> Scenario:

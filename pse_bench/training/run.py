@@ -20,6 +20,8 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents
 from pse_bench.training import checkpoint
 
+CHECKPOINT = "checkpoint.safetensors"
+
 
 class Average:
     """The moving average of a model's trained weights; young averages forget faster."""
@@ -46,7 +48,7 @@ class Average:
                 self.weights[name].copy_(kept)
 
 
-class Run:
+class TrainingRun:
     """A run's folder.
 
     Args:
@@ -58,14 +60,14 @@ class Run:
     """
 
     def __init__(self, folder: Path, about: dict[str, Any]) -> None:
-        self.folder = folder
         path = folder / "run.json"
-        self.about = json.loads(json.dumps(about))
+        self.state_path, self.checkpoint_path = folder / "state.safetensors", folder / CHECKPOINT
+        about = json.loads(json.dumps(about))
         if path.exists():
             found = documents.parse_json(documents.read_text(path), str(path))
             if not isinstance(found, dict):
                 raise InputError(f"{path}: damaged; give another folder, or --force to begin anew")
-            different = sorted(key for key in {*found, *self.about} if found.get(key) != self.about.get(key))
+            different = sorted(key for key in {*found, *about} if found.get(key) != about.get(key))
             if different:
                 raise InputError(
                     f"{folder}: holds a run with another {different[0]}; give another folder, or --force to begin "
@@ -73,23 +75,11 @@ class Run:
                 )
         else:
             folder.mkdir(parents=True, exist_ok=True)
-            atomic.write_json(path, self.about)
-
-    @property
-    def state_path(self) -> Path:
-        """Where what the next step depends on is kept."""
-        return self.folder / "state.safetensors"
-
-    @property
-    def checkpoint_path(self) -> Path:
-        """Where the averaged weights are kept."""
-        return self.folder / "checkpoint.safetensors"
-
-    # ---- going on
+            atomic.write_json(path, about)
 
     def save(self, model: torch.nn.Module, optimiser: torch.optim.Optimizer, average: Average, step: int) -> None:
         """Keep everything that the next step depends on."""
-        tensors = {}
+        tensors: dict[str, torch.Tensor] = {}
         for index, (name, parameter) in enumerate(_trained(model).items()):
             tensors[f"weight.{name}"] = parameter
             tensors[f"average.{name}"] = average.weights[name]
@@ -118,10 +108,6 @@ class Run:
             ) from error
         optimiser.load_state_dict(state)
         return int(document["step"])
-
-    def export(self, model: torch.nn.Module, about: checkpoint.About) -> None:
-        """Write the checkpoint. The model holds the averaged weights."""
-        checkpoint.save(self.checkpoint_path, model, about)
 
 
 def _trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
@@ -178,7 +164,7 @@ class Log:
                 self._board.add_scalar(f"{self._path.stem}/{name}", value, step)
 
 
-def board(folder: Path) -> Any:
+def tensorboard(folder: Path) -> Any:
     """A TensorBoard writer where TensorBoard is installed, else None."""
     try:
         from torch.utils.tensorboard import SummaryWriter

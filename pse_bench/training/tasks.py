@@ -1,32 +1,44 @@
-"""What the one training loop is given: a model, the loss of a batch, and how the model is looked at."""
+"""What the one training loop is given: a model, the loss of a batch, and how the model is validated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 
 from pse_bench.errors import InputError
 from pse_bench.signal import vad
-from pse_bench.training import checkpoint, validation
-from pse_bench.training.config import TrainConfig, model_config
+from pse_bench.speaker.encoders import DEFAULT, ENCODERS
+from pse_bench.training import checkpoint
+from pse_bench.training.config import TrainConfig
 from pse_bench.training.data.batches import Batch
 from pse_bench.training.data.dynamic_mixing import TrainingScene
 from pse_bench.training.losses import LOSS_RECIPES, Recipe, recipe_loss
 from pse_bench.training.models import pvad, stft
-from pse_bench.training.models.e3net import E3Net, E3NetConfig
+from pse_bench.training.models.e3net import E3Net
+from pse_bench.training.validation import validate_enhancer, validate_pvad
+
+Guide = Callable[[Batch], torch.Tensor]
+"""The probability of target speech in a batch, (B, labels)."""
+
+
+class Validate(Protocol):
+    """Metrics of a model on scenes, by name."""
+
+    def __call__(
+        self, model: torch.nn.Module, parts: list[TrainingScene], *, rate: int, device: torch.device
+    ) -> dict[str, float]: ...
 
 
 @dataclass(frozen=True)
 class Task:
-    """A model to train. ``loss`` takes the model's output and the batch; ``look`` gives figures by name.
+    """A model to train. ``loss`` takes the model's output and the batch."""
 
-    ``guide`` gives the probability of target speech for a batch, (B, labels), or is None.
-    """
-
-    model: torch.nn.Module
+    model: checkpoint.Network
     loss: Callable[[torch.Tensor, Batch], torch.Tensor]
-    look: Callable[[torch.nn.Module, list[TrainingScene], torch.device], dict[str, float]]
+    validate: Validate
 
 
 def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | None, low: bool = False) -> Task:
@@ -37,32 +49,31 @@ def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | No
         rate: sample rate of the scenes, Hz.
         guide: checkpoint of the pVAD that guides a recipe.
         begin: checkpoint whose weights the model begins with.
-        low: whether the guide computes in bfloat16, see ``is_low``.
+        low: whether the guide computes in bfloat16, see ``use_bfloat16``.
 
     Raises:
         InputError: the model's sizes are not allowed, a checkpoint is missing or of another kind.
     """
-    kind = E3NetConfig if config.task == "pse" else pvad.PVADConfig
-    sizes = model_config(kind, {"sample_rate": rate, **config.model})
+    network: Any = E3Net if config.task == "pse" else pvad.PVAD
+    size = ENCODERS.find(config.encoder).size
+    sizes = network.Config.parse({"sample_rate": rate, "embedding": size, **config.model})
+    if sizes.embedding != size:
+        raise InputError(f"model.embedding: {sizes.embedding}, the encoder {config.encoder} gives {size} entries")
+    if config.model.get("speaker") == "stream" and config.encoder != DEFAULT:
+        raise InputError(f"model.speaker 'stream' runs the {DEFAULT} network; leave encoder as it is")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = E3Net(sizes) if config.task == "pse" else pvad.PVAD(sizes)
+        model: checkpoint.Network = network(sizes)
     if begin is not None:
         other, _ = checkpoint.load(begin)
         if other.config != sizes:
             raise InputError(f"{begin}: holds {other.config}, the configuration asks for {sizes}")
         model.load_state_dict(other.state_dict())
     if config.task == "pvad":
-        return Task(
-            model, _pvad_loss, lambda m, parts, device: validation.at_pvad(m, parts, rate=rate, device=device)
-        )
+        return Task(model, _pvad_loss, validate_pvad)
     recipe = LOSS_RECIPES.find(config.recipe)
     guiding = _guide(config, guide, low) if recipe.needs_pvad else None
-
-    def loss(estimate: torch.Tensor, batch: Batch) -> torch.Tensor:
-        return _pse_loss(estimate, batch, guiding, recipe, config, rate)
-
-    return Task(model, loss, lambda m, parts, device: validation.at_enhancer(m, parts, rate=rate, device=device))
+    return Task(model, partial(_pse_loss, recipe, guiding, config, rate), validate_enhancer)
 
 
 def _pvad_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
@@ -71,22 +82,19 @@ def _pvad_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 
 def _pse_loss(
-    estimate: torch.Tensor,
-    batch: Batch,
-    guide: Callable[[Batch], torch.Tensor] | None,
-    recipe: Recipe,
-    config: TrainConfig,
-    rate: int,
+    recipe: Recipe, guide: Guide | None, config: TrainConfig, rate: int, estimate: torch.Tensor, batch: Batch
 ) -> torch.Tensor:
-    grid = {"label_hop": vad.hop_samples(rate), "num_samples": batch.mixture.shape[-1]}
+    on_frames = partial(
+        stft.to_spectrum_frames, label_hop=vad.hop_samples(rate), num_samples=batch.mixture.shape[-1]
+    )
     gain = _gain(batch.mixture, config.loss.level_dbfs)
     return recipe_loss(
         recipe,
         estimate=stft.spectrum(estimate * gain),
         reference=stft.spectrum(batch.reference * gain),
-        activity=stft.to_spectrum_frames(batch.target_active, **grid) > 0.5,
+        activity=on_frames(batch.target_active) > 0.5,
         mixture=stft.spectrum(batch.mixture * gain) if recipe.reference else None,
-        probability=None if guide is None else stft.to_spectrum_frames(guide(batch), **grid),
+        probability=on_frames(guide(batch)) if guide else None,
         its=batch.is_its,
         **config.loss.model_dump(exclude={"guide", "level_dbfs"}),
     )
@@ -100,8 +108,7 @@ def _gain(mixture: torch.Tensor, level_dbfs: float | None) -> torch.Tensor | flo
     return 10 ** (level_dbfs / 20) / rms.clamp(min=1e-5)
 
 
-def _guide(config: TrainConfig, path: Path | None, low: bool) -> Callable[[Batch], torch.Tensor]:
-    """Where the probability of target speech comes from."""
+def _guide(config: TrainConfig, path: Path | None, low: bool) -> Guide:
     if config.loss.guide == "target":
         return lambda batch: batch.target_active.float()
     if config.loss.guide == "interferer":
@@ -112,8 +119,10 @@ def _guide(config: TrainConfig, path: Path | None, low: bool) -> Callable[[Batch
             "interferer for a control"
         )
     model, about = checkpoint.load(path)
-    if about.kind != "pvad":
+    if not isinstance(model, pvad.PVAD):
         raise InputError(f"{path}: holds a model of kind {about.kind}, expected a pvad")
+    if about.encoder != config.encoder:
+        raise InputError(f"{path}: hears embeddings of {about.encoder}, the configuration names {config.encoder}")
     model.requires_grad_(False)
 
     def probability(batch: Batch) -> torch.Tensor:
@@ -125,7 +134,7 @@ def _guide(config: TrainConfig, path: Path | None, low: bool) -> Callable[[Batch
     return probability
 
 
-def is_low(config: TrainConfig, device: torch.device) -> bool:
+def use_bfloat16(config: TrainConfig, device: torch.device) -> bool:
     """Whether layers, but not losses, compute in bfloat16.
 
     Raises:
@@ -150,30 +159,3 @@ def _knows_bfloat16(device: torch.device) -> bool:
         except RuntimeError:
             return False
     return True
-
-
-def interpolate(one: Path, other: Path, *, share: float) -> tuple[torch.nn.Module, checkpoint.About]:
-    """A model whose weights lie between those of two checkpoints: (1 − share) · one + share · other.
-
-    The line from ``no-its`` to ``its`` costs no training; a recipe has to lie above it to be worth anything.
-
-    Args:
-        one, other: checkpoints of one configuration.
-        share: 0 gives the first, 1 the second.
-
-    Raises:
-        InputError: the checkpoints are of different models.
-    """
-    (first, about), (second, other_about) = checkpoint.load(one), checkpoint.load(other)
-    if about.kind != other_about.kind or about.model != other_about.model:
-        raise InputError(
-            f"{other}: another model than {one}; only weights of one configuration can be interpolated"
-        )
-    ends = second.state_dict()
-    mixed = {name: torch.lerp(value, ends[name], share) for name, value in first.state_dict().items()}
-    first.load_state_dict(mixed)
-    line = f"{about.recipe or about.kind} to {other_about.recipe or other_about.kind} at {share:g}"
-    named = about.model_copy(
-        update={"recipe": line, "metrics": {}, "description": f"weights interpolated from {line}"}
-    )
-    return first, named

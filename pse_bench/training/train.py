@@ -1,4 +1,4 @@
-"""The training loop, from top to bottom. What it is given is in ``tasks``, ``sources`` and ``journey``."""
+"""The training loop, from top to bottom. What it is given is in ``tasks``, ``data.sources`` and ``run``."""
 
 import contextlib
 import math
@@ -11,14 +11,15 @@ from pathlib import Path
 import torch
 from torch import distributed
 
+from pse_bench.io import atomic
 from pse_bench.runtime import interrupts
 from pse_bench.runtime.progress import Update
 from pse_bench.training import checkpoint
 from pse_bench.training.config import Optimiser, TrainConfig
 from pse_bench.training.data.batches import Batch, loader
 from pse_bench.training.data.sources import Source
-from pse_bench.training.run import Average, Log, Run, board
-from pse_bench.training.tasks import is_low, make
+from pse_bench.training.run import Average, Log, TrainingRun, tensorboard
+from pse_bench.training.tasks import make, use_bfloat16
 
 
 def train(  # noqa: PLR0915 - one flat loop, on purpose
@@ -31,49 +32,48 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
     workers: int = 0,
     stop_after: int | None = None,
     progress: Update | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    echo: Callable[[str], None] = lambda line: None,
 ) -> bool:
     """Train a model; an interrupted run goes on where it was last saved, to the same bits on a CPU.
 
     Args:
         config: of the run.
-        source: scenes to train on and to look at.
+        source: scenes to train on and to validate with.
         out: the run's folder.
         guide: checkpoint of the pVAD that guides the recipe.
         begin: checkpoint whose weights the model begins with.
         workers: processes that mix ahead; 0 mixes in the loop, best where cores are few.
         stop_after: leave after this many steps of the run, as an interruption would.
         progress: told the seconds of audio that were trained on and of the whole run.
-        say: told what a look at the model found, a line at a time.
+        echo: told what each validation found, in a line.
 
     Returns:
         whether the run is finished.
 
     Raises:
-        InputError: see ``tasks.make`` and ``journey.Run``.
+        InputError: see ``tasks.make`` and ``run.TrainingRun``.
         KeyboardInterrupt: after an interrupt, once the step is done and saved.
     """
-    rank, world, device = join()
-    low = is_low(config, device)
+    rank, world, device = join_ranks()
+    low = use_bfloat16(config, device)
     task = make(config, rate=source.scenes.sample_rate, guide=guide, begin=begin, low=low)
     model = task.model.to(device)
     about = {
         "config": config.model_dump(),
         "data": source.fingerprints,
-        "begin": checkpoint_hash(begin),
-        "guide": checkpoint_hash(guide),
+        "begin": atomic.sha256(begin) if begin else "",
+        "guide": atomic.sha256(guide) if guide else "",
     }
-    run = Run(out, about) if rank == 0 else None
-    _barrier(world)
-    run = run or Run(out, about)
+    with rank0_first():
+        run = TrainingRun(out, about)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=config.optimiser.lr, weight_decay=config.optimiser.weight_decay)
     average = Average(model, config.optimiser.average)
     start = run.resume(model, optimiser, average)
     parallel = torch.nn.parallel.DistributedDataParallel(model) if world > 1 else model
 
-    writer = board(out) if rank == 0 else None
-    log, looks = (Log(out / name, start, writer) if rank == 0 else None for name in ("log.csv", "looks.csv"))
+    board = tensorboard(out) if rank == 0 else None
+    logs = [Log(out / name, start, board) for name in ("log.csv", "looks.csv")] if rank == 0 else None
     seconds = config.batch * source.scenes.chunk / source.scenes.sample_rate
     last = min(config.steps, stop_after or config.steps)
     asked = {"seed": config.seed, "batch": config.batch, "rank": rank, "world": world, "workers": workers}
@@ -98,7 +98,8 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
             done = step + 1
             stop = interrupted()
             ending = done == last or stop is not None
-            if rank == 0:
+            if logs:
+                log, validations = logs
                 if done % config.log_every == 0 or done == last:
                     pace = (done - begun) * seconds / (time.perf_counter() - since)
                     since, begun = time.perf_counter(), done
@@ -106,11 +107,11 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
                     log.add(done, {**figures, "audio_s_per_s": pace})
                 if done % config.validation.every == 0 or done == config.steps:
                     average.swap(model)
-                    found = task.look(model, source.validation, device)
-                    run.export(model, describe(model, config, source, done, found))
+                    found = task.validate(model, source.validation, rate=source.scenes.sample_rate, device=device)
+                    checkpoint.save(run.checkpoint_path, model, describe(model, config, source, done, found))
                     average.swap(model)
-                    looks.add(done, found)
-                    say(f"step {done}: " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()))
+                    validations.add(done, found)
+                    echo(f"step {done}: " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()))
                     since, begun = time.perf_counter(), done
                 if done % config.save_every == 0 or ending:
                     run.save(model, optimiser, average, done)
@@ -118,8 +119,8 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
                     progress(round(done * seconds), round(config.steps * seconds))
             if stop is not None:
                 raise stop
-    if writer is not None:
-        writer.close()
+    if board is not None:
+        board.close()
     return last == config.steps
 
 
@@ -132,7 +133,7 @@ def learning_rate(asked: Optimiser, step: int, steps: int) -> float:
 
 
 def describe(
-    model: torch.nn.Module, config: TrainConfig, source: Source, step: int, found: dict[str, float]
+    model: checkpoint.Network, config: TrainConfig, source: Source, step: int, found: dict[str, float]
 ) -> checkpoint.About:
     """What the checkpoint says about itself."""
     return checkpoint.describe(
@@ -147,17 +148,10 @@ def describe(
     )
 
 
-def checkpoint_hash(path: Path | None) -> str:
-    """What a run depends on that lies in a checkpoint: its hash; '' without one."""
-    from pse_bench.io import atomic
-
-    return "" if path is None else atomic.sha256(path)
-
-
 # ---- where it runs
 
 
-def join() -> tuple[int, int, torch.device]:
+def join_ranks() -> tuple[int, int, torch.device]:
     """Rank, number of ranks and device; under torchrun, the group of processes is joined."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     cuda = torch.cuda.is_available()
@@ -169,20 +163,15 @@ def join() -> tuple[int, int, torch.device]:
     return rank, world, device
 
 
-def _barrier(world: int) -> None:
-    if world > 1:
-        distributed.barrier()
-
-
 @contextlib.contextmanager
-def first_then_others() -> Iterator[None]:
-    """Under torchrun, the first rank does what is inside while the others wait, then they do."""
-    rank, world, _ = join()
+def rank0_first() -> Iterator[None]:
+    """Under torchrun, rank 0 does what is inside while the others wait, then they do."""
+    rank, world, _ = join_ranks()
     if rank > 0:
-        _barrier(world)
+        distributed.barrier()
     yield
-    if rank == 0:
-        _barrier(world)
+    if rank == 0 and world > 1:
+        distributed.barrier()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The early look at a model in training: not only its loss but what the loss is for, on people it never hears."""
+"""Validation during training: the loss, and the metrics that it is for, on speakers who are never trained on."""
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ def batches(parts: list[TrainingScene], label: str) -> list[Batch]:
 
 
 @torch.no_grad()
-def at_enhancer(
+def validate_enhancer(
     model: torch.nn.Module, parts: list[TrainingScene], *, rate: int, device: torch.device
 ) -> dict[str, float]:
     """TSOS in TS1 and TS2 (%), SI-SDR improvement in TS2 (dB), leakage reduction in TS3 (dB), and the frame loss
@@ -39,20 +39,21 @@ def at_enhancer(
         flagged, frames, gains, values = 0.0, 0.0, [], []
         for batch in batches(parts, label):
             estimate = model(batch.mixture.to(device), batch.embedding.to(device)).float().cpu()
-            both = {"estimate": stft.spectrum(estimate), "reference": stft.spectrum(batch.reference)}
-            values.append(frame_loss(**both).mean(dim=-1))
+            reference = stft.spectrum(batch.reference)
+            values.append(frame_loss(estimate=stft.spectrum(estimate), reference=reference).mean(dim=-1))
             for row in range(len(estimate)):
-                heard = {"estimate": estimate[row].double().numpy()}
-                mixture, wanted = (signal[row].double().numpy() for signal in (batch.mixture, batch.reference))
+                samples, mixture, wanted = (
+                    signal[row].double().numpy() for signal in (estimate, batch.mixture, batch.reference)
+                )
                 try:
                     if label == "TS3":
-                        gains.append(leakage_reduction_db(**heard, mixture=mixture))
+                        gains.append(leakage_reduction_db(estimate=samples, mixture=mixture))
                         continue
                     active = vad.to_samples(batch.target_active[row].numpy(), len(wanted), rate)
-                    share = tsos(**heard, reference=wanted, target_active=active, sample_rate=rate)
+                    share = tsos(estimate=samples, reference=wanted, target_active=active, sample_rate=rate)
                     flagged, frames = flagged + share.numerator, frames + share.denominator
                     if label == "TS2":
-                        gains.append(si_sdri(**heard, reference=wanted, mixture=mixture))
+                        gains.append(si_sdri(estimate=samples, reference=wanted, mixture=mixture))
                 except PseBenchError:  # nothing of the target in a scene, or an output of zeros
                     continue
         if label != "TS3":
@@ -66,7 +67,7 @@ def at_enhancer(
 
 
 @torch.no_grad()
-def at_pvad(
+def validate_pvad(
     model: torch.nn.Module, parts: list[TrainingScene], *, rate: int, device: torch.device
 ) -> dict[str, float]:
     """AP of each class and their mean, EER of target speech, its median onset delay (s), over all scenarios."""

@@ -68,7 +68,7 @@ def _run(folder: Path) -> Read:
 
     def read(content: bytes) -> None:
         (folder / "run.json").write_bytes(content)
-        run.Run(folder, {"config": {"seed": 1}, "data": "a"})
+        run.TrainingRun(folder, {"config": {"seed": 1}, "data": "a"})
 
     return read
 

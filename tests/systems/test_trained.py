@@ -23,8 +23,8 @@ from pse_bench.systems import onnx as onnx_system  # noqa: E402
 from pse_bench.systems import onnx_export as export  # noqa: E402
 from pse_bench.training import checkpoint  # noqa: E402
 from pse_bench.training.models.e3net import E3Net  # noqa: E402
+from pse_bench.training.models.inference import Stream  # noqa: E402
 from pse_bench.training.models.pvad import PVAD  # noqa: E402
-from pse_bench.training.models.streaming import Stream  # noqa: E402
 
 RATE = 16_000
 

@@ -93,7 +93,7 @@ def stored(path: Path, net: E3Net, change: dict) -> Path:
         ({"kind": "gpt"}, "a.safetensors: kind"),
         ({"recipes": "its"}, "unknown key 'recipes'; did you mean 'recipe'"),
         ({"schema": 2}, "schema"),
-        ({"model": {"depth": 3}}, "its model has the unknown key 'depth'"),
+        ({"model": {"depth": 3}}, "cannot be used .unknown key 'model.depth'; known keys: sample_rate"),
         ({"model": {"filters": 7}}, "its configuration cannot be used"),
         ({"model": {"filters": "many"}}, "its configuration cannot be used"),
         ({"model": {"layers": 3}}, "its weights do not fit its configuration"),

@@ -53,13 +53,13 @@ def test_the_task_and_the_recipe_belong_together(tmp_path) -> None:
 
 
 def test_models_are_checked() -> None:
-    assert config.model_config(E3NetConfig, {"lstm": 12, "window_s": 0.02}).lstm == 12
+    assert E3NetConfig.parse({"lstm": 12, "window_s": 0.02}).lstm == 12
     with pytest.raises(InputError, match=r"'model.lstn'; did you mean 'lstm'"):
-        config.model_config(E3NetConfig, {"lstn": 12})
+        E3NetConfig.parse({"lstn": 12})
     with pytest.raises(InputError, match=r"model.lstm: expected int, found 'x'"):
-        config.model_config(E3NetConfig, {"lstm": "x"})
+        E3NetConfig.parse({"lstm": "x"})
     with pytest.raises(InputError, match=r"model.lstm: expected int, found True"):
-        config.model_config(E3NetConfig, {"lstm": True})
+        E3NetConfig.parse({"lstm": True})
 
 
 def test_the_its_share_keeps_the_other_proportions() -> None:

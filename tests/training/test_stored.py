@@ -62,7 +62,7 @@ def test_the_its_share_is_drawn_where_it_is_given(tiny, dataset) -> None:
 def test_people_who_are_looked_at_are_in_no_scene_that_is_trained_on(tiny, dataset) -> None:
     source = sources.from_datasets(tiny.config(), folders=[dataset])
     stored = Dataset.open(dataset)
-    held_out = sources.hold_out({row.target_speaker for row in stored.mixtures}, Validation(speakers=2))
+    held_out = sources.split_validation({row.target_speaker for row in stored.mixtures}, Validation(speakers=2))
     for _, row in source.scenes._rows:
         assert row.target_speaker not in held_out
         assert not set(row.interferer_speaker.split(";")) & held_out

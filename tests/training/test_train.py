@@ -244,15 +244,15 @@ def test_weights_are_interpolated(tiny, finished, detector, tmp_path) -> None:
     loop.train(asked, tiny.source(asked), tmp_path)
     ends = [tmp_path / "checkpoint.safetensors", finished / "checkpoint.safetensors"]
     one, other = (checkpoint.load(path)[0].state_dict() for path in ends)
-    middle, about = tasks.interpolate(*ends, share=0.25)
+    middle, about = checkpoint.interpolate(*ends, share=0.25)
     for name, value in middle.state_dict().items():
         assert torch.allclose(value, 0.75 * one[name] + 0.25 * other[name], atol=1e-7)
     assert about.recipe == "no-its to its at 0.25"
     for share, end in ((0, one), (1, other)):
-        same = tasks.interpolate(*ends, share=share)[0].state_dict()
+        same = checkpoint.interpolate(*ends, share=share)[0].state_dict()
         assert all(torch.equal(value, end[name]) for name, value in same.items())
     with pytest.raises(InputError, match="another model than"):
-        tasks.interpolate(ends[0], detector / "checkpoint.safetensors", share=0.5)
+        checkpoint.interpolate(ends[0], detector / "checkpoint.safetensors", share=0.5)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -112,7 +112,7 @@ def from_manifests(
         )
     # Everybody is prepared, so that one cache serves every list of speakers.
     people = {speaker_key(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
-    held_out = hold_out(people, config.validation)
+    held_out = split_validation(people, config.validation)
     reference = asked.reference or drawn.reference
 
     def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> DynamicMixer:
@@ -128,7 +128,7 @@ def from_manifests(
     watching = mixer(held_out, all_voices=False, tilt_db=0.0)
     return Source(
         scenes=mixer(people - held_out, all_voices=True, tilt_db=asked.tilt_db),
-        validation=look_at(watching, config.validation.scenes),
+        validation=validation_scenes(watching, config.validation.scenes),
         fingerprints={
             "material": stuff.fingerprint,
             "rooms": rooms.fingerprint,
@@ -151,18 +151,18 @@ def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
     """
     folders = list(folders)
     everything = StoredScenes(folders, config)
-    held_out = hold_out(everything.people, config.validation)
+    held_out = split_validation(everything.people, config.validation)
     training = everything.only(lambda people, target: not people & held_out)
     watching = everything.only(lambda people, target: target in held_out)
     return Source(
         scenes=training,
-        validation=look_at(watching, config.validation.scenes),
+        validation=validation_scenes(watching, config.validation.scenes),
         fingerprints=everything.fingerprints,
         notes=[f"{len(training)} scenes to train on, {len(watching)} to look at"],
     )
 
 
-def hold_out(people: Iterable[str], asked: Validation) -> set[str]:
+def split_validation(people: Iterable[str], asked: Validation) -> set[str]:
     """Who is never trained on. Raises RequestError when fewer than two people would be left, or are asked for, and
     when somebody is named who is not there."""
     ordered = sorted(people, key=lambda who: rng.sort_key(VALIDATION_SEED, "validation", who))
@@ -181,7 +181,7 @@ def hold_out(people: Iterable[str], asked: Validation) -> set[str]:
     return set(chosen)
 
 
-def look_at(scenes: Scenes, count: int) -> list[TrainingScene]:
+def validation_scenes(scenes: Scenes, count: int) -> list[TrainingScene]:
     """The scenes that a run is watched with, each with all its parts."""
     parts = []
     for index in range(20 * count):

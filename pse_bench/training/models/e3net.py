@@ -28,6 +28,7 @@ import torch
 from torch import nn
 
 from pse_bench.errors import InputError
+from pse_bench.training.models.model_config import ModelConfig
 
 MASK_BIAS = 2.0
 """sigmoid(2) = 0.88: the first estimates are a little softer than the mixture, and no gradient has vanished."""
@@ -38,7 +39,7 @@ FLOOR = 1e-8
 
 
 @dataclass(frozen=True)
-class E3NetConfig:
+class E3NetConfig(ModelConfig):
     """The sizes of an E3Net. ``filters`` is even and at least the window; the window is a whole number of hops, at
     least two.
 
@@ -63,9 +64,7 @@ class E3NetConfig:
     embedding: int = 256
 
     def __post_init__(self) -> None:
-        sizes = (self.sample_rate, self.filters, self.bottleneck, self.fc, self.lstm, self.layers, self.embedding)
-        if min(sizes) < 1 or min(self.window_s, self.hop_s) <= 0:
-            raise InputError(f"{self}: every size has to be positive")
+        self.check_positive()
         if self.window % self.hop or self.window < 2 * self.hop:
             raise InputError(
                 f"window {self.window_s} s and hop {self.hop_s} s: the window has to be two hops or a larger "
@@ -81,11 +80,6 @@ class E3NetConfig:
     def window(self) -> int:
         """Samples of a frame, which is also the algorithmic latency."""
         return round(self.window_s * self.sample_rate)
-
-    @property
-    def hop(self) -> int:
-        """Samples between two frames."""
-        return round(self.hop_s * self.sample_rate)
 
     @property
     def latency_s(self) -> float:
@@ -140,6 +134,9 @@ class E3Net(nn.Module):
     ``forward`` takes whole signals, ``step`` a stream; both are ``run``, so they share every layer's weights and
     code.
     """
+
+    Config = E3NetConfig
+    config: E3NetConfig
 
     def __init__(self, config: E3NetConfig = TINY) -> None:
         super().__init__()
@@ -228,8 +225,8 @@ def _overlap_add(pieces: torch.Tensor, overlap: int) -> torch.Tensor:
     """Frames, (B, N, overlap · hop), added up where they overlap: (B, (N + overlap − 1) · hop)."""
     batch, num_frames, window = pieces.shape
     parts = pieces.reshape(batch, num_frames, overlap, window // overlap)
-    added = sum(nn.functional.pad(parts[:, :, i], (0, 0, i, overlap - 1 - i)) for i in range(overlap))
-    return added.reshape(batch, -1)
+    shifted = [nn.functional.pad(parts[:, :, i], (0, 0, i, overlap - 1 - i)) for i in range(overlap)]
+    return sum(shifted[1:], start=shifted[0]).reshape(batch, -1)
 
 
 def fourier_basis(config: E3NetConfig) -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,6 +23,7 @@ from torch import nn
 from pse_bench.errors import InputError
 from pse_bench.signal.mel import mel_filters
 from pse_bench.speaker import dvector_weights
+from pse_bench.training.models.model_config import ModelConfig
 
 TARGET, OTHER, NOBODY = 0, 1, 2
 CLASSES = ("target speech", "other speech", "no speech")
@@ -36,7 +37,7 @@ FLOOR = 1e-6
 
 
 @dataclass(frozen=True)
-class PVADConfig:
+class PVADConfig(ModelConfig):
     """The sizes of a pVAD.
 
     Attributes:
@@ -60,8 +61,7 @@ class PVADConfig:
     def __post_init__(self) -> None:
         if self.speaker not in SPEAKERS:
             raise InputError(f"speaker {self.speaker!r} is not known, expected one of {', '.join(SPEAKERS)}")
-        if min(self.sample_rate, self.mels, self.hidden, self.layers, self.embedding, self.hop) < 1:
-            raise InputError(f"{self}: every size has to be positive")
+        self.check_positive()
         if self.frame < self.hop:
             raise InputError(f"frame {self.frame_s} s is shorter than the hop, {self.hop_s} s")
         needs = (16_000, 400, 160, 40, 256)
@@ -78,14 +78,14 @@ class PVADConfig:
         """Samples of a frame."""
         return round(self.frame_s * self.sample_rate)
 
-    @property
-    def hop(self) -> int:
-        """Samples from one decision to the next."""
-        return round(self.hop_s * self.sample_rate)
-
 
 class PVAD(nn.Module):
     """Mixture and speaker embedding to a decision every hop."""
+
+    Config = PVADConfig
+    config: PVADConfig
+    filters: torch.Tensor
+    window: torch.Tensor
 
     def __init__(self, config: PVADConfig | None = None) -> None:
         super().__init__()

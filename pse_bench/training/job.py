@@ -1,0 +1,121 @@
+"""Training as one job: from manifests or datasets and a configuration to a checkpoint."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pse_bench.corpora.roots import Roots
+from pse_bench.errors import InputError
+from pse_bench.io import locks
+from pse_bench.runtime.executor import Executor, Serial
+from pse_bench.training import REMEDY
+from pse_bench.training import config as configs
+from pse_bench.training.config import TrainConfig
+
+if TYPE_CHECKING:
+    from pse_bench.training.data.sources import Progress
+
+
+def train_model(
+    config: TrainConfig | str,
+    out: str | Path,
+    *,
+    speech: Iterable[str | Path] = (),
+    noise: Iterable[str | Path] = (),
+    speakers: str | Path | None = None,
+    datasets: Iterable[str | Path] = (),
+    roots: Roots | None = None,
+    cache: str | Path | None = None,
+    bank: str | Path | None = None,
+    executor: Executor | None = None,
+    guide: str | Path | None = None,
+    begin: str | Path | None = None,
+    workers: int = 0,
+    threads: int | None = None,
+    force: bool = False,
+    progress: "Progress" = lambda what, unit: nullcontext(lambda done, total: None),
+    echo: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Train an enhancer or a pVAD; an interrupted run goes on when it is called again.
+
+    Args:
+        config: of the run, or the path or shipped name of one, such as "its".
+        out: the run's folder.
+        speech, noise: manifests, to mix scenes on the fly.
+        speakers: CSV of who of them may be trained on, see ``data.sources.allowed``.
+        datasets: rendered datasets to train from instead, folders or shards.
+        roots: folders of the corpora; from the environment by default.
+        cache: folder that keeps decoded speech, rooms and embeddings for other runs; ``out``/cache by default.
+        bank: folder that keeps simulated rooms; ``cache``/rooms by default.
+        executor: runs the preparation.
+        guide: checkpoint of the pVAD that guides the recipe.
+        begin: checkpoint whose weights the model begins with.
+        workers: processes that mix ahead; 0 mixes in the loop.
+        threads: of the model; as many as torch takes by default.
+        force: begin anew where ``out`` holds a run.
+        progress: makes a progress display from what is done and its unit.
+        echo: told what was prepared and what each validation found, a line at a time; on rank 0 only.
+
+    Returns:
+        the checkpoint that was written.
+
+    Raises:
+        InputError, RequestError: torch is missing, or the configuration or the data cannot be used.
+        KeyboardInterrupt: after an interrupt, once the step is done and saved.
+    """
+    if isinstance(config, str):
+        config = configs.load(config)
+    speech, noise, datasets, out = _paths(speech), _paths(noise), list(datasets), Path(out)
+    if bool(datasets) == bool(speech or noise):
+        raise InputError("give either --speech and --noise to mix on the fly, or --dataset")
+    try:
+        import torch
+    except ImportError as error:
+        raise InputError(f"training needs torch, which is not installed; run {REMEDY}") from error
+    from pse_bench.training.data import sources
+    from pse_bench.training.run import CHECKPOINT
+    from pse_bench.training.train import rank0_first, train
+
+    if threads:
+        torch.set_num_threads(threads)
+    first = os.environ.get("RANK", "0") == "0"
+    if force and first and (out / "run.json").exists():
+        shutil.rmtree(out)
+    with rank0_first():  # the others find everything prepared
+        if datasets:
+            source = sources.from_datasets(config, folders=datasets)
+        else:
+            cache = Path(cache or out / "cache")
+            source = sources.from_manifests(
+                config,
+                speech=speech,
+                noise=noise,
+                speakers=Path(speakers) if speakers else None,
+                roots=roots or Roots.parse(()),
+                cache=cache,
+                bank=Path(bank or cache / "rooms"),
+                executor=executor or Serial(),
+                progress=progress,
+            )
+    for note in source.notes if first else ():
+        echo(f"note: {note}")
+    own = locks.locked(out, "training") if first else nullcontext()
+    with own, progress("training", "s of audio") as update:
+        train(
+            config,
+            source,
+            out,
+            guide=Path(guide) if guide else None,
+            begin=Path(begin) if begin else None,
+            workers=workers,
+            progress=update,
+            echo=echo,
+        )
+    return out / CHECKPOINT
+
+
+def _paths(given: Iterable[str | Path]) -> list[Path]:
+    return [Path(path) for path in given]
