@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError
 from pse_bench.io import locks
-from pse_bench.runtime.executor import Executor, Serial
+from pse_bench.runtime.executor import Executor
 from pse_bench.training import REMEDY
 from pse_bench.training import config as configs
 from pse_bench.training.config import TrainConfig
@@ -23,6 +23,7 @@ def train_model(
     config: TrainConfig | str,
     out: str | Path,
     *,
+    executor: Executor,
     speech: Iterable[str | Path] = (),
     noise: Iterable[str | Path] = (),
     speakers: str | Path | None = None,
@@ -30,7 +31,6 @@ def train_model(
     roots: Roots | None = None,
     cache: str | Path | None = None,
     bank: str | Path | None = None,
-    executor: Executor | None = None,
     guide: str | Path | None = None,
     begin: str | Path | None = None,
     workers: int = 0,
@@ -44,13 +44,13 @@ def train_model(
     Args:
         config: of the run, or the path or shipped name of one, such as "its".
         out: the run's folder.
+        executor: runs the preparation, which ``datasets`` do not need.
         speech, noise: manifests, to mix scenes on the fly.
         speakers: CSV of who of them may be trained on, see ``data.sources.allowed``.
         datasets: rendered datasets to train from instead, folders or shards.
         roots: folders of the corpora; from the environment by default.
         cache: folder that keeps decoded speech, rooms and embeddings for other runs; ``out``/cache by default.
         bank: folder that keeps simulated rooms; ``cache``/rooms by default.
-        executor: runs the preparation.
         guide: checkpoint of the pVAD that guides the recipe.
         begin: checkpoint whose weights the model begins with.
         workers: processes that mix ahead; 0 mixes in the loop.
@@ -97,7 +97,7 @@ def train_model(
                 roots=roots or Roots.parse(()),
                 cache=cache,
                 bank=Path(bank or cache / "rooms"),
-                executor=executor or Serial(),
+                executor=executor,
                 progress=progress,
             )
     for note in source.notes if first else ():
