@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from pse_bench import rng
-from pse_bench.corpora import clip_reader, csv_columns, librispeech
+from pse_bench.corpora import clip_reader, csv_columns
+from pse_bench.corpora.readers import librispeech
 from pse_bench.dataset.frozen_sets import Speaker
 from pse_bench.errors import InputError, PseBenchError
 from pse_bench.io import audio
@@ -59,7 +60,7 @@ LETTERS = dict(pair.split(":") for pair in SOUNDS.split())
 def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
     """Write the manifests and ``speakers.csv``; the number of people by role."""
     root = dev_corpus / "speech" / "LibriSpeech"
-    rows, problems = librispeech.read(root, executor=Processes(jobs))
+    rows, problems = librispeech.READER.read(root, executor=Processes(jobs))
     if problems:
         raise InputError(problems[0])
     people: dict[str, list[Utterance]] = defaultdict(list)

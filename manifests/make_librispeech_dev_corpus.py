@@ -17,12 +17,11 @@ import hashlib
 import sys
 from pathlib import Path
 
-from pse_bench.executor import Serial
-from pse_bench.records import Utterance
-
-from pse_bench import audio, files
-from pse_bench.corpora import librispeech
+from pse_bench.corpora.readers import librispeech
 from pse_bench.errors import InputError, PseBenchError
+from pse_bench.io import audio, tables
+from pse_bench.runtime.executor import Serial
+from pse_bench.schemas import Utterance
 
 SUBSETS = ("test-other", "train-clean-100")
 ENCODER = b"reference libFLAC 1.2.1 20070917"
@@ -36,12 +35,12 @@ HEAD_BYTES = 65536
 def make(dev_corpus: Path, output: Path) -> int:
     """Write the manifest and return its number of rows. Raises InputError when a file is not an original."""
     root = dev_corpus / "speech" / "LibriSpeech"
-    rows, problems = librispeech.read(root, subsets=SUBSETS, executor=Serial())
+    rows, problems = librispeech.READER.read(root, subsets=SUBSETS, executor=Serial())
     if problems:
         raise InputError(problems[0])
     for row in rows:
         check_original(root / row.path)
-    files.write_table(output, Utterance, rows)
+    tables.write_table(output, Utterance, rows)
     return len(rows)
 
 

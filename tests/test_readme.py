@@ -10,7 +10,7 @@ import pytest
 import sets
 from documents import README, ROOT, blocks, run, write_files
 
-from pse_bench.corpora import librispeech
+from pse_bench.corpora.readers import librispeech
 from pse_bench.io import audio
 from pse_bench.runtime.executor import Serial
 
@@ -47,7 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / f"{speaker}-{chapter}.trans.txt").write_text("\n".join(texts) + "\n")
     (tree / "SPEAKERS.TXT").write_text("\n".join(lines) + "\n")
     names = sorted(tree.rglob("*.flac"))[:12]
-    rows, _ = librispeech.read(tree, executor=Serial())
+    rows, _ = librispeech.READER.read(tree, executor=Serial())
     said = {row.path: row for row in rows}
     sets.write(
         root / "Libri2Mix",

@@ -1,8 +1,8 @@
-"""Two columns of a CSV that a person wrote: transcripts, genders or rooms, with whatever else it holds."""
+"""Columns of a CSV that a person wrote: transcripts, genders, rooms or mixtures, with whatever else it holds."""
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pse_bench.errors import InputError
@@ -10,7 +10,27 @@ from pse_bench.io import documents
 from pse_bench.registry import nearest
 
 
-def read(path: Path, *, key: Sequence[str], value: Sequence[str]) -> dict[str, str]:
+class Index(dict[str, str]):
+    """The values of a CSV by key, and which of the keys were taken."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.taken = path, set[str]()
+
+    def take(self, key: str) -> str:
+        """The value of a key, '' where it has none."""
+        self.taken.add(key)
+        return self.get(key, "")
+
+    def unused(self, root: Path) -> str:
+        """A line on the keys that no file of a corpus took, '' where there are none."""
+        idle = sorted(set(self) - self.taken)
+        if not idle:
+            return ""
+        return f"{self.path}: {len(idle)} of {len(self)} lines have no file in {root}, as {idle[0]}"
+
+
+def read(path: Path, *, key: Sequence[str], value: Sequence[str]) -> Index:
     """The value of every key; other columns are passed over.
 
     Args:
@@ -20,28 +40,37 @@ def read(path: Path, *, key: Sequence[str], value: Sequence[str]) -> dict[str, s
     Raises:
         InputError: not a CSV, a column is missing or named twice, or a key has two values.
     """
+    rows = lines(path)
+    _, header = next(rows)
+    columns = [_column(path, header, names) for names in (key, value)]
+    values = Index(path)
+    for where, cells in rows:
+        name, content = (cells[column] for column in columns)
+        if not name:
+            raise InputError(f"{where}: empty {key[0]}; fill it in or remove the line")
+        if values.setdefault(name, content) != content:
+            raise InputError(f"{where}: {name!r} has another {value[0]} in an earlier line; remove one")
+    return values
+
+
+def lines(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The header of a CSV (empty for an empty file), then its lines, each after its place for messages.
+
+    Raises:
+        InputError: not a CSV, or a line has not as many cells as the header.
+    """
     rows = csv.reader(io.StringIO(documents.read_text(path)))
-    values: dict[str, str] = {}
     try:
         header = next(rows, [])
-        where = [_column(path, header, names) for names in (key, value)]
+        yield f"{path}:1", header
         for cells in rows:
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                raise InputError(
-                    f"{path}:{rows.line_num}: {len(cells)} cells, expected {len(header)}; repair the line"
-                )
-            name, content = (cells[column] for column in where)
-            if not name:
-                raise InputError(f"{path}:{rows.line_num}: empty {key[0]}; fill it in or remove the line")
-            if values.setdefault(name, content) != content:
-                raise InputError(
-                    f"{path}:{rows.line_num}: {name!r} has another {value[0]} in an earlier line; remove one"
-                )
+            where = f"{path}:{rows.line_num}"
+            if cells and len(cells) != len(header):
+                raise InputError(f"{where}: {len(cells)} cells, expected {len(header)}; repair the line")
+            if cells:
+                yield where, cells
     except csv.Error as error:
         raise InputError(f"{path}:{rows.line_num}: not CSV ({error}); repair the line") from error
-    return values
 
 
 def _column(path: Path, header: list[str], names: Sequence[str]) -> int:

@@ -5,12 +5,11 @@ LibriMix (Cosentino et al., arXiv 2005.11262) writes beside its audio files ``mi
 joined by ``_``; a LibriSpeech utterance begins with its speaker.
 """
 
-import csv
-import io
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pse_bench.corpora import csv_columns
 from pse_bench.errors import InputError
 from pse_bench.io import documents
 
@@ -43,19 +42,12 @@ def read(path: Path, root: Path) -> list[Row]:
     Raises:
         InputError: not such a file, a source that is not there, or an id that does not name the utterances.
     """
-    table = csv.reader(io.StringIO(documents.read_text(path)))
-    try:
-        header = [name.strip().lower() for name in next(table, [])]
-        lines = [(table.line_num, cells) for cells in table if cells]
-    except csv.Error as error:
-        raise InputError(f"{path}:{table.line_num}: not CSV ({error}); repair the line") from error
+    table = csv_columns.lines(path)
+    header = [name.strip().lower() for name in next(table)[1]]
     _check_header(path, header)
     numbered = [name for name in header if name.startswith("source_") and name.endswith("_path")]
     rows, seen = [], set()
-    for number, cells in lines:
-        where = f"{path}:{number}"
-        if len(cells) != len(header):
-            raise InputError(f"{where}: {len(cells)} cells, expected {len(header)}; repair the line")
+    for where, cells in table:
         line = dict(zip(header, cells, strict=True))
         name = line["mixture_id"]
         if name in seen:

@@ -1,10 +1,4 @@
-"""What the readers share: finding sound files, checking every one, and making rows of those that are good.
-
-A reader returns ``(rows, problems)``. A problem is one line that names a file, what was found, what was
-expected and the remedy; the file it names is left out of the rows, all others are kept. Both lists are in the
-order of their paths, whatever order the file system or the executor gave. Only what makes the whole
-request impossible (no such folder, an index that cannot be read) raises InputError.
-"""
+"""Finding the sound files of a corpus, and checking every one of them."""
 
 import heapq
 import math
@@ -15,30 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from pse_bench.errors import InputError, UndefinedScore
-from pse_bench.io import atomic, audio, documents
+from pse_bench.io import atomic, audio
 
 ENDINGS = frozenset(
-    {
-        ".wav",
-        ".flac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".mp3",
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".au",
-        ".caf",
-        ".w64",
-        ".rf64",
-    }
+    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64"}
 )
 BATCH = 50
 """Files a task: enough to hide the cost of handing a task over, few enough to spread and to show progress."""
@@ -52,12 +32,8 @@ MEASURED_S = 60
 
 Progress = Callable[[int, int], None]
 """Called with the number of files done and the number of all."""
-Notice = Callable[[str], None]
-"""Called with a line that is worth saying and is no problem."""
 Measure = Callable[[np.ndarray, int], Mapping[str, Any]]
 """Further fields of a row from samples, shape (num_samples,), and their rate in Hz. Picklable."""
-
-R = TypeVar("R", bound=documents.Record)
 
 # libsndfile quietly shortens a file whose header promises more sound than there is, but keeps a note of it.
 _PROMISED = re.compile(r"(?m)^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)")
@@ -67,14 +43,20 @@ _UNKNOWN_SIZE = 0x7FFF_0000
 
 
 @dataclass(frozen=True)
-class Clip:
-    """What was measured of one file: ``path`` below the root, and the fields that every row has."""
+class ScannedFile:
+    """One good sound file: its path below the root, what every row says of it, and what was ``measured``."""
 
     path: str
     num_samples: int
     sample_rate: int
     sha256: str
     measured: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the file's row that come from its sound."""
+        found = {name: getattr(self, name) for name in ("path", "num_samples", "sample_rate", "sha256")}
+        return {**found, **self.measured}
 
 
 def find(
@@ -84,16 +66,13 @@ def find(
 
     Names that begin with a dot are passed over. Links are followed, but every folder is listed once and
     under its own name where it has one, so a loop ends and nothing is found twice.
-
-    Raises:
-        InputError: the root is not a folder.
     """
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; check the path")
     endings = frozenset(endings)
     found: list[str] = []
     problems: list[str] = []
-    pending, links, seen = list(folders), [], set()
+    pending = list(folders)
+    links: list[str] = []
+    seen: set[tuple[int, int]] = set()
     while pending or links:
         folder = pending.pop() if pending else heapq.heappop(links)
         try:
@@ -144,55 +123,6 @@ def stem(path: str) -> str:
     return path[: len(path) - len(PurePosixPath(path).suffix)]
 
 
-def rows_of(
-    record: type[R],
-    corpus: str,
-    root: Path,
-    entries: Mapping[str, Mapping[str, Any]],
-    *,
-    id_field: str,
-    executor: Any,
-    progress: Progress | None = None,
-    measure: Measure | None = None,
-) -> tuple[list[R], list[str]]:
-    """Check files and make their rows, which are sorted by path and whose ids are unique.
-
-    Args:
-        record: the row's record.
-        corpus: its name.
-        root: the folder that paths are relative to.
-        entries: for the path of each file, those fields of its row that do not come from the sound.
-        id_field: the field that must not repeat; the first path keeps an id.
-        executor: an executor of pse_bench.runtime.executor.
-        progress: called as files are done.
-        measure: gives fields that come from the samples; raises UndefinedScore where it cannot.
-    """
-    clips, problems = describe(root, sorted(entries), executor=executor, progress=progress, measure=measure)
-    rows: list[R] = []
-    owners: dict[str, str] = {}
-    for clip in clips:
-        fields = entries[clip.path]
-        owner = owners.setdefault(fields[id_field], clip.path)
-        if owner != clip.path:
-            problems.append(
-                f"{root / clip.path}: {id_field} {fields[id_field]!r} is that of {owner} already; "
-                "rename or remove one"
-            )
-            continue
-        rows.append(
-            record(
-                corpus=corpus,
-                path=clip.path,
-                num_samples=clip.num_samples,
-                sample_rate=clip.sample_rate,
-                sha256=clip.sha256,
-                **fields,
-                **clip.measured,
-            )
-        )
-    return rows, sorted(problems)
-
-
 def describe(
     root: Path,
     paths: Sequence[str],
@@ -200,7 +130,7 @@ def describe(
     executor: Any,
     progress: Progress | None = None,
     measure: Measure | None = None,
-) -> tuple[list[Clip], list[str]]:
+) -> tuple[list[ScannedFile], list[str]]:
     """Decode files from end to end and hash their bytes: clips of the good ones by path, and problems.
 
     A file is good when it is mono, as long as its header says, of a rate within ``RATES_HZ``, and holds finite
@@ -209,7 +139,7 @@ def describe(
 
     Where something is measured, a clip is at most ``MEASURED_S`` long.
     """
-    clips: list[Clip] = []
+    clips: list[ScannedFile] = []
     problems: list[str] = []
     done = 0
     batches = [list(paths[first : first + BATCH]) for first in range(0, len(paths), BATCH)]
@@ -224,7 +154,7 @@ def describe(
             if outcome.lost:
                 found = [f"{root / batch[0]}: cannot be read: {outcome.lost}; restore or remove it"]
             for clip in found:
-                (clips if isinstance(clip, Clip) else problems).append(clip)
+                (clips if isinstance(clip, ScannedFile) else problems).append(clip)
             done += len(batch)
             if progress:
                 progress(done, len(paths))
@@ -232,9 +162,9 @@ def describe(
     return sorted(clips, key=lambda clip: clip.path), sorted(problems)
 
 
-def _inspect(root: Path, measure: Measure | None, paths: list[str]) -> list[Clip | str]:
+def _inspect(root: Path, measure: Measure | None, paths: list[str]) -> list[ScannedFile | str]:
     """A clip or a problem for each file. Runs in the executor's processes."""
-    found: list[Clip | str] = []
+    found: list[ScannedFile | str] = []
     for path in paths:
         try:
             found.append(_clip(root, path, measure))
@@ -247,7 +177,7 @@ def _inspect(root: Path, measure: Measure | None, paths: list[str]) -> list[Clip
     return found
 
 
-def _clip(root: Path, path: str, measure: Measure | None) -> Clip:
+def _clip(root: Path, path: str, measure: Measure | None) -> ScannedFile:
     """Look at one file, whatever its length with little memory."""
     header = audio.info(root / path)
     if not RATES_HZ[0] <= header.sample_rate <= RATES_HZ[1]:
@@ -266,7 +196,7 @@ def _clip(root: Path, path: str, measure: Measure | None) -> Clip:
     _check_whole(root / path)
     _check_heard(root / path, low, high)
     measured = measure(*audio.read(root / path)) if measure else {}
-    return Clip(path, header.num_samples, header.sample_rate, atomic.sha256(root / path), measured)
+    return ScannedFile(path, header.num_samples, header.sample_rate, atomic.sha256(root / path), measured)
 
 
 def _check_heard(path: Path, low: float, high: float) -> None:
@@ -297,8 +227,3 @@ def _check_whole(path: Path) -> None:
             )
     if any(mark in log for mark in _CUT_SHORT):
         raise InputError(f"{path}: ends before its header says; the file is truncated, restore or remove it")
-
-
-def none_found(root: Path, layout: str) -> InputError:
-    """The error for a root without a sound file."""
-    return InputError(f"{root}: no sound files here, expected {layout}; check the path")

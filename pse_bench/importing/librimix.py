@@ -129,7 +129,12 @@ def _listed(rows: list[Row], path: Path) -> Choose:
 
 
 def _draft(
-    row: Row, target: int, enrolled: str, corpus: str, known: dict[str, scan.Clip], words: dict[str, Utterance]
+    row: Row,
+    target: int,
+    enrolled: str,
+    corpus: str,
+    known: dict[str, scan.ScannedFile],
+    words: dict[str, Utterance],
 ) -> Recipe:
     """A recipe whose levels are still to be measured."""
 
@@ -179,7 +184,7 @@ def _draft(
     )
 
 
-def _check(metadata: Path, drafts: list[Recipe], known: dict[str, scan.Clip]) -> None:
+def _check(metadata: Path, drafts: list[Recipe], known: dict[str, scan.ScannedFile]) -> None:
     """Raise InputError where scenes have one name, or sounds that cannot be added."""
     twice = [name for name, count in Counter(draft.scene_id for draft in drafts).items() if count > 1]
     if twice:

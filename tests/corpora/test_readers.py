@@ -14,7 +14,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench.corpora import csv_columns, folder, librispeech, noise, rir, scan, vctk
+from pse_bench.corpora import csv_columns, scan
+from pse_bench.corpora.readers import folder, librispeech, noise, rir, vctk
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, tables
 from pse_bench.runtime.executor import Outcome, Processes, Serial
@@ -57,11 +58,11 @@ def tree(tmp_path):
 
 
 def read_tree(root, **options):
-    return librispeech.read(root, executor=options.pop("executor", Serial()), **options)
+    return librispeech.READER.read(root, executor=options.pop("executor", Serial()), **options)
 
 
 def read_folder(root, **options):
-    return folder.read(root, name="mine", executor=Serial(), **options)
+    return folder.READER.read(root, name="mine", executor=Serial(), **options)
 
 
 def only(problems):
@@ -103,7 +104,7 @@ def test_librispeech_subsets(tree):
 
 @pytest.mark.parametrize("give", ["parent", "subset"])
 def test_librispeech_root_is_pointed_out(tree, give):
-    with pytest.raises(InputError, match=rf"no SPEAKERS.TXT here.*give {tree}, which has one"):
+    with pytest.raises(InputError, match=rf"no SPEAKERS.TXT here.*give {tree}, which has SPEAKERS.TXT"):
         read_tree(tree.parent if give == "parent" else tree / "test-clean")
 
 
@@ -207,7 +208,7 @@ def vctk_092(root: Path) -> Path:
 
 def test_vctk_092(tmp_path):
     root = vctk_092(tmp_path)
-    rows, problems = vctk.read(root, executor=Serial())
+    rows, problems = vctk.READER.read(root, executor=Serial())
     assert problems == []
     assert [(row.utterance_id, row.speaker_id, row.gender, row.text) for row in rows] == [
         ("p225_001", "p225", "F", "Please call Stella."),
@@ -215,7 +216,7 @@ def test_vctk_092(tmp_path):
         ("p315_001", "p315", "M", ""),
     ]
     assert rows[0].path == "wav48_silence_trimmed/p225/p225_001_mic1.flac"
-    second, problems = vctk.read(root, mic="mic2", executor=Serial())
+    second, problems = vctk.READER.read(root, mic="mic2", executor=Serial())
     assert [row.utterance_id for row in second] == ["p225_001", "p225_002"]
     assert problems == []
 
@@ -227,11 +228,11 @@ def test_vctk_080(tmp_path):
     # this release does not list p280
     sound(tmp_path / "wav48/p280/p280_001.wav")
     text(tmp_path / "txt/p280/p280_001.txt", "Please call Stella.\n")
-    rows, problems = vctk.read(tmp_path, executor=Serial())
+    rows, problems = vctk.READER.read(tmp_path, executor=Serial())
     assert problems == []
     assert [(row.utterance_id, row.gender) for row in rows] == [("p225_001", "F"), ("p280_001", "F")]
     with pytest.raises(InputError, match="one microphone"):
-        vctk.read(tmp_path, mic="mic1", executor=Serial())
+        vctk.READER.read(tmp_path, mic="mic1", executor=Serial())
 
 
 def test_vctk_faults(tmp_path):
@@ -239,14 +240,14 @@ def test_vctk_faults(tmp_path):
     (root / "txt/p225/p225_002.txt").unlink()
     sound(root / "wav48_silence_trimmed/p999/p999_001_mic1.flac")
     sound(root / "wav48_silence_trimmed/p225/p225_003.flac")
-    rows, problems = vctk.read(root, executor=Serial())
+    rows, problems = vctk.READER.read(root, executor=Serial())
     assert [row.utterance_id for row in rows] == ["p225_001", "p315_001"]
     for problem, expected in zip(problems, ["p225_002.txt: no such file", "not a VCTK name", "p999"], strict=True):
         assert expected in problem.removeprefix(f"{root}/")
     with pytest.raises(InputError, match="expected mic1 or mic2"):
-        vctk.read(root, mic="mic3", executor=Serial())
+        vctk.READER.read(root, mic="mic3", executor=Serial())
     with pytest.raises(InputError, match=f"give {root}"):
-        vctk.read(tmp_path, executor=Serial())
+        vctk.READER.read(tmp_path, executor=Serial())
 
 
 # ---- folders of speakers
@@ -298,7 +299,7 @@ def test_folder_faults(tmp_path):
     ):
         assert expected in problem
     unknown = text(tmp_path / "s.csv", "speaker,gender\nbob,F\n")
-    assert "speaker 'ann' is not in" in read_folder(root, genders=unknown)[1][1]
+    assert "speaker ann is not in s.csv, which leaves out" in read_folder(root, genders=unknown)[1][1]
     with pytest.raises(InputError, match="gender 'x', expected F, M"):
         read_folder(root, genders=text(tmp_path / "s.csv", "speaker,gender\nbob,x\n"))
     with pytest.raises(InputError, match="no sound files here"):
@@ -333,7 +334,7 @@ def test_noise_rows(tmp_path):
     sound(root / "rain/light rain.wav")
     sound(root / "music/fma/a01.wav")
     sound(root / "hum.wav")
-    rows, problems = noise.read(root, name="n", executor=Serial())
+    rows, problems = noise.READER.read(root, name="n", executor=Serial())
     assert problems == []
     assert [(row.noise_id, row.category) for row in rows] == [
         ("sounds/hum", "sounds"),
@@ -356,7 +357,7 @@ def test_responses(tmp_path):
     decaying(root / "hall/b.wav", 0.8)
     decaying(root / "den.wav", 0.3)
     decaying(root / "cut.wav", 0.3, length_db=20)
-    rows, problems = rir.read(root, name="r", executor=Serial())
+    rows, problems = rir.READER.read(root, name="r", executor=Serial())
     assert [(row.rir_id, row.room_id) for row in rows] == [
         ("den", "den"),
         ("hall/a", "hall"),
@@ -369,7 +370,7 @@ def test_responses(tmp_path):
     table = text(
         tmp_path / "r.csv", "path,room,x\nrir/den.wav,Den,\nhall/a.wav,Hall,\ncut.wav,,\ngone.wav,Gone,\n"
     )
-    rows, problems = rir.read(root, name="r", table=table, executor=Serial(), notice=notices.append)
+    rows, problems = rir.READER.read(root, name="r", table=table, executor=Serial(), notice=notices.append)
     assert [(row.rir_id, row.room_id) for row in rows] == [("den", "Den"), ("hall/a", "Hall")]
     assert [problem.split(":")[0] for problem in problems] == [
         str(root / "cut.wav"),
@@ -595,12 +596,14 @@ def test_a_folder_without_rights_is_a_problem(tmp_path, monkeypatch):
 @pytest.mark.dev_corpus
 def test_the_development_corpus(dev_corpus):
     executor = Processes(2)
-    speech, problems = librispeech.read(dev_corpus / "speech/LibriSpeech", executor=executor)
+    speech, problems = librispeech.READER.read(dev_corpus / "speech/LibriSpeech", executor=executor)
     assert (len(speech), len({row.speaker_id for row in speech}), problems) == (260, 135, [])
     indexes = {"transcripts": dev_corpus / "transcripts.csv", "genders": dev_corpus / "speakers.csv"}
     counts = {}
     for corpus in ("VCTK", "CMU_ARCTIC"):
-        rows, problems = folder.read(dev_corpus / "speech" / corpus, name=corpus, executor=executor, **indexes)
+        rows, problems = folder.READER.read(
+            dev_corpus / "speech" / corpus, name=corpus, executor=executor, **indexes
+        )
         assert problems == []
         counts[corpus] = len({row.speaker_id for row in rows}), len(rows)
         speech += rows
@@ -610,7 +613,7 @@ def test_the_development_corpus(dev_corpus):
     genders = csv_columns.read(indexes["genders"], key=("speaker",), value=("gender",))
     assert all(genders[row.speaker_id] == row.gender for row in speech)
 
-    rows, problems = noise.read(dev_corpus / "noise", name="noise", executor=executor)
+    rows, problems = noise.READER.read(dev_corpus / "noise", name="noise", executor=executor)
     assert (len(rows), problems) == (11, [])
     with (dev_corpus / "noise/noise.csv").open() as stream:
         expected = {row["path"]: (row["category"], float(row["duration_s"])) for row in csv.DictReader(stream)}
@@ -621,7 +624,7 @@ def test_the_development_corpus(dev_corpus):
 @pytest.mark.dev_corpus
 def test_measured_rooms_of_the_development_corpus(dev_corpus):
     table = dev_corpus / "rir/rirs.csv"
-    rows, problems = rir.read(dev_corpus / "rir", name="rooms", table=table, executor=Serial())
+    rows, problems = rir.READER.read(dev_corpus / "rir", name="rooms", table=table, executor=Serial())
     assert (len(rows), problems) == (4, [])
     with table.open() as stream:
         t20 = {row["room"]: float(row["rt60_t20_s"]) for row in csv.DictReader(stream)}

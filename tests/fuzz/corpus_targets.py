@@ -4,7 +4,8 @@ from pathlib import Path
 
 from target import Read, Target, of_file, of_text
 
-from pse_bench.corpora import csv_columns, librimix, librispeech, vctk
+from pse_bench.corpora import csv_columns, librimix
+from pse_bench.corpora.readers import librispeech, vctk
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import webdataset
 from pse_bench.runtime.sharding import Share
@@ -59,7 +60,7 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target(
         "librispeech-speakers",
-        "corpora.librispeech.parse_speakers",
+        "corpora.readers.librispeech.parse_speakers",
         "text",
         lambda: [b"; id | sex\n14 | F | train | 25.03 | Kristin LeMoine\n16 | M | dev | 8 | |CBW|Simon\n"],
         of_text(lambda text: librispeech.parse_speakers(text, "SPEAKERS.TXT")),
@@ -67,7 +68,7 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target(
         "librispeech-texts",
-        "corpora.librispeech.parse_transcripts",
+        "corpora.readers.librispeech.parse_transcripts",
         "text",
         lambda: [b"1-2-0001 GOOD DAY\n1-2-0002 WELL\n"],
         of_text(_librispeech),
@@ -75,7 +76,7 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target(
         "vctk-speakers",
-        "corpora.vctk.parse_speakers",
+        "corpora.readers.vctk.parse_speakers",
         "text",
         lambda: [
             b"ID  AGE  GENDER  ACCENTS  REGION COMMENTS\np225  23  F    English    Southern  England\ns5 22 M x\n"

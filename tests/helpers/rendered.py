@@ -17,7 +17,8 @@ import soundfile
 from click.testing import CliRunner
 
 from pse_bench.cli import cli
-from pse_bench.corpora import clip_reader, folder, noise, rir
+from pse_bench.corpora import clip_reader
+from pse_bench.corpora.readers import folder, noise, rir
 from pse_bench.corpora.roots import Roots
 from pse_bench.io import tables
 from pse_bench.planning import plan
@@ -178,15 +179,15 @@ def corpus(tmp_path_factory) -> Corpus:
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, decaying_noise(len(name), 0.25, rate, delay_s), rate, subtype="PCM_24")
 
-    speech, faults = folder.read(
+    speech, faults = folder.READER.read(
         where / "talk",
         name="talk",
         transcripts=where / "texts.csv",
         genders=where / "genders.csv",
         executor=Serial(),
     )
-    noises, more = noise.read(where / "hush", name="hush", executor=Serial())
-    measured, others = rir.read(where / "halls", name="halls", executor=Serial())
+    noises, more = noise.READER.read(where / "hush", name="hush", executor=Serial())
+    measured, others = rir.READER.read(where / "halls", name="halls", executor=Serial())
     assert [*faults, *more, *others] == []
     made = Corpus(where, speech, noises, measured)
     tables.write_table(made.manifest("speech"), Utterance, speech)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench.corpora import librispeech
+from pse_bench.corpora.readers import librispeech
 from pse_bench.corpora.roots import Roots
 from pse_bench.corpora.synthetic import embedded
 from pse_bench.io import audio
@@ -37,7 +37,7 @@ def spoken(dev_corpus: Path | None, folder: Path) -> Iterator[tuple[Utterance, n
     """Three utterances of four people."""
     if dev_corpus:
         root = dev_corpus / "speech" / "LibriSpeech"
-        rows, _ = librispeech.read(root, subsets=("test-other",), executor=Serial())
+        rows, _ = librispeech.READER.read(root, subsets=("test-other",), executor=Serial())
         people = sorted({row.speaker_id for row in rows})[:4]
         for person in people:
             for row in sorted((row for row in rows if row.speaker_id == person), key=lambda row: row.num_samples)[

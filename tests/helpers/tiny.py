@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pse_bench.corpora import folder, noise
+from pse_bench.corpora.readers import folder, noise
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.io import atomic, audio, tables
@@ -85,8 +85,8 @@ def write_corpus(root: Path) -> None:
 
 def write_manifests(root: Path) -> tuple[list[Utterance], list[NoiseClip]]:
     """``speech.csv``, ``noise.csv`` and ``tiny.yaml`` for that corpus; the rows of both."""
-    speech, problems = folder.read(root / "speech", name="voices", executor=Serial())
-    noises, more = noise.read(root / "noise", name="noises", executor=Serial())
+    speech, problems = folder.READER.read(root / "speech", name="voices", executor=Serial())
+    noises, more = noise.READER.read(root / "noise", name="noises", executor=Serial())
     assert not problems
     assert not more
     (root / "tiny.yaml").write_text(SCENARIO)

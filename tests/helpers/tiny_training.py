@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from pse_bench.corpora import folder, noise
+from pse_bench.corpora.readers import folder, noise
 from pse_bench.corpora.roots import Roots
 from pse_bench.io import tables
 from pse_bench.io.documents import parse
@@ -140,8 +140,8 @@ def make(where: Path) -> Tiny:
         path = where / "hush" / name / f"{name}.wav"
         path.parent.mkdir(parents=True)
         soundfile.write(path, 0.05 * np.random.default_rng(100 + index).standard_normal(6 * RATE), RATE)
-    spoken, _ = folder.read(where / "talk", name="talk", executor=Serial())
-    noises, _ = noise.read(where / "hush", name="hush", executor=Serial())
+    spoken, _ = folder.READER.read(where / "talk", name="talk", executor=Serial())
+    noises, _ = noise.READER.read(where / "hush", name="hush", executor=Serial())
     tables.write_table(where / "speech.csv", Utterance, spoken)
     tables.write_table(where / "noise.csv", NoiseClip, noises)
     (where / "tiny.yaml").write_text(json.dumps(SCENARIO))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pse_bench.corpora import rir
+from pse_bench.corpora.readers import rir
 from pse_bench.errors import UndefinedScore
 from pse_bench.signal import rt60
 

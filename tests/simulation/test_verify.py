@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from pse_bench.corpora import librispeech, noise
+from pse_bench.corpora.readers import librispeech, noise
 from pse_bench.dataset import dataset
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, tables
@@ -342,10 +342,10 @@ def test_a_folder_without_a_dataset(command, tmp_path):
 def test_scenes_of_real_speech(dev_corpus, tmp_path, problems_of):
     """A few scenes of the standard scenario from a LibriSpeech tree."""
     trees = {"librispeech": dev_corpus / "speech/LibriSpeech", "noise": dev_corpus / "noise"}
-    speech, faults = librispeech.read(
+    speech, faults = librispeech.READER.read(
         trees["librispeech"], name="librispeech", subsets=("test-other",), executor=Serial()
     )
-    clips, more = noise.read(trees["noise"], name="noise", executor=Serial())
+    clips, more = noise.READER.read(trees["noise"], name="noise", executor=Serial())
     assert [*faults, *more] == []
     scenario, content = load("standard")
     planner = Planner(scenario, speech=speech, noise=clips, seed=1)

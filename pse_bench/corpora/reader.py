@@ -1,0 +1,186 @@
+"""What a corpus reader is: the layout of a corpus in its folder, and the walk that makes rows of a manifest.
+
+Reading gives ``(rows, problems)``. A problem is one line that names a file, what was found, what was expected
+and the remedy; the file it names is left out of the rows, all others are kept. Both lists are in the order of
+their paths, whatever order the file system or the executor gave. Only what makes the whole request impossible
+(no such folder, an index that cannot be read) raises InputError.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pse_bench.corpora import scan
+from pse_bench.errors import InputError
+from pse_bench.io import documents
+from pse_bench.runtime.executor import Executor
+
+Notice = Callable[[str], None]
+"""Called with a line that is worth saying and is no problem."""
+
+R = TypeVar("R", bound=documents.Record)
+
+
+class UnlistedSpeaker(InputError):
+    """A speaker without a line in the corpus's list, which leaves out all files of that speaker."""
+
+
+class Genders(dict[str, str]):
+    """Gender (F, M or '' where it is not known) by speaker, from the list ``source`` of a corpus.
+
+    Looking up a speaker who is not listed raises UnlistedSpeaker.
+    """
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.source = source
+
+    def add(self, speaker: str, gender: str, where: str) -> None:
+        """Add a line of the list. Raises InputError where the speaker has another gender already."""
+        if self.setdefault(speaker, gender) != gender:
+            raise InputError(f"{where}: speaker {speaker!r} is listed as F and M; keep one line")
+
+    def __missing__(self, speaker: str) -> str:
+        raise UnlistedSpeaker(f"speaker {speaker} is not in {Path(self.source).name}")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one corpus lies in its folder.
+
+    Attributes:
+        pattern: what paths look like, for messages.
+        fields: the fields of a file's row that do not come from its sound, or None to pass the file over; raises
+            InputError to make a problem of the file.
+        folders: where below the root sound files are looked for.
+        endings: of sound files.
+        problems: faults of the corpus's own lists; ``fields`` may add to them.
+        begin: called with the paths of all sound files before any of ``fields``.
+        unused: gives, after them, a line on what the lists name and no file holds, or ''.
+    """
+
+    pattern: str
+    fields: Callable[[str], Mapping[str, Any] | None]
+    folders: Sequence[str] = ("",)
+    endings: Collection[str] = scan.ENDINGS
+    problems: list[str] = field(default_factory=list)
+    begin: Callable[[Sequence[str]], Any] = lambda paths: None
+    unused: Callable[[], str] = lambda: ""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of ``pse-bench manifest``: ``name`` is the argument of the layout that it becomes."""
+
+    flag: str
+    name: str
+    help: str
+    choices: tuple[str, ...] = ()
+    is_file: bool = False
+    repeatable: bool = False
+
+
+@dataclass(frozen=True)
+class Reader(Generic[R]):
+    """A kind of corpus, from which ``pse-bench manifest`` makes a command.
+
+    Attributes:
+        layout: gives the layout below a root; further arguments are those of ``options``.
+        record: a row of the manifest.
+        id_field: the field of a row that must not repeat; the first path keeps an id.
+        help: of the command, one sentence.
+        options: what may be said of the corpus.
+        corpus: its name in the rows; that of its folder by default.
+        measure: gives fields of a row that come from the samples (see ``scan.describe``).
+        licence, citation: of the one corpus that is read, where it is one.
+    """
+
+    layout: Callable[..., Layout]
+    record: type[R]
+    id_field: str
+    help: str
+    options: Sequence[Option] = ()
+    corpus: str = ""
+    measure: scan.Measure | None = None
+    licence: str = ""
+    citation: str = ""
+
+    def read(
+        self,
+        root: Path,
+        *,
+        name: str = "",
+        executor: Executor,
+        progress: scan.Progress | None = None,
+        notice: Notice | None = None,
+        **options: Any,
+    ) -> tuple[list[R], list[str]]:
+        """List the clips of a corpus: rows of its manifest, and problems.
+
+        Args:
+            root: the corpus's folder.
+            name: the corpus's name in the rows, where it is not the usual one.
+            executor: where files are checked.
+            progress: called with files done and files in all.
+            notice: called with lines worth saying.
+            options: arguments of the layout.
+
+        Raises:
+            InputError: no such folder, no sound in it, or a list of the corpus cannot be read.
+        """
+        root = Path(root)
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder; check the path")
+        layout = self.layout(root, **options)
+        paths, problems = scan.find(root, layout.folders, endings=layout.endings)
+        layout.begin(paths)
+        entries: dict[str, Mapping[str, Any]] = {}
+        unlisted: dict[str, list[str]] = {}
+        for path in paths:
+            try:
+                found = layout.fields(path)
+            except UnlistedSpeaker as error:
+                unlisted.setdefault(str(error), []).append(path)
+            except InputError as error:
+                problems.append(str(error))
+            else:
+                if found is not None:
+                    entries[path] = found
+        problems += layout.problems
+        problems += [
+            f"{root / left_out[0]}: {fault}, which leaves out {len(left_out)} files; add the speaker's line"
+            for fault, left_out in unlisted.items()
+        ]
+        if not entries and not problems:
+            raise InputError(f"{root}: no sound files here, expected {layout.pattern}; check the path")
+        if notice and (line := layout.unused()):
+            notice(line)
+        clips, more = scan.describe(
+            root, sorted(entries), executor=executor, progress=progress, measure=self.measure
+        )
+        corpus = name or self.name_of(root)
+        rows: list[R] = []
+        owners: dict[str, str] = {}
+        for clip in clips:
+            fields = entries[clip.path]
+            key = fields[self.id_field]
+            if (owner := owners.setdefault(key, clip.path)) == clip.path:
+                rows.append(self.record(**{"corpus": corpus, **clip.fields, **fields}))
+            else:
+                more.append(
+                    f"{root / clip.path}: {self.id_field} {key!r} is that of {owner} already; rename or remove one"
+                )
+        return rows, sorted(problems + more)
+
+    def name_of(self, root: Path) -> str:
+        """The name of a corpus that nobody named: the usual one, or that of its folder."""
+        return self.corpus or root.resolve().name
+
+
+def root_with(index: str, root: Path, usual: Sequence[str]) -> str:
+    """The remedy where a root lacks the list that marks it: a folder nearby that has it, if there is one."""
+    for folder in (*(root / name for name in usual), root.resolve().parent):
+        if (folder / index).is_file():
+            return f"give {folder}, which has {index}"
+    return f"give the folder that holds {index}"

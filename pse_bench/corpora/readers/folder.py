@@ -1,0 +1,86 @@
+"""Any speech corpus laid out as ``<speaker>/<utterance>.<ending>`` or ``<speaker>/<session>/<utterance>.…``.
+
+An utterance_id is the path below the root without its ending, such as ``p225/p225_001``: unique by
+itself, and the same whatever else is in the folder.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from pse_bench.corpora import csv_columns, scan
+from pse_bench.corpora.reader import Genders, Layout, Option, Reader
+from pse_bench.errors import InputError
+from pse_bench.schemas import Utterance
+
+PATTERN = "<speaker>/<utterance>.wav or <speaker>/<session>/<utterance>.wav"
+GENDERS = {"f": "F", "female": "F", "m": "M", "male": "M", "": ""}
+
+
+def layout(root: Path, transcripts: Path | None = None, genders: Path | None = None) -> Layout:
+    """The layout of a folder of speakers.
+
+    Where an index is given, a file without a line in it is a problem; an empty cell says "not known".
+    Lines without a file are counted in a notice.
+
+    Args:
+        root: the folder of speakers.
+        transcripts: a CSV with the columns ``utterance_id`` (or ``utt_id``) and ``text``. A line names the
+            file by its utterance_id, or by its stem (``p225_001``) where one file only is called so.
+        genders: a CSV with the columns ``speaker_id`` (or ``speaker``) and ``gender`` (F, M or empty).
+
+    Raises:
+        InputError: an index cannot be read.
+    """
+    texts = csv_columns.read(transcripts, key=("utterance_id", "utt_id"), value=("text",)) if transcripts else None
+    known = _genders_of(genders) if genders else None
+    stems: Counter[str] = Counter()
+
+    def text_of(path: str) -> str:
+        if texts is None:
+            return ""
+        key = scan.stem(path)
+        if key not in texts and stems[_name(path)] == 1:
+            key = _name(path)
+        if key not in texts:
+            raise InputError(f"{root / path}: no line for it in {transcripts}; add one (an empty text: not known)")
+        return " ".join(texts.take(key).split())
+
+    def fields(path: str) -> dict[str, str]:
+        speaker, *rest = path.split("/")
+        if len(rest) not in (1, 2):
+            raise InputError(f"{root / path}: expected {PATTERN} below {root}; move or remove it")
+        text = text_of(path)
+        gender = known[speaker] if known is not None else ""
+        return {"utterance_id": scan.stem(path), "speaker_id": speaker, "gender": gender, "text": text}
+
+    return Layout(
+        PATTERN,
+        fields,
+        begin=lambda paths: stems.update(map(_name, paths)),
+        unused=lambda: texts.unused(root) if texts else "",
+    )
+
+
+def _name(path: str) -> str:
+    return scan.stem(path).rpartition("/")[2]
+
+
+def _genders_of(path: Path) -> Genders:
+    genders = Genders(str(path))
+    for speaker, gender in csv_columns.read(path, key=("speaker_id", "speaker"), value=("gender",)).items():
+        if gender.strip().lower() not in GENDERS:
+            raise InputError(f"{path}: speaker {speaker!r} has gender {gender!r}, expected F, M or nothing")
+        genders[speaker] = GENDERS[gender.strip().lower()]
+    return genders
+
+
+READER = Reader(
+    layout,
+    Utterance,
+    "utterance_id",
+    help="A plain folder: <speaker>/<utterance>.wav, or <speaker>/<session>/<utterance>.wav.",
+    options=[
+        Option("--transcripts", "transcripts", "CSV with columns utterance_id and text.", is_file=True),
+        Option("--genders", "genders", "CSV with columns speaker_id and gender (F or M).", is_file=True),
+    ],
+)

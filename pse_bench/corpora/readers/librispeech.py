@@ -1,0 +1,141 @@
+"""LibriSpeech as it unpacks: ``<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac``.
+
+Paths in the manifest are relative to the folder that holds SPEAKERS.TXT. Texts are kept as printed (upper
+case, no punctuation). Source: V. Panayotov et al., "Librispeech: an ASR corpus based on public domain audio
+books", ICASSP 2015; openslr.org/12.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pse_bench.corpora import scan
+from pse_bench.corpora.reader import Genders, Layout, Option, Reader, root_with
+from pse_bench.errors import InputError
+from pse_bench.io import documents
+from pse_bench.registry import suggestion
+from pse_bench.schemas import Utterance
+
+PATTERN = "<subset>/<speaker>/<chapter>/<speaker>-<chapter>-<utterance>.flac"
+_NAME = re.compile(r"([0-9]+)-([0-9]+)-[0-9]+")
+
+
+def layout(root: Path, subsets: Sequence[str] = ()) -> Layout:
+    """The layout of a LibriSpeech tree.
+
+    A partial download is fine: transcript lines without a sound file are counted in a notice. A sound
+    file without a transcript line, or of a speaker who is not listed, is a problem.
+
+    Args:
+        root: the folder that holds SPEAKERS.TXT.
+        subsets: folders to read, such as ``test-other``; all by default.
+
+    Raises:
+        InputError: no LibriSpeech tree, an unknown subset, or SPEAKERS.TXT cannot be read.
+    """
+    listed = root / "SPEAKERS.TXT"
+    if not listed.is_file():
+        remedy = root_with(listed.name, root, ("LibriSpeech",))
+        raise InputError(f"{root}: no SPEAKERS.TXT here, expected the LibriSpeech folder; {remedy}")
+    genders = parse_speakers(documents.read_text(listed), str(listed))
+    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name[0] != ".")
+    for subset in subsets:
+        if subset not in folders:
+            raise InputError(f"{root / subset}: no such subset; {suggestion(subset, folders, 'present')}")
+    problems: list[str] = []
+    chapters: dict[str, dict[str, str] | None] = {}
+    present: set[str] = set()
+
+    def fields(path: str) -> dict[str, str] | None:
+        chapter, _, file = path.rpartition("/")
+        utterance = scan.stem(file)
+        match = _NAME.fullmatch(utterance)
+        if not match or path.split("/")[1:-1] != list(match.groups()):
+            raise InputError(f"{root / path}: not a LibriSpeech name, expected {PATTERN}; rename or remove it")
+        transcripts = f"{match[1]}-{match[2]}.trans.txt"
+        if chapter not in chapters:
+            chapters[chapter] = _texts_of(root / chapter / transcripts, problems)
+        texts = chapters[chapter]
+        if texts is None:
+            return None  # said once for the whole chapter
+        gender = genders[match[1]]
+        if utterance not in texts:
+            raise InputError(f"{root / path}: no line in {transcripts}; restore the line or remove the file")
+        return {"utterance_id": utterance, "speaker_id": match[1], "gender": gender, "text": texts[utterance]}
+
+    def unused() -> str:
+        lines = [f"{chapter}/{utterance}" for chapter, texts in chapters.items() for utterance in texts or ()]
+        absent = [line for line in lines if line not in present]
+        count = f"{len(absent)} of {len(lines)} transcript lines"
+        return f"{root}: {count} have no sound file here, the first {absent[0]}" if absent else ""
+
+    return Layout(
+        PATTERN,
+        fields,
+        folders=list(subsets or folders),
+        endings=[".flac"],
+        problems=problems,
+        begin=lambda paths: present.update(map(scan.stem, paths)),
+        unused=unused,
+    )
+
+
+def _texts_of(path: Path, problems: list[str]) -> dict[str, str] | None:
+    """The transcripts of a chapter, or None after noting why there are none."""
+    try:
+        texts, faults = parse_transcripts(documents.read_text(path), str(path))
+    except InputError as error:
+        problems.append(f"{error} (its chapter is left out)")
+        return None
+    problems += faults
+    return texts
+
+
+def parse_speakers(text: str, where: str) -> Genders:
+    """Genders (F or M) by speaker id, from SPEAKERS.TXT.
+
+    Fields stand between bars; the last one, the reader's name, may hold bars itself (``|CBW|Simon``).
+    Lines that begin with a semicolon are comments. Raises InputError naming the line.
+    """
+    genders = Genders(where)
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip() or line.startswith(";"):
+            continue
+        fields = [part.strip() for part in line.split("|", 4)]
+        if len(fields) < 5 or not fields[0] or fields[1] not in ("F", "M"):
+            raise InputError(
+                f"{where}:{number}: found {line.strip()!r:.80}, "
+                "expected 'id | F or M | subset | minutes | name'; restore the original file"
+            )
+        genders.add(fields[0], fields[1], f"{where}:{number}")
+    return genders
+
+
+def parse_transcripts(text: str, where: str) -> tuple[dict[str, str], list[str]]:
+    """Texts by utterance id, from a ``.trans.txt`` with lines ``<id> <text>``, and problems."""
+    texts: dict[str, str] = {}
+    problems: list[str] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        utterance, *words = line.split()
+        spoken = " ".join(words)
+        if not words:
+            problems.append(f"{where}:{number}: {utterance!r:.80} has no text; restore the line")
+        elif texts.setdefault(utterance, spoken) != spoken:
+            problems.append(f"{where}:{number}: {utterance!r:.80} has another text above; keep one line")
+    return texts, problems
+
+
+READER = Reader(
+    layout,
+    Utterance,
+    "utterance_id",
+    help="A LibriSpeech tree: ROOT holds SPEAKERS.TXT.",
+    options=[
+        Option("--subset", "subsets", "Subset to list, such as test-other; repeatable.", repeatable=True),
+    ],
+    corpus="librispeech",
+    licence="CC BY 4.0",
+    citation="V. Panayotov et al., Librispeech: an ASR corpus based on public domain audio books, ICASSP 2015",
+)
