@@ -62,8 +62,8 @@ def _definition(metric: metrics.Metric, scored: Mapping[str, Any]) -> Definition
 
 def _said_by(metric: metrics.Metric) -> list[str]:
     """The docstring of the function that has the metric's name, which computes a clip's value."""
-    module = sys.modules[metric.compute.__module__]
-    return _paragraphs(getattr(module, metric.name, metric.compute))
+    compute = getattr(metric.compute, "func", metric.compute)
+    return _paragraphs(getattr(sys.modules[compute.__module__], metric.name, compute))
 
 
 def _paragraphs(function: Any) -> list[str]:
