@@ -72,16 +72,27 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def executor(jobs: int, *, isolated: bool = False) -> Any:
     """Where the work of ``--jobs`` runs. ``isolated`` work may crash its process, so it never runs in ours."""
-    from pse_bench.runtime.executor import Processes, Serial
+    from pse_bench.runtime.executor import EXECUTORS, ExecutorOptions
 
-    return Processes(jobs) if jobs > 1 or isolated else Serial()
+    return click.get_current_context().with_resource(EXECUTORS["local"](ExecutorOptions(jobs, isolated)))
+
+
+class ExecutorName(click.Choice):
+    """A name of ours, of an entry point, or ``module:attribute``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if ":" in value:
+            return value
+        from pse_bench.runtime.executor import EXECUTORS
+
+        return value if value in EXECUTORS.outside() else super().convert(value, param, ctx)
 
 
 splitting = together(
     click.option(
         "--executor",
         "kind",
-        type=click.Choice(["local", "dask", "dask-jobqueue"]),
+        type=ExecutorName(["local", "dask", "dask-jobqueue"]),
         default="local",
         show_default=True,
         help="local: --jobs processes here; dask: the workers of --scheduler; dask-jobqueue: of --config.",
@@ -103,16 +114,15 @@ def chosen_executor(
         InputError: an option is missing or belongs to another executor, or nothing answers.
     """
     from pse_bench.errors import InputError
+    from pse_bench.runtime.executor import EXECUTORS, ExecutorOptions
 
     for name, given, owner in (("--scheduler", scheduler, "dask"), ("--config", cluster_config, "dask-jobqueue")):
-        if bool(given) != (kind == owner):
+        if bool(given) != (kind == owner) and kind in EXECUTORS:
             raise InputError(f"{name} and --executor {owner} go together; give both or neither")
     if kind == "local":
         return executor(jobs, isolated=isolated)
-    from pse_bench.runtime import dask
-
-    workers = dask.connected(scheduler) if kind == "dask" else dask.queued(cluster_config)
-    return click.get_current_context().with_resource(workers)
+    asked = ExecutorOptions(jobs, isolated, scheduler, cluster_config)
+    return click.get_current_context().with_resource(EXECUTORS.find(kind)(asked))
 
 
 def share(shard: str | None) -> Any:

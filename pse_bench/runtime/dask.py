@@ -9,6 +9,7 @@ import logging
 import platform
 import queue
 import re
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -257,7 +258,12 @@ def queued(path: Path) -> Iterator[Dask]:
 
 def _module(name: str) -> Any:
     try:
+        handler = signal.getsignal(signal.SIGINT)
         module = importlib.import_module(name)
+        if (
+            signal.getsignal(signal.SIGINT) is not handler
+        ):  # dask_jobqueue makes Ctrl-C end the process with status 0
+            signal.signal(signal.SIGINT, handler)
         # what it has to say of a lost connection is said by us in one line
         for part in ("distributed", "distributed.client"):
             logging.getLogger(part).setLevel(logging.CRITICAL)

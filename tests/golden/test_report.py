@@ -17,8 +17,8 @@ VOID = {"meta", "link", "img", "br", "input"}
 
 
 class Skeleton(HTMLParser):
-    """A page reduced to a line for each element with an id or a landmark's role, for each heading, table header and
-    caption with its words, and for each drawing with its size and how many elements of a kind and class it has."""
+    """A page reduced to a line for each element with an id or a landmark's role, for each heading, table header
+    and caption with its words, and for each drawing with its size and its number of elements by kind and class."""
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,5 +1,6 @@
 """Work over a dask scheduler whose workers are processes with command lines of their own."""
 
+import importlib.util
 import os
 import pickle
 import signal
@@ -386,10 +387,18 @@ def jobs_file(folder: Path, text: str) -> Path:
     return path
 
 
+# it is not imported here: that would replace what Ctrl-C does
+needs_jobqueue = pytest.mark.skipif(
+    not importlib.util.find_spec("dask_jobqueue"), reason="dask-jobqueue is not installed"
+)
+
+
+@needs_jobqueue
 def test_the_job_script_is_what_the_file_asks_for(tmp_path: Path) -> None:
-    pytest.importorskip("dask_jobqueue")
+    handler = signal.getsignal(signal.SIGINT)
     with cluster.batch_system(cluster.read_jobs(jobs_file(tmp_path, JOBS))) as made:
         script = made.job_script()
+    assert signal.getsignal(signal.SIGINT) is handler  # which importing dask_jobqueue replaces
     for line in ("-p cpu", "-A speech", "--cpus-per-task=8", "-t 04:00:00", "--exclude=node7"):
         assert f"#SBATCH {line}\n" in script
     assert "\nmodule load python\n" in script
@@ -420,8 +429,8 @@ def test_a_wrong_file_is_one_line(home: Home, text: str, words: str) -> None:
     assert words in done.stderr
 
 
+@needs_jobqueue
 def test_workers_that_a_batch_system_starts(home: Home) -> None:
-    pytest.importorskip("dask_jobqueue")
     path = jobs_file(home.out, "schema: 1\nsystem: local\nworkers: 2\nmemory_per_job: 2GB\n")
     words = home.words("enhance", "there")
     done = call(*words, "--executor", "dask-jobqueue", "--config", path)
