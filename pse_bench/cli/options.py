@@ -72,7 +72,7 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def executor(jobs: int, *, isolated: bool = False) -> Any:
     """Where the work of ``--jobs`` runs. ``isolated`` work may crash its process, so it never runs in ours."""
-    from pse_bench.runtime.executor import EXECUTORS, ExecutorOptions
+    from pse_bench.runtime.registry import EXECUTORS, ExecutorOptions
 
     return click.get_current_context().with_resource(EXECUTORS["local"](ExecutorOptions(jobs, isolated)))
 
@@ -83,7 +83,7 @@ class ExecutorName(click.Choice):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if ":" in value:
             return value
-        from pse_bench.runtime.executor import EXECUTORS
+        from pse_bench.runtime.registry import EXECUTORS
 
         return value if value in EXECUTORS.outside() else super().convert(value, param, ctx)
 
@@ -114,7 +114,7 @@ def chosen_executor(
         InputError: an option is missing or belongs to another executor, or nothing answers.
     """
     from pse_bench.errors import InputError
-    from pse_bench.runtime.executor import EXECUTORS, ExecutorOptions
+    from pse_bench.runtime.registry import EXECUTORS, ExecutorOptions
 
     for name, given, owner in (("--scheduler", scheduler, "dask"), ("--config", cluster_config, "dask-jobqueue")):
         if bool(given) != (kind == owner) and kind in EXECUTORS:

@@ -9,13 +9,11 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from pathlib import Path
 from typing import Any, Protocol
 
-from pse_bench.registry import Registry
 from pse_bench.runtime import interrupts
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -110,50 +108,6 @@ class Processes:
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-@dataclass(frozen=True)
-class ExecutorOptions:
-    """What a command says of where its work runs.
-
-    Attributes:
-        jobs: worker processes on this machine.
-        isolated: the work may crash its process, so it never runs in the command's own.
-        scheduler: ``--scheduler``, the address of a running dask scheduler.
-        config: ``--config``, a file that says how to ask a batch system for workers.
-    """
-
-    jobs: int = 1
-    isolated: bool = False
-    scheduler: str | None = None
-    config: Path | None = None
-
-
-def local(options: ExecutorOptions) -> AbstractContextManager[Any]:
-    """Processes on this machine, or none beside this one where a single job needs none."""
-    several = options.jobs > 1 or options.isolated
-    return nullcontext(Processes(options.jobs) if several else Serial())
-
-
-def _dask(options: ExecutorOptions) -> AbstractContextManager[Any]:
-    from pse_bench.runtime import dask
-
-    return dask.connected(str(options.scheduler))
-
-
-def _dask_jobqueue(options: ExecutorOptions) -> AbstractContextManager[Any]:
-    from pse_bench.runtime import dask
-
-    return dask.queued(Path(str(options.config)))
-
-
-EXECUTORS: Registry[Callable[[ExecutorOptions], AbstractContextManager[Any]]] = Registry(
-    "executor",
-    {"local": local, "dask": _dask, "dask-jobqueue": _dask_jobqueue},
-    group="pse_bench.executors",
-    check=lambda entry: "" if callable(entry) else "is no function of ExecutorOptions; give one",
-)
-"""What ``--executor`` names: functions that give an executor for as long as a command runs."""
 
 
 @contextmanager
