@@ -143,10 +143,10 @@ def tables() -> str:
             parts.append("| name | type | meaning |\n|---|---|---|")
             for name, field in record.model_fields.items():
                 key = f"{record.__name__}.{name}"
-                meaning = meanings.get(key) or meanings.get(name)
+                meaning = field.description or meanings.get(key) or meanings.get(name)
                 if meaning is None:
                     raise SystemExit(f"docs/columns.yaml: no meaning for {key}; add one")
-                used |= {key, name} & set(meanings)
+                used |= set() if field.description else {key, name} & set(meanings)
                 optional = "" if field.is_required() else _default(field.default)
                 parts.append(f"| `{field.alias or name}` | {_type(field.annotation)} | {meaning}{optional} |")
             parts.append("")

@@ -10,7 +10,17 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, locks
 from pse_bench.io.text_table import FORMULA
 from pse_bench.leaderboard import ranking
-from pse_bench.leaderboard.table import Kind, Row, evidence, evidence_folder, read, row_of, text_of, write
+from pse_bench.leaderboard.table import (
+    FROM_RESULT,
+    Kind,
+    Row,
+    evidence,
+    evidence_folder,
+    read,
+    row_of,
+    text_of,
+    write,
+)
 from pse_bench.scoring.results import Result, check_comparable
 
 REFERENCES = ("mixture", "silence", "oracle-mask")
@@ -215,8 +225,8 @@ def verify(board: Path, folders: Sequence[Path] = ()) -> list[str]:
 def _compare(board: Path, row: Row, result: Result, source: str, found: list[str]) -> Row:
     """The row as it follows from a result; differences are added to ``found``."""
     made = row_of(result, kind=row.entry.kind, date=row.entry.date, rtf=row.entry.rtf)
-    for key in ("system", "version", "causal", "latency_ms", "parameters", "dataset_fingerprint", "result_sha256"):
-        if getattr(made.entry, key) != getattr(row.entry, key):
+    for key in FROM_RESULT:
+        if key in row.entry.model_fields_set and getattr(made.entry, key) != getattr(row.entry, key):
             said, so = getattr(row.entry, key), getattr(made.entry, key)
             found.append(f"{board}: {row.entry.name}: {key} {said}, but {so} in {source}")
     columns = [name for name in {**row.cells, **made.cells} if row.cells.get(name) != made.cells.get(name)]

@@ -8,10 +8,10 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -29,22 +29,61 @@ COLUMN = re.compile(r"(TS[123]|all)\.([a-z0-9_]+?)(_low|_high)?")
 DECIMALS = 4
 
 
-class Entry(documents.Record):
-    """The fixed columns of a row; after them come ``<scenario>.<metric>`` and its ``_low`` and ``_high``."""
+@dataclass(frozen=True)
+class FromResult:
+    """How a fixed column follows from a result, by which a board can be verified."""
 
-    system: str
-    version: str
-    kind: Kind
-    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-    causal: bool | None
-    latency_ms: float | None
-    parameters: int | None
-    rtf: float | None
-    dataset_fingerprint: Sha256
-    result_sha256: Sha256
-    rank: int | None = None
-    mean_rank: float | None = None
-    pareto: bool = False
+    read: Callable[[Result], Any]
+
+
+def _said(key: str) -> FromResult:
+    """What the system says of itself under a key of ``system.yaml``."""
+    return FromResult(lambda result: result.about["system"].get(key))
+
+
+class Entry(documents.Record):
+    """The fixed columns of a row; after them come ``<scenario>.<metric>`` and its ``_low`` and ``_high``.
+
+    A column is declared here alone, with its meaning and how it follows from a result. One that is new has a
+    default, too: boards from before are read, verified and written without it.
+    """
+
+    system: Annotated[str, FromResult(lambda result: result.system), Field(description="name of the system")]
+    version: Annotated[
+        str,
+        FromResult(lambda result: result.about["system"].get("version") or ""),
+        Field(description="the system's"),
+    ]
+    kind: Annotated[Kind, Field(description="reference, baseline, submission or control")]
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="of the row")]
+    causal: Annotated[
+        bool | None,
+        _said("causal"),
+        Field(description="whether the output never depends on later input than the latency allows"),
+    ]
+    latency_ms: Annotated[float | None, _said("algorithmic_latency_ms"), Field(description="algorithmic latency")]
+    parameters: Annotated[int | None, _said("parameters"), Field(description="number of trained parameters")]
+    rtf: Annotated[float | None, Field(description="real-time factor on one thread")]
+    dataset_fingerprint: Annotated[
+        Sha256,
+        FromResult(lambda result: result.about["dataset_fingerprint"]),
+        Field(description="of the dataset that the audio belongs to; it is scored against no other"),
+    ]
+    result_sha256: Annotated[
+        Sha256,
+        FromResult(lambda result: atomic.sha256(result.folder / "result.json")),
+        Field(description="of what is kept of the result"),
+    ]
+    rank: Annotated[int | None, Field(description="place; empty for controls")] = None
+    mean_rank: Annotated[
+        float | None, Field(description="mean rank over the five figures that order the board")
+    ] = None
+    pareto: Annotated[
+        bool,
+        Field(
+            description="whether no system is better in both over-suppression in TS2 and leakage reduction in TS3"
+        ),
+    ] = False
 
     @property
     def name(self) -> str:
@@ -65,24 +104,22 @@ class Row:
         return {column: self.cells[column] for column in ranking.NEEDED if column in self.cells}
 
 
+FROM_RESULT: dict[str, FromResult] = {
+    name: mark
+    for name, field in Entry.model_fields.items()
+    for mark in field.metadata
+    if isinstance(mark, FromResult)
+}
+OPTIONAL = tuple(name for name in FROM_RESULT if not Entry.model_fields[name].is_required())
+"""Columns that an older board lacks."""
+
+
 def row_of(result: Result, *, kind: Kind, date: str, rtf: float | None) -> Row:
-    system = result.about["system"]
-    entry = documents.parse(
-        Entry,
-        {
-            "system": result.system,
-            "version": system.get("version") or "",
-            "kind": kind,
-            "date": date,
-            "causal": system.get("causal"),
-            "latency_ms": system.get("algorithmic_latency_ms"),
-            "parameters": system.get("parameters"),
-            "rtf": rtf,
-            "dataset_fingerprint": result.about["dataset_fingerprint"],
-            "result_sha256": atomic.sha256(result.folder / "result.json"),
-        },
-        str(result.folder / "result.json"),
-    )
+    """The row of a result, without a rank. Raises InputError when the result says something that cannot be."""
+    found = {name: mark.read(result) for name, mark in FROM_RESULT.items()}
+    found = {name: value for name, value in found.items() if value is not None or name not in OPTIONAL}
+    where = str(result.folder / "result.json")
+    entry = documents.parse(Entry, {**found, "kind": kind, "date": date, "rtf": rtf}, where)
     cells: dict[str, float] = {}
     for row in result.summaries:
         column = f"{row.scenario}.{row.metric}"
@@ -120,7 +157,8 @@ def read(board: Path) -> list[Row]:
         header = next(lines, [])
         fixed = [name for name in header if name in Entry.model_fields]
         columns = [name for name in header if name not in Entry.model_fields]
-        if fixed != list(Entry.model_fields) or len(set(header)) != len(header):
+        expected = [name for name in Entry.model_fields if name in fixed or name not in OPTIONAL]
+        if fixed != expected or len(set(header)) != len(header):
             raise InputError(f"{board}: expected the columns {', '.join(Entry.model_fields)}, then figures")
         for name in columns:
             if not COLUMN.fullmatch(name):
@@ -145,12 +183,13 @@ def _parse(where: str, header: list[str], cells: list[str]) -> Row:
     fixed = {
         key: None if content[key] == "" and key not in ("system", "version") else content[key]
         for key in Entry.model_fields
+        if key in content and (content[key] or key not in OPTIONAL)
     }
     entry = documents.parse(Entry, fixed, where, strict=False)
     figures = {
         key: documents.parse(_Figure, {"value": text}, f"{where}: {key}", strict=False).value if text else None
         for key, text in content.items()
-        if key not in fixed
+        if key not in Entry.model_fields
     }
     row = Row(entry, {key: value for key, value in figures.items() if value is not None})
     for column in ranking.NEEDED:
@@ -169,9 +208,13 @@ def text_of(rows: Sequence[Row]) -> str:
     stream = io.StringIO()
     lines = tables.csv_writer(stream)
     columns = _columns(rows)
-    lines.writerow([*Entry.model_fields, *columns])
+    given = {name for row in rows for name in row.entry.model_fields_set}
+    fixed = [name for name in Entry.model_fields if name in given or name not in OPTIONAL]
+    lines.writerow([*fixed, *columns])
     for row in rows:
-        values = [*row.entry.model_dump().values(), *(row.cells.get(column) for column in columns)]
+        content = row.entry.model_dump(exclude=set(OPTIONAL) - row.entry.model_fields_set)
+        values = [content.get(name) for name in fixed]
+        values += [row.cells.get(column) for column in columns]
         lines.writerow([tables.cell(value) for value in values])
     return stream.getvalue()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import tiny
@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, tables
-from pse_bench.leaderboard import display, leaderboard, ranking
+from pse_bench.leaderboard import display, leaderboard, ranking, table
 from pse_bench.leaderboard.table import read
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring.summary import summarise
@@ -571,3 +571,30 @@ def test_the_boards_that_come_with_the_project_are_what_they_say(path: Path) -> 
     assert leaderboard.verify(path) == []
     assert names(path)[0] not in ("mixture", "silence")
     assert set(leaderboard.REFERENCES) <= set(names(path))
+
+
+class WithData(table.Entry):
+    """The fixed columns with one more, as somebody would add it."""
+
+    training_data: Annotated[str, table.FromResult(lambda found: found.about["system"].get("training_data"))] = ""
+
+
+def test_a_new_column_leaves_older_boards_as_they_are(
+    board: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = board.read_text()
+    monkeypatch.setattr(table, "Entry", WithData)
+    monkeypatch.setitem(table.FROM_RESULT, "training_data", WithData.model_fields["training_data"].metadata[0])
+    monkeypatch.setattr(table, "OPTIONAL", ("training_data",))
+    assert leaderboard.verify(board) == []
+    assert table.text_of(read(board)) == before
+    folder = result(tmp_path / "new", "new")
+    about = json.loads((folder / "result.json").read_text())
+    del about["seal_sha256"]
+    about["system"]["training_data"] = "LibriSpeech"
+    finish(folder, about)
+    leaderboard.add(board, folder)
+    with board.open() as stream:
+        rows = {row["system"]: row["training_data"] for row in csv.DictReader(stream)}
+    assert rows == {"mixture": "", "silence": "", "oracle-mask": "", "new": "LibriSpeech"}
+    assert leaderboard.verify(board, [folder]) == []
