@@ -88,16 +88,16 @@ def _prepared(name: str) -> Callable[[Path], Read]:
         def read(content: bytes) -> None:
             (folder / f"{name}.json").write_bytes(content)
             if name == "acoustics":
-                rooms = rir_spectra.Acoustics(folder)
-                assert all(isinstance(size, int) for size in (rooms.size, rooms.chunk, rooms.lead)), (
+                rooms = rir_spectra.RIRSpectra(folder)
+                assert all(isinstance(size, int) for size in (rooms.size, rooms.chunk, rooms.pre_delay)), (
                     rooms.fingerprint
                 )
-                assert isinstance(rooms.places, list)
+                assert isinstance(rooms.rooms, list)
             elif name == "enrollments":
-                pool = enrollment_pool.Enrollments(folder)
+                pool = enrollment_pool.EnrollmentPool(folder)
                 assert isinstance(pool.of_clip, dict), pool.fingerprint
             else:
-                stuff = clip_store.Material(folder)
+                stuff = clip_store.ClipStore(folder)
                 assert isinstance([stuff.clips, stuff.noises], list), (stuff.sample_rate, stuff.fingerprint)
 
         return read

@@ -198,7 +198,7 @@ def test_an_image_is_the_direct_convolution(source) -> None:
     """Against numpy's convolution of the same dry track with the same response."""
     scenes = source.scenes
     role, _ = scenes._cast.target(1, ("convolved",))
-    place = scenes._acoustics.places[0][0][0]
+    place = scenes._acoustics.rooms[0][0][0]
     tilts, scenes._tilts = scenes._tilts, []
     (image,), _ = scenes._images(role, place, [place.whole], 1, ("x",))
     scenes._tilts = tilts
@@ -211,5 +211,5 @@ def test_an_image_is_the_direct_convolution(source) -> None:
     dry[piece.onset : piece.onset + piece.num_samples] = sound
     start, length = place.raw
     response = scenes._acoustics.samples[start : start + length].astype(float)
-    expected = np.convolve(dry, response)[scenes._acoustics.lead :][: scenes.chunk]
+    expected = np.convolve(dry, response)[scenes._acoustics.pre_delay :][: scenes.chunk]
     assert np.abs(image - expected).max() < 1e-5 * np.abs(expected).max() + 1e-7

@@ -17,7 +17,7 @@ from pse_bench.signal import vad
 from pse_bench.simulation.mixing import PARTS, PEAK
 from pse_bench.simulation.source_image import FADE_S
 from pse_bench.training.data.clip_store import ClipStore, StoredNoise
-from pse_bench.training.data.rir_spectra import Place, RIRSpectra
+from pse_bench.training.data.rir_spectra import RIRSpectra, SourceRIR
 from pse_bench.training.data.speaker_sampler import Name, SpeakerSampler, SpeakerTrack
 
 TILT_HZ = (100.0, 1000.0)
@@ -115,7 +115,7 @@ class DynamicMixer:
         role, embedding = self._cast.target(seed, name)
         level_dbfs = asked.target.level_dbfs.draw(seed, *name, "level_dbfs")
         power = 10 ** (level_dbfs / 10)
-        near, far = rng.choice(self._acoustics.places, seed, *name, "room")
+        near, far = rng.choice(self._acoustics.rooms, seed, *name, "room")
         levels = {"level_dbfs": level_dbfs, "snr_db": asked.noise.snr_db.draw(seed, *name, "snr_db")}
 
         num_frames = -(-self.chunk // self._hop)
@@ -156,7 +156,7 @@ class DynamicMixer:
         return max(shares, key=shares.__getitem__)
 
     def _images(
-        self, role: SpeakerTrack, place: Place, rows: list[int], seed: int, name: Name
+        self, role: SpeakerTrack, place: SourceRIR, rows: list[int], seed: int, name: Name
     ) -> tuple[list[np.ndarray], np.ndarray]:
         """A person at the microphone through each of some responses, and when the person is heard."""
         from scipy.fft import irfft, rfft
@@ -179,7 +179,7 @@ class DynamicMixer:
         spectrum = rfft(dry, self._acoustics.size)
         if self._tilts:
             spectrum *= rng.choice(self._tilts, seed, *name, "tilt_db")
-        lead = self._acoustics.lead
+        lead = self._acoustics.pre_delay
         responses = self._acoustics.spectra
         return [
             irfft(spectrum * responses[row], self._acoustics.size)[lead : lead + self.chunk] for row in rows

@@ -1,26 +1,27 @@
-"""What the model knows of each voice: a pool of enrollment crops and their embeddings, computed once.
+"""Enrollments for training: crops of every voice, and their embeddings, computed once.
 
 A crop is cut from an utterance, clean, in a room or with noise as the scenario says. A step draws one of the crops
-of the target's voice. Somebody with one utterance only is enrolled by one of its ends and talks in the rest, so
-that what enrolls is never what is heard.
+of the target's voice. A speaker with a single utterance is enrolled by one of its ends and is the target in the
+rest, so that enrollment and target never share samples.
 """
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pse_bench import rng
 from pse_bench.errors import RequestError
-from pse_bench.io import atomic, audio, documents, locks
+from pse_bench.io import audio
 from pse_bench.planning.scenario import Scenario
 from pse_bench.runtime.executor import Executor
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power
 from pse_bench.training.data.clip_store import ClipStore
+from pse_bench.training.data.prepared_folder import About, PreparedFolder, Update, results
 from pse_bench.training.data.rir_spectra import RIRSpectra
 
 VERSION = 1
@@ -39,7 +40,7 @@ Embed = Callable[[np.ndarray, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Crop:
-    """A stretch of a clip (its index in the material); ``start`` counts from the clip's beginning."""
+    """A stretch of a clip (its index in the store); ``start`` counts from the clip's beginning."""
 
     clip: int
     start: int
@@ -47,29 +48,17 @@ class Crop:
     condition: str
 
 
-class About(documents.Record):
+class EnrollmentPoolAbout(About):
     """``enrollments.json``."""
 
-    fingerprint: str
     encoder: str
     crops: list[Crop]
 
 
-@dataclass(frozen=True)
-class EnrollmentPool:
-    """The pool in a folder; picklable."""
+class EnrollmentPool(PreparedFolder[EnrollmentPoolAbout]):
+    """Enrollment crops and their embeddings in a folder."""
 
-    folder: Path
-
-    @cached_property
-    def about(self) -> About:
-        """What ``prepare`` wrote."""
-        return documents.cached(About, self.folder / "enrollments.json")
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of everything that the embeddings were made from."""
-        return self.about.fingerprint
+    NAME, DESCRIPTION, ABOUT = "enrollments", "enrollments.json", EnrollmentPoolAbout
 
     @cached_property
     def of_clip(self) -> dict[int, list[tuple[int, Crop]]]:
@@ -82,71 +71,61 @@ class EnrollmentPool:
     @cached_property
     def embeddings(self) -> np.ndarray:
         """float32, shape (crops, size)."""
-        return np.load(self.folder / "embeddings.npy", mmap_mode="r")
-
-    def __getstate__(self) -> dict:
-        return {"folder": self.folder}
+        return self.array("embeddings")
 
 
 def prepare(
     cache: Path,
     *,
-    material: ClipStore,
-    acoustics: RIRSpectra,
+    clips: ClipStore,
+    rirs: RIRSpectra,
     scenario: Scenario,
     crops: int,
     embed: Embed,
     encoder: str,
     executor: Executor,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Update | None = None,
 ) -> EnrollmentPool:
     """The pool of crops, from the cache where it is there already.
 
     Args:
         cache: where prepared folders lie.
+        clips, rirs: what crops are made of.
         scenario: durations, conditions and SNR of enrollments.
         crops: how many crops a clip and voice.
         embed: a function of a module (it goes to worker processes).
         encoder: a name or hash that stands for ``embed`` and its weights.
+        executor: computes embeddings.
+        progress: told the number of batches.
 
     Raises:
         RequestError: no clip is long enough to be cropped, or a worker died.
     """
-    made_of = [VERSION, material.fingerprint, acoustics.fingerprint, repr(scenario.enrollment), crops, encoder]
-    fingerprint = atomic.sha256_of_text(json.dumps(made_of))
-    folder = cache / f"enrollments-{fingerprint[:16]}"
-    with locks.taking_turns(folder, "preparing enrollments"):
-        if (folder / "enrollments.json").is_file():
-            return EnrollmentPool(folder)
-        drawn = _draw(material, scenario, crops)
+    made_of = [VERSION, clips.fingerprint, rirs.fingerprint, repr(scenario.enrollment), crops, encoder]
+
+    def write(folder: Path) -> dict[str, Any]:
+        drawn = _draw(clips, scenario, crops)
         if not drawn:
             raise RequestError("no utterance is long enough to enroll its speaker; give longer speech")
-        work = [
-            (material, acoustics, scenario, embed, range(first, min(first + AT_ONCE, len(drawn))), drawn)
+        batches = [
+            (clips, rirs, scenario, embed, range(first, min(first + AT_ONCE, len(drawn))), drawn)
             for first in range(0, len(drawn), AT_ONCE)
         ]
-        vectors: dict[int, np.ndarray] = {}
-        for done, outcome in enumerate(executor.run(_embedded, work), 1):
-            if outcome.lost:
-                raise RequestError(f"embedding enrollments: {outcome.lost}")
-            vectors[outcome.index] = outcome.value
-            if progress:
-                progress(done, len(work))
-        with atomic.replacing(folder / "embeddings.npy") as part, part.open("wb") as stream:
-            np.save(stream, np.concatenate([vectors[index] for index in range(len(work))]))
-        about = {"fingerprint": fingerprint, "encoder": encoder, "crops": [crop.__dict__ for crop in drawn]}
-        atomic.write_text(folder / "enrollments.json", json.dumps(about) + "\n")
-    return EnrollmentPool(folder)
+        vectors = dict(results(executor, _embedded, batches, lambda _: "embedding enrollments", progress))
+        np.save(folder / "embeddings.npy", np.concatenate([vectors[index] for index in range(len(batches))]))
+        return {"encoder": encoder, "crops": [asdict(crop) for crop in drawn]}
+
+    return EnrollmentPool.prepare(cache, made_of, write)
 
 
-def _draw(material: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
-    asked, rate = scenario.enrollment, material.sample_rate
+def _draw(store: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
+    asked, rate = scenario.enrollment, store.sample_rate
     shortest, rest = (audio.seconds_to_samples(s, rate) for s in (SHORTEST_CROP_S, SHORTEST_REST_S))
     count: dict[str, int] = {}
-    for clip in material.clips:
+    for clip in store.clips:
         count[clip.voice] = count.get(clip.voice, 0) + 1
     drawn = []
-    for index, clip in enumerate(material.clips):
+    for index, clip in enumerate(store.clips):
         alone = count[clip.voice] == 1
         longest = clip.num_samples - (rest if alone else 0)
         if longest < shortest:
@@ -162,37 +141,37 @@ def _draw(material: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
 
 
 def _embedded(work: tuple[ClipStore, RIRSpectra, Scenario, Embed, Sequence[int], list[Crop]]) -> np.ndarray:
-    material, acoustics, scenario, embed, rows, drawn = work
+    store, rirs, scenario, embed, rows, drawn = work
     vectors = []
     for row in rows:
-        sound = sound_of(material, acoustics, scenario, drawn[row], row)
-        vectors.append(embed(sound, material.sample_rate))
+        sound = sound_of(store, rirs, scenario, drawn[row], row)
+        vectors.append(embed(sound, store.sample_rate))
     return np.stack(vectors).astype(np.float32)
 
 
-def sound_of(material: ClipStore, acoustics: RIRSpectra, scenario: Scenario, crop: Crop, row: int) -> np.ndarray:
+def sound_of(store: ClipStore, rirs: RIRSpectra, scenario: Scenario, crop: Crop, row: int) -> np.ndarray:
     """A crop as the encoder hears it, float64: peak 0.5, in its room or with its noise."""
     from scipy.signal import fftconvolve
 
-    clip = material.clips[crop.clip]
+    clip = store.clips[crop.clip]
     begin = clip.start + crop.start
-    sound = material.speech[begin : begin + crop.num_samples].astype(np.float64) / audio.FULL_SCALE
+    sound = store.speech[begin : begin + crop.num_samples].astype(np.float64) / audio.FULL_SCALE
     name = ("crop", "condition", row)
     if crop.condition == "reverberant":
-        targets, _ = rng.choice(acoustics.places, SEED, *name, "room")
+        targets, _ = rng.choice(rirs.rooms, SEED, *name, "room")
         start, length = rng.choice(targets, SEED, *name, "place").raw
-        response = acoustics.samples[start : start + length].astype(np.float64)
-        sound = fftconvolve(sound, response)[acoustics.lead :][: crop.num_samples]
+        response = rirs.samples[start : start + length].astype(np.float64)
+        sound = fftconvolve(sound, response)[rirs.pre_delay :][: crop.num_samples]
     elif crop.condition == "noisy":
-        long_enough = [noise for noise in material.noises if noise.num_samples >= crop.num_samples]
+        long_enough = [noise for noise in store.noises if noise.num_samples >= crop.num_samples]
         if long_enough:
             noise = rng.choice(long_enough, SEED, *name, "noise")
             first = noise.start + rng.integer(0, noise.num_samples - crop.num_samples, SEED, *name, "start")
-            hiss = material.noise[first : first + crop.num_samples].astype(np.float64)
+            hiss = store.noise[first : first + crop.num_samples].astype(np.float64)
             power = float(np.mean(hiss**2))
-            hop = vad.hop_samples(material.sample_rate)
-            frames = material.active[begin // hop : (begin + crop.num_samples) // hop]
-            talking = vad.to_samples(frames, crop.num_samples, material.sample_rate)
+            hop = vad.hop_samples(store.sample_rate)
+            frames = store.active[begin // hop : (begin + crop.num_samples) // hop]
+            talking = vad.to_samples(frames, crop.num_samples, store.sample_rate)
             wanted = active_power(sound, talking) / 10 ** (
                 scenario.enrollment.snr_db.draw(SEED, *name, "snr") / 10
             )

@@ -1,37 +1,36 @@
-"""Rooms to train in: a bank of responses that are already Fourier transformed, so that a room costs a product.
+"""Room impulse responses to train with, already Fourier transformed, so that a convolution costs a product.
 
-Responses are those of ``rooms`` and are kept in its bank too. The transform's size fits the training chunk and the
+Responses are those of the room bank and are kept there too. The transform's size fits the training chunk and the
 longest response, so the convolution is exact (no wrap-around within the chunk).
 """
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pse_bench.errors import RequestError
-from pse_bench.io import atomic, documents, locks
 from pse_bench.planning.geometry import RoomSampler
 from pse_bench.planning.scenario import Scenario
 from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import SimulatedRoom
 from pse_bench.simulation import room as rooms
+from pse_bench.training.data.prepared_folder import About, PreparedFolder, Update, new_array, results
 
 VERSION = 1
 ROOMS = 200
 """How many rooms there are where the scenario does not say."""
 
 SEED = 1
-"""Rooms do not depend on the seed of a training run: runs of several seeds share one bank."""
+"""Rooms do not depend on the seed of a training run: runs of several seeds share them."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where somebody stands: rows of the array of spectra for the whole and the early response, and the samples
-    after which the direct sound arrives. ``raw`` is the response in the array of samples: (start, length)."""
+class SourceRIR:
+    """The response of one source position: rows of the array of spectra for the whole and the early response, and
+    the delay of the direct sound in samples. ``raw`` is the response in the array of samples: (start, length)."""
 
     whole: int
     early: int
@@ -39,26 +38,19 @@ class Place:
     raw: tuple[int, int]
 
 
-class About(documents.Record):
-    """``acoustics.json``."""
+class RIRSpectraAbout(About):
+    """``acoustics.json``. ``lead``: samples of every response before time zero."""
 
-    fingerprint: str
     size: int
     chunk: int
     lead: int
-    rooms: list[tuple[list[Place], list[Place]]]
+    rooms: list[tuple[list[SourceRIR], list[SourceRIR]]]
 
 
-@dataclass(frozen=True)
-class RIRSpectra:
-    """A bank in a folder; picklable, the arrays are mapped into each process."""
+class RIRSpectra(PreparedFolder[RIRSpectraAbout]):
+    """The spectra of a set of rooms in a folder."""
 
-    folder: Path
-
-    @cached_property
-    def about(self) -> About:
-        """What ``prepare`` wrote."""
-        return documents.cached(About, self.folder / "acoustics.json")
+    NAME, DESCRIPTION, ABOUT = "rooms", "acoustics.json", RIRSpectraAbout
 
     @property
     def size(self) -> int:
@@ -71,32 +63,24 @@ class RIRSpectra:
         return self.about.chunk
 
     @property
-    def lead(self) -> int:
+    def pre_delay(self) -> int:
         """Samples of every response before time zero."""
         return self.about.lead
 
-    @property
-    def fingerprint(self) -> str:
-        """A hash of everything that the responses were made from."""
-        return self.about.fingerprint
-
     @cached_property
-    def places(self) -> list[tuple[list[Place], list[Place]]]:
-        """Of each room, the places for a target and those for interferers."""
+    def rooms(self) -> list[tuple[list[SourceRIR], list[SourceRIR]]]:
+        """Of each room, the sources for a target and those for interferers."""
         return self.about.rooms
 
     @cached_property
     def spectra(self) -> np.ndarray:
         """complex64, shape (responses, size // 2 + 1)."""
-        return np.load(self.folder / "spectra.npy", mmap_mode="r")
+        return self.array("spectra")
 
     @cached_property
     def samples(self) -> np.ndarray:
         """float32, all whole responses one after the other."""
-        return np.load(self.folder / "responses.npy", mmap_mode="r")
-
-    def __getstate__(self) -> dict:
-        return {"folder": self.folder}
+        return self.array("responses")
 
 
 def prepare(
@@ -107,16 +91,18 @@ def prepare(
     chunk: int,
     bank: Path,
     executor: Executor,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Update | None = None,
 ) -> RIRSpectra:
-    """The bank of a scenario's rooms, from the cache where it is there already.
+    """The spectra of a scenario's rooms, from the cache where they are there already.
 
     Args:
         cache: where prepared folders lie.
         scenario: its rooms, distances and heights.
         num_rooms: how many rooms; None takes the scenario's number, or ``ROOMS``.
         chunk: length of the signals, in samples.
-        bank: where ``rooms`` keeps single rooms.
+        bank: folder of the room bank.
+        executor: simulates rooms.
+        progress: told the number of rooms.
 
     Raises:
         RequestError: the scenario asks for measured rooms, or rooms that cannot be.
@@ -130,26 +116,21 @@ def prepare(
     drawn = _rooms(scenario, count)
     rate = scenario.sample_rate
     made_of = [VERSION, rate, chunk, scenario.room.places, [rooms.bank_name(room, rate) for room in drawn]]
-    fingerprint = atomic.sha256_of_text(json.dumps(made_of))
-    folder = cache / f"rooms-{fingerprint[:16]}"
-    with locks.taking_turns(folder, "preparing rooms"):
-        if (folder / "acoustics.json").is_file():
-            return RIRSpectra(folder)
-        built: dict[int, rooms.Responses] = {}
-        for done, outcome in enumerate(executor.run(_build, [(room, rate, bank) for room in drawn]), 1):
-            if outcome.lost:
-                raise RequestError(f"room {drawn[outcome.index].room_id}: {outcome.lost}")
-            built[outcome.index] = outcome.value
-            if progress:
-                progress(done, count)
-        _write(folder, [built[index] for index in range(count)], scenario.room.places, chunk, rate, fingerprint)
-    return RIRSpectra(folder)
+
+    def write(folder: Path) -> dict[str, Any]:
+        items = [(room, rate, bank) for room in drawn]
+        built = dict(results(executor, _build, items, lambda item: f"room {item[0].room_id}", progress))
+        return _write(folder, [built[index] for index in range(count)], scenario.room.places, chunk, rate)
+
+    return RIRSpectra.prepare(cache, made_of, write)
 
 
 def _rooms(scenario: Scenario, count: int) -> list[SimulatedRoom]:
+    """The simulated rooms of a scenario, by their id."""
     room = scenario.room.model_copy(update={"rooms": count})
-    places = RoomSampler(scenario.model_copy(update={"room": room}), (), SEED)
-    return sorted((places.draw(index, 0)[0] for index in range(count)), key=lambda drawn: drawn.room_id)
+    sampler = RoomSampler(scenario.model_copy(update={"room": room}), (), SEED)
+    drawn = [sampler.draw(index, 0)[0] for index in range(count)]
+    return sorted((room for room in drawn if isinstance(room, SimulatedRoom)), key=lambda room: room.room_id)
 
 
 def _build(work: tuple[SimulatedRoom, int, Path]) -> rooms.Responses:
@@ -157,9 +138,7 @@ def _build(work: tuple[SimulatedRoom, int, Path]) -> rooms.Responses:
     return rooms.from_bank(room, rate, bank)
 
 
-def _write(
-    folder: Path, built: list[rooms.Responses], num_places: int, chunk: int, rate: int, fingerprint: str
-) -> None:
+def _write(folder: Path, built: list[rooms.Responses], num_places: int, chunk: int, rate: int) -> dict[str, Any]:
     from scipy.fft import next_fast_len, rfft
 
     sources = [source for room in built for source in room.sources]
@@ -167,9 +146,7 @@ def _write(
     longest = max(len(source.samples) for source in sources)
     size = next_fast_len(chunk + longest - 1, real=True)
     rows = len(built) * 3 * num_places  # whole and early of each target, whole of each interferer
-    spectra = np.lib.format.open_memmap(
-        folder / "spectra.npy", mode="w+", dtype=np.complex64, shape=(rows, size // 2 + 1)
-    )
+    spectra = new_array(folder / "spectra.npy", np.complex64, (rows, size // 2 + 1))
     np.save(folder / "responses.npy", np.concatenate([source.samples for source in sources]))
     row = position = 0
     described = []
@@ -187,5 +164,4 @@ def _write(
             position += len(source.samples)
         described.append(groups)
     spectra.flush()
-    about = {"fingerprint": fingerprint, "size": size, "chunk": chunk, "lead": lead, "rooms": described}
-    atomic.write_text(folder / "acoustics.json", json.dumps(about) + "\n")
+    return {"size": size, "chunk": chunk, "lead": lead, "rooms": described}

@@ -101,8 +101,8 @@ def from_manifests(
     with progress("embedding", "batches of enrollments") as update:
         known = enrollment_pool.prepare(
             cache,
-            material=stuff,
-            acoustics=rooms,
+            clips=stuff,
+            rirs=rooms,
             scenario=drawn,
             crops=asked.crops,
             embed=encoder.embed,
