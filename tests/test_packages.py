@@ -21,7 +21,7 @@ ORDER = (
         "simulation",
     ),
     *("speaker", "metrics", "submission", "asr", "training", "systems", "scoring", "leaderboard", "reporting"),
-    *("export", "importing", "doctor", "cli", "__main__"),
+    *("export", "importing", "doctor", "cli", "baseline", "__main__"),
 )
 ROOT = Path(pse_bench.__file__).parent
 NAMES = {path: ".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in ROOT.rglob("*.py")}

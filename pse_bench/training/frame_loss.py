@@ -16,39 +16,6 @@ FLOOR = 1e-8
 1 % off."""
 
 
-def plcpa(
-    *, estimate: torch.Tensor, reference: torch.Tensor, exponent: float = EXPONENT, alpha: float = ALPHA
-) -> torch.Tensor:
-    """Power-law compressed phase-aware loss a frame, (B, T).
-
-    1/F Σ_f [ α (|S|^p − |Ŝ|^p)² + (1 − α) | |S|^p e^{jφ_S} − |Ŝ|^p e^{jφ_Ŝ} |² ], p = 0.3, α = 0.5.
-
-    Source: arXiv 2110.09625, PLCPA (there averaged over frames too). Ours is ``FLOOR``.
-
-    Args:
-        estimate, reference: (B, T, F), complex.
-    """
-    loudness = (_magnitude(reference, exponent) - _magnitude(estimate, exponent)).square()
-    apart = _compressed(reference, exponent) - _compressed(estimate, exponent)
-    phase = apart.real.square() + apart.imag.square()
-    return (alpha * loudness + (1 - alpha) * phase).mean(dim=-1)
-
-
-def over_suppression(
-    *, estimate: torch.Tensor, reference: torch.Tensor, exponent: float = EXPONENT
-) -> torch.Tensor:
-    """What is missing in the estimate, a frame, (B, T): 1/F Σ_f h(|S|^p − |Ŝ|^p)² with h(x) = max(x, 0).
-
-    Source: arXiv 2110.09625, the asymmetric term. It is zero wherever the estimate is at least as loud; a zero
-    reference cannot be over-suppressed.
-
-    Args:
-        estimate, reference: (B, T, F), complex.
-    """
-    missing = _magnitude(reference, exponent) - _magnitude(estimate, exponent)
-    return missing.clamp(min=0).square().mean(dim=-1)
-
-
 def frame_loss(
     *,
     estimate: torch.Tensor,
@@ -57,10 +24,19 @@ def frame_loss(
     alpha: float = ALPHA,
     beta: float = BETA,
 ) -> torch.Tensor:
-    """ℓ(t) = PLCPA + β · over-suppression, (B, T), with β = 1 as in arXiv 2110.09625.
+    """ℓ(t), (B, T): power-law compressed phase-aware loss (PLCPA), and β times what is missing in the estimate.
 
-    The same as the sum of ``plcpa`` and ``over_suppression``, with a gradient for the estimate only, which is
-    worked out beside the value: left to automatic differentiation it took as long as the model.
+        PLCPA               1/F Σ_f [ α (|S|^p − |Ŝ|^p)² + (1 − α) | |S|^p e^{jφ_S} − |Ŝ|^p e^{jφ_Ŝ} |² ]
+        over-suppression    1/F Σ_f h(|S|^p − |Ŝ|^p)²  with h(x) = max(x, 0)
+
+    p = 0.3, α = 0.5, β = 1. The second term is zero wherever the estimate is at least as loud; a zero reference
+    cannot be over-suppressed. |S|^p is |S|² |S|^{p − 2}, and |S|^p e^{jφ} is S |S|^{p − 1}, which are smooth at
+    zero, so that a muted bin has lost all of itself.
+
+    Source: arXiv 2110.09625, PLCPA (there averaged over frames too) and the asymmetric term. Ours is ``FLOOR``.
+
+    The gradient, for the estimate only, is worked out beside the value: left to automatic differentiation it took
+    as long as the model.
 
     Args:
         estimate, reference: (B, T, F), complex.
@@ -111,18 +87,3 @@ def _parts(
     above = energy + FLOOR
     bent = above ** (exponent / 2 - 1)
     return energy, bent, energy * bent, above.sqrt_().mul_(bent)
-
-
-def _energy(spectrum: torch.Tensor) -> torch.Tensor:
-    return spectrum.real.square() + spectrum.imag.square()
-
-
-def _magnitude(spectrum: torch.Tensor, exponent: float) -> torch.Tensor:
-    """|S|^p as |S|² |S|^{p − 2}: smooth at zero, and zero there, so that a muted bin has lost all of itself."""
-    energy = _energy(spectrum)
-    return energy * (energy + FLOOR) ** (exponent / 2 - 1)
-
-
-def _compressed(spectrum: torch.Tensor, exponent: float) -> torch.Tensor:
-    """|S|^p e^{jφ} = S |S|^{p − 1}, smooth at zero."""
-    return spectrum * (_energy(spectrum) + FLOOR) ** ((exponent - 1) / 2)

@@ -156,3 +156,10 @@ def test_shipped_weights_load() -> None:
     for name, path in checkpoint.shipped().items():
         _, about = checkpoint.load(path)
         assert name in {about.recipe, about.kind}
+
+
+def test_the_old_name_of_the_package_gives_the_same_modules() -> None:
+    with pytest.warns(DeprecationWarning, match=r"pse_bench\.training"):
+        from pse_bench.baseline.checkpoint import load
+
+    assert load is checkpoint.load

@@ -65,42 +65,50 @@ def test_the_frame_loss_is_its_numpy_twin() -> None:
     np.testing.assert_allclose(found, expected, rtol=2e-4)
 
 
+def plcpa(estimate: torch.Tensor, reference: torch.Tensor, alpha: float = 0.5) -> torch.Tensor:
+    return frame_loss.frame_loss(estimate=estimate, reference=reference, alpha=alpha, beta=0.0)
+
+
+def over_suppression(estimate: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    return frame_loss.frame_loss(estimate=estimate, reference=reference) - plcpa(estimate, reference)
+
+
 def test_the_weights_of_the_terms() -> None:
     given = {"estimate": spectra(1), "reference": spectra(2)}
-    plain, missing = frame_loss.plcpa(**given), frame_loss.over_suppression(**given)
+    plain, missing = plcpa(**given), over_suppression(**given)
     assert torch.allclose(frame_loss.frame_loss(**given, beta=3.0), plain + 3 * missing)
-    loud, phase = frame_loss.plcpa(**given, alpha=1.0), frame_loss.plcpa(**given, alpha=0.0)
-    assert torch.allclose(frame_loss.plcpa(**given, alpha=0.2), 0.2 * loud + 0.8 * phase)
-    turned = given["estimate"] * np.exp(0.7j)
-    assert torch.allclose(frame_loss.plcpa(estimate=turned, reference=given["reference"], alpha=1.0), loud)
+    loud, phase = plcpa(**given, alpha=1.0), plcpa(**given, alpha=0.0)
+    assert torch.allclose(plcpa(**given, alpha=0.2), 0.2 * loud + 0.8 * phase)
+    assert torch.allclose(plcpa(given["estimate"] * np.exp(0.7j), given["reference"], alpha=1.0), loud)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gradient_is_that_of_automatic_differentiation(seed: int) -> None:
-    reference = (
-        spectra(seed + 10)
-        * (torch.rand(SHAPE[:2], generator=torch.Generator().manual_seed(seed)) > 0.3)[..., None]
-    )
+    """Of the formulas as they are written, from silence to loud."""
+    some = torch.rand(SHAPE[:2], generator=torch.Generator().manual_seed(seed)) > 0.3
+    reference = spectra(seed + 10) * some[..., None]
     estimate = (spectra(seed) * 10 ** torch.linspace(-6, 1, SHAPE[2])).requires_grad_()
-    given = {"estimate": estimate, "reference": reference}
     outer = torch.rand(SHAPE[:2], dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    plain = frame_loss.plcpa(**given) + frame_loss.over_suppression(**given)
-    (expected,) = torch.autograd.grad((plain * outer).sum(), estimate)
-    found = frame_loss.frame_loss(**given)
-    torch.testing.assert_close(found, plain)
+    above = [x.real.square() + x.imag.square() + frame_loss.FLOOR for x in (reference, estimate)]
+    wanted, given = ((power - frame_loss.FLOOR) * power ** (0.3 / 2 - 1) for power in above)
+    apart = reference * above[0] ** ((0.3 - 1) / 2) - estimate * above[1] ** ((0.3 - 1) / 2)
+    phase = apart.real.square() + apart.imag.square()
+    bins = 0.5 * (wanted - given).square() + 0.5 * phase + (wanted - given).clamp(min=0).square()
+    (expected,) = torch.autograd.grad((bins.mean(dim=-1) * outer).sum(), estimate)
+    found = frame_loss.frame_loss(estimate=estimate, reference=reference)
+    torch.testing.assert_close(found, bins.mean(dim=-1))
     (gradient,) = torch.autograd.grad((found * outer).sum(), estimate)
     torch.testing.assert_close(gradient, expected)
 
 
 def test_only_what_is_missing_is_over_suppression() -> None:
     reference = spectra(2)
-    assert not frame_loss.over_suppression(estimate=1.5 * reference, reference=reference).any()
-    assert not frame_loss.over_suppression(estimate=reference, reference=0 * reference).any()
-    muted = frame_loss.over_suppression(estimate=0 * reference, reference=reference)
-    expected = reference.abs().pow(0.6).mean(-1)
-    assert torch.allclose(muted, expected, rtol=1e-3)
-    more = frame_loss.over_suppression(estimate=0.1 * reference, reference=reference)
-    assert (more > frame_loss.over_suppression(estimate=0.5 * reference, reference=reference)).all()
+    assert not over_suppression(1.5 * reference, reference).any()
+    assert not over_suppression(reference, 0 * reference).any()
+    muted = over_suppression(0 * reference, reference)
+    assert torch.allclose(muted, reference.abs().pow(0.6).mean(-1), rtol=1e-3)
+    more = over_suppression(0.1 * reference, reference)
+    assert (more > over_suppression(0.5 * reference, reference)).all()
 
 
 @pytest.mark.parametrize("estimate", ["zero", "sound"])
