@@ -11,7 +11,7 @@ from statistics import mean
 
 from runs import HERE, KINDS, SHARES
 
-from pse_bench.reporting.axis import Scale, scale_over
+from pse_bench.reporting.plot import Axis, axis_over
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 840, 460, 64, 210, 34, 52
 TSOS, LEAKAGE = "tsos", "leakage_reduction_db"
@@ -25,7 +25,7 @@ INK, FAINT = "#333", "#bbb"
 class Drawing:
     """An SVG that is added to; white behind, so that it can be read on a dark page."""
 
-    def __init__(self, title: str, x: Scale, y: Scale, x_name: str, y_name: str) -> None:
+    def __init__(self, title: str, x: Axis, y: Axis, x_name: str, y_name: str) -> None:
         self.x, self.y = x, y
         self.parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
@@ -88,8 +88,8 @@ def tradeoff(results: Path, set_name: str) -> None:
     upwards = [value for name in KINDS for value in both[name][1]]
     drawing = Drawing(
         f"Over-suppression and leakage reduction of the recipes on {set_name}",
-        scale_over(across, LEFT, WIDTH - RIGHT, low=0.0, high=100.0),
-        scale_over(upwards, HEIGHT - BOTTOM, TOP, low=-40.0, high=120.0),
+        axis_over(across, LEFT, WIDTH - RIGHT, low=0.0, high=100.0),
+        axis_over(upwards, HEIGHT - BOTTOM, TOP, low=-40.0, high=120.0),
         "TS2: target speech over-suppressed (%), less is better",
         "TS3: leakage reduction (dB), more is better",
     )
@@ -124,8 +124,8 @@ def learning(results: Path) -> None:
     places = [place for seeds in curves.values() for curve in seeds.values() for place in curve]
     drawing = Drawing(
         "SI-SDR improvement on validation speakers over steps, for shares of the training people",
-        scale_over([0.0, *(step for step, _ in places)], LEFT, WIDTH - RIGHT, low=0.0, high=1e9),
-        scale_over([0.0, *(value for _, value in places)], HEIGHT - BOTTOM, TOP, low=-1e9, high=1e9),
+        axis_over([0.0, *(step for step, _ in places)], LEFT, WIDTH - RIGHT, low=0.0, high=1e9),
+        axis_over([0.0, *(value for _, value in places)], HEIGHT - BOTTOM, TOP, low=-1e9, high=1e9),
         "steps of 32 s of audio",
         "TS2: SI-SDR improvement (dB) on validation speakers",
     )

@@ -1,6 +1,7 @@
 """report, inspect: pages to look at and to listen to."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,36 +33,18 @@ from pse_bench.errors import plain
 @click.option("--title", default="", help="Title of the page.")
 @options.jobs
 @options.force
-def report(
-    results: tuple[Path, ...],
-    out: Path,
-    dataset: Path | None,
-    submissions: tuple[Path, ...],
-    worst: int,
-    title: str,
-    jobs: int,
-    force: bool,
-) -> None:
+def report(results: tuple[Path, ...], out: Path, jobs: int, **asked: Any) -> None:
     """Make a page of RESULTS, one or several side by side: plots, tables, and scenes to listen to.
 
     One file that works from a mail attachment, without a network. Results hold figures only: with --dataset and a
     --submission for each system, the page has the worst and the median scenes of each failure, with sound.
     """
-    from pse_bench.errors import RequestError
-    from pse_bench.reporting import report as room
+    from pse_bench.reporting.report import build
     from pse_bench.runtime.progress import progress
 
-    if submissions and dataset is None:
-        raise RequestError("--submission needs --dataset, the folder that the results were scored on")
-    size = room.build(
-        results,
-        out,
-        room.Ask(dataset, submissions, worst, title),
-        executor=options.executor(jobs, isolated=True),
-        progress=progress,
-        force=force,
-    )
-    if not submissions:
+    executor = options.executor(jobs, isolated=True)
+    size = build(results, out, executor=executor, progress=progress, **asked)
+    if not asked["submissions"]:
         click.echo("note: nothing to hear; add --dataset DIR and --submission DIR for each system", err=True)
     click.echo(f"{out}: {len(results)} result{'s' if len(results) > 1 else ''}, {size / 1e6:.1f} MB")
 

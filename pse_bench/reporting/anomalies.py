@@ -1,4 +1,4 @@
-"""What looks odd in a dataset: levels and rooms off what was asked for, and people out of place."""
+"""Anomalies of a dataset: levels and rooms off the requested values, unbalanced speakers, silent talkers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ OFF_DB = 0.1
 """How far an achieved level may lie from the asked one."""
 OFF_RT60 = 0.15
 LEAST_ACTIVE = 0.15
-"""A target that talks for a smaller share of its clip says little."""
+"""A target that is active for a smaller share of its clip is an anomaly."""
 
-Talking = tuple[float, float, float]
+ActiveShares = tuple[float, float, float]
 """Shares of a scene's time in which the target talks, the interferer, and both."""
 
 
-def oddities(
-    rows: Sequence[Mixture], scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: dict[str, Talking]
+def anomalies(
+    rows: Sequence[Mixture], scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: dict[str, ActiveShares]
 ) -> list[str]:
-    """A line for each thing that a person should look at.
+    """A line for each anomaly that a person should look at.
 
     Args:
         rows: all mixtures.
-        scenes: of each scene, the mixture that says most.
+        scenes: of each scene, the most complete mixture.
         recipes: of the same scenes.
         shares: by scene.
     """
-    return [*_off(rows), *_people(scenes, recipes), *_quiet(scenes, shares)]
+    return [*_off(rows), *_speakers(scenes, recipes), *_inactive(scenes, shares)]
 
 
 def _off(rows: Sequence[Mixture]) -> list[str]:
-    """Levels and rooms that are not what was asked for."""
+    """Levels and reverberation times that miss the requested values."""
     found = []
     for name, unit, least, off in (
         ("SNR", "dB", OFF_DB, lambda row: _distance(row.snr_achieved_db, row.snr_db)),
@@ -52,7 +52,7 @@ def _distance(one: float | None, other: float | None) -> float:
     return 0.0 if one is None or other is None else abs(one - other)
 
 
-def _people(scenes: Sequence[Mixture], recipes: Sequence[Recipe]) -> list[str]:
+def _speakers(scenes: Sequence[Mixture], recipes: Sequence[Recipe]) -> list[str]:
     found = []
     targets = Counter(row.target_speaker for row in scenes)
     if len(targets) < FEW_SPEAKERS:
@@ -84,7 +84,7 @@ def _people(scenes: Sequence[Mixture], recipes: Sequence[Recipe]) -> list[str]:
     return found
 
 
-def _quiet(scenes: Sequence[Mixture], shares: dict[str, Talking]) -> list[str]:
+def _inactive(scenes: Sequence[Mixture], shares: dict[str, ActiveShares]) -> list[str]:
     found = []
     little = [row.scene_id for row in scenes if shares[row.scene_id][0] < LEAST_ACTIVE]
     if little:

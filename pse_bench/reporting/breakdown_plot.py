@@ -1,16 +1,18 @@
-"""When a system fails: its figures over parts of a dataset, by level, room, gender or enrollment."""
+"""When a system fails: its aggregates over groups of mixtures, by level, room, gender or enrollment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pse_bench import metrics
+from markupsafe import Markup
+
 from pse_bench.dataset.groups import ALL, parts
 from pse_bench.errors import InputError
-from pse_bench.leaderboard.ranking import LEAKAGE, OVER_SUPPRESSION, PAUSE_LEAKAGE
-from pse_bench.reporting.axis import Scale, scale_over
-from pse_bench.reporting.plot_style import Look, in_detail
-from pse_bench.reporting.tables import cell
-from pse_bench.schemas import Mixture, Summary
+from pse_bench.metrics import ALL_METRICS
+from pse_bench.reporting import plot
+from pse_bench.reporting.plot import HEADLINE, Axis, PlotData, Section
+from pse_bench.reporting.plot_style import Style
+from pse_bench.reporting.tables import FEW_SPEAKERS, cell
+from pse_bench.schemas import Summary
 from pse_bench.scoring.summary import Scores, summaries_of
 
 COLUMNS = {
@@ -20,173 +22,144 @@ COLUMNS = {
     "gender_pair": "target–interferer gender",
     "enrollment_s": "enrollment (s)",
 }
+UNORDERED = COLUMNS["gender_pair"]
+"""Groups of this column are not joined by lines."""
 FEWEST = 4
-"""Target speakers below which the interval of a part stands in its table only: in the plot it would hide all."""
-FIGURES = (OVER_SUPPRESSION, LEAKAGE, PAUSE_LEAKAGE, "TS1.tsos", "TS2.si_sdri", "TS2.wer")
+"""Target speakers below which a group's interval stands in its table only: in the plot it would hide all."""
 WIDTH, HEIGHT = 340, 230
 LEFT, RIGHT, TOP, BOTTOM = 40, 8, 12, 46
 
 
 @dataclass(frozen=True)
-class Dot:
-    """One system in one part: its place, the ends of its interval, and the figure in words."""
+class GroupSummary:
+    """The mixtures and target speakers of a group, and a system's aggregates over it by scenario and metric."""
 
-    x: float
-    y: float
-    ends: tuple[float, float] | None
-    words: str
-
-
-@dataclass(frozen=True)
-class Line:
-    look: Look
-    dots: list[Dot]
+    label: str
+    mixtures: int
+    speakers: int
+    rows: Mapping[str, Summary]
 
     @property
-    def path(self) -> str:
-        return "M" + "L".join(f"{dot.x:.1f} {dot.y}" for dot in self.dots)
+    def counts(self) -> str:
+        return f"{self.mixtures}/{self.speakers}"
 
 
-@dataclass(frozen=True)
-class Panel:
-    """A figure by a column; parts that are ``ordered`` are joined by lines, ``tight`` ones have long names.
-    ``table`` has the same in words: a row a part, then a cell a system."""
-
-    title: str
-    width: int
-    height: int
-    axis: Scale
-    parts: list[tuple[float, str, str]]
-    lines: list[Line]
-    tight: bool
-    ordered: bool
-    table: list[list[str]]
-    heads: list[str]
+Panel = Sequence[tuple[Style, Sequence[GroupSummary]]]
+"""The groups of a column, of each system."""
 
 
-@dataclass(frozen=True)
-class Breakdown:
-    """All panels of a figure."""
+def section(data: PlotData) -> Section:
+    """The headline aggregates by each column that the dataset can be broken down by."""
+    found, notes = breakdowns(data)
+    drawn = [_breakdown(name, panels, opened=n < 2) for n, (name, panels) in enumerate(found.items())]
+    words = (
+        "The same figures over parts of the dataset, with 95 % intervals over target speakers; below each part "
+        f"its mixtures and target speakers. Read intervals of fewer than {FEW_SPEAKERS} speakers as a hint; those "
+        f"of fewer than {FEWEST} stand in the tables only."
+    )
+    left = plot.note(f"Not broken down: {'; '.join(notes)}.") if notes else ""
+    body = (plot.caption(words), plot.legend(style for style, _ in data.detailed), *drawn, left)
+    return plot.section("breakdowns", "When it fails", "When it fails", *body)
 
-    scenario: str
-    metric: str
-    unit: str
-    higher_is_better: bool
-    panels: list[Panel]
 
-
-def breakdowns(scores: Sequence[Scores], looks: Sequence[Look]) -> tuple[list[Breakdown], list[str]]:
-    """Those of ``FIGURES`` that there are, of the systems shown in detail, and a note for each column that cannot
-    be broken down by."""
-    shown = [(looks[number], scores[number]) for number in in_detail(looks)]
+def breakdowns(data: PlotData) -> tuple[dict[str, dict[str, Panel]], list[str]]:
+    """The panels by aggregate and column, and a note for each column that cannot be broken down by."""
     notes: list[str] = []
-    by_figure: dict[str, list[tuple[str, Summed]]] = {name: [] for name in FIGURES}
-    rows: dict[str, Summary] = {}
+    found: dict[str, dict[str, Panel]] = {name: {} for name in HEADLINE}
     for column, title in COLUMNS.items():
-        for label in ("TS2", "TS3", "TS1"):
-            names = [name for name in FIGURES if name.startswith(label)]
-            found = [(look, _of(table, label, names)) for look, table in shown]
+        for scenario in ("TS2", "TS3", "TS1"):
+            names = [name for name in HEADLINE if name.startswith(scenario)]
+            chosen = [(style, _of(scores, scenario, names)) for style, scores in data.detailed]
             try:
-                summed = [(look, _summed(table, column)) for look, table in found if table.mixtures]
+                panel = [(style, _groups(scores, column)) for style, scores in chosen if scores.mixtures]
             except InputError as error:
-                if label == "TS2":
+                if scenario == "TS2":
                     notes.append(str(error).removeprefix("--by "))
                 continue
             for name in names:
-                if any(name in part for _, table in summed for _, part in table):
-                    by_figure[name].append((title, summed))
-                    rows[name] = next(part[name] for _, table in summed for _, part in table if name in part)
-    return [
-        Breakdown(
-            rows[name].scenario,
-            rows[name].metric,
-            rows[name].unit,
-            rows[name].higher_is_better,
-            _panels(name, by_column),
-        )
-        for name, by_column in by_figure.items()
-        if by_column
-    ], notes
+                if any(name in group.rows for _, groups in panel for group in groups):
+                    found[name][title] = panel
+    return {name: panels for name, panels in found.items() if panels}, notes
 
 
-def _of(scores: Scores, label: str, names: Sequence[str]) -> Scores:
-    """The mixtures of a scenario, and the scores that these figures need."""
+def _of(scores: Scores, scenario: str, names: Sequence[str]) -> Scores:
+    """The mixtures of a scenario, and the scores that these aggregates need."""
     cells = {key: rows for key, rows in scores.cells.items() if ".".join(key) in names}
-    inside = {key: row for key, row in scores.mixtures.items() if row.scenario == label}
+    inside = {key: row for key, row in scores.mixtures.items() if row.scenario == scenario}
     return replace(scores, mixtures=inside, cells=cells, detections=())
 
 
-Parted = list[tuple[tuple[str, int, int], Mapping[str, Summary]]]
-"""Of each part: its label, its mixtures and target speakers; its figures by name."""
-
-
-Summed = Sequence[tuple[Look, Parted]]
-"""That of each system."""
-
-
-def _summed(scores: Scores, column: str) -> Parted:
-    mixtures: list[Mixture] = list(scores.mixtures.values())
-    found: Parted = []
-    for part in parts(mixtures, column):
-        if part.label != ALL:
-            rows = summaries_of(scores.among(part.mixtures))
-            counted = part.counts(mixtures)
-            found.append(((part.label, *counted), {f"{row.scenario}.{row.metric}": row for row in rows}))
+def _groups(scores: Scores, column: str) -> list[GroupSummary]:
+    mixtures = list(scores.mixtures.values())
+    found = []
+    for group in parts(mixtures, column):
+        if group.label != ALL:
+            rows = {f"{row.scenario}.{row.metric}": row for row in summaries_of(scores.among(group.mixtures))}
+            found.append(GroupSummary(group.label, *group.counts(mixtures), rows))
     return found
 
 
-def _panels(name: str, by_column: Sequence[tuple[str, Summed]]) -> list[Panel]:
-    """The panels of a figure, which share an axis."""
-    shown = []
-    for _, summed in by_column:
-        for (_, _, speakers), part in (found for _, table in summed for found in table):
-            if name in part:
-                row = part[name]
-                shown += [row.value, *((row.ci_low, row.ci_high) if speakers >= FEWEST else ())]
-    metric = metrics.ALL_METRICS[name.split(".")[1]]
-    low = -float("inf") if metric.low is None else metric.low
-    high = float("inf") if metric.high is None else metric.high
-    axis = scale_over([value for value in shown if value is not None], HEIGHT - BOTTOM, TOP, low=low, high=high)
-    return [_panel(name, title, summed, axis) for title, summed in by_column]
+# ---- drawn
 
 
-def _panel(name: str, title: str, summed: Summed, axis: Scale) -> Panel:
-    heads = [head for head, _ in summed[0][1]]
-    step = (WIDTH - LEFT - RIGHT) / len(heads)
-    centres = [LEFT + step * (number + 0.5) for number in range(len(heads))]
-    lines = []
-    for number, (look, table) in enumerate(summed):
-        beside = min(9.0, step / (len(summed) + 1)) * (number - (len(summed) - 1) / 2)
-        dots = [
-            _dot(
-                part[name], centre + beside, axis, f"{look.name}, {head[0]}: {cell(part[name])}", head[2] >= FEWEST
-            )
-            for centre, (head, part) in zip(centres, table, strict=True)
-            if name in part and part[name].value is not None
-        ]
-        if dots:
-            lines.append(Line(look, dots))
-    return Panel(
-        title,
-        WIDTH,
-        HEIGHT,
-        axis,
-        [
-            (centre, head[0].replace(" to ", "–"), f"{head[1]}/{head[2]}")
-            for centre, head in zip(centres, heads, strict=True)
-        ],
-        lines,
-        any(len(head[0]) * 6 > step for head in heads),
-        title != COLUMNS["gender_pair"],
-        [
-            [head[0], f"{head[1]}/{head[2]}", *(cell(table[number][1].get(name)) for _, table in summed)]
-            for number, head in enumerate(heads)
-        ],
-        [look.name for look, _ in summed],
+def _breakdown(name: str, panels: Mapping[str, Panel], *, opened: bool) -> Markup:
+    """All panels of an aggregate, which share an axis."""
+    shown: list[float | None] = []
+    for group in (group for panel in panels.values() for _, groups in panel for group in groups):
+        if row := group.rows.get(name):
+            shown += [row.value, *((row.ci_low, row.ci_high) if group.speakers >= FEWEST else ())]
+    values = [value for value in shown if value is not None]
+    scenario, metric = name.split(".")
+    axis = plot.metric_axis(ALL_METRICS[metric], values, HEIGHT - BOTTOM, TOP)
+    drawn = []
+    for title, panel in panels.items():
+        heads = [title, "mixtures/ speakers", *(style.name for style, _ in panel)]
+        numbers = plot.table(f"{metric} by {title}", heads, table_rows(name, panel))
+        numbers = plot.details("In figures", numbers, kind="numbers")
+        drawn.append(plot.figure(f"by {title}", _panel(name, title, panel, axis), numbers))
+    return plot.details(
+        plot.metric_title(scenario, ALL_METRICS[metric], link=False), plot.figures(*drawn), opened=opened
     )
 
 
-def _dot(row: Summary, x: float, axis: Scale, words: str, sure: bool) -> Dot:
-    value = row.value or 0.0
-    low, high = (end if end is not None else value for end in (row.ci_low, row.ci_high))
-    return Dot(round(x, 1), axis.at(value), (axis.at(low), axis.at(high)) if sure else None, words)
+def table_rows(name: str, panel: Panel) -> list[list[str]]:
+    """A panel in figures: a row a group, with its counts and a cell a system."""
+    return [
+        [group.label, group.counts, *(cell(groups[number].rows.get(name)) for _, groups in panel)]
+        for number, group in enumerate(panel[0][1])
+    ]
+
+
+def _panel(name: str, title: str, panel: Panel, axis: Axis) -> Markup:
+    groups = panel[0][1]
+    step = (WIDTH - LEFT - RIGHT) / len(groups)
+    centres = [LEFT + step * (number + 0.5) for number in range(len(groups))]
+    tight = any(len(group.label) * 6 > step for group in groups)
+    drawn = [plot.y_grid(axis, LEFT, WIDTH - RIGHT, LEFT - 6)]
+    for number, (centre, group) in enumerate(zip(centres, groups, strict=True)):
+        above = 28 if not tight else 24 if number % 2 else 34
+        label = group.label.replace(" to ", "–")
+        drawn.append(plot.text(centre, HEIGHT - above, label, "tick tight" if tight else "tick", "middle"))
+        drawn.append(plot.text(centre, HEIGHT - 12, group.counts, "tick count", "middle"))
+    for number, (style, own) in enumerate(panel):
+        beside = min(9.0, step / (len(panel) + 1)) * (number - (len(panel) - 1) / 2)
+        dots = [
+            (round(centre + beside, 1), group, row)
+            for centre, group in zip(centres, own, strict=True)
+            if (row := group.rows.get(name)) and row.value is not None
+        ]
+        if dots:
+            line = "M" + "L".join(f"{x:.1f} {axis.at(row.value or 0.0)}" for x, _, row in dots)
+            joined = [] if title == UNORDERED else [plot.path(line, "through")]
+            drawn.append(plot.group(*joined, *(_dot(style, *dot, axis) for dot in dots), kind=style.colour))
+    scenario, metric = name.split(".")
+    label = f"{scenario} {metric} by {title}; the table below has the figures"
+    return plot.svg((WIDTH, HEIGHT), *drawn, label=label)
+
+
+def _dot(style: Style, x: float, group: GroupSummary, row: Summary, axis: Axis) -> Markup:
+    """One system in one group, with its interval where enough speakers carry it."""
+    y = axis.at(row.value or 0.0)
+    ends = plot.ends_of(row, axis) if group.speakers >= FEWEST else None
+    line = plot.path(plot.interval(x, y, None, ends), "interval") if ends else ""
+    return plot.titled(f"{style.name}, {group.label}: {cell(row)}", line, style.mark(x, y, 0.75))

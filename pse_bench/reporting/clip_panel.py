@@ -1,4 +1,4 @@
-"""Scenes as a reader sees and hears them: spectrograms and sounds on one time axis, and what happens when."""
+"""Panels of clips: spectrograms and sounds on one time axis, with lanes of activity and failures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ QUIETEST_TOP_DB = -60.0
 WAVE_COLUMNS = 300
 
 Runs = list[tuple[float, float]]
-"""Stretches of time as shares of the clip: begin and length, in per mille."""
+"""Begin and length of each run, in per mille of the clip."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Lane:
-    """When something is so: ``kind`` is a class of the style sheet, ``share`` the part of the time."""
+    """The time in which something holds: ``kind`` is a class of the style sheet, ``share`` its proportion."""
 
     name: str
     kind: str
@@ -59,7 +59,7 @@ class Panel:
     ticks: list[tuple[float, str]]
 
 
-def of_estimate(dataset: Dataset, row: Mixture, folder: Path, reference: str, kept: Media) -> Panel:
+def estimate_panel(dataset: Dataset, row: Mixture, folder: Path, reference: str, kept: Media) -> Panel:
     """Mixture, estimate and reference of a mixture, with the frames in which the system failed.
 
     Raises InputError where the estimate cannot be read.
@@ -68,7 +68,7 @@ def of_estimate(dataset: Dataset, row: Mixture, folder: Path, reference: str, ke
     estimate = submission.read_estimate(folder, row).samples
     mixture = dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE
     wanted = np.zeros_like(mixture)
-    masks = masks_of(dataset, row)
+    masks = activity_masks(dataset, row)
     if row.scenario != "TS3":
         stem = dataset.read_stem(row.scene_id, REFERENCE_STEMS[reference], row.num_samples)
         wanted = stem / audio.FULL_SCALE
@@ -80,8 +80,8 @@ def of_estimate(dataset: Dataset, row: Mixture, folder: Path, reference: str, ke
     return panel(named, lanes, rate, kept)
 
 
-def masks_of(dataset: Dataset, row: Mixture) -> dict[str, np.ndarray]:
-    """Who talks in a mixture: bool masks of shape (num_samples,)."""
+def activity_masks(dataset: Dataset, row: Mixture) -> dict[str, np.ndarray]:
+    """Activity of target and interferer in a mixture: bool masks of shape (num_samples,)."""
     active = dataset.read_activity(row.scene_id, row.num_samples)
     nobody = np.zeros_like(active["target"])
     return {

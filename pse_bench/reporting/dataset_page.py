@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.dataset.groups import gender_pair
 from pse_bench.io.text_table import Grid, for_terminal
 from pse_bench.planning import plan
-from pse_bench.reporting import html
-from pse_bench.reporting.anomalies import Talking, oddities
-from pse_bench.reporting.axis import Scale, scale_over
+from pse_bench.reporting import html, plot
+from pse_bench.reporting.anomalies import ActiveShares, anomalies
+from pse_bench.reporting.html import element
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import DESCRIPTIONS, Mixture, Recipe
 
-WIDTH, HEIGHT = 340, 150
+WIDTH, HEIGHT, KIND = 340, 150, "plot bars c0"
 BINS = 24
 MOST = 12
 
@@ -37,42 +38,43 @@ class Quantity:
         """Minimum, quartiles and maximum."""
         return [float(value) for value in np.percentile(self.values, [0, 25, 50, 75, 100])]
 
-    def plot(self) -> "Histogram":
-        axis = scale_over(self.values, 10, WIDTH - 10, low=-np.inf, high=np.inf)
-        counts, edges = np.histogram(
-            self.values, min(BINS, 2 + round(2 * len(self.values) ** 0.5)), (axis.low, axis.high)
-        )
-        top = HEIGHT - 26
-        places = [axis.at(edge) for edge in edges]
+    def figure(self) -> Markup:
+        """A histogram with its quartiles in words."""
+        axis = plot.axis_over(self.values, 10, WIDTH - 10)
+        bins = min(BINS, 2 + round(2 * len(self.values) ** 0.5))
+        counts, edges = np.histogram(self.values, bins, (axis.low, axis.high))
+        top, places = HEIGHT - 26, [axis.at(edge) for edge in edges]
+        heights = [float(height) for height in top * counts / counts.max()]
         bars = [
-            (left, top * (1 - count / counts.max()) + 4, right - left - 1, top * count / counts.max())
-            for left, right, count in zip(places, places[1:], counts, strict=False)
-            if count
+            element("rect", x=left, y=top - height + 4, width=right - left - 1, height=height)
+            for left, right, height in zip(places, places[1:], heights, strict=False)
+            if height
         ]
-        return Histogram(WIDTH, HEIGHT, axis, bars, int(counts.max()))
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Bars as x, y, width and height in pixels."""
-
-    width: int
-    height: int
-    axis: Scale
-    bars: list[tuple[float, float, float, float]]
-    most: int
+        least, first, median, third, most = (f"{value:.2f}" for value in self.quartiles)
+        label = f"{self.name} of {len(self.values)} scenes: {least} to {most} {self.unit}, median {median}"
+        words = (
+            f"median {median}, half within {first} … {third}, all within {least} … {most}; at most {counts.max()} "
+            "scenes a bar"
+        )
+        return plot.figure(
+            element("strong", self.name) + " " + element("span", self.unit, class_="unit"),
+            plot.svg(
+                (WIDTH, HEIGHT), plot.x_grid(axis, 4, HEIGHT - 22, HEIGHT - 6), *bars, kind=KIND, label=label
+            ),
+            element("p", words, class_="unit"),
+        )
 
 
 @dataclass(frozen=True)
 class Overview:
     """All of a dataset. ``counts`` are by their heading how often each word occurs, the most frequent first;
-    ``use`` how many clips of a kind were used how often; ``oddities`` what a person should look at."""
+    ``use`` how many clips of a kind were used how often; ``anomalies`` what a person should look at."""
 
     mixtures: list[tuple[str, str, int]]
     quantities: list[Quantity]
     counts: dict[str, list[tuple[str, int]]]
     use: list[tuple[str, int, float, int]]
-    oddities: list[str]
+    anomalies: list[str]
     header: dict[str, Any]
 
 
@@ -93,7 +95,7 @@ def overview(dataset: Dataset, progress: Update = lambda done, total: None) -> O
         _quantities(scenes, recipes, shares),
         _counts(scenes),
         _use(recipes),
-        oddities(rows, scenes, recipes, shares),
+        anomalies(rows, scenes, recipes, shares),
         header,
     )
 
@@ -103,7 +105,7 @@ def _most_complete(row: Mixture) -> tuple[bool, str]:
     return row.num_interferers > 0, row.scenario
 
 
-def _shares(dataset: Dataset, scenes: Sequence[Mixture], progress: Update) -> dict[str, Talking]:
+def _shares(dataset: Dataset, scenes: Sequence[Mixture], progress: Update) -> dict[str, ActiveShares]:
     """Of each scene, the shares of the time in which the target talks, the interferer, and both."""
     found = {}
     for number, row in enumerate(scenes, 1):
@@ -118,7 +120,7 @@ def _shares(dataset: Dataset, scenes: Sequence[Mixture], progress: Update) -> di
 
 
 def _quantities(
-    scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: dict[str, Talking]
+    scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: dict[str, ActiveShares]
 ) -> list[Quantity]:
     talking = np.array(list(shares.values())) * 100
 
@@ -214,7 +216,7 @@ def terminal(dataset: Dataset, found: Overview) -> str:
         f"({counts})\n"
         f"fingerprint {about.fingerprint[:12]}, {about.sample_rate} Hz, {about.reference} reference\n"
     )
-    foot = "\n".join(f"look at: {line}" for line in found.oddities) or "nothing looks odd"
+    foot = "\n".join(f"look at: {line}" for line in found.anomalies) or "nothing looks odd"
     return f"{head}{for_terminal(grids, None)}{foot}"
 
 

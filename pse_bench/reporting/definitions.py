@@ -1,4 +1,4 @@
-"""What each figure means, from the data and the docstrings of the metrics themselves."""
+"""Definitions of metrics, from their records and docstrings."""
 
 import inspect
 import sys
@@ -14,12 +14,12 @@ HEADINGS = ("Args", "Raises", "Source", "Returns")
 
 @dataclass(frozen=True)
 class Definition:
-    """A figure in words: a line, what its code says of it as paragraphs, and its fields as pairs."""
+    """A metric in words: a line, the paragraphs of its docstring, and its properties as pairs."""
 
     name: str
     description: str
     paragraphs: list[str]
-    facts: list[tuple[str, str]]
+    properties: list[tuple[str, str]]
 
 
 def definitions(names: Iterable[str], about: Mapping[str, Any]) -> list[Definition]:
@@ -40,12 +40,12 @@ def _definition(metric: metrics.Metric, scored: Mapping[str, Any]) -> Definition
     source = [("source", metric.source), ("version", str(scored.get("version", metric.version)))]
     if metric.of == "activity":
         scenarios = ("scenarios", ", ".join(metric.scenarios))
-        facts = [("unit", metric.unit), better, scenarios, over_clips, *source]
-        return Definition(metric.name, metric.description, [], facts)
+        properties = [("unit", metric.unit), better, scenarios, over_clips, *source]
+        return Definition(metric.name, metric.description, [], properties)
     if metric.of != "clip":
-        facts = [("unit", metric.unit), better, over_clips, ("computed from", metric.of)]
-        return Definition(metric.name, metric.description, _paragraphs(metric.compute), facts)
-    facts = [
+        properties = [("unit", metric.unit), better, over_clips, ("computed from", metric.of)]
+        return Definition(metric.name, metric.description, _paragraphs(metric.compute), properties)
+    properties = [
         ("unit", metric.unit or "none"),
         better,
         ("scenarios", ", ".join(metric.scenarios)),
@@ -55,12 +55,12 @@ def _definition(metric: metrics.Metric, scored: Mapping[str, Any]) -> Definition
         *source,
     ]
     if model := scored.get("model"):
-        facts.append(("model", model))
-    said = [] if "definition" in scored else _said_by(metric)
-    return Definition(metric.name, metric.description, said, facts)
+        properties.append(("model", model))
+    paragraphs = [] if "definition" in scored else _docstring(metric)
+    return Definition(metric.name, metric.description, paragraphs, properties)
 
 
-def _said_by(metric: metrics.Metric) -> list[str]:
+def _docstring(metric: metrics.Metric) -> list[str]:
     """The docstring of the function that has the metric's name, which computes a clip's value."""
     compute = getattr(metric.compute, "func", metric.compute)
     return _paragraphs(getattr(sys.modules[compute.__module__], metric.name, compute))

@@ -1,92 +1,86 @@
-"""How the clips of each system are spread over a metric: a histogram and quartiles a system, on one axis."""
+"""How the clips of each system are distributed over a metric: a histogram and quartiles a system, on one axis."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
+from markupsafe import Markup
 
-from pse_bench import metrics
-from pse_bench.reporting.axis import Scale, scale_over
-from pse_bench.reporting.plot_style import Look, in_detail
-from pse_bench.scoring.summary import Scores
+from pse_bench.metrics import ALL_METRICS, Metric
+from pse_bench.reporting import plot
+from pse_bench.reporting.html import element
+from pse_bench.reporting.plot import Axis, PlotData, Section
+from pse_bench.reporting.plot_style import Style
 
-WIDTH, ROW, TOP, BOTTOM = 340, 52, 0, 30
+WIDTH, ROW, BOTTOM = 340, 52, 30
 BINS = 32
 
 
-@dataclass(frozen=True)
-class Row:
-    """One system: the outline of its histogram as an SVG path, the box of its quartiles, its median, its ends, and
-    all of that in words."""
-
-    look: Look
-    base: float
-    outline: str
-    quartiles: tuple[float, float]
-    median: float
-    ends: tuple[float, float]
-    words: str
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A metric in a scenario."""
-
-    scenario: str
-    metric: str
-    unit: str
-    higher_is_better: bool
-    width: int
-    height: int
-    axis: Scale
-    rows: list[Row]
+def section(data: PlotData) -> Section:
+    """A plot for each scenario and metric that any system shown in detail has, the headline ones first."""
+    styles = [style for style, _ in data.detailed]
+    found = plots(data)
+    first = [found.pop(name) for name in plot.HEADLINE if name in found]
+    hidden = [style.name for style in data.styles if style not in styles]
+    words = (
+        "A histogram over clips for each system, with its median (line) and the middle half of the clips (bar). A "
+        "failed clip counts with the worst value."
+        + (f" Not shown here and below: {', '.join(hidden)}; the tables have them." if hidden else "")
+    )
+    more = plot.details("All other metrics", plot.figures(*found.values())) if found else ""
+    body = (plot.caption(words), plot.legend(styles), plot.figures(*first), more)
+    return plot.section("distributions", "Distributions", "How clips are spread", *body)
 
 
-def spreads(scores: Sequence[Scores], looks: Sequence[Look]) -> list[Spread]:
-    """One for each scenario and metric that any system shown in detail has, in the order of tables."""
-    shown = in_detail(looks)
-    keys = list(dict.fromkeys(key for n in shown for key in _in_order(scores[n].cells)))
-    return [found for key in keys if (found := _spread(key, [(looks[n], scores[n]) for n in shown]))]
+def plots(data: PlotData) -> dict[str, Markup]:
+    """The figures by scenario and metric, in the order of tables."""
+    order = {name: number for number, name in enumerate(ALL_METRICS)}  # those from outside come last
+    keys: dict[tuple[str, str], None] = {}
+    known: dict[str, Metric] = {}
+    for _, scores in data.detailed:
+        keys |= dict.fromkeys(sorted(scores.cells, key=lambda key: (key[0], order.get(key[1], len(order)))))
+        known = {**scores.known, **known}
+    found = {}
+    for key in keys:
+        values = [
+            (style, np.array([score.value for score in scores.cells.get(key, []) if score.value is not None]))
+            for style, scores in data.detailed
+        ]
+        if values := [(style, own) for style, own in values if len(own)]:
+            found[".".join(key)] = _figure(key[0], known[key[1]], values)
+    return found
 
 
-def _in_order(cells: Mapping[tuple[str, str], object]) -> list[tuple[str, str]]:
-    names = list(metrics.ALL_METRICS)  # those from outside come last
-    return sorted(cells, key=lambda key: (key[0], names.index(key[1]) if key[1] in names else len(names)))
+def _figure(scenario: str, metric: Metric, values: Sequence[tuple[Style, np.ndarray]]) -> Markup:
+    axis = plot.metric_axis(metric, np.concatenate([own for _, own in values]), 10, WIDTH - 10)
+    height = ROW * len(values) + BOTTOM
+    rows = [_row(style, own, axis, ROW * number, metric.unit) for number, (style, own) in enumerate(values, 1)]
+    label = f"{scenario} {metric.name}. {''.join(f'{words}. ' for words, _ in rows)}"
+    drawn = plot.svg(
+        (WIDTH, height), plot.x_grid(axis, 4, height - 22, height - 6), *(row for _, row in rows), label=label
+    )
+    return plot.figure(plot.metric_title(scenario, metric), drawn)
 
 
-def _spread(key: tuple[str, str], tables: Sequence[tuple[Look, Scores]]) -> Spread | None:
-    metric = next(table.known[key[1]] for _, table in tables if key[1] in table.known)
-    values = [
-        (look, np.array([score.value for score in table.cells.get(key, []) if score.value is not None]))
-        for look, table in tables
-    ]
-    values = [(look, found) for look, found in values if len(found)]
-    if not values:
-        return None
-    low = -np.inf if metric.low is None else metric.low
-    high = np.inf if metric.high is None else metric.high
-    axis = scale_over(np.concatenate([found for _, found in values]), 10, WIDTH - 10, low=low, high=high)
-    rows = [_row(look, found, axis, TOP + ROW * (n + 1), metric.unit) for n, (look, found) in enumerate(values)]
-    height = TOP + ROW * len(rows) + BOTTOM
-    return Spread(*key, metric.unit, metric.higher_is_better, WIDTH, height, axis, rows)
-
-
-def _row(look: Look, values: np.ndarray, axis: Scale, base: float, unit: str) -> Row:
+def _row(style: Style, values: np.ndarray, axis: Axis, base: float, unit: str) -> tuple[str, Markup]:
+    """One system in words and drawn above and below the height ``base``."""
     counts, edges = np.histogram(values, BINS, (axis.low, axis.high))
     heights = (ROW - 30) * counts / counts.max()
     places = [axis.at(edge) for edge in edges]
     steps = "".join(f"V{base - h:.1f}H{after}" for h, after in zip(heights, places[1:], strict=True))
-    least, first, middle, third, most = np.percentile(values, [0, 25, 50, 75, 100])
+    ends = np.percentile(values, [0, 25, 50, 75, 100])
+    least, first, middle, third, most = ends
     words = (
-        f"{look.name}: median {middle:.3g}{f' {unit}' if unit else ''}, half of the clips between {first:.3g} and "
-        f"{third:.3g}, all between {least:.3g} and {most:.3g}; {len(values)} clips"
+        f"{style.name}: median {middle:.3g}{f' {unit}' if unit else ''}, half of the clips between {first:.3g} "
+        f"and {third:.3g}, all between {least:.3g} and {most:.3g}; {len(values)} clips"
     )
-    return Row(
-        look,
-        base,
-        f"M{places[0]} {base}{steps}V{base}Z",
-        (axis.at(first), axis.at(third)),
-        axis.at(middle),
-        (axis.at(least), axis.at(most)),
+    least, first, middle, third, most = (axis.at(value) for value in ends)
+    box = {"x": first, "y": base + 3, "width": max(third - first, 1), "height": 6}
+    return words, plot.titled(
         words,
+        plot.path(f"M{places[0]} {base}{steps}V{base}Z", "outline"),
+        plot.path(f"M{least} {base + 6}H{most}", "ends"),
+        element("rect", class_="quartiles", **box),
+        plot.path(f"M{middle} {base - 20}V{base + 11}", "median"),
+        plot.text(10, base - 27, style.short, "rowname"),
+        kind=style.colour,
     )

@@ -3,8 +3,11 @@
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from pse_bench import __version__
 from pse_bench.errors import InputError
@@ -27,21 +30,11 @@ def write(out: Path, template: str, **values: Any) -> int:
 
 def render(template: str, **values: Any) -> str:
     """The text of a page."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    room = Environment(
-        loader=PackageLoader("pse_bench.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    room.filters["formula"] = formula
-    script = _source(room, "page.js")
+    environment = _environment()
+    script = _source(environment, "page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return room.get_template(template).render(
-        style=Markup(_source(room, "style.css")),
+    return environment.get_template(template).render(
+        style=Markup(_source(environment, "style.css")),
         script=Markup(script),
         # nothing but what is in the file is ever loaded, and no script but ours runs
         policy=f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
@@ -51,10 +44,68 @@ def render(template: str, **values: Any) -> str:
     )
 
 
-def formula(text: str) -> Any:
-    """A text whose x^{2p}, x^p and Σ_f are written as people write them, and which is safe in a page."""
-    from markupsafe import Markup, escape
+def fragment(template: str, **values: Any) -> Markup:
+    """A part of a page from a template of its own."""
+    return Markup(_environment().get_template(template).render(**values))
 
+
+@lru_cache
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("pse_bench.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["formula"] = formula
+    environment.globals |= {"metric_heading": metric_heading, "sort_head": sort_head}
+    return environment
+
+
+def element(tag: str, *content: str, **attributes: str | float | None) -> Markup:
+    """An element of HTML or SVG. Text is escaped, numbers are rounded to 0.01; an attribute that is None is left
+    out, and underscores in names stand for hyphens (``class_`` for ``class``)."""
+    given = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items() if value is not None}
+    shown = {
+        name: f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
+        for name, value in given.items()
+    }
+    inside = Markup().join(Markup(' {}="{}"').format(name, value) for name, value in shown.items())
+    return Markup("<{0}{1}>{2}</{0}>").format(tag, inside, Markup().join(content))
+
+
+def sort_head(words: str, *, link: str = "", descending: bool = False) -> Markup:
+    """The head of a column that sorts its table, at first ``descending`` where more is better; ``link`` names a
+    metric."""
+    first = "descending" if descending else None
+    more = [" ", definition_link(link)] if link else []
+    return element("th", element("button", words, type="button"), *more, aria_sort="none", data_first=first)
+
+
+def definition_link(name: str) -> Markup:
+    """A question mark that leads to the definition of a metric."""
+    return element("a", "?", class_="what", href=f"#metric-{name}", aria_label=f"definition of {name}")
+
+
+def metric_heading(about: Any, name: str, *, link: bool = True, line: str = "") -> Markup:
+    """A metric with its unit, direction and link; ``line`` stands after its name.
+
+    Args:
+        about: anything with a ``unit`` and ``higher_is_better``.
+    """
+    better, arrow = ("higher", "↑") if about.higher_is_better else ("lower", "↓")
+    unit = Markup(" ") + element("span", about.unit, class_="unit") if about.unit else ""
+    pointed = element("span", arrow, class_="arrow", aria_label=f"{better} is better")
+    return Markup().join(
+        [element("code", name), line, unit, " ", pointed, *([" ", definition_link(name)] if link else [])]
+    )
+
+
+def formula(text: str) -> Markup:
+    """A text whose x^{2p}, x^p and Σ_f are written as people write them, and which is safe in a page."""
     raised = re.sub(r"\^(?:\{(\w+)\}|(\w+))", lambda m: f"<sup>{m[1] or m[2]}</sup>", str(escape(text)))
     return Markup(re.sub(r"Σ_(\w)", r"Σ<sub>\1</sub>", raised))
 
@@ -72,6 +123,6 @@ def as_yaml(content: Any) -> str:
     return text
 
 
-def _source(room: Any, name: str) -> str:
-    text: str = room.loader.get_source(room, name)[0]
+def _source(environment: Any, name: str) -> str:
+    text: str = environment.loader.get_source(environment, name)[0]
     return text

@@ -27,14 +27,16 @@ ANCHORS = (
 
 @dataclass
 class Media:
-    """Data URIs by key, and how many characters they have together."""
+    """Data URIs by key; ``budget`` is how many characters they should have in all, None for any number."""
 
+    budget: int | None = None
     uris: dict[str, str] = field(default_factory=dict)
-    heard: dict[str, str] = field(default_factory=dict)
+    _sounds: dict[str, str] = field(default_factory=dict)
 
     @property
-    def size(self) -> int:
-        return sum(map(len, self.uris.values()))
+    def full(self) -> bool:
+        """Whether the budget is exceeded."""
+        return self.budget is not None and sum(map(len, self.uris.values())) > self.budget
 
     def keep(self, kind: str, content: bytes) -> str:
         """The key of a file, which is kept once however often it is shown."""
@@ -45,9 +47,9 @@ class Media:
     def keep_sound(self, samples: np.ndarray, sample_rate: int) -> str:
         """The key of a sound, which is encoded once."""
         digest = hashlib.sha256(samples.tobytes()).hexdigest()
-        if digest not in self.heard:
-            self.heard[digest] = self.keep(*sound(samples, sample_rate))
-        return self.heard[digest]
+        if digest not in self._sounds:
+            self._sounds[digest] = self.keep(*encode_sound(samples, sample_rate))
+        return self._sounds[digest]
 
 
 def data_uri(kind: str, content: bytes) -> str:
@@ -55,7 +57,7 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def sound(samples: np.ndarray, sample_rate: int) -> tuple[str, bytes]:
+def encode_sound(samples: np.ndarray, sample_rate: int) -> tuple[str, bytes]:
     """Media type and bytes of a sound as MP3, which every browser plays; FLAC at a rate that MP3 does not have.
     Its level is left as it is; beyond full scale it is cut off.
 
@@ -70,7 +72,7 @@ def sound(samples: np.ndarray, sample_rate: int) -> tuple[str, bytes]:
 
 def levels_db(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     """Spectrogram in dB, shape (ROWS, num_columns), highest frequency first: at most ``MOST_COLUMNS`` columns,
-    each the mean power of what it stands for. A full-scale sine has about 0 dB."""
+    each the mean power of the frames in it. A full-scale sine has about 0 dB."""
     frame, hop = round(FRAME_S * sample_rate), round(HOP_S * sample_rate)
     padded = np.pad(samples, (frame // 2, frame))
     frames = np.lib.stride_tricks.sliding_window_view(padded, frame)[: len(samples) : hop]
@@ -86,7 +88,7 @@ def levels_db(samples: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def spectrogram(levels: np.ndarray, top_db: float) -> bytes:
-    """The picture of ``levels_db`` as WebP; black from ``RANGE_DB`` below ``top_db`` on."""
+    """WebP picture of ``levels_db``; black from ``RANGE_DB`` below ``top_db`` on."""
     from PIL import Image
 
     places = np.clip((levels - top_db) / RANGE_DB + 1, 0, 1)

@@ -1,4 +1,4 @@
-"""What a report says that follows from results alone: tables, controls, warnings, and who measured what."""
+"""The parts of a report that need results alone: tables, controls, warnings, and descriptions of systems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pse_bench.io.tables import cell
 from pse_bench.io.text_table import as_csv
 from pse_bench.leaderboard.leaderboard import CONTROL
 from pse_bench.reporting import media, tables
-from pse_bench.reporting.plot_style import Look
+from pse_bench.reporting.plot_style import Style
 from pse_bench.schemas import TABLES, Score
 from pse_bench.scoring import comparison, result_writer
 from pse_bench.scoring.comparison import Line
@@ -34,7 +34,7 @@ class Download:
 
 
 def about(result: Result, scores: Scores) -> dict[str, Any]:
-    """What all results have in common."""
+    """The dataset, reference and packages that all results share."""
     about = result.about
     return {
         "dataset": about.get("dataset", "unknown"),
@@ -48,7 +48,7 @@ def about(result: Result, scores: Scores) -> dict[str, Any]:
 
 
 def descriptions(results: Sequence[Result]) -> dict[str, list[Any]]:
-    """What systems say of themselves: the heads of the columns that any of them fills, and a row of text each."""
+    """The descriptions of the submissions: heads of the columns that any of them fills, and a row of text each."""
     rows = []
     for result in results:
         system = parse(System, result.about["system"], str(result.folder / "result.json"))
@@ -79,16 +79,16 @@ def versions(results: Sequence[Result]) -> dict[str, Any]:
     return {name: version for result in results for name, version in result.about["metrics"].items()}
 
 
-def figures(results: Sequence[Result], looks: Sequence[Look]) -> list[dict[str, Any]]:
-    """A table a scenario: a column a figure, a row a system."""
+def aggregates(results: Sequence[Result], styles: Sequence[Style]) -> list[dict[str, Any]]:
+    """A table a scenario: a column a metric, a row a system."""
     found = []
     for label, description in TABLES.items():
         rows = [{row.metric: row for row in result.summaries if row.scenario == label} for result in results]
         columns = list({name: row for table in rows for name, row in table.items()}.values())
         if columns:
             lines = [
-                (look, [table.get(column.metric) for column in columns])
-                for look, table in zip(looks, rows, strict=True)
+                (style, [table.get(column.metric) for column in columns])
+                for style, table in zip(styles, rows, strict=True)
             ]
             found.append(
                 {
@@ -119,20 +119,20 @@ def controls(results: Sequence[Result]) -> list[tuple[str, list[Line], list[str]
     return found
 
 
-def warnings(scores: Sequence[Scores], looks: Sequence[Look]) -> list[tuple[Look, list[str], int]]:
-    """What failed or could not be scored of each system, the first lines of it, and how many more there are."""
+def warnings(scores: Sequence[Scores], styles: Sequence[Style]) -> list[tuple[Style, list[str], int]]:
+    """Clips of each system that failed or have no score: the first lines, and how many more there are."""
     found = []
-    for look, table in zip(looks, scores, strict=True):
+    for style, table in zip(styles, scores, strict=True):
         lines = result_writer.warnings([row for rows in table.cells.values() for row in rows], [])
         if lines:
-            found.append((look, lines[:SHOWN_WARNINGS], max(0, len(lines) - SHOWN_WARNINGS)))
+            found.append((style, lines[:SHOWN_WARNINGS], max(0, len(lines) - SHOWN_WARNINGS)))
     return found
 
 
-def downloads(results: Sequence[Result], scores: Sequence[Scores], looks: Sequence[Look]) -> list[Download]:
+def downloads(results: Sequence[Result], scores: Sequence[Scores], styles: Sequence[Style]) -> list[Download]:
     every = [
-        (look.name, *(cell(value) for value in row.model_dump().values()))
-        for look, table in zip(looks, scores, strict=True)
+        (style.name, *(cell(value) for value in row.model_dump().values()))
+        for style, table in zip(styles, scores, strict=True)
         for rows in table.cells.values()
         for row in rows
     ]

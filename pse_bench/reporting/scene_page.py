@@ -1,4 +1,4 @@
-"""One scene of a dataset: its mixtures and stems to see and hear, who talks when, and how loud everything is."""
+"""One scene of a dataset: spectrograms and sound of its mixtures and stems, activity, and levels."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,29 +26,32 @@ STEMS = {
 
 @dataclass(frozen=True)
 class Level:
-    """How loud a sound is: root mean square over all of it and over the time in which its talker is active, and
-    its peak, in dBFS. Silence has −200."""
+    """Levels of a sound in dBFS: root mean square over all of it and over the time in which its talker is active,
+    and the peak. Silence has −200."""
 
     name: str
     whole_dbfs: float
     active_dbfs: float | None
     peak_dbfs: float
 
+    @property
+    def values(self) -> tuple[float | None, ...]:
+        return self.whole_dbfs, self.active_dbfs, self.peak_dbfs
+
 
 @dataclass(frozen=True)
 class Scene:
-    """Its rows of ``mixtures.csv``, levels, the panel of everything that lasts as long as the scene, that of the
-    enrollment, and the facts that a person looks for."""
+    """Levels of all sounds, the panel of what is as long as the scene, that of the enrollment, and the scene's
+    properties as pairs of name and value."""
 
-    rows: list[Mixture]
     levels: list[Level]
     panel: Panel
     enrollment: Panel
-    facts: list[tuple[str, str]]
+    properties: list[tuple[str, str]]
 
 
 def scene(dataset: Dataset, scene_id: str, kept: Media) -> Scene:
-    """Everything of one scene.
+    """Read one scene.
 
     Raises:
         InputError: there is no such scene, or one of its files is missing or changed.
@@ -71,11 +74,10 @@ def scene(dataset: Dataset, scene_id: str, kept: Media) -> Scene:
     levels = [_level(name, samples, masks.get(name)) for name, samples in sounds.items()]
     lanes = [clip_panel.lane(who, who, mask) for who, mask in active.items()]
     return Scene(
-        rows,
         [*levels, _level("enrollment", enrollment, None)],
         clip_panel.panel(list(sounds.items()), lanes, fullest.sample_rate, kept, waves=True),
         clip_panel.panel([("enrollment", enrollment)], [], fullest.sample_rate, kept, waves=True),
-        _facts(fullest, active),
+        _properties(fullest, active),
     )
 
 
@@ -93,7 +95,7 @@ def _level(name: str, samples: np.ndarray, mask: np.ndarray | None) -> Level:
     )
 
 
-def _facts(row: Mixture, active: dict[str, np.ndarray]) -> list[tuple[str, str]]:
+def _properties(row: Mixture, active: dict[str, np.ndarray]) -> list[tuple[str, str]]:
     def number(value: float | None, unit: str) -> str:
         return "none" if value is None else f"{value:.2f} {unit}"
 
@@ -133,26 +135,20 @@ def write(dataset: Dataset, scene_id: str, found: Scene, kept: Media, out: Path)
 
 
 def terminal(scene_id: str, found: Scene) -> str:
-    """The scene for a terminal: facts, levels, and when who talks."""
-    width = max(len(name) for name, _ in found.facts)
-    facts = [f"{name:{width}}  {value}" for name, value in found.facts if value]
+    """The scene for a terminal: properties, levels, and activity."""
+    width = max(len(name) for name, _ in found.properties)
+    properties = [f"{name:{width}}  {value}" for name, value in found.properties if value]
     levels = [
-        [
-            level.name,
-            *(
-                "" if value is None else f"{value:.1f}"
-                for value in (level.whole_dbfs, level.active_dbfs, level.peak_dbfs)
-            ),
-        ]
+        [level.name, *("" if value is None else f"{value:.1f}" for value in level.values)]
         for level in found.levels
     ]
     grid = Grid("Levels in dBFS", ["", "whole", "where active", "peak"], levels)
     lanes = [f"{lane.name:{width}}  {_bar(lane)}" for lane in found.panel.lanes]
-    return "\n".join([scene_id, *facts, "", for_terminal([grid], None).rstrip(), *lanes])
+    return "\n".join([scene_id, *properties, "", for_terminal([grid], None).rstrip(), *lanes])
 
 
 def _bar(lane: clip_panel.Lane, columns: int = 72) -> str:
-    """When it is so, as a line of characters."""
+    """The runs of a lane as a line of characters."""
     filled = [False] * columns
     for begin, length in lane.runs:
         first, last = int(begin * columns / 1000), int((begin + length) * columns / 1000)

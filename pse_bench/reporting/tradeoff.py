@@ -1,4 +1,4 @@
-"""The first picture of a report: what a system takes from the target against what it lets through of others."""
+"""The first plot of a report: what a system takes from the target against what it lets through of others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pse_bench.leaderboard import ranking
 from pse_bench.leaderboard.leaderboard import CONTROL
 from pse_bench.metrics.leakage import CAP_DB, WORST_DB
-from pse_bench.reporting.axis import Scale, scale_over
-from pse_bench.reporting.plot_style import Look
+from pse_bench.reporting import html, plot
+from pse_bench.reporting.plot import Axis, PlotData, Section
+from pse_bench.reporting.plot_style import Style
+from pse_bench.reporting.tables import in_pieces
 from pse_bench.schemas import Summary
 from pse_bench.scoring.results import Result
 
@@ -16,22 +18,30 @@ LETTER = 7.1
 SIZES = {"wide": (860, 500), "half": (540, 470), "narrow": (350, 400)}
 LEFT, RIGHT, TOP, BOTTOM = 58, 24, 26, 56
 
+CORNERS = {"mixture": (0.0, 0.0), "silence": (100.0, CAP_DB)}
+"""Where doing nothing and silence stand; drawn when no result shows it."""
+
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Point:
-    """A system: its two figures, and whether no other of its kind is better in both at once."""
+    """A system: its two aggregates, and whether no other of its kind is better in both at once."""
 
-    look: Look
+    style: Style
     over: Summary
     leak: Summary
     on_front: bool
 
+    @property
+    def words(self) -> str:
+        over, leak = (" ".join(in_pieces(row)) for row in (self.over, self.leak))
+        return f"{self.style.name}: over-suppression {over} %, leakage reduction {leak} dB"
+
 
 @dataclass(frozen=True)
 class Mark:
-    """A point in pixels; ``label`` has the place of its name (x, y, and how text is anchored there)."""
+    """A point in pixels; ``label`` has the place of its name (x, y, and how its text is anchored)."""
 
     point: Point
     x: float
@@ -42,15 +52,6 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Corner:
-    """Where doing nothing or silence would stand, when no result shows it."""
-
-    name: str
-    x: float
-    y: float
-
-
-@dataclass(frozen=True)
 class Picture:
     """Everything that is drawn, in pixels. ``near`` is the part of the plot where systems are."""
 
@@ -58,31 +59,40 @@ class Picture:
     near: bool
     width: int
     height: int
-    x: Scale
-    y: Scale
+    x: Axis
+    y: Axis
     marks: list[Mark]
-    corners: list[Corner]
+    corners: dict[str, tuple[float, float]]
     front: str
     controls: list[tuple[float, float, float, float]]
 
 
-def points_of(results: Sequence[Result], looks: Sequence[Look]) -> list[Point]:
-    """A point for each result that has both figures. The front is that of references among themselves and of all
-    other systems among themselves, as on a leaderboard; controls are on none."""
+def section(data: PlotData) -> Section:
+    """All points, the region of the systems where there are two or more, and a table."""
+    points = points_of(data.results, data.styles)
+    functions = {"x_grid": plot.x_grid, "y_grid": plot.y_grid, "in_pieces": in_pieces}
+    given = {"points": points, "pictures": pictures(points), "styles": data.styles, **functions}
+    title = "What is taken from the target, and what is let through of others"
+    return Section("tradeoff", "Trade-off", title, html.fragment("tradeoff.html", **given))
+
+
+def points_of(results: Sequence[Result], styles: Sequence[Style]) -> list[Point]:
+    """A point for each result that has both aggregates. References have a front of their own, and so have all
+    other systems, as on a leaderboard; controls are on none."""
     rows = []
-    for result, look in zip(results, looks, strict=True):
+    for result, style in zip(results, styles, strict=True):
         found = {f"{row.scenario}.{row.metric}": row for row in result.summaries if row.value is not None}
         if ranking.OVER_SUPPRESSION in found and ranking.LEAKAGE in found:
-            rows.append((look, found[ranking.OVER_SUPPRESSION], found[ranking.LEAKAGE]))
+            rows.append((style, found[ranking.OVER_SUPPRESSION], found[ranking.LEAKAGE]))
     front: set[str] = set()
     for references in (True, False):
         group = [row for row in rows if not row[0].control and row[0].reference == references]
-        figures = [
+        values = [
             {ranking.OVER_SUPPRESSION: over.value or 0.0, ranking.LEAKAGE: leak.value or 0.0}
             for _, over, leak in group
         ]
-        front |= {row[0].name for row, best in zip(group, ranking.on_front(figures), strict=True) if best}
-    return [Point(look, over, leak, look.name in front) for look, over, leak in rows]
+        front |= {row[0].name for row, best in zip(group, ranking.on_front(values), strict=True) if best}
+    return [Point(style, over, leak, style.name in front) for style, over, leak in rows]
 
 
 def pictures(points: Sequence[Point]) -> list[Picture]:
@@ -90,53 +100,41 @@ def pictures(points: Sequence[Point]) -> list[Picture]:
     where they are; each for a page and for a phone."""
     if not points:
         return []
-    close = [point for point in points if not point.look.reference]
+    close = [point for point in points if not point.style.reference]
     whole = [_picture(points, kind, near=False) for kind in ("half" if len(close) > 1 else "wide", "narrow")]
     return whole + [_picture(close, kind, near=True) for kind in ("half", "narrow") if len(close) > 1]
 
 
 def _picture(points: Sequence[Point], kind: str, *, near: bool) -> Picture:
     width, height = SIZES[kind]
-    over = [_end(p.over, end) for p in points for end in ("value", "ci_low", "ci_high")]
-    leak = [_end(p.leak, end) for p in points for end in ("value", "ci_low", "ci_high")]
     across, upwards = (LEFT, width - RIGHT), (height - BOTTOM, TOP)
-    x = Scale(0.0, 100.0, *across, root=True)
-    y = Scale(min(0.0, *leak), CAP_DB, *upwards, root=True)
+    over = [end for point in points for end in _values(point.over)]
+    leak = [end for point in points for end in _values(point.leak)]
+    x = Axis(0.0, 100.0, *across, root=True)
+    y = Axis(min(0.0, *leak), CAP_DB, *upwards, root=True)
     if near:
-        x = scale_over(over, *across, low=0.0, high=100.0)
-        y = scale_over(leak, *upwards, low=WORST_DB, high=CAP_DB)
+        x = plot.axis_over(over, *across, low=0.0, high=100.0)
+        y = plot.axis_over(leak, *upwards, low=WORST_DB, high=CAP_DB)
+    there = {point.style.name for point in points}
+    corners = {
+        name: (x.at(over), y.at(leak)) for name, (over, leak) in CORNERS.items() if name not in there and not near
+    }
     places = [(x.at(p.over.value or 0.0), y.at(p.leak.value or 0.0)) for p in points]
-    there = {p.look.name for p in points}
-    corners = [
-        Corner(name, x.at(over), y.at(leak))
-        for name, over, leak in (("mixture", 0.0, 0.0), ("silence", 100.0, CAP_DB))
-        if name not in there and not near
-    ]
-    crosses = [
-        (
-            (x.at(_end(point.over, "ci_low")), x.at(_end(point.over, "ci_high"))),
-            (y.at(_end(point.leak, "ci_low")), y.at(_end(point.leak, "ci_high"))),
-        )
-        for point in points
-    ]
-    taken = [_around(*place) for place in (*places, *((c.x, c.y) for c in corners))]
+    crosses = [(plot.ends_of(point.over, x), plot.ends_of(point.leak, y)) for point in points]
+    taken = [(left - 9, top - 9, left + 9, top + 9) for left, top in (*places, *corners.values())]
     for (left, top), (beside, above) in zip(places, crosses, strict=True):
         taken += [(beside[0], top - 1, beside[1], top + 1), (left - 1, above[1], left + 1, above[0])]
     marks = []
     for point, (left, top), cross in zip(points, places, crosses, strict=True):
-        label, box = _label(left, top, len(point.look.short) * LETTER, taken, (width, height))
+        label, box = _label(left, top, len(point.style.short) * LETTER, taken, (width, height))
         taken.append(box)
         marks.append(Mark(point, left, top, *cross, label))
     return Picture(kind, near, width, height, x, y, marks, corners, _front(marks, x, y), _controls(marks))
 
 
-def _end(row: Summary, end: str) -> float:
-    value = getattr(row, end)
-    return value if value is not None else row.value or 0.0
-
-
-def _around(x: float, y: float) -> Box:
-    return x - 9, y - 9, x + 9, y + 9
+def _values(row: Summary) -> list[float]:
+    """The value of an aggregate and the ends of its interval."""
+    return [value for value in (row.value, row.ci_low, row.ci_high) if value is not None]
 
 
 def _label(
@@ -160,7 +158,7 @@ def _label(
 
     def crowded(box: Box) -> float:
         outside = box[0] < LEFT or box[2] > size[0] - 4 or box[1] < 8 or box[3] > size[1] - BOTTOM
-        return sum(map(lambda other: _overlap(box, other), taken)) + (1e4 if outside else 0.0)
+        return sum(_overlap(box, other) for other in taken) + (1e4 if outside else 0.0)
 
     best = min(range(len(options)), key=lambda number: (crowded(boxes[number]), number))
     return options[best], boxes[best]
@@ -172,11 +170,11 @@ def _overlap(one: Box, other: Box) -> float:
     return max(across, 0.0) * max(down, 0.0)
 
 
-def _front(marks: Sequence[Mark], x: Scale, y: Scale) -> str:
+def _front(marks: Sequence[Mark], x: Axis, y: Axis) -> str:
     """The edge of everything that the front is better than, as the path of an SVG. References have no edge where
     there are other systems: an oracle and silence would hide it."""
     best = [mark for mark in marks if mark.point.on_front]
-    shown = [mark for mark in best if not mark.point.look.reference] or best
+    shown = [mark for mark in best if not mark.point.style.reference] or best
     if not shown:
         return ""
     shown.sort(key=lambda mark: (mark.x, -mark.y))
@@ -188,9 +186,9 @@ def _front(marks: Sequence[Mark], x: Scale, y: Scale) -> str:
 
 def _controls(marks: Sequence[Mark]) -> list[tuple[float, float, float, float]]:
     """Lines from systems to their controls."""
-    by_name = {mark.point.look.name: mark for mark in marks}
+    by_name = {mark.point.style.name: mark for mark in marks}
     return [
         (own.x, own.y, mark.x, mark.y)
         for name, mark in by_name.items()
-        if mark.point.look.control and (own := by_name.get(name.replace(CONTROL, "")))
+        if mark.point.style.control and (own := by_name.get(name.replace(CONTROL, "")))
     ]

@@ -1,4 +1,4 @@
-"""The scenes of a report: the worst and the median of each failure and system, as far as there is room."""
+"""The clips of a report: the worst and the median of each failure and system, as far as they fit into the page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pse_bench.metrics.leakage import CAP_DB
 from pse_bench.reporting import clip_panel
 from pse_bench.reporting.clip_panel import Panel
 from pse_bench.reporting.media import Media
-from pse_bench.reporting.plot_style import Look
+from pse_bench.reporting.plot_style import Style
 from pse_bench.reporting.tables import digits_of
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring.summary import Scores
@@ -19,7 +19,7 @@ from pse_bench.scoring.summary import Scores
 
 @dataclass(frozen=True)
 class Failure:
-    """What can go wrong, the metric whose clips show it, and the value at which nothing did."""
+    """A kind of failure, the metric whose clips show it, and the metric's value where it did not occur."""
 
     name: str
     words: str
@@ -40,11 +40,11 @@ FAILURES = (
 
 
 @dataclass(frozen=True)
-class Case:
-    """A scene that shows a failure. ``place`` says which: worst, 2nd worst, median."""
+class ShownClip:
+    """A mixture that shows a failure. ``place`` is its rank: worst, 2nd worst, median."""
 
     failure: Failure
-    look: Look
+    style: Style
     mixture: Mixture
     value: str
     place: str
@@ -52,64 +52,62 @@ class Case:
 
 
 @dataclass
-class Cases:
-    """What was chosen, and what there was no room for or nothing to show of."""
+class ShownClips:
+    """The chosen clips, and notes on those that do not fit or do not exist."""
 
-    found: list[Case] = field(default_factory=list)
+    found: list[ShownClip] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def of(self, failure: Failure) -> list[tuple[Look, list[Case]]]:
-        """The cases of a failure by system."""
-        mine = [case for case in self.found if case.failure == failure]
-        return [
-            (look, [case for case in mine if case.look == look]) for look in dict.fromkeys(c.look for c in mine)
-        ]
+    def of(self, failure: Failure) -> list[tuple[Style, list[ShownClip]]]:
+        """The clips of a failure by system."""
+        by_style: dict[Style, list[ShownClip]] = {}
+        for clip in self.found:
+            if clip.failure == failure:
+                by_style.setdefault(clip.style, []).append(clip)
+        return list(by_style.items())
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A system that can be heard: its look, its scores, its reference, and the folder of its audio."""
+class AudibleSystem:
+    """A system whose estimates are given: its style, scores, reference, and the folder of its audio."""
 
-    look: Look
+    style: Style
     scores: Scores
     reference: str
     folder: Path
 
 
+Candidate = tuple[AudibleSystem, Failure, Score, str]
 ORDINALS = {0: "", 1: "2nd ", 2: "3rd "}
 
-Wanted = tuple[Heard, Failure, Score, str]
 
-
-def cases(
+def choose_clips(
     dataset: Dataset,
-    systems: Sequence[Heard],
+    systems: Sequence[AudibleSystem],
     kept: Media,
     *,
     worst: int,
-    room: int,
     progress: Callable[[int, int], None],
-) -> Cases:
-    """The ``worst`` scenes and the median one of every failure and system, the worst of all of them first.
+) -> ShownClips:
+    """The ``worst`` clips and the median one of every failure and system, the worst of all of them first.
 
     Args:
         dataset: whose mixtures and references are shown.
         systems: whose estimates are shown.
-        kept: where sounds and pictures go.
-        room: how many characters they may have in all; what does not fit is left out, and said.
+        kept: where sounds and pictures go; clips beyond its budget are left out, with a note.
     """
-    chosen = Cases()
-    turns: list[list[Wanted]] = []
+    chosen = ShownClips()
+    ranked: list[list[Candidate]] = []
     for system in systems:
         for failure in FAILURES:
-            picked, note = _picked(system, failure, worst)
-            turns.append(picked)
+            candidates, note = _candidates(system, failure, worst)
+            ranked.append(candidates)
             chosen.notes += [note] if note else []
-    # in turn: what there is no room for is the last of everybody's, not everything of the last
-    wanted = [turn[n] for n in range(max(map(len, turns), default=0)) for turn in turns if n < len(turn)]
+    # rank by rank: what does not fit is the last of every system, not everything of the last system
+    wanted = [each[n] for n in range(max(map(len, ranked), default=0)) for each in ranked if n < len(each)]
     for number, (system, failure, score, place) in enumerate(wanted):
         progress(number, len(wanted))
-        if kept.size > room:
+        if kept.full:
             chosen.notes.append(
                 f"{len(wanted) - number} of {len(wanted)} scenes are left out, so that the page stays small "
                 "enough for a mail; report fewer systems at once to hear them"
@@ -117,28 +115,27 @@ def cases(
             break
         row = system.scores.mixtures[score.mixture_id]
         try:
-            found = clip_panel.of_estimate(dataset, row, system.folder, system.reference, kept)
+            panel = clip_panel.estimate_panel(dataset, row, system.folder, system.reference, kept)
         except InputError as error:
-            chosen.notes.append(f"{system.look.name}: {str(error).replace(f'{system.folder}/', '')}")
+            chosen.notes.append(f"{system.style.name}: {str(error).replace(f'{system.folder}/', '')}")
             continue
-        metric = ALL_METRICS[failure.metric]
-        value = f"{score.value:.{digits_of(metric.unit)}f} {metric.unit}".strip()
-        chosen.found.append(Case(failure, system.look, row, value, place, found))
+        unit = ALL_METRICS[failure.metric].unit
+        value = f"{score.value:.{digits_of(unit)}f} {unit}".strip()
+        chosen.found.append(ShownClip(failure, system.style, row, value, place, panel))
     progress(len(wanted), len(wanted))
     return chosen
 
 
-def _picked(system: Heard, failure: Failure, worst: int) -> tuple[list[Wanted], str]:
-    """The worst scenes of a failure, then the median, or why there is none."""
-    better = ALL_METRICS[failure.metric].higher_is_better
-    scores = [
-        row for row in system.scores.cells.get((failure.scenario, failure.metric), []) if row.value is not None
-    ]
-    scores.sort(key=lambda row: ((row.value or 0.0) * (1 if better else -1), row.mixture_id))
+def _candidates(system: AudibleSystem, failure: Failure, worst: int) -> tuple[list[Candidate], str]:
+    """The worst clips of a failure, then the median, or why there is none."""
+    sign = 1 if ALL_METRICS[failure.metric].higher_is_better else -1
+    cells = system.scores.cells.get((failure.scenario, failure.metric), [])
+    scores = [row for row in cells if row.value is not None]
+    scores.sort(key=lambda row: ((row.value or 0.0) * sign, row.mixture_id))
     if not scores:
-        return [], f"{system.look.name}: {failure.scenario} {failure.metric} was not scored"
+        return [], f"{system.style.name}: {failure.scenario} {failure.metric} was not scored"
     if scores[0].value == failure.faultless:
-        return [], f"{system.look.name}: no {failure.name.lower()} in any of {len(scores)} clips"
+        return [], f"{system.style.name}: no {failure.name.lower()} in any of {len(scores)} clips"
     places = {n: f"{ORDINALS.get(n, f'{n + 1}th ')}worst" for n in range(min(worst, len(scores)))}
     places.setdefault(len(scores) // 2, "median")  # of few clips the median is among the worst
     return [(system, failure, scores[rank], place) for rank, place in places.items()], ""

@@ -12,7 +12,7 @@ from reporting.conftest import SCRIPT, Scored
 from pse_bench.metrics import ratio_of
 from pse_bench.metrics.signals import hop_samples
 from pse_bench.reporting import breakdown_plot, clip_panel, media, plot_style, tradeoff, worst_clips
-from pse_bench.reporting.axis import Scale, scale_over
+from pse_bench.reporting.plot import Axis, PlotData, axis_over
 from pse_bench.scoring.results import Result
 from pse_bench.scoring.summary import Scores, summaries_of
 
@@ -24,7 +24,7 @@ RATE = 16_000
 def test_an_axis_keeps_the_order_of_values_and_its_ends(
     low: float, span: float, values: list[float], root: bool
 ) -> None:
-    axis = Scale(low, low + span, 10, 300, root=root)
+    axis = Axis(low, low + span, 10, 300, root=root)
     places = [axis.at(value) for value in sorted(values)]
     assert places == sorted(places)
     assert (axis.at(low), axis.at(low + span)) == (10, 300)
@@ -36,7 +36,7 @@ def test_an_axis_keeps_the_order_of_values_and_its_ends(
 )
 def test_an_axis_over_values_has_room_for_them_and_ticks(values: list[float], low: float, high: float) -> None:
     inside = [value for value in values if low <= value <= high]
-    axis = scale_over(inside, 0, 100, low=low, high=high)
+    axis = axis_over(inside, 0, 100, low=low, high=high)
     assert axis.low < axis.high
     assert all(axis.low <= value <= axis.high for value in inside)
     assert 1 <= len(axis.ticks()) <= 7
@@ -57,14 +57,14 @@ def test_a_lane_is_its_mask(labels: list[bool]) -> None:
 def test_sounds_keep_their_level_and_length(gain_db: float) -> None:
     chance = np.random.default_rng(1)
     samples = 0.1 * 10 ** (gain_db / 20) * np.convolve(chance.standard_normal(3 * RATE), np.ones(8) / 3, "same")
-    kind, content = media.sound(samples, RATE)
+    kind, content = media.encode_sound(samples, RATE)
     heard, rate = soundfile.read(io.BytesIO(content))
     assert (kind, rate, len(heard)) == ("audio/mpeg", RATE, len(samples))
     assert clip_panel.level_dbfs(heard) == pytest.approx(clip_panel.level_dbfs(samples), abs=0.5)
 
 
 def test_a_rate_that_mp3_does_not_have_is_kept() -> None:
-    kind, content = media.sound(np.full(5000, 0.25), 10_000)
+    kind, content = media.encode_sound(np.full(5000, 0.25), 10_000)
     heard, rate = soundfile.read(io.BytesIO(content))
     assert (kind, rate) == ("audio/flac", 10_000)
     assert np.abs(heard - 0.25).max() < 1e-4
@@ -87,7 +87,9 @@ def test_the_marked_frames_are_those_that_are_scored(scored: Scored) -> None:
     for label, metric, kind in (("TS2", "tsos", "lost"), ("TS3", "leaky_frames", "leaking")):
         for score in scores.cells[label, metric]:
             row = scores.mixtures[score.mixture_id]
-            found = clip_panel.of_estimate(scored.dataset, row, scored.submissions[SCRIPT], "early", media.Media())
+            found = clip_panel.estimate_panel(
+                scored.dataset, row, scored.submissions[SCRIPT], "early", media.Media()
+            )
             lane = next(lane for lane in found.lanes if lane.kind == kind)
             frames = ratio_of(score.detail).numerator
             assert lane.share * row.num_samples == pytest.approx(frames * hop_samples(row.sample_rate))
@@ -95,12 +97,12 @@ def test_the_marked_frames_are_those_that_are_scored(scored: Scored) -> None:
 
 def test_the_front_is_that_of_the_systems(scored: Scored) -> None:
     results = [Result.open(folder) for folder in scored.results.values()]
-    points = {p.look.name: p for p in tradeoff.points_of(results, plot_style.looks_of(results))}
+    points = {p.style.name: p for p in tradeoff.points_of(results, plot_style.styles_of(results))}
     assert points[SCRIPT].on_front
     assert points["mixture"].on_front
     assert points["silence"].on_front
     assert not points[f"{SCRIPT} (wrong enrollment)"].on_front
-    assert points[f"{SCRIPT} (wrong enrollment)"].look.colour == points[SCRIPT].look.colour
+    assert points[f"{SCRIPT} (wrong enrollment)"].style.colour == points[SCRIPT].style.colour
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(-40, 120)), min_size=1, max_size=9))
@@ -123,7 +125,7 @@ def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> No
 
     points = [
         tradeoff.Point(
-            plot_style.Look(f"s{n}", "c0", "circle", False, False, False, False), row("a", x), row("b", y), n == 0
+            plot_style.Style(f"s{n}", "c0", "circle", False, False, False, False), row("a", x), row("b", y), n == 0
         )
         for n, (x, y) in enumerate(places)
     ]
@@ -137,19 +139,19 @@ def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> No
 def test_breakdowns_are_the_figures_of_their_parts(scored: Scored) -> None:
     results = [Result.open(folder) for folder in scored.results.values()]
     scores = [Scores.read(result.folder) for result in results]
-    found, notes = breakdown_plot.breakdowns(scores, plot_style.looks_of(results))
-    assert {f"{part.scenario}.{part.metric}" for part in found} >= {"TS2.tsos", "TS3.leakage_reduction_db"}
-    shown = next(part for part in found if part.metric == "tsos")
-    panel = next(panel for panel in shown.panels if panel.title == "SNR (dB)")
-    assert panel.heads == ["mixture", SCRIPT]
+    found, notes = breakdown_plot.breakdowns(PlotData(results, scores, plot_style.styles_of(results)))
+    assert set(found) >= {"TS2.tsos", "TS3.leakage_reduction_db"}
+    panel = found["TS2.tsos"]["SNR (dB)"]
+    assert [style.name for style, _ in panel] == ["mixture", SCRIPT]
+    table = breakdown_plot.table_rows("TS2.tsos", panel)
     ts2 = scores[2].among(name for name, row in scores[2].mixtures.items() if row.scenario == "TS2")
-    assert sum(int(row[1].split("/")[0]) for row in panel.table) == len(ts2.mixtures)
+    assert sum(int(row[1].split("/")[0]) for row in table) == len(ts2.mixtures)
     one = min(ts2.mixtures.values(), key=lambda row: row.snr_db)
     lowest = [name for name, row in ts2.mixtures.items() if row.snr_db == one.snr_db]
     value = next(row.value for row in summaries_of(ts2.among(lowest)) if row.metric == "tsos")
-    if panel.table[0][1] == f"{len(lowest)}/1":
-        assert panel.table[0][3].startswith(f"{value:.1f}")
-    assert any("enrollment_s" in note or "enrollment" in note for note in notes) or len(shown.panels) == 5
+    if table[0][1] == f"{len(lowest)}/1":
+        assert table[0][3].startswith(f"{value:.1f}")
+    assert any("enrollment_s" in note or "enrollment" in note for note in notes) or len(found["TS2.tsos"]) == 5
 
 
 def nothing(done: int, total: int) -> None:
@@ -158,27 +160,27 @@ def nothing(done: int, total: int) -> None:
 
 def test_what_there_is_no_room_for_is_said(scored: Scored) -> None:
     heard = _heard(scored)
-    everything = worst_clips.cases(scored.dataset, heard, media.Media(), worst=2, room=10**9, progress=nothing)
-    kept = media.Media()
-    some = worst_clips.cases(scored.dataset, heard, kept, worst=2, room=100_000, progress=nothing)
+    everything = worst_clips.choose_clips(scored.dataset, heard, media.Media(), worst=2, progress=nothing)
+    kept = media.Media(budget=100_000)
+    some = worst_clips.choose_clips(scored.dataset, heard, kept, worst=2, progress=nothing)
     assert 0 < len(some.found) < len(everything.found)
     assert some.found == everything.found[: len(some.found)]
     assert some.notes[-1].startswith(
         f"{len(everything.found) - len(some.found)} of {len(everything.found)} scenes"
     )
     # the worst of each failure comes before the second worst of any
-    assert [case.place for case in everything.found[:3]] == ["worst"] * 3
+    assert [clip.place for clip in everything.found[:3]] == ["worst"] * 3
 
 
 def test_who_does_not_fail_has_no_scenes(scored: Scored) -> None:
-    def cases_of(name: str) -> worst_clips.Cases:
+    def clips_of(name: str) -> worst_clips.ShownClips:
         heard = _heard(scored, name)
-        return worst_clips.cases(scored.dataset, heard, media.Media(), worst=1, room=10**9, progress=nothing)
+        return worst_clips.choose_clips(scored.dataset, heard, media.Media(), worst=1, progress=nothing)
 
-    assert any("mixture: no over-suppression in any of 4 clips" in note for note in cases_of("mixture").notes)
-    assert any("silence: no leakage in any of 4 clips" in note for note in cases_of("silence").notes)
+    assert any("mixture: no over-suppression in any of 4 clips" in note for note in clips_of("mixture").notes)
+    assert any("silence: no leakage in any of 4 clips" in note for note in clips_of("silence").notes)
 
 
-def _heard(scored: Scored, name: str = SCRIPT) -> list[worst_clips.Heard]:
-    look = plot_style.Look(name, "c0", "circle", False, False, False, False)
-    return [worst_clips.Heard(look, Scores.read(scored.results[name]), "early", scored.submissions[name])]
+def _heard(scored: Scored, name: str = SCRIPT) -> list[worst_clips.AudibleSystem]:
+    style = plot_style.Style(name, "c0", "circle", False, False, False, False)
+    return [worst_clips.AudibleSystem(style, Scores.read(scored.results[name]), "early", scored.submissions[name])]

@@ -1,4 +1,4 @@
-"""What a report shows stays: ``python tests/golden/test_report.py`` writes the golden file."""
+"""What a report shows stays: ``python tests/golden/test_report_skeleton.py`` writes the golden file."""
 
 import sys
 import tempfile
