@@ -47,8 +47,7 @@ class Remembering:
 
     def _known(self, path: Path, sound: str) -> str | None:
         try:
-            content = documents.parse_json(documents.read_text(path), str(path))
-            entry = documents.parse(Transcript, content, str(path))
+            entry = documents.read_record(Transcript, path)
         except InputError:
             return None
         whole = entry == self._entry(sound, entry.text)

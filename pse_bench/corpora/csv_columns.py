@@ -1,12 +1,10 @@
 """Columns of a CSV that a person wrote: transcripts, genders, rooms or mixtures, with whatever else it holds."""
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pse_bench.errors import InputError
-from pse_bench.io import documents
+from pse_bench.io import documents, tables
 from pse_bench.registry import nearest
 
 
@@ -40,7 +38,7 @@ def read(path: Path, *, key: Sequence[str], value: Sequence[str]) -> Index:
     Raises:
         InputError: not a CSV, a column is missing or named twice, or a key has two values.
     """
-    rows = lines(path)
+    rows = tables.csv_lines(documents.read_text(path), path)
     _, header = next(rows)
     columns = [_column(path, header, names) for names in (key, value)]
     values = Index(path)
@@ -51,26 +49,6 @@ def read(path: Path, *, key: Sequence[str], value: Sequence[str]) -> Index:
         if values.setdefault(name, content) != content:
             raise InputError(f"{where}: {name!r} has another {value[0]} in an earlier line; remove one")
     return values
-
-
-def lines(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """The header of a CSV (empty for an empty file), then its lines, each after its place for messages.
-
-    Raises:
-        InputError: not a CSV, or a line has not as many cells as the header.
-    """
-    rows = csv.reader(io.StringIO(documents.read_text(path)))
-    try:
-        header = next(rows, [])
-        yield f"{path}:1", header
-        for cells in rows:
-            where = f"{path}:{rows.line_num}"
-            if cells and len(cells) != len(header):
-                raise InputError(f"{where}: {len(cells)} cells, expected {len(header)}; repair the line")
-            if cells:
-                yield where, cells
-    except csv.Error as error:
-        raise InputError(f"{path}:{rows.line_num}: not CSV ({error}); repair the line") from error
 
 
 def _column(path: Path, header: list[str], names: Sequence[str]) -> int:

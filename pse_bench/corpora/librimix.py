@@ -9,9 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pse_bench.corpora import csv_columns
 from pse_bench.errors import InputError
-from pse_bench.io import documents
+from pse_bench.io import documents, tables
 
 LONGEST_PATH = 4096
 """Characters of the longest path that a file can have."""
@@ -42,7 +41,7 @@ def read(path: Path, root: Path) -> list[Row]:
     Raises:
         InputError: not such a file, a source that is not there, or an id that does not name the utterances.
     """
-    table = csv_columns.lines(path)
+    table = tables.csv_lines(documents.read_text(path), path)
     header = [name.strip().lower() for name in next(table)[1]]
     _check_header(path, header)
     numbered = [name for name in header if name.startswith("source_") and name.endswith("_path")]

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.io.atomic import sealed, sha256
-from pse_bench.io.documents import Record, parse, parse_json, read_text, text_of
+from pse_bench.io.documents import Record, parse, parse_json, read_json, text_of
 from pse_bench.io.tables import read_table
 from pse_bench.schemas import SCHEMA, Count, Mixture, Rate, Sha256, StoredFile
 from pse_bench.signal import vad
@@ -234,7 +234,7 @@ class Dataset(ReadableDataset):
                 else "give the folder that render or generate wrote"
             )
             raise InputError(f"{folder}: no dataset here (dataset.json is missing); {hint}")
-        content = parse_json(read_text(path), str(path))
+        content = read_json(path)
         if isinstance(content, dict) and content.get("schema") != SCHEMA:
             raise InputError(f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}; render it again")
         description = parse(Description, content, str(path))

@@ -118,7 +118,7 @@ def load(name: str) -> BenchmarkSet:
     where = folder / "set.json"
     return BenchmarkSet(
         folder,
-        documents.parse(Description, documents.parse_json(documents.read_text(where), str(where)), str(where)),
+        documents.read_record(Description, where),
     )
 
 

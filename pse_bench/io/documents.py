@@ -56,6 +56,16 @@ def parse_json(text: str, where: str) -> Any:
         raise InputError(f"{where}: not JSON ({error}); restore it or make it again") from error
 
 
+def read_json(path: Path) -> Any:
+    """The content of a JSON file. Raises InputError when it is missing, unreadable or not JSON."""
+    return parse_json(read_text(path), str(path))
+
+
+def read_record(record: type[R], path: Path, *, strict: bool = True) -> R:
+    """The record that a JSON file holds. Raises InputError as ``read_json`` and ``parse``."""
+    return parse(record, read_json(path), str(path), strict=strict)
+
+
 def parse(record: type[R], content: Any, where: str, *, strict: bool = True) -> R:
     """One record from a decoded document. Raises InputError with the first thing that is wrong."""
     try:
@@ -67,7 +77,7 @@ def parse(record: type[R], content: Any, where: str, *, strict: bool = True) -> 
 def cached(record: type[R], path: Path) -> R:
     """A document of ours in a cache, whose folder can be made again. Raises InputError when it is damaged."""
     try:
-        return parse(record, parse_json(read_text(path), str(path)), str(path), strict=False)
+        return read_record(record, path, strict=False)
     except InputError as error:
         raise InputError(f"{error}; remove {path.parent}, and it is made again") from error
 

@@ -28,13 +28,31 @@ def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> 
 
 def table_of(text: str, record: type[R], path: str, *, optional: Iterable[str] = ()) -> list[R]:
     """As ``read_table``, of a file's text; ``path`` names it in errors."""
+    lines = csv_lines(text, path)
+    _, header = next(lines)
+    fields = record.model_fields
+    _check_header(path, header, list(fields), {*optional, *record.optional_columns})
+    nullable = {name for name, field in fields.items() if _allows_none(field.annotation)}
+    rows = []
+    for where, cells in lines:
+        pairs = zip(header, cells, strict=True)
+        content = {name: None if cell == "" and name in nullable else cell for name, cell in pairs}
+        rows.append(parse(record, content, where, strict=False))
+    return rows
+
+
+def csv_lines(text: str, path: Path | str) -> Iterator[tuple[str, list[str]]]:
+    """The lines of a CSV, each with ``path:number`` for errors: the header, [] where there is none, then the rows
+    but empty ones. Raises InputError where it is not CSV, or a row is not as long as the header."""
     rows = csv.reader(io.StringIO(text))
     try:
         header = next(rows, [])
-        fields = record.model_fields
-        _check_header(path, header, list(fields), {*optional, *record.optional_columns})
-        nullable = {name for name, field in fields.items() if _allows_none(field.annotation)}
-        return [_row(path, rows.line_num, header, cells, record, nullable) for cells in rows if cells]
+        yield f"{path}:{rows.line_num}", header
+        for cells in filter(None, rows):
+            where = f"{path}:{rows.line_num}"
+            if len(cells) != len(header):
+                raise InputError(f"{where}: {len(cells)} cells, expected {len(header)}; repair the line")
+            yield where, cells
     except csv.Error as error:
         raise InputError(f"{path}:{rows.line_num}: not CSV ({error}); repair the line") from error
 
@@ -50,15 +68,6 @@ def _check_header(path: str, header: list[str], fields: list[str], optional: set
     missing = [name for name in fields if name not in header and name not in optional]
     if missing:
         raise InputError(f"{path}: column {missing[0]!r} is missing; expected {', '.join(fields)}")
-
-
-def _row(path: str, line: int, header: list[str], cells: list[str], record: type[R], nullable: set[str]) -> R:
-    if len(cells) != len(header):
-        raise InputError(f"{path}:{line}: {len(cells)} cells, expected {len(header)}; repair the line")
-    content = {
-        name: None if cell == "" and name in nullable else cell for name, cell in zip(header, cells, strict=True)
-    }
-    return parse(record, content, f"{path}:{line}", strict=False)
 
 
 def _allows_none(annotation: Any) -> bool:

@@ -56,6 +56,14 @@ def load(path: Path, loader: type[PlainYaml] = PlainYaml) -> Any:
     return read(documents.read_text(path), str(path), loader)
 
 
+def load_mapping(path: Path, keys: str, loader: type[PlainYaml] = PlainYaml) -> dict[Any, Any]:
+    """The mapping that a file holds. Raises InputError as ``load``, and with its ``keys`` where it holds none."""
+    content = load(path, loader)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping with {keys}")
+    return content
+
+
 def read(text: str, where: str, loader: type[PlainYaml] = PlainYaml) -> Any:
     """The content of a document; ``where`` names it in the error.
 

@@ -4,7 +4,6 @@
 ``result.json`` and ``summary.csv`` behind each row, from which the board can be computed again.
 """
 
-import csv
 import io
 import re
 from collections import Counter
@@ -152,20 +151,17 @@ def evidence(board: Path, entry: Entry) -> Result:
 
 def read(board: Path) -> list[Row]:
     """The rows of a board. Raises InputError naming the line."""
-    lines = csv.reader(io.StringIO(documents.read_text(board)))
-    try:
-        header = next(lines, [])
-        fixed = [name for name in header if name in Entry.model_fields]
-        columns = [name for name in header if name not in Entry.model_fields]
-        expected = [name for name in Entry.model_fields if name in fixed or name not in OPTIONAL]
-        if fixed != expected or len(set(header)) != len(header):
-            raise InputError(f"{board}: expected the columns {', '.join(Entry.model_fields)}, then figures")
-        for name in columns:
-            if not COLUMN.fullmatch(name):
-                raise InputError(f"{board}: unknown column {name!r}; figures are <scenario>.<metric>[_low|_high]")
-        rows = [_parse(f"{board}:{lines.line_num}", header, cells) for cells in lines if cells]
-    except csv.Error as error:
-        raise InputError(f"{board}:{lines.line_num}: not CSV ({error}); repair the line") from error
+    lines = tables.csv_lines(documents.read_text(board), board)
+    _, header = next(lines)
+    fixed = [name for name in header if name in Entry.model_fields]
+    columns = [name for name in header if name not in Entry.model_fields]
+    expected = [name for name in Entry.model_fields if name in fixed or name not in OPTIONAL]
+    if fixed != expected or len(set(header)) != len(header):
+        raise InputError(f"{board}: expected the columns {', '.join(Entry.model_fields)}, then figures")
+    for name in columns:
+        if not COLUMN.fullmatch(name):
+            raise InputError(f"{board}: unknown column {name!r}; figures are <scenario>.<metric>[_low|_high]")
+    rows = [_parse(where, header, cells) for where, cells in lines]
     for name, times in Counter(row.entry.name for row in rows).items():
         if times > 1:
             raise InputError(f"{board}: {name} is there twice; keep one")
@@ -177,8 +173,6 @@ class _Figure(documents.Record):
 
 
 def _parse(where: str, header: list[str], cells: list[str]) -> Row:
-    if len(cells) != len(header):
-        raise InputError(f"{where}: {len(cells)} cells, expected {len(header)}; repair the line")
     content = dict(zip(header, cells, strict=True))
     fixed = {
         key: None if content[key] == "" and key not in ("system", "version") else content[key]

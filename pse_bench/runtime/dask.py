@@ -214,9 +214,7 @@ class Jobs(documents.Record):
 
 def read_jobs(path: Path) -> Jobs:
     """A file of ``--executor dask-jobqueue``. Raises InputError with the first thing that is wrong in it."""
-    content = yaml_reader.load(path)
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a mapping with schema, workers, memory_per_job, …")
+    content = yaml_reader.load_mapping(path, "schema, workers, memory_per_job, …")
     return documents.parse(Jobs, content, str(path))
 
 

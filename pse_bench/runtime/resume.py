@@ -157,7 +157,7 @@ def _share_of(path: Path) -> Share | None:
 
 def _read(folder: Path, share: Share) -> Part:
     where = folder / HEAD
-    head = documents.parse(Head, documents.parse_json(documents.read_text(where), str(where)), str(where))
+    head = documents.read_record(Head, where)
     if (head.number, head.of) != (share.number, share.of):
         raise InputError(
             f"{folder}: holds share {head.number}/{head.of}, so that one is there twice and {share} is missing; "

@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io.atomic import SEAL, sealed, sha256
-from pse_bench.io.documents import Record, parse, parse_json, read_text
+from pse_bench.io.documents import Record, parse, read_json
 from pse_bench.schemas import SCHEMA, Summary
 from pse_bench.scoring import pvad
 from pse_bench.scoring.result_writer import JOURNAL, RESULT_KEYS
@@ -108,7 +108,7 @@ def verify(folder: Path) -> Report:
 
 def about_of(path: Path) -> dict[str, Any]:
     """What a ``result.json`` says. Raises InputError when it is not one, or damaged."""
-    about = parse_json(read_text(path), str(path))
+    about = read_json(path)
     if not isinstance(about, dict) or about.get("kind") != "pse-bench result":
         raise InputError(f"{path}: not a result of pse-bench; score again")
     if about.get("schema") != SCHEMA:

@@ -114,7 +114,7 @@ def _content(value: Any) -> str:
 
 def _read(path: Path) -> dict[str, Evaluation]:
     try:
-        content = documents.parse_json(documents.read_text(path), str(path))
+        content = documents.read_json(path)
         if atomic.sha256_of_text(json.dumps(content["scores"])) != content["sha256"]:
             return {}
         return {key: Evaluation(*entry) for key, entry in content["scores"].items()}

@@ -62,7 +62,7 @@ class Remembering:
 
     def _known(self, path: Path, sound: str) -> np.ndarray | None:
         try:
-            entry = documents.parse(Entry, documents.parse_json(documents.read_text(path), str(path)), str(path))
+            entry = documents.read_record(Entry, path)
         except InputError:
             return None
         with np.errstate(over="ignore"):  # a damaged number may be anything

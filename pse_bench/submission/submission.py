@@ -81,9 +81,7 @@ def system_content(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: missing; write one with at least name: and version:, keys: {', '.join(System.model_fields)}"
         )
-    content = yaml_reader.load(path)
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a mapping with name, version, …")
+    content = yaml_reader.load_mapping(path, "name, version, …")
     if isinstance(content.get("version"), int | float):
         content = {**content, "version": str(content["version"])}  # 1.0 without quotes is what people write
     return content

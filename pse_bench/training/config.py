@@ -154,9 +154,7 @@ def load(config: str, changes: Iterable[str] = (), *, task: str | None = None) -
             raise InputError(
                 f"{config}: neither a configuration file nor a shipped one; shipped: {', '.join(shipped())}"
             )
-    content = yaml_reader.load(path, _Yaml)
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a mapping with task, recipe, steps …")
+    content = yaml_reader.load_mapping(path, "task, recipe, steps …", _Yaml)
     for change in changes:
         key, separator, value = change.partition("=")
         if not separator or not key:

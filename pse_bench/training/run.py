@@ -64,7 +64,7 @@ class TrainingRun:
         self.state_path, self.checkpoint_path = folder / "state.safetensors", folder / CHECKPOINT
         about = json.loads(json.dumps(about))
         if path.exists():
-            found = documents.parse_json(documents.read_text(path), str(path))
+            found = documents.read_json(path)
             if not isinstance(found, dict):
                 raise InputError(f"{path}: damaged; give another folder, or --force to begin anew")
             different = sorted(key for key in {*found, *about} if found.get(key) != about.get(key))
