@@ -1,12 +1,16 @@
-"""Parts of a dataset by a column of ``mixtures.csv``: a band of levels, a pair of genders, a group of speakers."""
+"""Groups of mixtures by a column of ``mixtures.csv``: a band of levels, a pair of genders, a group of speakers."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pse_bench.errors import InputError
 from pse_bench.registry import suggestion
 from pse_bench.schemas import Mixture
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_BANDS = 6
 """Numbers that take more values than this are put into as many bands with round edges."""
@@ -16,7 +20,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Part:
+class Group:
     """The mixtures that have something in common."""
 
     label: str
@@ -28,28 +32,31 @@ class Part:
         return len(inside), len({row.target_speaker for row in inside})
 
 
-def parts(mixtures: Sequence[Mixture], column: str) -> list[Part]:
-    """The parts of a dataset by a column, or by ``gender_pair`` or ``same_gender``, and last the whole.
+def groups_of(mixtures: Sequence[Mixture], column: str) -> list[Group]:
+    """The groups of a dataset by a column, or by ``gender_pair`` or ``same_gender``, and last the whole.
+
+    Numbers are in the order of size, words of the alphabet, and last comes what is not given.
 
     Raises:
         InputError: there is no such column, it has one value only, or too many that are not numbers.
     """
-    values = [_value_of(column)(row) for row in mixtures]
-    labels = _labels(values)
-    found = sorted(set(labels.values()), key=_order(values, labels))
-    if len(found) < 2:
+    import pandas as pd
+
+    value_of = _value_of(column)
+    values = pd.Series({row.mixture_id: value_of(row) for row in mixtures}, dtype=object)
+    labels, order = _labels(values[values.notna() & values.ne("")])
+    if len(labels) < len(values):
+        labels, order = labels.reindex(values.index, fill_value=NOT_GIVEN), [*order, NOT_GIVEN]
+    if len(order) < 2:
         raise InputError(
-            f"--by {column}: is {found[0] if found else NOT_GIVEN!r} everywhere; nothing to break down"
+            f"--by {column}: is {order[0] if order else NOT_GIVEN!r} everywhere; nothing to break down"
         )
-    if len(found) > MOST_CATEGORIES:
+    if len(order) > MOST_CATEGORIES:
         raise InputError(
-            f"--by {column}: {len(found)} different values, at most {MOST_CATEGORIES}; take another column"
+            f"--by {column}: {len(order)} different values, at most {MOST_CATEGORIES}; take another column"
         )
-    groups: dict[str, set[str]] = {label: set() for label in found}
-    for row, value in zip(mixtures, values, strict=True):
-        groups[labels[value]].add(row.mixture_id)
-    whole = frozenset(row.mixture_id for row in mixtures)
-    return [*(Part(label, frozenset(names)) for label, names in groups.items()), Part(ALL, whole)]
+    members = labels.groupby(labels).groups
+    return [*(Group(label, frozenset(members[label])) for label in order), Group(ALL, frozenset(values.index))]
 
 
 Value = float | str | None
@@ -90,40 +97,31 @@ DERIVED: dict[str, Callable[[Mixture], Value]] = {"gender_pair": gender_pair, "s
 # ---- labels
 
 
-def _labels(values: Sequence[Value]) -> dict[Value, str]:
-    """The label of each value that occurs: its band if there are many numbers, or itself."""
-    distinct = {value for value in values if value not in {None, ""}}
-    numbers = {float(value) for value in distinct if isinstance(value, (int, float))}
-    labels: dict[Value, str] = {None: NOT_GIVEN, "": NOT_GIVEN}
-    if len(numbers) > MOST_BANDS:
-        step = _step(min(numbers), max(numbers))
-        labels |= {value: _band(float(value), step) for value in distinct if value is not None}
+def _labels(values: "pd.Series") -> tuple["pd.Series", list[str]]:
+    """The label of each value that is given, its band where there are many numbers, and the labels in order."""
+    if not all(isinstance(value, (int, float)) for value in values):
+        return values.astype(str), sorted(set(values.astype(str)))
+    numbers = values.astype(float)
+    if numbers.nunique() > MOST_BANDS:
+        labels = _bands(numbers)
     else:
-        labels |= {value: f"{value:g}" if isinstance(value, float) else str(value) for value in distinct}
-    return {value: labels[value] for value in dict.fromkeys(values)}
+        labels = values.map(lambda value: f"{value:g}" if isinstance(value, float) else str(value))
+    return labels, list(numbers.groupby(labels).min().sort_values().index)
 
 
-def _step(low: float, high: float) -> float:
-    """The smallest of 1, 2, 5, 10, … that covers the range with at most MOST_BANDS bands."""
+def _bands(numbers: "pd.Series") -> "pd.Series":
+    """Numbers in at most MOST_BANDS bands, whose width is the smallest of 1, 2, 5, 10, … that suffices."""
+    import pandas as pd
+
+    low, high = numbers.min(), numbers.max()
     exponent = math.floor(math.log10((high - low) / MOST_BANDS))
     steps = [factor * 10.0**power for power in range(exponent, exponent + 3) for factor in (1, 2, 5)]
-    return next(s for s in steps if _place(high, s) - _place(low, s) < MOST_BANDS)
+    step = next(s for s in steps if _place(high, s) - _place(low, s) < MOST_BANDS)
+    places = range(_place(low, step), _place(high, step) + 1)
+    names = [f"{round(place * step, 9):g} to {round((place + 1) * step, 9):g}" for place in places]
+    edges = [place - 0.5 for place in (*places, places[-1] + 1)]
+    return pd.cut(numbers.map(lambda value: _place(value, step)), edges, labels=names).astype(str)
 
 
 def _place(value: float, step: float) -> int:
     return math.floor(value / step + 1e-9)  # 0.3 lies in the band that begins at 0.3, whatever its last bit
-
-
-def _band(value: float, step: float) -> str:
-    place = _place(value, step)
-    return f"{round(place * step, 9):g} to {round((place + 1) * step, 9):g}"
-
-
-def _order(values: Sequence[Value], labels: dict[Value, str]) -> Callable[[str], tuple[bool, float, str]]:
-    """Numbers by size, words by the alphabet, and last what is not given."""
-    least: dict[str, float] = {}
-    for value in values:
-        if isinstance(value, (int, float)):
-            label = labels[value]
-            least[label] = min(least.get(label, math.inf), value)
-    return lambda label: (label == NOT_GIVEN, least.get(label, 0.0), label)

@@ -3,10 +3,13 @@
 import io
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pse_bench.errors import plain
 from pse_bench.io.tables import csv_writer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -69,6 +72,11 @@ def as_csv(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     writer.writerow(head)
     writer.writerows([_cell(value) for value in row] for row in rows)
     return stream.getvalue().rstrip("\n")
+
+
+def csv_of(frame: "pd.DataFrame") -> str:
+    """A table as ``as_csv`` writes it, what is not there as an empty cell."""
+    return as_csv(frame.columns, frame.astype(object).where(frame.notna(), None).to_numpy().tolist())
 
 
 def _cell(value: Any) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from pse_bench.dataset.groups import ALL, parts
+from pse_bench.dataset.groups import ALL, groups_of
 from pse_bench.errors import InputError
 from pse_bench.metrics import ALL_METRICS
 from pse_bench.reporting import plot
@@ -92,7 +92,7 @@ def _of(scores: Scores, scenario: str, names: Sequence[str]) -> Scores:
 def _groups(scores: Scores, column: str) -> list[GroupSummary]:
     mixtures = list(scores.mixtures.values())
     found = []
-    for group in parts(mixtures, column):
+    for group in groups_of(mixtures, column):
         if group.label != ALL:
             rows = {f"{row.scenario}.{row.metric}": row for row in summaries_of(scores.among(group.mixtures))}
             found.append(GroupSummary(group.label, *group.counts(mixtures), rows))

@@ -1,16 +1,13 @@
 """Results, and comparisons of two, as text: for a terminal, in Markdown, as CSV."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
-from typing import Any
 
-from pse_bench.dataset.groups import Part, parts
-from pse_bench.io.text_table import Grid, as_csv, for_terminal, in_markdown, literal
+from pse_bench.io.text_table import Grid, csv_of, for_terminal, in_markdown, literal
 from pse_bench.schemas import DESCRIPTIONS, TABLES, Summary
 from pse_bench.scoring.comparison import Comparison, Line
 from pse_bench.scoring.results import Result
-from pse_bench.scoring.summary import summaries_of
 
 FEW_SPEAKERS = 10
 """Over fewer speakers an interval holds less surely, above all for what is rare or skewed."""
@@ -21,50 +18,34 @@ FOOT = "value [95 % interval over target speakers]; scored/expected where not al
 
 
 def grids(results: Sequence[Result], by: str | None = None) -> list[Grid]:
-    """A grid a scenario: a row a figure (and a part of the dataset, with ``by``), a column a system.
+    """A grid a scenario: a row a metric (and a group of mixtures, with ``by``), a column a system.
 
     Raises InputError where ``by`` is no column to break down by.
     """
-    columns = [_by_part(result, by) for result in results]
+    import pandas as pd
+
+    systems = range(len(results))
+    table = pd.concat([result.frame(by) for result in results], keys=systems, names=["column"])
+    rows = list(table.itertuples())
+    table["name"] = [_name(row) for row in rows]
+    table["cell"] = [cell(row) for row in rows]
+    table["group"] = [f"{row.part} ({row.mixtures}/{row.target_speakers})" for row in rows] if by else ""
+    table = table.reset_index("column")
     found = []
     for label, description in TABLES.items():
-        rows = [{key[1:]: row for key, row in column.items() if key[0] == label} for column in columns]
-        keys = list(dict.fromkeys(key for column in rows for key in column))
-        names = list(dict.fromkeys(metric for metric, _ in keys))
-        lines = []
-        for metric, part in sorted(keys, key=lambda key: names.index(key[0])):
-            cells = [column.get((metric, part)) for column in rows]
-            first = next(row for row in cells if row)
-            lines.append([_name(first), *([part] if by else []), *map(cell, cells)])
+        here = table[table["scenario"] == label]
+        lines = [
+            [name, *([group] if by else []), *cells.set_index("column")["cell"].reindex(systems, fill_value="")]
+            for name, of_metric in here.groupby("name", sort=False)
+            for group, cells in of_metric.groupby("group", sort=False)
+        ]
         if lines:
-            counts = _counts(results[0], next(iter(rows[0].values()), None)) if not by else ""
-            parted = [f"{by} (mixtures/speakers)"] if by else []
-            found.append(Grid(f"{label}: {description}{counts}", ["", *parted, *heads(results)], lines))
-    return found
-
-
-def _by_part(result: Result, by: str | None) -> dict[tuple[str, str, str], Summary]:
-    """Summaries by scenario, metric and part, each part named with its counts."""
-    if not by:
-        return {(row.scenario, row.metric, ""): row for row in result.summaries}
-    found = {}
-    for part, rows in _broken_down(result, by):
-        for row, mixtures, speakers in rows:
-            found[row.scenario, row.metric, f"{part.label} ({mixtures}/{speakers})"] = row
-    return found
-
-
-def _broken_down(result: Result, by: str) -> list[tuple[Part, list[tuple[Summary, int, int]]]]:
-    """Each part with its summaries, and of each the mixtures and target speakers of the scenario in that part."""
-    scores = result.read_scores()
-    mixtures = list(scores.mixtures.values())
-    found = []
-    for part in parts(mixtures, by):
-        counts = {
-            label: part.counts(row for row in mixtures if label in (row.scenario, "all")) for label in TABLES
-        }
-        rows = summaries_of(scores.among(part.mixtures))
-        found.append((part, [(row, *counts[row.scenario]) for row in rows]))
+            first = here[here["column"] == 0]
+            speakers = results[0].about.get("target_speakers")
+            known = len(first) and speakers and not by
+            counts = f" ({first['expected'].iloc[0]} mixtures, {speakers} target speakers)" if known else ""
+            grouped = [f"{by} (mixtures/speakers)"] if by else []
+            found.append(Grid(f"{label}: {description}{counts}", ["", *grouped, *heads(results)], lines))
     return found
 
 
@@ -76,10 +57,12 @@ def cell(row: Summary | None) -> str:
 def in_pieces(row: Summary) -> tuple[str, str, str]:
     """The value of a figure, its interval, and scored/expected where not all are; '' for what is not there."""
     digits = digits_of(row.unit)
-    value = "undefined" if row.value is None else f"{row.value:.{digits}f}"
-    there = row.ci_low is not None and row.ci_high is not None
-    interval = f"[{row.ci_low:.{digits}f}, {row.ci_high:.{digits}f}]" if there else ""
-    return value, interval, "" if row.scored == row.expected else f"{row.scored}/{row.expected}"
+    value, low, high = (
+        "" if end is None or math.isnan(end) else f"{end:.{digits}f}"
+        for end in (row.value, row.ci_low, row.ci_high)
+    )
+    interval = f"[{low}, {high}]" if low and high else ""
+    return value or "undefined", interval, "" if row.scored == row.expected else f"{row.scored}/{row.expected}"
 
 
 def digits_of(unit: str) -> int:
@@ -90,12 +73,6 @@ def digits_of(unit: str) -> int:
 def _name(row: Summary | Line) -> str:
     arrow = "↑" if row.higher_is_better else "↓"
     return f"{row.metric}{f' ({row.unit})' if row.unit else ''} {arrow}"
-
-
-def _counts(result: Result, row: Summary | None) -> str:
-    """How much a table rests on."""
-    speakers = result.about.get("target_speakers")
-    return f" ({row.expected} mixtures, {speakers} target speakers)" if row and speakers else ""
 
 
 def heads(results: Sequence[Result]) -> list[str]:
@@ -130,17 +107,9 @@ def markdown(results: Sequence[Result], by: str | None = None) -> str:
 
 def to_csv(results: Sequence[Result], by: str | None = None) -> str:
     """The summaries of all results, one row a cell."""
-    head = ["system", *(["part", "mixtures", "target_speakers"] if by else []), *Summary.model_fields]
-    rows: list[list[Any]] = []
-    for result in results:
-        if by:
-            for part, found in _broken_down(result, by):
-                rows += [
-                    [result.system, part.label, *counts, *row.model_dump().values()] for row, *counts in found
-                ]
-        else:
-            rows += [[result.system, *row.model_dump().values()] for row in result.summaries]
-    return as_csv(head, rows)
+    import pandas as pd
+
+    return csv_of(pd.concat([result.frame(by) for result in results]))
 
 
 FORMATS: dict[str, Callable[..., str]] = {"terminal": terminal, "markdown": markdown, "csv": to_csv}
@@ -219,7 +188,7 @@ def compare_markdown(comparison: Comparison, results: Sequence[Result], by: str 
 
 def compare_csv(comparison: Comparison, results: Sequence[Result], by: str | None = None) -> str:
     """A comparison with all digits, one row a figure."""
-    return as_csv([field.name for field in fields(Line)], [asdict(line).values() for line in comparison.lines])
+    return csv_of(comparison.frame())
 
 
 COMPARE_FORMATS: dict[str, Callable[..., str]] = {

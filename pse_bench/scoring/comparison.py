@@ -6,13 +6,13 @@ is "no difference shown". So dither, which moves every clip a little the same wa
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pse_bench import metrics
-from pse_bench.dataset.groups import Part, parts
+from pse_bench.dataset.groups import Group, groups_of
 from pse_bench.errors import InputError
 from pse_bench.registry import suggestion
 from pse_bench.schemas import Mixture, Score
@@ -20,6 +20,9 @@ from pse_bench.scoring import statistics
 from pse_bench.scoring.aggregates import Aggregate
 from pse_bench.scoring.results import Result, check_comparable
 from pse_bench.scoring.summary import Scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SILENT_DBFS = -80.0
 """Outputs below are taken as being here. Where speech of −26 dBFS is heard at 65 dB, this is at 11 dB, under the
@@ -64,6 +67,12 @@ class Comparison:
     speakers: int
     notes: list[str]
 
+    def frame(self) -> "pd.DataFrame":
+        """The lines as a table; numbers that are not there are NaN."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(line) for line in self.lines], columns=[field.name for field in fields(Line)])
+
 
 @dataclass(frozen=True)
 class _Cell:
@@ -88,7 +97,7 @@ def compare(
     Args:
         first, second: of one dataset, reference and version of the metrics.
         names: the figures to look at, which are the family that the test is corrected for; all by default.
-        by: a column of ``mixtures.csv`` to break down by; its parts belong to the family.
+        by: a column of ``mixtures.csv`` to break down by; its groups belong to the family.
 
     Raises:
         InputError: the results cannot be compared, are damaged, or no such figure or column is there.
@@ -114,16 +123,16 @@ def compare(
 
 def _cells(one: Scores, other: Scores, by: str | None) -> Iterator[_Cell]:
     mixtures = list(one.mixtures.values())
-    found = parts(mixtures, by) if by else [Part("", frozenset(one.mixtures))]
+    found = groups_of(mixtures, by) if by else [Group("", frozenset(one.mixtures))]
     for label, aggregate, scores in one.aggregates():
         beside = {score.mixture_id: score for score in other.cells.get((label, scores[0].metric), [])}
         if not beside or not aggregate.metric.compared:
             continue
-        for part in found:
-            inside = [score for score in scores if score.mixture_id in part.mixtures]
+        for group in found:
+            inside = [score for score in scores if score.mixture_id in group.mixtures]
             if inside:
                 pairs = [(row, beside[row.mixture_id]) for row in inside]
-                yield _cell(label, part.label, aggregate, pairs, one, other)
+                yield _cell(label, group.label, aggregate, pairs, one, other)
 
 
 def _cell(

@@ -3,22 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict
 
 from pse_bench import metrics
+from pse_bench.dataset.groups import groups_of
 from pse_bench.errors import InputError
 from pse_bench.io.atomic import SEAL, sealed, sha256
 from pse_bench.io.documents import Record, parse, read_json
-from pse_bench.schemas import SCHEMA, Summary
+from pse_bench.schemas import SCHEMA, TABLES, Summary
 from pse_bench.scoring import pvad
 from pse_bench.scoring.result_writer import JOURNAL, RESULT_KEYS
 from pse_bench.scoring.summary import Scores, summaries_of
 from pse_bench.simulation.verify import Report, strangers
 from pse_bench.submission.submission import System
 
-TABLES = {"scores.csv", "mixtures.csv", "summary.csv", pvad.FILE}
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILES = {"scores.csv", "mixtures.csv", "summary.csv", pvad.FILE}
 """The files of a result beside ``result.json``, the last where the submission holds activity."""
 
 UNSEALED = "not sealed, so a change of it would not be found: written by an earlier version"
@@ -66,7 +70,7 @@ class Result:
         if not path.is_file():
             raise InputError(f"{folder}: no result here (result.json is missing); give a folder that score wrote")
         about = about_of(path)
-        hashed = TABLES if sealed(about, path) else TABLES - {"summary.csv"}
+        hashed = FILES if sealed(about, path) else FILES - {"summary.csv"}
         for table in sorted(folder / name for name in hashed):
             if (sha256(table) if table.is_file() else None) != about.get(f"{table.stem}_sha256"):
                 raise InputError(f"{table}: missing or changed since it was scored; restore it or score again")
@@ -77,6 +81,50 @@ class Result:
     def read_scores(self) -> Scores:
         """Every score, with the mixtures they belong to. Raises InputError as ``Scores.read``."""
         return Scores.read(self.folder, metrics.known(self.about["metrics"], str(self.folder / "result.json")))
+
+    def frame(self, by: str | None = None) -> "pd.DataFrame":
+        """The summary as a table: a column ``system``, then those of ``summary.csv``. Numbers that are not there
+        are NaN.
+
+        Args:
+            by: a column of ``mixtures.csv`` to break down by; rows are then those of each group, and columns after
+                the system say its ``part``, ``mixtures`` and ``target_speakers``.
+
+        Raises:
+            InputError: there is no such column to break down by.
+        """
+        import pandas as pd
+
+        numbers = dict.fromkeys(("value", "ci_low", "ci_high"), float)
+        head = ["system", *(["part", "mixtures", "target_speakers"] if by else []), *Summary.model_fields]
+        if not by:
+            found = [[self.system, *row.model_dump().values()] for row in self.summaries]
+            return pd.DataFrame(found, columns=head).astype(numbers)
+        scores = self.read_scores()
+        mixtures = list(scores.mixtures.values())
+        found = []
+        for group in groups_of(mixtures, by):
+            counts = {
+                label: group.counts(row for row in mixtures if label in (row.scenario, "all")) for label in TABLES
+            }
+            found += [
+                [self.system, group.label, *counts[row.scenario], *row.model_dump().values()]
+                for row in summaries_of(scores.among(group.mixtures))
+            ]
+        return pd.DataFrame(found, columns=head).astype(numbers)
+
+    @property
+    def summary(self) -> "pd.DataFrame":
+        """The rows of ``summary.csv``, after the system's name."""
+        return self.frame()
+
+    @property
+    def scores(self) -> "pd.DataFrame":
+        """The rows of ``scores.csv``, after the system's name."""
+        import pandas as pd
+
+        rows = [row.model_dump() for cell in self.read_scores().cells.values() for row in cell]
+        return pd.DataFrame([{"system": self.system, **row} for row in rows])
 
     def require_sealed(self) -> "Result":
         """Refuse a result of an earlier version, a change of which would not be found. Raises InputError."""
@@ -99,10 +147,10 @@ def verify(folder: Path) -> Report:
         InputError: no result there, or it was changed.
     """
     result = Result.open(folder)
-    problems = [f"{path}: not a file of this result" for path in strangers(folder, {*TABLES, "result.json"})]
+    problems = [f"{path}: not a file of this result" for path in strangers(folder, {*FILES, "result.json"})]
     if SEAL not in result.about:
         problems.append(f"{folder / 'result.json'}: {UNSEALED}; score again")
-    present = [name for name in TABLES if (folder / name).is_file()]
+    present = [name for name in FILES if (folder / name).is_file()]
     return Report({"files": 1 + len(present), "figures": len(result.summaries)}, problems)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import BLANK, finish, means, result
 
-from pse_bench.dataset.groups import MOST_BANDS, parts
+from pse_bench.dataset.groups import MOST_BANDS, groups_of
 from pse_bench.errors import InputError
 from pse_bench.io import tables as csv_tables
 from pse_bench.reporting import tables
@@ -27,7 +27,7 @@ def rows(column: str, values: list[Any], **more: Any) -> list[Mixture]:
 
 
 def shown(mixtures: list[Mixture], column: str) -> dict[str, int]:
-    return {part.label: len(part.mixtures) for part in parts(mixtures, column)}
+    return {group.label: len(group.mixtures) for group in groups_of(mixtures, column)}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def shown(mixtures: list[Mixture], column: str) -> dict[str, int]:
         ("noise_category", ["hum", "", "babble"], {"babble": 1, "hum": 1, "not given": 1, "all": 3}),
     ],
 )
-def test_parts(column: str, values: list[Any], expected: dict[str, int]) -> None:
+def test_groups(column: str, values: list[Any], expected: dict[str, int]) -> None:
     found = shown(rows(column, values), column)
     assert found == expected
     assert list(found) == list(expected), "in the order of size or of the alphabet"
@@ -57,7 +57,7 @@ def test_parts(column: str, values: list[Any], expected: dict[str, int]) -> None
 
 @given(st.lists(st.floats(-100, 100).map(lambda value: round(value, 3)), min_size=2, max_size=40, unique=True))
 def test_every_number_lies_in_its_band(values: list[float]) -> None:
-    found = parts(rows("snr_db", values), "snr_db")
+    found = groups_of(rows("snr_db", values), "snr_db")
     assert len(found) <= MOST_BANDS + 1
     whole = [name for part in found[:-1] for name in part.mixtures]
     assert sorted(whole) == sorted(found[-1].mixtures) == sorted(f"m{k}" for k in range(len(values)))
@@ -107,7 +107,7 @@ def test_genders() -> None:
 def test_a_column_that_breaks_nothing_down(column: str, values: list[Any], words: str) -> None:
     mixtures = rows(column, values) if column in Mixture.model_fields else rows("snr_db", values)
     with pytest.raises(InputError, match=words.replace("?", r"\?")):
-        parts(mixtures, column)
+        groups_of(mixtures, column)
 
 
 def banded(folder: Path) -> Path:

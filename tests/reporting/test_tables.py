@@ -426,3 +426,13 @@ def test_two_results_of_one_name_are_told_apart_by_their_folders(
     assert "mixture (second)" in head
     assert "(4 mixtures, 3 target speakers)" in tables.markdown(results)
     assert "intervals rest on 3 target speakers only" in tables.terminal(results)
+
+
+def test_a_result_gives_data_frames(tmp_path: Path) -> None:
+    folder = result(tmp_path / "r", means([1.0, 2.0, 4.0], ["p0", "p1", "p2"]))
+    opened = Result.open(folder)
+    assert list(opened.summary.columns) == ["system", *Summary.model_fields]
+    assert opened.summary["value"].tolist() == pytest.approx([7 / 3])
+    assert opened.scores.groupby("metric")["value"].mean().to_dict() == pytest.approx({"si_sdr": 7 / 3})
+    assert len(opened.frame(by="target_speaker")) == 4, "each of them, and all"
+    assert opened.frame(by="target_speaker")["ci_low"].isna().tolist() == [True, True, True, False]
