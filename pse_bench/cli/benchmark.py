@@ -26,22 +26,22 @@ def benchmark(
     """
     from pse_bench.cli import generate
     from pse_bench.corpora.roots import Roots
-    from pse_bench.dataset import frozen_sets as room
+    from pse_bench.dataset import frozen_sets as stage
     from pse_bench.runtime.progress import progress
 
     if name is None:
-        for title in room.shipped():
-            about = room.load(title).about
+        for title in stage.shipped():
+            about = stage.load(title).about
             needs = f"needs --root {' '.join(f'{corpus}=DIR' for corpus in about.roots)}" if about.roots else ""
             click.echo(f"{title}: {about.description} {about.mixtures} mixtures; {needs or 'needs no corpus'}")
         return
     if out is None:
         raise click.UsageError("Missing option '-o' / '--out': the folder to write.")
-    chosen = room.load(name)
+    chosen = stage.load(name)
     own, cache = Roots.parse(roots), options.cache() / "benchmarks"
     with progress("making", "batches") as update:
-        made = room.prepare(chosen, cache, roots=own, executor=options.executor(jobs), progress=update)
-    if different := room.strangers(chosen, made, own):
+        made = stage.prepare(chosen, cache, roots=own, executor=options.executor(jobs), progress=update)
+    if different := stage.strangers(chosen, made, own):
         click.echo(
             f"note: {len(different)} clips that were made, as {different[0]}, are not those of {chosen.title}: "
             "another release of a package, or another processor",
@@ -50,7 +50,7 @@ def benchmark(
     folders = (*roots, *(f"{corpus}={folder}" for corpus, folder in made.items()))
     ctx.invoke(generate.render, plan=chosen.plan, out=out, roots=folders, jobs=jobs, force=force)
     ctx.invoke(generate.verify, folder=out, jobs=jobs)
-    lines = room.differences(chosen, out)
+    lines = stage.differences(chosen, out)
     for line in lines:
         click.echo(line, err=True)
     if lines:

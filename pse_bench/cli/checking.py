@@ -34,7 +34,7 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
         )
     click.echo(json.dumps(report.document()) if as_json else plain(report.terminal()))
     if report.acceptable:
-        options.hint(f"pse-bench score {dataset} {submission} -o results/{submission.stem}")
+        options.echo_next_step(f"pse-bench score {dataset} {submission} -o results/{submission.stem}")
     else:
         sys.exit(1)
 

@@ -48,7 +48,7 @@ def _readers() -> Any:
 
 def _command(name: str, reader: Any) -> click.Command:
     """The command of a reader."""
-    common = options.together(
+    common = options.combine_options(
         click.argument("root", type=options.FOLDER), options.out_file, options.jobs, options.force
     )
     named = click.option(
@@ -71,7 +71,7 @@ def _command(name: str, reader: Any) -> click.Command:
     def write(root: Path, out: Path, jobs: int, force: bool, name: str | None, **asked: Any) -> None:
         _write(reader, root, out=out, jobs=jobs, force=force, name=name or reader.name_of(root), **asked)
 
-    return click.command(name, help=reader.help)(options.together(common, named, *own)(write))
+    return click.command(name, help=reader.help)(options.combine_options(common, named, *own)(write))
 
 
 @click.group(cls=RegistryGroup, registry=_readers, make=_command)
@@ -103,9 +103,9 @@ def _write(reader: Any, root: Path, *, out: Path, jobs: int, force: bool, name: 
     minutes = sum(row.num_samples / row.sample_rate for row in rows) / 60
     length = f"{minutes / 60:.2f} h" if minutes >= 10 else f"{minutes:.1f} min"
     click.echo(f"{out}: {len(rows)} clips of {name}, {length}")
-    options.hint(f"pse-bench generate SCENARIO … --root {name}={root}")
+    options.echo_next_step(f"pse-bench generate SCENARIO … --root {name}={root}")
     if problems:
-        options.complain(problems)
+        options.echo_errors(problems)
         click.echo(f"{len(problems)} left out; the others are listed in {out}", err=True)
         sys.exit(1)
 

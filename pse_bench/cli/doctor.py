@@ -58,7 +58,7 @@ def completion(shell: str) -> None:
     words = {"complete_func": "_pse_bench_completion", "complete_var": VARIABLE, "prog_name": "pse-bench"}
     # source() would first run bash to ask for its version
     click.echo(template(top, {}, "pse-bench", VARIABLE).source_template % words)
-    options.hint(f"put it into {PLACES[shell]} and open a new shell")
+    options.echo_next_step(f"put it into {PLACES[shell]} and open a new shell")
 
 
 COMMANDS = (doctor, completion)

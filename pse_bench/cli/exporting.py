@@ -29,7 +29,7 @@ def _command(name: str, exporter: Any) -> click.Command:
         with progress("exporting", "mixtures") as update:
             path = exporter.write(opened, chosen, out, force=force, progress=update)
         click.echo(f"{path}: {len(chosen)} {exporter.unit}")
-        options.hint(exporter.next_step(path))
+        options.echo_next_step(exporter.next_step(path))
 
     return write
 
@@ -63,7 +63,7 @@ def onnx(checkpoint: Path, out: Path, force: bool) -> None:
     click.echo(f"{out}: differs from torch by {difference:.1e} at most")
 
 
-exporting = options.together(
+exporting = options.combine_options(
     click.argument("dataset", type=options.FOLDER),
     click.option(
         "--scenario",

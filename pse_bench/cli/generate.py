@@ -19,7 +19,7 @@ def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> li
     return [*(name for name in shipped() if name.startswith(begun)), CompletionItem(begun, type="file")]
 
 
-planning = options.together(
+planning = options.combine_options(
     click.argument("scenario", shell_complete=_scenarios),
     click.option(
         "--speech", type=options.FILE, multiple=True, required=True, help="Manifest of speech; repeatable."
@@ -37,10 +37,10 @@ planning = options.together(
     click.option("-n", "--scenes", type=click.IntRange(1), required=True, help="Number of scenes."),
     click.option("--seed", type=int, required=True, help="Any whole number; the same seed, the same plan."),
 )
-rendering = options.together(
+rendering = options.combine_options(
     options.roots,
     options.jobs,
-    options.splitting,
+    options.distribution_options,
     options.bank,
     click.option("--format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True),
     options.force,
@@ -61,7 +61,7 @@ def plan(out: Path, force: bool, **asked: Any) -> None:
     """
     _plan(out, force, **asked)
     click.echo(out)
-    options.hint(f"pse-bench render {out} -o {out.stem}-dataset")
+    options.echo_next_step(f"pse-bench render {out} -o {out.stem}-dataset")
 
 
 @click.command()
@@ -123,7 +123,7 @@ def verify(folder: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_js
     if as_json:
         click.echo(json.dumps({kind: str(folder), "checked": report.checked, "problems": report.problems}))
     else:
-        options.complain(report.problems, err=False)
+        options.echo_errors(report.problems, err=False)
         checked = ", ".join(f"{count} {what}" for what, count in report.checked.items())
         click.echo(f"{folder}: checked {checked}; {len(report.problems) or 'no'} problems")
     if report.problems:
@@ -254,12 +254,14 @@ def tell(report: Any, *, as_json: bool, share: Any = None) -> None:
         end = f"share {share} is done" if share else f"fingerprint {report.fingerprint[:12]}"
         click.echo(f"{report.dataset}: {report.scenes} scenes{kept}, {report.mixtures} mixtures, {end}")
         if share:
-            options.hint(f"pse-bench merge {report.dataset.parent}, once all shares are done")
+            options.echo_next_step(f"pse-bench merge {report.dataset.parent}, once all shares are done")
         elif not report.problems:
             out = report.dataset
-            options.hint(f"pse-bench verify {out}; pse-bench enhance {out} --system SYSTEM -o submissions/NAME")
+            options.echo_next_step(
+                f"pse-bench verify {out}; pse-bench enhance {out} --system SYSTEM -o submissions/NAME"
+            )
     if report.problems:
-        options.complain(f"{problem.scene_id}: {problem.reason}" for problem in report.problems[:5])
+        options.echo_errors(f"{problem.scene_id}: {problem.reason}" for problem in report.problems[:5])
         total = len(report.problems)
         where = f"see {report.dataset / 'quarantine.csv'}; " if not share else ""
         click.echo(

@@ -19,7 +19,7 @@ def import_() -> None:
     """
 
 
-importing = options.together(
+importing = options.combine_options(
     click.argument("metadata", type=options.FILE),
     options.out_file,
     options.roots,
@@ -104,9 +104,9 @@ def _import(
         )
     plan.write(out, plan.imported_header(about, seed=seed), recipes)
     click.echo(f"{out}: {len(recipes)} scenes")
-    options.hint(f"pse-bench render {out} --root {corpus}={where.locate(corpus, '')} -o {called}")
+    options.echo_next_step(f"pse-bench render {out} --root {corpus}={where.locate(corpus, '')} -o {called}")
     if problems:
-        options.complain(problems)
+        options.echo_errors(problems)
         click.echo(f"{len(problems)} left out; the others are in {out}", err=True)
         sys.exit(1)
 

@@ -78,7 +78,7 @@ def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"board": str(board), "problems": problems}))
     else:
-        options.complain(problems)
+        options.echo_errors(problems)
     if problems:
         sys.exit(1)
     if not as_json:

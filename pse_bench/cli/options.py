@@ -42,13 +42,13 @@ bank = click.option(
 )
 
 
-def hint(line: str) -> None:
+def echo_next_step(line: str) -> None:
     """Say to a person what comes next; a script, whose stderr is no terminal, is not told."""
     if sys.stderr.isatty():
         click.echo(f"next: {line}", err=True)
 
 
-def complain(lines: Iterable[str], *, err: bool = True) -> None:
+def echo_errors(lines: Iterable[str], *, err: bool = True) -> None:
     """Show what is wrong, a line each, whatever characters stand in the names that files hold."""
     for line in lines:
         click.echo(one_line(line), err=err)
@@ -59,7 +59,7 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
 
 
-def together(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def combine_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Several options as one decorator, in the order of the help text."""
 
     def decorate(command: Any) -> Any:
@@ -88,7 +88,7 @@ class ExecutorName(click.Choice):
         return value if value in EXECUTORS.outside() else super().convert(value, param, ctx)
 
 
-splitting = together(
+distribution_options = combine_options(
     click.option(
         "--executor",
         "kind",
@@ -108,7 +108,7 @@ splitting = together(
 def chosen_executor(
     kind: str, *, scheduler: str | None, cluster_config: Path | None, jobs: int, isolated: bool = False
 ) -> Any:
-    """Where the work of a command with ``splitting`` runs; what it connects to is let go when the command ends.
+    """Executor of a command with ``distribution_options``; its connections are closed when the command ends.
 
     Raises:
         InputError: an option is missing or belongs to another executor, or nothing answers.
@@ -130,3 +130,20 @@ def share(shard: str | None) -> Any:
     from pse_bench.runtime.sharding import Share
 
     return Share.parse(shard) if shard else None
+
+
+def distribution(
+    *,
+    jobs: int,
+    shard: str | None,
+    kind: str,
+    scheduler: str | None,
+    cluster_config: Path | None,
+    isolated: bool = False,
+    **others: Any,
+) -> dict[str, Any]:
+    """The options of a command as arguments of a job of the library: ``executor`` and ``share`` for those of
+    ``distribution_options`` and ``--jobs``, all others as they are. Raises InputError."""
+    part = share(shard)
+    where = chosen_executor(kind, scheduler=scheduler, cluster_config=cluster_config, jobs=jobs, isolated=isolated)
+    return {"executor": where, "share": part, **others}

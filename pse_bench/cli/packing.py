@@ -21,13 +21,13 @@ def pack(dataset: Path, place: str, size: str, jobs: int, force: bool, as_json: 
     PLACE is a folder or any URL that fsspec knows. train --dataset reads shards back, and so does the webdataset
     package. Interrupted, the same command continues.
     """
-    from pse_bench.dataset import webdataset as room
+    from pse_bench.dataset import webdataset as stage
     from pse_bench.dataset.dataset import Dataset
     from pse_bench.runtime.progress import progress
 
-    num_bytes, opened = room.parse_size(size), Dataset.open(dataset)
+    num_bytes, opened = stage.parse_size(size), Dataset.open(dataset)
     with progress("packing", "shards") as update:
-        index = room.pack(
+        index = stage.pack(
             opened, place, size=num_bytes, executor=options.executor(jobs), force=force, progress=update
         )
     total = sum(shard.filesize for shard in index.shardlist)

@@ -31,27 +31,15 @@ _jobs = click.option("--jobs", type=click.IntRange(1), default=1, show_default=T
 @click.option("--streaming", is_flag=True, help="Run a trained model hop by hop.")
 @options.out_folder
 @_jobs
-@options.splitting
+@options.distribution_options
 @options.force
-def enhance(
-    dataset: Path,
-    system: str,
-    enrollment: str,
-    streaming: bool,
-    out: Path,
-    jobs: int,
-    shard: str | None,
-    force: bool,
-    **where_run: Any,
-) -> None:
+def enhance(**asked: Any) -> None:
     """Run a system over a dataset and write a submission.
 
     A callable is called as enhance(mixture, enrollment, sample_rate) with float32 arrays, and returns the
     estimate, as long as the mixture.
     """
-    asked = {"enrollment": enrollment, "streaming": streaming, "force": force}
-    told = ("enhancing", "{} mixtures enhanced by {}")
-    _submit(told, dataset, system, out, shard=shard, where_run={"jobs": jobs, **where_run}, **asked)
+    _submit("enhancing", "{} mixtures enhanced by {}", **asked)
 
 
 @click.command()
@@ -64,62 +52,38 @@ def enhance(
 @_enrollment
 @options.out_folder
 @_jobs
-@options.splitting
+@options.distribution_options
 @options.force
-def detect(
-    dataset: Path,
-    system: str,
-    enrollment: str,
-    out: Path,
-    jobs: int,
-    shard: str | None,
-    force: bool,
-    **where_run: Any,
-) -> None:
+def detect(**asked: Any) -> None:
     """Let a system say who speaks when, and write a submission of activity.
 
     A callable is called as detect(mixture, enrollment, sample_rate) with float32 arrays, and returns the
     probabilities of target speech, other speech and no speech of each 10 ms, shape (num_frames, 3).
     """
-    asked = {"gives": "activity", "enrollment": enrollment, "force": force}
-    told = ("detecting", "who speaks in {} mixtures, by {}")
-    _submit(told, dataset, system, out, shard=shard, where_run={"jobs": jobs, **where_run}, **asked)
+    _submit("detecting", "who speaks in {} mixtures, by {}", gives="activity", **asked)
 
 
-def _submit(
-    told: tuple[str, str],
-    dataset: Path,
-    system: str,
-    out: Path,
-    *,
-    shard: str | None,
-    where_run: dict[str, Any],
-    **asked: Any,
-) -> None:
-    """Run a system over a dataset; ``told`` is what is said while it runs, and in the end."""
+def _submit(doing: str, done: str, dataset: Path, system: str, out: Path, **asked: Any) -> None:
+    """Run a system over a dataset; ``doing`` and ``done`` are printed meanwhile and in the end."""
     from pse_bench.dataset.dataset import Dataset
     from pse_bench.runtime.progress import progress
-    from pse_bench.systems import enhance as room
+    from pse_bench.systems import enhance as stage
 
-    share, opened = options.share(shard), Dataset.open(dataset)
-    executor = options.chosen_executor(**where_run)
-    with progress(told[0], "mixtures") as update:
-        count = room.enhance(
-            opened,
-            system,
-            out,
-            executor=executor,
-            share=share,
-            memory=options.cache() / "embeddings",
-            progress=update,
-            notice=lambda line: click.echo(f"note: {line}", err=True),
-            **asked,
+    given = options.distribution(**asked)
+    opened, share = Dataset.open(dataset), given["share"]
+    with progress(doing, "mixtures") as update:
+        count = stage.enhance(
+            opened, system, out, memory=options.cache() / "embeddings", progress=update, notice=_note, **given
         )
-    click.echo(f"{out}: {told[1].format(count, system)}{f', share {share} is done' if share else ''}")
+    click.echo(f"{out}: {done.format(count, system)}{f', share {share} is done' if share else ''}")
     if share:
-        options.hint(f"pse-bench merge {out}, once all shares are done")
+        options.echo_next_step(f"pse-bench merge {out}, once all shares are done")
     else:
-        options.hint(f"pse-bench score {dataset} {out} -o results/{out.name}")
+        options.echo_next_step(f"pse-bench score {dataset} {out} -o results/{out.name}")
+
+
+def _note(line: str) -> None:
+    click.echo(f"note: {line}", err=True)
 
 
 @click.command()
@@ -128,6 +92,8 @@ def _submit(
 @options.out_folder
 @click.option(
     "--metrics",
+    "names",
+    callback=lambda ctx, _, text: [name.strip() for name in text.split(",")] if text else None,
     help="Names separated by commas, or all; by default those that need no model.",
 )
 @click.option(
@@ -141,7 +107,7 @@ def _submit(
     help="What the target is compared with; the dataset's own choice by default.",
 )
 @options.jobs
-@options.splitting
+@options.distribution_options
 @click.option("--no-cache", is_flag=True, help="Compute every score, also those that are known from earlier runs.")
 @options.force
 @click.option("--quiet", is_flag=True, help="Print no table.")
@@ -150,16 +116,11 @@ def score(
     dataset: Path,
     submission: Path,
     out: Path,
-    metrics: str | None,
     recogniser: str | None,
-    reference: str | None,
-    jobs: int,
     no_cache: bool,
-    force: bool,
     quiet: bool,
     as_json: bool,
-    shard: str | None,
-    **where_run: Any,
+    **asked: Any,
 ) -> None:
     """Score a submission, a folder or a zip: every metric on every mixture, none left out.
 
@@ -168,27 +129,15 @@ def score(
     """
     from pse_bench.dataset.dataset import Dataset
     from pse_bench.runtime.progress import progress
-    from pse_bench.scoring import score as room
+    from pse_bench.scoring import score as stage
 
-    share = options.share(shard)
     opened = Dataset.open(dataset)
     listener = _recogniser(recogniser, opened) if recogniser else None
-    executor = options.chosen_executor(jobs=jobs, isolated=True, **where_run)
+    given = options.distribution(isolated=True, **asked)
+    cache = None if no_cache else options.cache() / "scores"
     with progress("scoring", "mixtures") as update:
-        report = room.score(
-            opened,
-            submission,
-            out,
-            executor=executor,
-            names=[name.strip() for name in metrics.split(",")] if metrics else None,
-            recogniser=listener,
-            reference=reference,
-            cache=None if no_cache else options.cache() / "scores",
-            share=share,
-            force=force,
-            progress=update,
-        )
-    tell(report, out, quiet=quiet, as_json=as_json, share=share)
+        report = stage.score(opened, submission, out, recogniser=listener, cache=cache, progress=update, **given)
+    tell(report, out, quiet=quiet, as_json=as_json, share=given["share"])
 
 
 def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = None) -> None:
@@ -198,7 +147,7 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
     from pse_bench.scoring.results import Result
 
     result = None if share else Result.open(out)
-    options.complain(report.problems[:SHOWN])
+    options.echo_errors(report.problems[:SHOWN])
     if len(report.problems) > SHOWN:
         click.echo(f"… and {len(report.problems) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
     for warning in report.warnings:
@@ -212,9 +161,9 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
     else:
         click.echo(tables.terminal([result]))
     if share:
-        options.hint(f"pse-bench merge {out}, once all shares are done")
+        options.echo_next_step(f"pse-bench merge {out}, once all shares are done")
     elif not report.problems:
-        options.hint(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
+        options.echo_next_step(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
     if report.problems:
         click.echo(
             f"{len(report.problems)} of {report.files} estimates are missing or unusable and were given the "
@@ -230,7 +179,7 @@ def _recogniser(spec: str, dataset: Any) -> Any:
 
     sentences = sorted({text for row in dataset.mixtures for text in (row.text, row.interferer_text)} - {""})
     listener = load(spec, sentences, {row.mixture_id for row in dataset.mixtures})
-    click.echo(f"note: {listener.name} {listener.version}: {listener.note}", err=True)
+    _note(f"{listener.name} {listener.version}: {listener.note}")
     return remembered(listener, options.cache() / "transcripts")
 
 

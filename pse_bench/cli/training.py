@@ -8,7 +8,7 @@ import click
 
 from pse_bench.cli import options
 
-running = options.together(
+running = options.combine_options(
     click.option("--config", required=True, help="A configuration file, or the name of a shipped one."),
     click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace a value; dots go deeper."),
     click.option("--speech", type=options.FILE, multiple=True, help="Manifest of speech; repeatable."),

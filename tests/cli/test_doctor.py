@@ -102,10 +102,10 @@ def test_a_shell_takes_the_script(shell: str) -> None:
 def test_a_hint_is_for_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options.hint("pse-bench table")
+    options.echo_next_step("pse-bench table")
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    options.hint("pse-bench table")
+    options.echo_next_step("pse-bench table")
     assert capsys.readouterr() == ("", "next: pse-bench table\n")
 
 

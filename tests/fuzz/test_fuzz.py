@@ -68,7 +68,7 @@ def test_a_long_message_keeps_its_file_and_its_remedy() -> None:
 
 
 def test_problems_that_name_what_files_hold_are_printable_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    options.complain(["data/TS1/\x1b[2Jred\n\u202ename.flac: missing"])
+    options.echo_errors(["data/TS1/\x1b[2Jred\n\u202ename.flac: missing"])
     assert capsys.readouterr().err == "data/TS1/\\x1b[2Jred \\u202ename.flac: missing\n"
 
 
