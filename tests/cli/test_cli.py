@@ -210,7 +210,7 @@ MISTAKES: dict[str, tuple[Callable[[Path, Path], tuple[object, ...]], str]] = {
     ),
     "score an empty metric": (
         lambda home, out: ("score", home / "dataset", home / "mixture", "-o", out / "r", "--metrics", "tsos,"),
-        "metric '' is not known; known: all, tsos, ",
+        "metric '' is not known; known: tsos, ",
     ),
     "enhance with an unknown system": (
         lambda home, out: ("enhance", home / "dataset", "--system", "wiener", "-o", out / "s"),
