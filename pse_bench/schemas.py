@@ -4,9 +4,10 @@ Unit suffixes: ``_s`` seconds, ``_m`` metres, ``_db`` decibels, ``_dbfs`` decibe
 without a suffix, samples or no unit.
 """
 
-from typing import Annotated, ClassVar, Literal
+from importlib.metadata import entry_points
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pse_bench.io.documents import Record
 
@@ -126,13 +127,28 @@ class Noise(Record):
     segment: Segment
 
 
+ENGINES = ("image-source", "pyroomacoustics")
+ENGINE_GROUP = "pse_bench.engines"
+
+
+def engine_name(name: str) -> str:
+    """A room engine's name: ours, or one that an installed package announces. No file names code to import.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    if name not in ENGINES and not entry_points(group=ENGINE_GROUP, name=name):
+        raise ValueError(f"expected one of {', '.join(ENGINES)}, or an entry point of {ENGINE_GROUP}")
+    return name
+
+
 class SimulatedRoom(Record):
     """A shoebox. All its sources are calibrated together, so that their mean RT60 is the asked one.
 
     ``tail``: images to the end, or noise from the end of the early sound on.
     """
 
-    engine: Literal["image-source", "pyroomacoustics"]
+    engine: Annotated[str, AfterValidator(engine_name)]
     room_id: str
     tail: Literal["specular", "diffuse"] = "specular"
     size_m: Position
@@ -166,6 +182,11 @@ class RecordedRoom(Record):
     rt60_s: None = None
 
 
+def _kind_of_room(room: Any) -> str:
+    engine = room.get("engine") if isinstance(room, dict) else getattr(room, "engine", None)
+    return engine if engine in ("measured", "recorded") else "simulated"
+
+
 class Enrollment(Record):
     """What the system knows of the target: other utterances of the same person, or another part of one."""
 
@@ -189,7 +210,12 @@ class Recipe(Record):
     sir_db: float | None
     noise: Noise | None
     snr_db: float | None
-    room: Annotated[SimulatedRoom | MeasuredRoom | RecordedRoom, Field(discriminator="engine")]
+    room: Annotated[
+        Annotated[SimulatedRoom, Tag("simulated")]
+        | Annotated[MeasuredRoom, Tag("measured")]
+        | Annotated[RecordedRoom, Tag("recorded")],
+        Discriminator(_kind_of_room),
+    ]
     enrollment: Enrollment
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from pse_bench import rng
 from pse_bench.errors import InputError
 from pse_bench.io import yaml_reader
 from pse_bench.io.documents import Record, parse
-from pse_bench.schemas import SCHEMA, EnrollmentSource, ScenarioLabel
+from pse_bench.schemas import ENGINES, SCHEMA, EnrollmentSource, ScenarioLabel, engine_name
 
 DECIMALS = 3
 """Drawn numbers are rounded to this many decimals before anything is made of them."""
@@ -99,6 +99,16 @@ def _word(*allowed: str) -> PlainValidator:
     return PlainValidator(lambda value: _quantity(value, check))
 
 
+def _engine() -> PlainValidator:
+    def check(value: Any) -> str:
+        try:
+            return value if value == "measured" else engine_name(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"expected one of {', '.join((*ENGINES, 'measured'))}, found {value!r}") from error
+
+    return PlainValidator(lambda value: _quantity(value, check))
+
+
 NonNegative = Annotated[Quantity, _number(0)]
 Positive = Annotated[Quantity, _number(0.001)]
 Decibels = Annotated[Quantity, _number(-100, 100)]
@@ -145,9 +155,7 @@ class Room(Record):
     ``measured_rt60_max_s`` leaves out measured rooms that ring longer. ``tail`` is how responses of the engine
     image-source end: ``specular`` image sources throughout, or ``diffuse`` noise 50 ms after the direct sound."""
 
-    engine: Annotated[Quantity, _word("image-source", "pyroomacoustics", "measured")] = Quantity(
-        options=("image-source",)
-    )
+    engine: Annotated[Quantity, _engine()] = Quantity(options=("image-source",))
     tail: Annotated[Quantity, _word("specular", "diffuse")] = Quantity(options=("specular",))
     length_m: Positive = Quantity(low=3.0, high=8.0)
     width_m: Positive = Quantity(low=3.0, high=8.0)

@@ -8,18 +8,46 @@ import json
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.io.atomic import replacing, sha256, sha256_of_text
-from pse_bench.schemas import MeasuredRoom, SimulatedRoom
+from pse_bench.registry import Registry
+from pse_bench.schemas import ENGINE_GROUP, MeasuredRoom, SimulatedRoom
 from pse_bench.signal.rt60 import measured_rt60_s
 from pse_bench.simulation.engines import pyroomacoustics, shoebox
 from pse_bench.simulation.rir import Response, Responses
 
-ENGINES = {"image-source": shoebox, "pyroomacoustics": pyroomacoustics}
+
+class Engine(Protocol):
+    """What simulates rooms: a module, or any object that has these.
+
+    ``VERSION`` is raised whenever the sound of a room changes; rooms in the bank are looked up by it.
+    """
+
+    VERSION: Any
+
+    def simulate(self, room: SimulatedRoom, sample_rate: int) -> Responses:
+        """The responses of all sources of a room, whose mean T30 is the asked one."""
+
+
+ENGINES: Registry[Any] = Registry(
+    "room engine",
+    {"image-source": shoebox, "pyroomacoustics": pyroomacoustics},
+    group=ENGINE_GROUP,
+    check=lambda entry: (
+        ""
+        if callable(getattr(entry, "simulate", None)) and hasattr(entry, "VERSION")
+        else "has no simulate or VERSION"
+    ),
+)
+
+
+def _engine(room: SimulatedRoom) -> Engine:
+    return ENGINES.find(room.engine)
 
 
 def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
@@ -28,7 +56,7 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
     Raises:
         RequestError: no absorption gives that reverberation time, or it would take too many images.
     """
-    return ENGINES[room.engine].simulate(room, sample_rate)
+    return _engine(room).simulate(room, sample_rate)
 
 
 # ---- measured responses
@@ -67,7 +95,7 @@ def measured(room: MeasuredRoom, sample_rate: int, locate: Callable[[str, str], 
 def bank_name(room: SimulatedRoom, sample_rate: int) -> str:
     """The name under which a simulated room's responses are kept: everything that they depend on."""
     library = version("pyroomacoustics") if room.engine == "pyroomacoustics" else ""
-    what = [ENGINES[room.engine].VERSION, library, sample_rate, room.model_dump(mode="json")]
+    what = [_engine(room).VERSION, library, sample_rate, room.model_dump(mode="json")]
     what[-1].pop("room_id")
     return sha256_of_text(json.dumps(what, sort_keys=True))[:32] + ".npz"
 

@@ -1095,7 +1095,7 @@ def test_a_plan_that_is_not_there_is_refused(tmp_path):
         ({"num_samples": 0}, "num_samples: "),
         ({"num_samples": 1.5}, "num_samples: "),
         ({"scenarios": ["TS9"]}, "scenarios.0: "),
-        ({"room": {"engine": "gpuRIR"}}, "room: "),
+        ({"room": {"engine": "gpuRIR"}}, "room.simulated.engine: expected one of image-source, "),
         ({"room": {"engine": "measured", "room_id": "a"}}, "room.measured.corpus"),
         ({"target": {}}, "target.corpus"),
         ({"noise": []}, "noise: "),
