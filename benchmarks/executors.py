@@ -34,14 +34,11 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 from pse_bench.corpora.roots import Roots
 from pse_bench.corpora.synthetic import embedded
 from pse_bench.dataset.dataset import Dataset
-from pse_bench.io import tables
-from pse_bench.planning import plan
-from pse_bench.planning.scenario import load
+from pse_bench.planning.job import plan_dataset
 from pse_bench.runtime import dask as cluster
 from pse_bench.runtime import resume
 from pse_bench.runtime.executor import Executor, Processes, Serial
 from pse_bench.runtime.sharding import Share
-from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.scoring import result_writer, score
 from pse_bench.simulation import dataset_writer, render
 from pse_bench.systems import enhance
@@ -65,13 +62,9 @@ class Bench:
         corpus = CACHE / "embedded"
         embedded.synthesize(corpus, executor=Processes(2))
         self.folder, self.roots = folder, Roots({"embedded": corpus})
-        speech = tables.read_table(embedded.manifest(corpus / "manifests", "test"), Utterance)
-        noise = tables.read_table(embedded.manifest(corpus / "manifests", "noise-test"), NoiseClip)
-        drawn, content = load(scenario)
-        planner = plan.Planner(drawn, speech=speech, noise=noise, seed=1, interferer_speech=None, rirs=[])
-        head = plan.header(content, manifests={"speech": [speech], "noise": [noise]}, seed=1)
+        speech, noise = (embedded.manifest(corpus / "manifests", part) for part in ("test", "noise-test"))
         self.plan = folder / "plan.jsonl"
-        plan.write(self.plan, head, (planner.recipe(index) for index in range(scenes)))
+        plan_dataset(scenario, self.plan, speech=[speech], noise=[noise], scenes=scenes, seed=1)
 
     def render(self, name: str, executor: Executor, **more: Any) -> float:
         begin = time.perf_counter()

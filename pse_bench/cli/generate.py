@@ -130,63 +130,16 @@ def verify(folder: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_js
         sys.exit(1)
 
 
-def _plan(
-    out: Path,
-    force: bool,
-    *,
-    scenario: str,
-    speech: tuple[Path, ...],
-    interferer_speech: tuple[Path, ...],
-    noise: tuple[Path, ...],
-    rir: tuple[Path, ...],
-    scenes: int,
-    seed: int,
-) -> None:
-    from pse_bench.errors import InputError
-    from pse_bench.io.tables import read_table
-    from pse_bench.planning import plan as planning_room
-    from pse_bench.planning import scenario as scenario_room
+def _plan(out: Path, force: bool, **asked: Any) -> None:
+    from pse_bench.planning.job import plan_dataset
     from pse_bench.runtime.progress import progress
-    from pse_bench.schemas import MeasuredResponse, NoiseClip, Utterance
 
-    if out.exists() and not force:
-        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
-    drawn, content = scenario_room.load(scenario)
-    manifests = {
-        "speech": [read_table(path, Utterance) for path in speech],
-        "interferer_speech": [read_table(path, Utterance) for path in interferer_speech],
-        "noise": [read_table(path, NoiseClip) for path in noise],
-        "rir": [read_table(path, MeasuredResponse) for path in rir],
-    }
-    rows = {role: [row for file in files for row in file] for role, files in manifests.items()}
-    for role, paths in (("--speech", speech), ("--interferer-speech", interferer_speech), ("--noise", noise)):
-        if paths and not rows[role.strip("-").replace("-", "_")]:
-            raise InputError(f"{paths[0]}: lists no clips; give a manifest with rows for {role}")
-    planner = planning_room.Planner(
-        drawn,
-        speech=rows["speech"],
-        interferer_speech=rows["interferer_speech"] or None,
-        noise=rows["noise"],
-        rirs=rows["rir"],
-        seed=seed,
-    )
-    if scenario_room.is_changed(drawn.name, content):
-        click.echo(
-            f"note: {scenario} has the name of the shipped scenario {drawn.name} but differs from it; give it "
-            "a name of its own, or its results will be taken for that one's",
-            err=True,
-        )
-    for note in planner.notes:
-        click.echo(f"note: {note}", err=True)
-    head = planning_room.header(content, manifests=manifests, seed=seed)
     with progress("planning", "scenes") as update:
+        plan_dataset(out=out, force=force, progress=update, echo=_note, **asked)
 
-        def recipes() -> Any:
-            for index in range(scenes):
-                yield planner.recipe(index)
-                update(index + 1, scenes)
 
-        planning_room.write(out, head, recipes())
+def _note(line: str) -> None:
+    click.echo(f"note: {line}", err=True)
 
 
 def _render(
@@ -205,11 +158,11 @@ def _render(
 ) -> None:
     from pse_bench.corpora.roots import Roots
     from pse_bench.runtime.progress import progress
-    from pse_bench.simulation import render as rendering_room
+    from pse_bench.simulation import render as simulation
 
     where, share = Roots.parse(roots), options.share(shard)
     if dry_run:
-        guess = rendering_room.estimate(plan, roots=where, jobs=jobs, format=format)
+        guess = simulation.estimate(plan, roots=where, jobs=jobs, format=format)
         for problem in guess.problems:
             click.echo(f"problem: {one_line(problem)}", err=True)
         if as_json:
@@ -223,7 +176,7 @@ def _render(
         return
     executor = options.chosen_executor(jobs=jobs, **where_run)
     with progress("simulating", "rooms") as rooms_update, progress("rendering", "scenes") as update:
-        report = rendering_room.render(
+        report = simulation.render(
             plan,
             out,
             roots=where,

@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 from pse_bench.planning import plan
+from pse_bench.planning.job import plan_dataset
 from pse_bench.planning.scenario import Scenario, parse_scenario
 from pse_bench.schemas import MeasuredResponse, NoiseClip, Recipe, Utterance
 
@@ -166,9 +167,6 @@ def write_plan(
     """A plan written as the command does it; its bytes."""
     clips = speech() if clips is None else clips
     noise = noises() if noise_clips is None else noise_clips
-    head = plan.header(
-        content(**changes), manifests={"speech": [clips], "noise": [noise], "rir": [list(rirs)]}, seed=seed
-    )
-    drawn = planner(seed=seed, clips=clips, noise_clips=noise, rirs=rirs, **changes)
-    assert plan.write(path, head, (drawn.recipe(index) for index in range(count))) == count
+    made = {"speech": [clips], "noise": [noise], "rir": [list(rirs)]}
+    plan_dataset(content(**changes), path, **made, scenes=count, seed=seed, force=True)
     return path.read_bytes()

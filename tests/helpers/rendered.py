@@ -22,6 +22,7 @@ from pse_bench.corpora.readers import folder, noise, rir
 from pse_bench.corpora.roots import Roots
 from pse_bench.io import tables
 from pse_bench.planning import plan
+from pse_bench.planning.job import plan_dataset
 from pse_bench.planning.scenario import parse_scenario
 from pse_bench.runtime.executor import Serial
 from pse_bench.schemas import MeasuredResponse, NoiseClip, Recipe, Utterance
@@ -129,10 +130,8 @@ class Corpus:
 
     def plan(self, path: Path, count: int = SCENES, seed: int = 1, **changes: Any) -> Path:
         """Write such recipes as a plan."""
-        content = changed(**changes)
-        head = plan.header(content, manifests={"speech": [self.utterances], "noise": [self.noises]}, seed=seed)
-        plan.write(path, head, _planner(self, content, seed, count))
-        return path
+        tables = {"speech": [self.utterances], "noise": [self.noises], "rir": [self.measured]}
+        return plan_dataset(changed(**changes), path, **tables, scenes=count, seed=seed, force=True)
 
 
 def changed(**changes: Any) -> dict[str, Any]:

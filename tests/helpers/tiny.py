@@ -17,7 +17,7 @@ from pse_bench.corpora.readers import folder, noise
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.io import atomic, audio, tables
-from pse_bench.planning import plan, scenario
+from pse_bench.planning.job import plan_dataset
 from pse_bench.runtime.executor import Serial
 from pse_bench.schemas import Mixture, NoiseClip, StoredFile, Summary, Utterance
 from pse_bench.scoring import score
@@ -99,10 +99,9 @@ def build(root: Path) -> Dataset:
     """Corpus, manifests, plan and dataset below ``root``; the dataset is ``root/dataset``."""
     write_corpus(root)
     speech, noises = write_manifests(root)
-    drawn, content = scenario.load(str(root / "tiny.yaml"))
-    planner = plan.Planner(drawn, speech=speech, noise=noises, seed=SEED)
-    head = plan.header(content, manifests={"speech": [speech], "noise": [noises]}, seed=SEED)
-    plan.write(root / "plan.jsonl", head, [planner.recipe(index) for index in range(SCENES)])
+    plan_dataset(
+        root / "tiny.yaml", root / "plan.jsonl", speech=[speech], noise=[noises], scenes=SCENES, seed=SEED
+    )
     report = render.render(
         root / "plan.jsonl",
         root / "dataset",

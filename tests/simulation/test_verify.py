@@ -10,8 +10,7 @@ from pse_bench.corpora.readers import librispeech, noise
 from pse_bench.dataset import dataset
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, tables
-from pse_bench.planning.plan import Planner, header, write
-from pse_bench.planning.scenario import load
+from pse_bench.planning.job import plan_dataset
 from pse_bench.runtime.executor import Processes, Serial
 from pse_bench.schemas import Mixture, StoredFile
 from pse_bench.simulation import render
@@ -347,10 +346,7 @@ def test_scenes_of_real_speech(dev_corpus, tmp_path, problems_of):
     )
     clips, more = noise.READER.read(trees["noise"], name="noise", executor=Serial())
     assert [*faults, *more] == []
-    scenario, content = load("standard")
-    planner = Planner(scenario, speech=speech, noise=clips, seed=1)
-    head = header(content, manifests={"speech": [speech], "noise": [clips]}, seed=1)
-    write(tmp_path / "plan.jsonl", head, [planner.recipe(index) for index in range(3)])
+    plan_dataset("standard", tmp_path / "plan.jsonl", speech=[speech], noise=[clips], scenes=3, seed=1)
     roots = render.Roots(trees)
     out = tmp_path / "dataset"
     report = render.render(tmp_path / "plan.jsonl", out, roots=roots, executor=Serial(), bank=tmp_path / "rooms")

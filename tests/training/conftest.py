@@ -9,11 +9,8 @@ pytest.importorskip("torch")
 import tiny_training
 from tiny_training import SCENARIO, Tiny
 
-from pse_bench.io import tables
-from pse_bench.planning import plan
-from pse_bench.planning.scenario import parse_scenario
+from pse_bench.planning.job import plan_dataset
 from pse_bench.runtime.executor import Serial
-from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.simulation import render
 
 
@@ -39,14 +36,8 @@ def dataset(tiny) -> Path:
     """A rendered dataset of scenes in all three scenarios."""
     content = {**SCENARIO, "name": "tiny-set", "duration_s": 3.0}
     content.pop("shares")
-    planner = plan.Planner(
-        parse_scenario(content, "the tiny scenario"),
-        speech=tables.read_table(tiny.folder / "speech.csv", Utterance),
-        noise=tables.read_table(tiny.folder / "noise.csv", NoiseClip),
-        seed=1,
-    )
-    head = plan.header(content, manifests={}, seed=1)
-    plan.write(tiny.folder / "plan.jsonl", head, (planner.recipe(index) for index in range(12)))
+    manifests = {role: [tiny.folder / f"{role}.csv"] for role in ("speech", "noise")}
+    plan_dataset(content, tiny.folder / "plan.jsonl", **manifests, scenes=12, seed=1)
     where = tiny.folder / "dataset"
     bank = tiny.cache / "rooms"
     render.render(tiny.folder / "plan.jsonl", where, roots=tiny.roots, executor=Serial(), bank=bank)
