@@ -1,7 +1,6 @@
 """demo: the whole chain on the embedded corpus, each step also shown as the command that does it."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -25,72 +24,33 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     Corpus, plan, dataset, three reference systems, three trained models, scores, table, report: minutes on a
     laptop, seconds of it the second time. Needs pse-bench[embedded], and [baseline] for the trained models.
     """
-    from pse_bench.cli import corpora, generate, reporting, scoring
-    from pse_bench.cli.results import table
+    from pse_bench.cli import corpora, generate, reporting, results, scoring
 
-    def step(command: click.Command, *words: str, **values: Any) -> None:
-        """Say a command as it would be typed, and run it."""
-        click.secho(f"\n$ pse-bench {' '.join(words)}", err=True, bold=True)
-        ctx.invoke(command, **values)
+    def step(command: click.Command, name: str, *words: object) -> None:
+        """Print a command as it would be typed, and run it."""
+        typed = [str(word) for word in words]
+        click.secho(f"\n$ pse-bench {name} {' '.join(typed)}", err=True, bold=True)
+        parallel = ["--jobs", str(jobs)] if any(option.name == "jobs" for option in command.params) else []
+        with command.make_context(name, [*typed, *parallel], parent=ctx) as inner:
+            command.invoke(inner)
 
-    corpus, dataset = out / "corpus", out / "dataset"
-    speech = corpus / "manifests" / "embedded.test.csv"
-    noise = corpus / "manifests" / "embedded.noise-test.csv"
-    bank = out / "rooms"
-    step(corpora.synth, "corpus synth", str(corpus), out=corpus, jobs=jobs)
-    step(
-        generate.generate,
-        f"generate embedded --speech {speech} --noise {noise} -n {scenes} --seed {SEED}",
-        f"--root embedded={corpus} --room-bank {bank} -o {dataset}",
-        scenario="embedded",
-        speech=(speech,),
-        noise=(noise,),
-        scenes=scenes,
-        seed=SEED,
-        roots=(f"embedded={corpus}",),
-        bank=bank,
-        out=dataset,
-        jobs=jobs,
-    )
-    step(generate.verify, f"verify {dataset}", folder=dataset, jobs=jobs)
-    submissions, results = [], []
+    corpus, dataset, bank, page = out / "corpus", out / "dataset", out / "rooms", out / "report.html"
+    speech, noise = (corpus / "manifests" / f"embedded.{name}.csv" for name in ("test", "noise-test"))
+    step(corpora.synth, "corpus synth", corpus)
+    drawn = ("embedded", "--speech", speech, "--noise", noise, "-n", scenes, "--seed", SEED)
+    where = ("--root", f"embedded={corpus}", "--room-bank", bank, "-o", dataset)
+    step(generate.generate, "generate", *drawn, *where)
+    step(generate.verify, "verify", dataset)
+    submissions, scored = [], []
     for system in (*REFERENCES, *_baselines()):
         name = system.replace(":", "-")
         submission, result = out / "submissions" / name, out / "results" / name
-        step(
-            scoring.enhance,
-            f"enhance {dataset} --system {system} -o {submission} --force",
-            dataset=dataset,
-            system=system,
-            out=submission,
-            jobs=jobs,
-            force=True,
-        )
-        step(
-            scoring.score,
-            f"score {dataset} {submission} -o {result} --force --quiet",
-            dataset=dataset,
-            submission=submission,
-            out=result,
-            jobs=jobs,
-            force=True,
-            quiet=True,
-        )
-        submissions.append(submission)
-        results.append(result)
-    step(table, f"table {' '.join(map(str, results))}", results=tuple(results))
-    page = out / "report.html"
-    step(
-        reporting.report,
-        f"report {' '.join(map(str, results))} --dataset {dataset}",
-        f"{' '.join(f'--submission {folder}' for folder in submissions)} -o {page} --force",
-        results=tuple(results),
-        dataset=dataset,
-        submissions=tuple(submissions),
-        out=page,
-        jobs=jobs,
-        force=True,
-    )
+        step(scoring.enhance, "enhance", dataset, "--system", system, "-o", submission, "--force")
+        step(scoring.score, "score", dataset, submission, "-o", result, "--force", "--quiet")
+        submissions += ["--submission", submission]
+        scored.append(result)
+    step(results.table, "table", *scored)
+    step(reporting.report, "report", *scored, "--dataset", dataset, *submissions, "-o", page, "--force")
     places = {
         dataset / "mixtures.csv": "every mixture: who, where, how loud",
         dataset / "TS2": "mixtures to listen to",
@@ -110,7 +70,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
 
 
 def _baselines() -> tuple[str, ...]:
-    """The trained models that come with the package, where they can be run here; else why they cannot is said."""
+    """The shipped trained models where this machine can run them; otherwise a note says why it cannot."""
     from pse_bench.speaker.encoders import DEFAULT, ENCODERS
     from pse_bench.systems import trained
     from pse_bench.training import REMEDY

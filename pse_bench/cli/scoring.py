@@ -146,7 +146,6 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
     from pse_bench.reporting import tables
     from pse_bench.scoring.results import Result
 
-    result = None if share else Result.open(out)
     options.echo_errors(report.problems[:SHOWN])
     if len(report.problems) > SHOWN:
         click.echo(f"… and {len(report.problems) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
@@ -155,11 +154,11 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
     if share:
         click.echo(f"{out}: {report.mixtures} mixtures scored, share {share} is done")
     elif as_json:
-        click.echo(json.dumps([row.model_dump() for row in result.summaries]))
+        click.echo(json.dumps([row.model_dump() for row in Result.open(out).summaries]))
     elif quiet:
         click.echo(f"{out}: {report.mixtures} mixtures scored")
     else:
-        click.echo(tables.terminal([result]))
+        click.echo(tables.terminal([Result.open(out)]))
     if share:
         options.echo_next_step(f"pse-bench merge {out}, once all shares are done")
     elif not report.problems:

@@ -9,6 +9,7 @@ from pse_bench.dataset.groups import ALL, groups_of
 from pse_bench.errors import InputError
 from pse_bench.metrics import ALL_METRICS
 from pse_bench.reporting import plot
+from pse_bench.reporting.html import element
 from pse_bench.reporting.plot import HEADLINE, Axis, PlotData, Section
 from pse_bench.reporting.plot_style import Style
 from pse_bench.reporting.tables import FEW_SPEAKERS, cell
@@ -57,8 +58,8 @@ def section(data: PlotData) -> Section:
         f"its mixtures and target speakers. Read intervals of fewer than {FEW_SPEAKERS} speakers as a hint; those "
         f"of fewer than {FEWEST} stand in the tables only."
     )
-    left = plot.note(f"Not broken down: {'; '.join(notes)}.") if notes else ""
-    body = (plot.caption(words), plot.legend(style for style, _ in data.detailed), *drawn, left)
+    left = element("p", f"Not broken down: {'; '.join(notes)}.", class_="note") if notes else ""
+    body = (element("p", words, class_="caption"), plot.legend(style for style, _ in data.detailed), *drawn, left)
     return plot.section("breakdowns", "When it fails", "When it fails", *body)
 
 
@@ -118,7 +119,7 @@ def _breakdown(name: str, panels: Mapping[str, Panel], *, opened: bool) -> Marku
         numbers = plot.details("In figures", numbers, kind="numbers")
         drawn.append(plot.figure(f"by {title}", _panel(name, title, panel, axis), numbers))
     return plot.details(
-        plot.metric_title(scenario, ALL_METRICS[metric], link=False), plot.figures(*drawn), opened=opened
+        plot.metric_title(scenario, ALL_METRICS[metric], link=False), plot.grid(*drawn), opened=opened
     )
 
 
@@ -151,7 +152,7 @@ def _panel(name: str, title: str, panel: Panel, axis: Axis) -> Markup:
         if dots:
             line = "M" + "L".join(f"{x:.1f} {axis.at(row.value or 0.0)}" for x, _, row in dots)
             joined = [] if title == UNORDERED else [plot.path(line, "through")]
-            drawn.append(plot.group(*joined, *(_dot(style, *dot, axis) for dot in dots), kind=style.colour))
+            drawn.append(element("g", *joined, *(_dot(style, *dot, axis) for dot in dots), class_=style.colour))
     scenario, metric = name.split(".")
     label = f"{scenario} {metric} by {title}; the table below has the figures"
     return plot.svg((WIDTH, HEIGHT), *drawn, label=label)
@@ -160,6 +161,6 @@ def _panel(name: str, title: str, panel: Panel, axis: Axis) -> Markup:
 def _dot(style: Style, x: float, group: GroupSummary, row: Summary, axis: Axis) -> Markup:
     """One system in one group, with its interval where enough speakers carry it."""
     y = axis.at(row.value or 0.0)
-    ends = plot.ends_of(row, axis) if group.speakers >= FEWEST else None
-    line = plot.path(plot.interval(x, y, None, ends), "interval") if ends else ""
+    low, high = plot.ends_of(row, axis)
+    line = plot.path(f"M{x} {low}V{high}", "interval") if group.speakers >= FEWEST else ""
     return plot.titled(f"{style.name}, {group.label}: {cell(row)}", line, style.mark(x, y, 0.75))

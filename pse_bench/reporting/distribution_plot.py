@@ -26,8 +26,8 @@ def section(data: PlotData) -> Section:
         "failed clip counts with the worst value."
         + (f" Not shown here and below: {', '.join(hidden)}; the tables have them." if hidden else "")
     )
-    more = plot.details("All other metrics", plot.figures(*found.values())) if found else ""
-    body = (plot.caption(words), plot.legend(styles), plot.figures(*first), more)
+    more = plot.details("All other metrics", plot.grid(*found.values())) if found else ""
+    body = (element("p", words, class_="caption"), plot.legend(styles), plot.grid(*first), more)
     return plot.section("distributions", "Distributions", "How clips are spread", *body)
 
 

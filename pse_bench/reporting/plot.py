@@ -122,15 +122,13 @@ def y_grid(axis: Axis, left: float, right: float, labels: float) -> Markup:
 # ---- elements
 
 
-def svg(
-    size: tuple[float, float], *content: str, kind: str = "plot", label: str | None = None, **more: str
-) -> Markup:
+def svg(size: tuple[float, float], *content: str, label: str, kind: str = "plot") -> Markup:
     """A drawing of a width and height, with a text instead of it for those who do not see it."""
     box = f"0 0 {size[0]} {size[1]}"
-    return element("svg", *content, class_=kind, viewBox=box, role="img", aria_label=label, **more)
+    return element("svg", *content, class_=kind, viewBox=box, role="img", aria_label=label)
 
 
-def path(outline: str, kind: str | None = None) -> Markup:
+def path(outline: str, kind: str) -> Markup:
     return element("path", class_=kind, d=outline)
 
 
@@ -138,19 +136,9 @@ def text(x: float, y: float, words: str, kind: str | None = None, anchor: str | 
     return element("text", words, class_=kind, x=x, y=y, text_anchor=anchor)
 
 
-def titled(words: str, *content: str, kind: str | None = None, **more: str) -> Markup:
+def titled(words: str, *content: str, kind: str | None = None) -> Markup:
     """Elements that belong together, with words for the pointer."""
-    return element("g", element("title", words), *content, class_=kind, **more)
-
-
-def group(*content: str, kind: str) -> Markup:
-    return element("g", *content, class_=kind)
-
-
-def interval(x: float, y: float, x_ends: tuple[float, float] | None, y_ends: tuple[float, float] | None) -> str:
-    """The path of a point's intervals along one or both axes."""
-    across = f"M{x_ends[0]} {y}H{x_ends[1]}" if x_ends else ""
-    return across + (f"M{x} {y_ends[0]}V{y_ends[1]}" if y_ends else "")
+    return element("g", element("title", words), *content, class_=kind)
 
 
 def ends_of(row: Summary, axis: Axis) -> tuple[float, float]:
@@ -167,20 +155,12 @@ def section(id: str, link: str, title: str, *body: str) -> Section:
     return Section(id, link, title, Markup().join(body))
 
 
-def figure(title: str, *content: str, kind: str | None = None) -> Markup:
-    return element("figure", element("figcaption", title) if title else "", *content, class_=kind)
+def figure(title: str, *content: str) -> Markup:
+    return element("figure", element("figcaption", title), *content)
 
 
-def figures(*content: str, kind: str = "grid-of-plots") -> Markup:
-    return element("div", *content, class_=kind)
-
-
-def caption(words: str) -> Markup:
-    return element("p", words, class_="caption")
-
-
-def note(words: str) -> Markup:
-    return element("p", words, class_="note")
+def grid(*figures: str) -> Markup:
+    return element("div", *figures, class_="grid-of-plots")
 
 
 def details(summary: str, *content: str, kind: str = "more", opened: bool = False) -> Markup:
@@ -195,11 +175,8 @@ def table(label: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Ma
     """A table that scrolls where the page is too narrow."""
     head = element("thead", element("tr", *(element("th", words) for words in heads)))
     body = element("tbody", *(element("tr", *(element("td", words) for words in row)) for row in rows))
-    return scrolling(label, element("table", head, body))
-
-
-def scrolling(label: str, *content: str) -> Markup:
-    return element("div", *content, class_="scroll", tabindex=0, role="region", aria_label=label)
+    content = element("table", head, body)
+    return element("div", content, class_="scroll", tabindex=0, role="region", aria_label=label)
 
 
 def metric_title(scenario: str, metric: Metric, *, link: bool = True) -> Markup:

@@ -13,7 +13,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -83,7 +83,7 @@ class Dask:
             while True:
                 if time.monotonic() > asked + 1:  # workers come and go
                     jobs, asked = self.jobs, time.monotonic()
-                groups = []
+                groups: list[list[int]] = []
                 while todo and len(running) + len(groups) < AHEAD * jobs:
                     size = min(TASK_S / pace_s, len(todo) / (AHEAD * jobs))
                     groups.append([todo.popleft() for _ in range(max(1, int(size)))])
@@ -247,8 +247,7 @@ def queued(path: Path) -> Iterator[Dask]:
     jobs = read_jobs(path)
     distributed = _module("distributed")
     with ExitStack() as stack:
-        cluster: AbstractContextManager[Any] = batch_system(jobs)
-        stack.enter_context(cluster)
+        cluster = stack.enter_context(batch_system(jobs))
         cluster.scale(n=jobs.workers)
         client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
         yield Dask(client, expected=jobs.workers, patience_s=None)
