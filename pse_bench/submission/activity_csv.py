@@ -1,4 +1,4 @@
-"""What a system says of who speaks: ``activity/<TSk>/<scene_id>.csv``, a row each 10 ms.
+"""Files of who speaks, as a system estimates it: ``activity/<TSk>/<scene_id>.csv``, a row each 10 ms.
 
 The columns are the probabilities of target speech (whoever else speaks), other speech, and no speech; a row is a
 frame of the dataset's activity grid: frame t covers samples [t · hop, (t + 1) · hop), and a last one that is cut
@@ -21,7 +21,7 @@ MOST_BYTES = 100
 
 
 def faults(values: np.ndarray, num_frames: int) -> list[tuple[str, str]]:
-    """Why an array cannot be the probabilities of ``num_frames`` frames: code and what was found."""
+    """Faults of an array as probabilities of ``num_frames`` frames, each a code and what was found."""
     if values.ndim != 2 or values.shape[1] != 3:
         return [("columns", f"shape {values.shape}, expected ({num_frames}, 3)")]
     found = []
@@ -40,7 +40,7 @@ def faults(values: np.ndarray, num_frames: int) -> list[tuple[str, str]]:
 
 
 def parse(path: Path, num_frames: int) -> np.ndarray:
-    """The numbers of a file as they are, float64 of shape (frames, 3).
+    """The unchecked numbers of a file, float64 of shape (frames, 3).
 
     Raises:
         InputError: it is missing, no such CSV, or far longer than ``num_frames`` lines.
@@ -60,7 +60,7 @@ def parse(path: Path, num_frames: int) -> np.ndarray:
 
 
 def read(path: Path, num_frames: int) -> np.ndarray:
-    """Probabilities, float64 of shape (num_frames, 3).
+    """Read probabilities, float64 of shape (num_frames, 3).
 
     Raises:
         InputError: as ``parse``, or they cannot be probabilities of so many frames.

@@ -1,5 +1,5 @@
-"""What a system made of a dataset: enhanced audio (``TS1/<scene_id>.flac|wav``, ``TS2/…``, ``TS3/…``), who speaks
-when (``activity/TS1/<scene_id>.csv``, …), or both, and ``system.yaml``, which says which and what made it.
+"""Submissions, made of a dataset by a system: enhanced audio (``TS1/<scene_id>.flac|wav``, ``TS2/…``, …),
+who speaks when (``activity/TS1/<scene_id>.csv``, …), or both, and ``system.yaml``, which describes them.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,8 +49,8 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Said:
-    """Who speaks in a mixture: probabilities of shape (num_frames, 3), see ``probabilities``, and the SHA-256 of
+class ActivityEstimate:
+    """Probabilities of shape (num_frames, 3) of who speaks in a mixture, see ``activity_csv``, and the SHA-256 of
     the file's bytes."""
 
     probabilities: np.ndarray
@@ -75,7 +75,7 @@ def read_system(folder: Path) -> System:
 
 
 def system_content(folder: Path) -> dict[str, Any]:
-    """What ``system.yaml`` says, before its keys are looked at. Raises InputError when it holds no mapping."""
+    """The content of ``system.yaml``, its keys unchecked. Raises InputError when it holds no mapping."""
     path = folder / DESCRIPTION
     if not path.is_file():
         raise InputError(
@@ -94,18 +94,21 @@ def write_system(folder: Path, system: System) -> None:
 
 
 def estimate_name(mixture: Mixture) -> str:
-    """Where a mixture's estimate lies in a submission, without the ending."""
+    """The path of a mixture's estimate below a submission, without the ending."""
     return f"{mixture.scenario}/{mixture.scene_id}"
 
 
 def content_sha256(estimates: Mapping[str, str]) -> str:
-    """One number for a submission: the SHA-256 of each estimate's file by its mixture, '' where it has none that
-    can be used."""
+    """The SHA-256 of a whole submission.
+
+    Args:
+        estimates: that of each estimate's file by its mixture, '' where no file can be used.
+    """
     return atomic.sha256_of_text(repr(sorted(estimates.items())))
 
 
 def read_estimate(folder: Path, mixture: Mixture) -> Estimate:
-    """The estimate of a mixture.
+    """Read the estimate of a mixture.
 
     Raises:
         InputError: it is missing, there twice, unreadable, or of another rate, length, channel count or
@@ -148,25 +151,25 @@ def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray) -> Path:
 
 
 def num_frames(mixture: Mixture) -> int:
-    """Activity frames of a mixture; a last one that is cut off counts."""
+    """The number of activity frames of a mixture; a last one that is cut off counts."""
     return -(-mixture.num_samples // vad.hop_samples(mixture.sample_rate))
 
 
 def activity_name(mixture: Mixture) -> str:
-    """Where it lies in a submission who speaks in a mixture."""
+    """The path of the file of who speaks in a mixture below a submission."""
     return f"activity/{estimate_name(mixture)}.csv"
 
 
-def read_activity(folder: Path, mixture: Mixture) -> Said:
-    """Who speaks in a mixture.
+def read_activity(folder: Path, mixture: Mixture) -> ActivityEstimate:
+    """Read who speaks in a mixture.
 
     Raises:
-        InputError: the file is missing or not as ``probabilities`` asks; the message names file and remedy.
+        InputError: the file is missing or not as ``activity_csv`` asks; the message names file and remedy.
     """
     path = folder / activity_name(mixture)
     if not path.is_file():
         raise InputError(f"{path}: missing; say who speaks in {mixture.mixture_id} and add it")
-    return Said(activity_csv.read(path, num_frames(mixture)), atomic.sha256(path))
+    return ActivityEstimate(activity_csv.read(path, num_frames(mixture)), atomic.sha256(path))
 
 
 def write_activity(folder: Path, mixture: Mixture, values: np.ndarray) -> Path:
