@@ -1,4 +1,4 @@
-"""The command line: thin commands over the library. Data on stdout, progress and complaints on stderr.
+"""The command line: thin commands over the library. Data on stdout, progress, notes and errors on stderr.
 
 Modules of this folder import click and nothing slow, so that ``--help`` answers at once.
 """
@@ -36,7 +36,7 @@ OTHERWISE = f"put that right, or give another folder, and {AGAIN}"
 
 
 class Boundary(click.Group):
-    """The one place where an error that a person can act on becomes a single line and exit status 1."""
+    """The group of all commands, which turns an error that a person can act on into one line and exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -64,13 +64,13 @@ class Boundary(click.Group):
 
 
 def _write_nowhere(*streams: Any) -> None:
-    """Let streams that nobody reads any more swallow what is still in them."""
+    """Discard what streams still hold whose reader has gone."""
     for stream in streams:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
-    """The version, and of what else decides how a dataset sounds."""
+    """Print the version, and those of packages that decide how a dataset sounds."""
     if not asked or ctx.resilient_parsing:
         return
     from pse_bench.dataset.dataset import SOUND_PACKAGES, sound_versions

@@ -1,4 +1,4 @@
-"""doctor, completion: for the person at the keyboard."""
+"""doctor, completion: the state of the installation, and completion in a shell."""
 
 import json
 import sys

@@ -32,10 +32,10 @@ def add(board: Path, results: tuple[Path, ...], kind: str, date: str, rtf: float
 
     Refused: partial results, results of another dataset or version of a metric, and changed files.
     """
-    from pse_bench.leaderboard import leaderboard as room
+    from pse_bench.leaderboard import leaderboard as boards
 
     for result in results:
-        row = room.add(board, result, kind=kind, date=date, rtf=rtf, replace=replace)
+        row = boards.add(board, result, kind=kind, date=date, rtf=rtf, replace=replace)
         entry = row.entry
         place = (
             f"rank {entry.rank}, mean rank {entry.mean_rank:.1f}" if entry.rank else "a control, without a rank"
@@ -72,9 +72,9 @@ def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
 
     With RESULTS, their rows are computed again from every single score.
     """
-    from pse_bench.leaderboard import leaderboard as room
+    from pse_bench.leaderboard import leaderboard as boards
 
-    problems = room.verify(board, results)
+    problems = boards.verify(board, results)
     if as_json:
         click.echo(json.dumps({"board": str(board), "problems": problems}))
     else:

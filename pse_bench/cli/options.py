@@ -1,4 +1,4 @@
-"""Options that several commands share, and what is made of them."""
+"""Options that several commands share, and the objects of the library that they name."""
 
 import os
 import sys
@@ -43,24 +43,24 @@ bank = click.option(
 
 
 def echo_next_step(line: str) -> None:
-    """Say to a person what comes next; a script, whose stderr is no terminal, is not told."""
+    """Print the next command for a person; a script, whose stderr is no terminal, gets nothing."""
     if sys.stderr.isatty():
         click.echo(f"next: {line}", err=True)
 
 
 def echo_errors(lines: Iterable[str], *, err: bool = True) -> None:
-    """Show what is wrong, a line each, whatever characters stand in the names that files hold."""
+    """Print errors, a line each, with control characters of file names escaped."""
     for line in lines:
         click.echo(one_line(line), err=err)
 
 
 def cache() -> Path:
-    """The folder for what can be made again."""
+    """The folder of caches."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
 
 
 def combine_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Several options as one decorator, in the order of the help text."""
+    """Combine options into one decorator, in the order of the help text."""
 
     def decorate(command: Any) -> Any:
         for option in reversed(options):
@@ -71,7 +71,7 @@ def combine_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def executor(jobs: int, *, isolated: bool = False) -> Any:
-    """Where the work of ``--jobs`` runs. ``isolated`` work may crash its process, so it never runs in ours."""
+    """The executor of ``--jobs``. ``isolated`` work may crash its process, so it never runs in this one."""
     from pse_bench.runtime.registry import EXECUTORS, ExecutorOptions
 
     return click.get_current_context().with_resource(EXECUTORS["local"](ExecutorOptions(jobs, isolated)))

@@ -1,4 +1,4 @@
-"""enhance, detect, score: from a dataset to figures."""
+"""enhance, detect, score: from a dataset to a submission, and from there to a result."""
 
 import json
 import sys
@@ -141,8 +141,8 @@ def score(
 
 
 def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = None) -> None:
-    """Say how a scoring or a merge of its shares ended, with the figures where they are whole; the exit status is
-    1 where estimates could not be used."""
+    """Print the outcome of a scoring or of a merge of its shares. The exit status is 1 where estimates could not
+    be used."""
     from pse_bench.reporting import tables
     from pse_bench.scoring.results import Result
 
@@ -173,7 +173,7 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
 
 
 def _recogniser(spec: str, dataset: Any) -> Any:
-    """The recogniser of ``--recogniser``, which knows the dataset's sentences and remembers what it has heard."""
+    """The recogniser of ``--recogniser``, given the dataset's sentences, with a cache of its transcripts."""
     from pse_bench.asr import load, remembered
 
     sentences = sorted({text for row in dataset.mixtures for text in (row.text, row.interferer_text)} - {""})

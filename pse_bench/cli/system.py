@@ -1,4 +1,4 @@
-"""system: what a system is."""
+"""system: speed, size and causality of a system."""
 
 import dataclasses
 import json

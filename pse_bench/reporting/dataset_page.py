@@ -1,5 +1,5 @@
-"""A dataset at a glance, so that a wrong one is seen before it is used: how its quantities are spread, who speaks,
-how often clips are used, and what looks odd. Files are not compared with their hashes: ``verify`` does that."""
+"""Overview of a dataset, so that a wrong one is seen before it is used: distributions of its quantities, speakers,
+use of clips, and anomalies. Files are not compared with their hashes: ``verify`` does that."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +27,7 @@ MOST = 12
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number of every scene or mixture, and how it is spread."""
+    """A quantity of every scene, and its distribution."""
 
     name: str
     unit: str
@@ -79,7 +79,7 @@ class Overview:
 
 
 def overview(dataset: Dataset, progress: Update = lambda done, total: None) -> Overview:
-    """Look at the tables, the plan and the labels of a dataset.
+    """Summarise the tables, the plan and the labels of a dataset.
 
     Raises:
         InputError: they are missing or damaged.
@@ -101,12 +101,12 @@ def overview(dataset: Dataset, progress: Update = lambda done, total: None) -> O
 
 
 def _most_complete(row: Mixture) -> tuple[bool, str]:
-    """Of a scene, the mixture that says most stands last: one with an interferer."""
+    """Sort key by which a scene's mixture with an interferer comes last."""
     return row.num_interferers > 0, row.scenario
 
 
 def _shares(dataset: Dataset, scenes: Sequence[Mixture], progress: Update) -> dict[str, ActiveShares]:
-    """Of each scene, the shares of the time in which the target talks, the interferer, and both."""
+    """Shares of the time in which the target talks, the interferer, and both, by scene."""
     found = {}
     for number, row in enumerate(scenes, 1):
         active = dataset.read_activity(row.scene_id, row.num_samples)
@@ -160,7 +160,7 @@ def _counts(scenes: Sequence[Mixture]) -> dict[str, list[tuple[str, int]]]:
 
 
 def _use(recipes: Sequence[Recipe]) -> list[tuple[str, int, float, int]]:
-    """Of each kind of clip: how many different ones, how often one is used on average, and at most."""
+    """For each kind of clip: the number of different ones, and the mean and greatest number of uses."""
     kinds: dict[str, Callable[[Recipe], Iterable[str]]] = {
         "target utterances": lambda recipe: {segment.clip_id for segment in recipe.target.segments},
         "interferer utterances": lambda recipe: {

@@ -1,4 +1,4 @@
-"""From a template to one file: style, script and data inside, nothing fetched from anywhere."""
+"""Pages from templates: one file with style, script and data inside, nothing fetched from anywhere."""
 
 import base64
 import hashlib
@@ -111,12 +111,12 @@ def formula(text: str) -> Markup:
 
 
 def origin(header: dict[str, Any]) -> Any:
-    """What a plan was drawn from, by its first line: a scenario, or a set that others mixed."""
+    """The source of a plan by its header: a scenario, or an imported test set."""
     return header.get("scenario") or header["imported"]
 
 
 def as_yaml(content: Any) -> str:
-    """A document as a person would write it."""
+    """YAML text of a document, in its own order of keys."""
     import yaml
 
     text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)

@@ -53,7 +53,7 @@ class Media:
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """A file of a media type as an address that holds all of it."""
+    """The data URI of a file of a media type."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 

@@ -1,4 +1,4 @@
-"""What plots are made of: axes with round ticks, and grid, marks, intervals and text as elements of an SVG.
+"""Elements of plots: axes with round ticks, and grid, text and tables as elements of SVG and HTML.
 
 A plot of the report is a function from ``PlotData`` to a ``Section``, named in ``report.PLOTS``.
 """

@@ -25,7 +25,7 @@ SHOWN_WARNINGS = 12
 
 @dataclass(frozen=True)
 class Download:
-    """A table to be taken out of the page; without ``uri`` it is too large."""
+    """A table to download from the page; without ``uri`` it is too large."""
 
     name: str
     words: str

@@ -1,4 +1,4 @@
-"""Which submission a result was scored from, told by the content of its files and not by names."""
+"""The submissions that results were scored from, found by the content of their files."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack

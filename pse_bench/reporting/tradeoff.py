@@ -53,7 +53,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything that is drawn, in pixels. ``near`` is the part of the plot where systems are."""
+    """All elements of the plot, in pixels. With ``near`` the axes end where the systems do."""
 
     kind: str
     near: bool

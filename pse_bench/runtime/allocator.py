@@ -1,4 +1,8 @@
-"""What the C library does with memory that is freed."""
+"""The C library's handling of freed memory.
+
+Set by a call and not by MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_: those are read when a process starts,
+and work also runs in the process of the command.
+"""
 
 import contextlib
 import ctypes

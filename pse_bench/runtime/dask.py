@@ -1,4 +1,4 @@
-"""Work on many machines: an executor over the workers of a dask.distributed scheduler.
+"""An executor over the workers of a dask.distributed scheduler, on one machine or many.
 
 The machines share their folders. Workers have one thread each (metrics keep state a thread must not share, and
 numerical libraries give other bits with more), and the packages of this process.
@@ -115,7 +115,7 @@ class Dask:
                 self._client.cancel(list(running))
 
     def _next(self, finished: "queue.SimpleQueue[Any]") -> Any:
-        """A task that is done, as soon as there is one."""
+        """The next task that is done; waits for it."""
         while True:
             try:
                 return finished.get(timeout=self._patience_s)
@@ -131,7 +131,7 @@ class Dask:
 def _carry_out(
     packages: tuple[tuple[str, str], ...], function: Callable[[Any], Any], items: list[Any]
 ) -> tuple[list[Any], float]:
-    """Some items, in a worker that is fit for them, and how many seconds they took."""
+    """Results of some items, computed in a worker that passes ``_check_worker``, and the seconds they took."""
     _check_worker(packages)
     begin = time.monotonic()
     return [function(item) for item in items], time.monotonic() - begin
@@ -219,7 +219,7 @@ def read_jobs(path: Path) -> Jobs:
 
 
 def batch_system(jobs: Jobs) -> Any:
-    """The dask-jobqueue cluster that a file asks for, before it has any workers."""
+    """The dask-jobqueue cluster of a file, before it has any workers."""
     options = {
         "cores": jobs.workers_per_job,
         "processes": jobs.workers_per_job,
@@ -257,10 +257,8 @@ def _module(name: str) -> Any:
     try:
         handler = signal.getsignal(signal.SIGINT)
         module = importlib.import_module(name)
-        if (
-            signal.getsignal(signal.SIGINT) is not handler
-        ):  # dask_jobqueue makes Ctrl-C end the process with status 0
-            signal.signal(signal.SIGINT, handler)
+        if signal.getsignal(signal.SIGINT) is not handler:
+            signal.signal(signal.SIGINT, handler)  # dask_jobqueue makes Ctrl-C end the process with status 0
         # what it has to say of a lost connection is said by us in one line
         for part in ("distributed", "distributed.client"):
             logging.getLogger(part).setLevel(logging.CRITICAL)

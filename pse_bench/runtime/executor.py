@@ -1,4 +1,4 @@
-"""Where work runs. Workers get an executor as an argument and never choose one themselves.
+"""Executors: where work runs. Functions get one as an argument and never choose one themselves.
 
 Results come back in the order of completion with the index of their item, so nothing about a result may
 depend on when it came. Executors: ``Serial`` here and now, ``Processes`` on this machine.
@@ -21,7 +21,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one item: its value, or why its worker process died."""
+    """The outcome of one item: its value, or why its worker process died."""
 
     index: int
     value: Any = None
@@ -112,7 +112,7 @@ class Processes:
 
 @contextmanager
 def _starting() -> Iterator[None]:
-    """What workers inherit that are started now: one thread each (libraries read these variables when they
+    """Set what workers inherit that are started now: one thread each (libraries read these variables when they
     load), and no signal until ``interrupts.worker_signals`` says what it does."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
