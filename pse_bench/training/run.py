@@ -6,8 +6,6 @@ state.safetensors        weights, their average and the optimiser's moments, wit
 checkpoint.safetensors   the averaged weights and their description: what is used afterwards
 """
 
-import csv
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -21,6 +19,7 @@ from pse_bench.io import atomic, documents
 from pse_bench.training import checkpoint
 
 CHECKPOINT = "checkpoint.safetensors"
+STEP = "[0-9]{1,18}"
 
 
 class Average:
@@ -127,38 +126,28 @@ class Log:
         self._path, self._board = path, board
         self._columns: list[str] = []
         if path.exists():
-            rows = self._rows()
-            kept = [row for row in rows if None not in row.values() and int(row["step"]) <= step]
-            self._columns = list(rows[0]) if rows else []
-            text = io.StringIO()
-            writer = csv.DictWriter(text, self._columns, lineterminator="\n")
-            if self._columns:
-                writer.writeheader()
-                writer.writerows(kept)
-            atomic.write_text(path, text.getvalue())
+            header, *lines = documents.read_text(path).splitlines() or [""]
+            self._columns = header.split(",") if header else []
+            kept = [line for number, line in enumerate(lines, 2) if -1 < self._step(line, number) <= step]
+            atomic.write_text(path, "".join(f"{line}\n" for line in [header, *kept] if line))
 
-    def _rows(self) -> list[dict[str, str]]:
-        """What was logged; a line that was cut off lacks values. Raises InputError where it is damaged."""
-        try:
-            rows = list(csv.DictReader(io.StringIO(documents.read_text(self._path))))
-        except csv.Error as error:
-            raise InputError(f"{self._path}: not CSV ({error}); remove it, or --force to begin anew") from error
-        for number, row in enumerate(rows, 2):
-            if None in row or not re.fullmatch(
-                "[0-9]{1,18}", row.get("step") or ("0" if None in row.values() else "")
-            ):
-                raise InputError(f"{self._path}:{number}: damaged; repair the line, or --force to begin anew")
-        return rows
+    def _step(self, line: str, number: int) -> int:
+        """The step of a line; −1 for one that was cut off. Raises InputError where it is damaged."""
+        cells = line.split(",")
+        if len(cells) < len(self._columns):
+            return -1
+        if self._columns[:1] != ["step"] or len(cells) > len(self._columns) or not re.fullmatch(STEP, cells[0]):
+            raise InputError(f"{self._path}:{number}: damaged; repair the line, or --force to begin anew")
+        return int(cells[0])
 
     def add(self, step: int, figures: Mapping[str, float]) -> None:
         """One row; the first one's figures are the columns."""
-        row = {"step": step, **{name: f"{value:.6g}" for name, value in figures.items()}}
+        row = {"step": str(step), **{name: f"{value:.6g}" for name, value in figures.items()}}
         with self._path.open("a", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, self._columns or list(row), lineterminator="\n", extrasaction="ignore")
             if not self._columns:
                 self._columns = list(row)
-                writer.writeheader()
-            writer.writerow(row)
+                stream.write(",".join(row) + "\n")
+            stream.write(",".join(row.get(name, "") for name in self._columns) + "\n")
         if self._board is not None:
             for name, value in figures.items():
                 self._board.add_scalar(f"{self._path.stem}/{name}", value, step)
