@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from pse_bench import train_model
 from pse_bench.cli import cli
 from pse_bench.dataset import webdataset
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.runtime.executor import Serial
+from pse_bench.training import checkpoint, config
 from pse_bench.training import train as loop
 from pse_bench.training.config import Validation
 from pse_bench.training.data import batches, sources
@@ -172,3 +174,33 @@ def test_two_ranks_train_as_one_process_does(tiny, dataset, tmp_path) -> None:
     assert norms[0][0] == pytest.approx(norms[1][0], rel=1e-4)
     # later ones are compared loosely: Adam makes a whole step of a gradient that differs in its last bits
     assert norms[0] == pytest.approx(norms[1], rel=0.5)
+
+
+def test_train_model_takes_a_recipe_and_an_encoder_of_ones_own(tiny, tmp_path, monkeypatch) -> None:
+    (tmp_path / "own_parts.py").write_text(
+        "import dataclasses, numpy as np\n"
+        "from pse_bench.speaker.encoders import ENCODERS\n"
+        "from pse_bench.training.losses import Recipe\n"
+        "RECIPE = Recipe(lambda frames: 1 - 0.5 * frames.inactive.float())\n"
+        "def embed(samples, sample_rate):\n"
+        "    return np.full(4, 0.5, dtype=np.float32)\n"
+        "ENCODER = dataclasses.replace(ENCODERS['dvector'], embed=embed, size=4, sha256='4' * 64)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "its.json").write_text(json.dumps(tiny.config(steps=1).model_dump()))
+    chosen = config.load("its.json", ("recipe=own_parts:RECIPE", "encoder=own_parts:ENCODER"), task="pse")
+    heard: list[str] = []
+    path = train_model(
+        chosen,
+        "run",
+        executor=Serial(),
+        speech=[tiny.folder / "speech.csv"],
+        noise=[tiny.folder / "noise.csv"],
+        roots=tiny.roots,
+        cache=tiny.cache,
+        echo=heard.append,
+    )
+    model, about = checkpoint.load(path)
+    assert (about.recipe, about.encoder, model.config.embedding) == ("own_parts:RECIPE", "own_parts:ENCODER", 4)
+    assert [line.partition(" ")[0] for line in heard] == ["note:", "step"]
