@@ -1,6 +1,8 @@
-"""Who and what disturbs a scene: interferers and noise."""
+"""Interferers and noise of a scene: which clips may be used, when they are heard, and how they are drawn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
 
 from pse_bench import rng
 from pse_bench.errors import RequestError
@@ -8,10 +10,96 @@ from pse_bench.io import audio
 from pse_bench.planning.clip_pool import NoisePool, SpeechPool, normalise_sentence, speaker_key
 from pse_bench.planning.scenario import Scenario
 from pse_bench.planning.targets import Name, TargetTrack
-from pse_bench.schemas import Noise, Segment, Talker, Utterance
+from pse_bench.schemas import Noise, Talker, Utterance
 
 SHORTEST_INTERFERER_S = 1.0
-SHORTEST_PIECE_S = 0.25
+SHORTEST_SEGMENT_S = 0.25
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Eligibility:
+    """Which clips an interferer may speak.
+
+    Attributes:
+        speakers: keys of the target and of the interferers that the scene has already.
+        sentences: the target's, as ``normalise_sentence`` gives them; unknown ones ("") left out.
+        gender: the target's.
+        relation: of the interferer's gender to it: ``same``, ``different`` or ``any``.
+    """
+
+    speakers: set[str]
+    sentences: set[str]
+    gender: str
+    relation: str
+
+    def allows(self, *, speaker: str, sentence: str, gender: str) -> bool:
+        """Whether a clip is of another speaker, says another sentence, and has the gender relation."""
+        return (
+            speaker not in self.speakers
+            and sentence not in self.sentences
+            and (self.relation == "any" or (gender == self.gender) == (self.relation == "same"))
+        )
+
+
+def interferer_spans(
+    overlap: float, target: tuple[int, int], num_samples: int, *, rate: int, grid: int = 1
+) -> list[tuple[int, int]]:
+    """The spans in which an interferer may talk, in samples: until it has overlapped with enough of the target, or
+    from where enough of the target is left. Spans shorter than ``SHORTEST_INTERFERER_S`` are left out.
+
+    Args:
+        overlap: share of the target's time; 1 gives the whole scene.
+        target: first sample and end of the target's track.
+        num_samples: length of the scene.
+        rate: Hz.
+        grid: spans begin at its multiples.
+    """
+    if overlap == 1:
+        return [(0, num_samples)]
+    begin, end = target
+    covered = round(overlap * (end - begin))
+    shortest = audio.seconds_to_samples(SHORTEST_INTERFERER_S, rate)
+    sides = (0, begin + covered), ((end - covered) // grid * grid, num_samples)
+    return [side for side in sides if side[1] - side[0] >= shortest]
+
+
+def fill_span(
+    span: tuple[int, int],
+    clips: Iterable[T],
+    length: Callable[[T], int],
+    *,
+    cut: Callable[[int], int],
+    pause: Callable[[int], int],
+    rate: int,
+    grid: int = 1,
+) -> list[tuple[T, int, int, int]]:
+    """Clips one after the other until the end of a span: each with its start, its onset in the scene and its
+    number of samples. The first is cut anywhere where it is too long, the others begin at their beginning; the
+    last one is cut at the span's end.
+
+    Args:
+        span: first sample and end.
+        clips: taken as long as ``SHORTEST_SEGMENT_S`` of the span is left.
+        length: of a clip, in samples.
+        cut: from the number of samples that are too many to the start of the first clip.
+        pause: from the number of clips so far to the pause after them, in samples.
+        rate: Hz.
+        grid: onsets after the first are its multiples.
+    """
+    onset, stop = span
+    shortest = audio.seconds_to_samples(SHORTEST_SEGMENT_S, rate)
+    segments: list[tuple[T, int, int, int]] = []
+    for clip in clips:
+        kept = min(length(clip), stop - onset)
+        start = 0 if segments else cut(length(clip) - kept)
+        segments.append((clip, start, onset, kept))
+        onset = -(-(onset + kept + pause(len(segments))) // grid) * grid
+        if stop - onset < shortest:
+            break
+    return segments
 
 
 class InterfererSampler:
@@ -62,17 +150,18 @@ class InterfererSampler:
         return talkers
 
     def _rule(self, track: TargetTrack, others: list[Talker], relation: str) -> Callable[[str], bool]:
-        """Whether a clip may be an interferer's."""
-        taken = {speaker_key(track.clips[0]), *(f"{other.corpus}/{other.speaker_id}" for other in others)}
-        said = {normalise_sentence(clip.text) for clip in track.clips} - {""}
-        gender = track.clips[0].gender
+        """Whether a clip, by its name, may be an interferer's."""
+        rule = Eligibility(
+            speakers={speaker_key(track.clips[0]), *(f"{other.corpus}/{other.speaker_id}" for other in others)},
+            sentences={normalise_sentence(clip.text) for clip in track.clips} - {""},
+            gender=track.clips[0].gender,
+            relation=relation,
+        )
 
         def accept(name: str) -> bool:
             clip: Utterance = self._pool[name]
-            return (
-                speaker_key(clip) not in taken
-                and normalise_sentence(clip.text) not in said
-                and (relation == "any" or (clip.gender == gender) == (relation == "same"))
+            return rule.allows(
+                speaker=speaker_key(clip), sentence=normalise_sentence(clip.text), gender=clip.gender
             )
 
         return accept
@@ -92,57 +181,52 @@ class InterfererSampler:
         return False
 
     def _span(self, overlap: float, track: TargetTrack, who: Name, scene_id: str) -> tuple[int, int]:
-        """When an interferer may talk: its share of the target's time, and all time before or after."""
-        if overlap == 1:
-            return 0, track.num_samples
-        begin, end = track.span
-        covered = round(overlap * (end - begin))
-        before, after = (0, begin + covered), (end - covered, track.num_samples)
-        shortest = self._samples(SHORTEST_INTERFERER_S)
-        sides = [side for side in (before, after) if side[1] - side[0] >= shortest]
-        if not sides:
+        """One of the spans in which an interferer may talk."""
+        spans = interferer_spans(overlap, track.span, track.num_samples, rate=self._pool.rate)
+        if not spans:
             raise RequestError(
                 f"{scene_id}: an overlap of {overlap:g} leaves an interferer less than "
                 f"{SHORTEST_INTERFERER_S:g} s; ask for a longer duration_s or a larger interferer.overlap"
             )
-        return rng.choice(sides, self._seed, *who, "side")
+        return rng.choice(spans, self._seed, *who, "side")
 
     def _talker(
         self, first: str, accept: Callable[[str], bool], span: tuple[int, int], overlap: float, who: Name
     ) -> Talker:
-        """One interferer's clips one after the other until the end of the span, the last one cut."""
-        pool, (onset, stop) = self._pool, span
-        segments: list[Segment] = []
-        said: list[str] = []
-        used: set[str] = set()
-        name: str | None = first
-        while name is not None:
-            used.add(name)
-            clip = pool[name]
-            length = pool.length(clip)
-            kept = min(length, stop - onset)
-            # a long clip is cut anywhere, one that comes after another begins at its beginning
-            start = 0 if segments else rng.integer(0, length - kept, self._seed, *who, "cut")
-            segments.append(pool.segment(clip, onset=onset, start=start, num_samples=kept))
-            said.append(clip.text if kept == length else "")
-            pause_s = self._scenario.interferer.pause_s.draw(self._seed, *who, "pause_s", len(segments))
-            onset += kept + self._samples(pause_s)
-            if stop - onset < self._samples(SHORTEST_PIECE_S):
-                break
-            name = self._sampler.next(lambda key: key not in used and accept(key), speaker_key(clip))
+        """One interferer: clips of one speaker that fill a span, the first one given."""
+        pool, rate = self._pool, self._pool.rate
+        pause_s = self._scenario.interferer.pause_s
+
+        def clips() -> Iterable[Utterance]:
+            used: set[str] = set()
+            name: str | None = first
+            while name is not None:
+                used.add(name)
+                yield pool[name]
+                name = self._sampler.next(lambda key: key not in used and accept(key), speaker_key(pool[first]))
+
+        filled = fill_span(
+            span,
+            clips(),
+            pool.length,
+            cut=lambda spare: rng.integer(0, spare, self._seed, *who, "cut"),
+            pause=lambda count: audio.seconds_to_samples(pause_s.draw(self._seed, *who, "pause_s", count), rate),
+            rate=rate,
+        )
+        texts = [clip.text if kept == pool.length(clip) else "" for clip, _, _, kept in filled]
         return Talker(
             corpus=pool[first].corpus,
             speaker_id=pool[first].speaker_id,
             gender=pool[first].gender,
-            segments=segments,
-            text=" ".join(said) if all(said) else "",
+            segments=[
+                pool.segment(clip, onset=onset, start=start, num_samples=kept)
+                for clip, start, onset, kept in filled
+            ],
+            text=" ".join(texts) if all(texts) else "",
             source=0,
             distance_m=None,
             overlap=overlap,
         )
-
-    def _samples(self, seconds: float) -> int:
-        return audio.seconds_to_samples(seconds, self._pool.rate)
 
 
 class NoiseSampler:

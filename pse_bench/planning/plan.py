@@ -10,7 +10,6 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from pse_bench import rng
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.io.atomic import replacing, sha256_of_text
@@ -28,7 +27,6 @@ from pse_bench.schemas import (
     Noise,
     NoiseClip,
     Recipe,
-    ScenarioLabel,
     Talker,
     Utterance,
 )
@@ -77,7 +75,8 @@ class Planner:
     def recipe(self, index: int) -> Recipe:
         """The next recipe; scenes are drawn in order from 0."""
         asked, name, scene_id = self._scenario, ("scene", index), f"s{index:06d}"
-        labels = self._labels(name)
+        # every scenario, or one of them by its share
+        labels = list(asked.scenarios) if asked.shares is None else [asked.draw_label(self._seed, *name)]
         track = self._targets.track(name, scene_id)
         interferers = [] if labels == ["TS1"] else self._interferers.draw(name, scene_id, track)
         room, (place, *places) = self._rooms.draw(index, len(interferers))
@@ -109,18 +108,6 @@ class Planner:
             room=room,
             enrollment=self._enrollment((*name, "enrollment"), scene_id, track, noise),
         )
-
-    def _labels(self, name: Name) -> list[ScenarioLabel]:
-        """Which scenarios the scene becomes: all, or one of them by its share."""
-        shares = self._scenario.shares
-        if shares is None:
-            return list(self._scenario.scenarios)
-        remaining = rng.unit(self._seed, *name, "scenario")
-        for label in self._scenario.scenarios:
-            remaining -= shares[label]
-            if remaining < 0:
-                return [label]
-        return [max(shares, key=shares.__getitem__)]
 
     def _enrollment(self, name: Name, scene_id: str, track: TargetTrack, scene_noise: Noise) -> Enrollment:
         asked = self._scenario.enrollment

@@ -217,6 +217,16 @@ class Scenario(Record):
                 raise ValueError("shares: needs probabilities that add up to 1")
         return self
 
+    def draw_label(self, seed: rng.Seed, *name: rng.Name) -> ScenarioLabel:
+        """One of the scenarios, drawn with its share; without shares each is equally likely."""
+        shares = self.shares or dict.fromkeys(self.scenarios, 1 / len(self.scenarios))
+        remaining = rng.unit(seed, *name, "scenario")
+        for label in self.scenarios:
+            remaining -= shares[label]
+            if remaining < 0:
+                return label
+        return max(shares, key=shares.__getitem__)
+
 
 def load(scenario: str) -> tuple[Scenario, dict[str, Any]]:
     """A scenario from a file, or a shipped one by its name; and its content as written.

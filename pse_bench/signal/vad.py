@@ -124,7 +124,7 @@ def power_over(labels: np.ndarray, samples: np.ndarray, sample_rate: int) -> flo
     hop = hop_samples(sample_rate)
     whole = len(samples) // hop
     frames = samples[: whole * hop].reshape(whole, hop)
-    energy = float(np.einsum("ij,ij->i", frames, frames)[labels[:whole]].sum())
+    energy = float(np.einsum("ij,ij->i", frames, frames)[labels[:whole]].sum(dtype=np.float64))
     count = hop * int(np.count_nonzero(labels[:whole]))
     if labels[whole:].any():
         energy += mean_power(samples[whole * hop :]) * (len(samples) - whole * hop)

@@ -1,6 +1,7 @@
 """From a recipe and dry clips to stems at the asked levels, and to mixtures that are exactly their sum."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,9 @@ PEAK = 0.98
 
 ENROLLMENT_DBFS = -26.0
 LEVEL_TOLERANCE_DB = 0.1
+
+LEAST_POWER = 1e-14
+"""Below every sound; where a power is divided by, it counts as at least this."""
 
 PARTS = {"TS1": ("target", "noise"), "TS2": ("target", "interferer", "noise"), "TS3": ("interferer", "noise")}
 """The stems that each scenario is the sum of."""
@@ -75,24 +79,16 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
     target, early = heard.convolve(response, [response.samples, response.early(rate)])
     labels = {"target": heard.active(response.direct)}
     labels["interferer"] = np.zeros_like(labels["target"])
-    # sounds as they come, and the factors that they are stored with
-    power = 10 ** (recipe.level_dbfs / 10)
-    gain = np.sqrt(power / power_over(labels["target"], target, rate))
-    sounds, gains = {"target": target, "target_early": early}, {"target": gain, "target_early": gain}
+    # sounds as they come, and the gains that they are stored with
+    sounds = {"target": target, "target_early": early}
+    powers = {"target": power_over(labels["target"], target, rate)}
     if recipe.interferers:
-        images = []
-        for talker in recipe.interferers:
-            source = responses.sources[talker.source]
-            heard = SourceImage(talker, length, rate, load)
-            images += heard.convolve(source, [source.samples])
-            active = heard.active(source.direct)
-            images[-1] /= np.sqrt(power_over(active, images[-1], rate))
-            labels["interferer"] |= active
-        sounds["interferer"] = sum(images[1:], images[0])
-        wanted = power / 10 ** (recipe.sir_db / 10)
-        gains["interferer"] = np.sqrt(wanted / power_over(labels["interferer"], sounds["interferer"], rate))
-    sounds["noise"], found = _noise(recipe.noise, load)
-    gains["noise"] = np.sqrt(power / 10 ** (recipe.snr_db / 10) / found)
+        images = (_interferer(talker, responses, length, rate, load) for talker in recipe.interferers)
+        sounds["interferer"], labels["interferer"] = sum_images(images, rate)
+        powers["interferer"] = power_over(labels["interferer"], sounds["interferer"], rate)
+    sounds["noise"], powers["noise"] = _noise(recipe.noise, load)
+    gains = level_gains(powers, level_dbfs=recipe.level_dbfs, sir_db=recipe.sir_db, snr_db=recipe.snr_db)
+    gains["target_early"] = gains["target"]
 
     gain_db = headroom_db(sounds, gains, recipe.scenarios)
     stored = {name: audio.to_pcm16(sound, gains[name] * 10 ** (gain_db / 20)) for name, sound in sounds.items()}
@@ -106,6 +102,54 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
     )
     _check_levels(recipe, scene)
     return scene
+
+
+def _interferer(
+    talker: Talker, responses: Responses, length: int, rate: int, load: Load
+) -> tuple[np.ndarray, np.ndarray]:
+    """A talker's image at the microphone, and its activity there."""
+    source = responses.sources[talker.source]
+    heard = SourceImage(talker, length, rate, load)
+    (image,) = heard.convolve(source, [source.samples])
+    return image, heard.active(source.direct)
+
+
+def sum_images(images: Iterable[tuple[np.ndarray, np.ndarray]], rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """The sum of talkers who are equally loud: each image has a power of 1 over its own activity.
+
+    Args:
+        images: at least one image, shape (num_samples,), which is changed, with its frame labels.
+        rate: Hz.
+
+    Returns:
+        the sum, of the images' type, and the frames in which anybody talks.
+    """
+    total = labels = None
+    for image, active in images:
+        power = max(power_over(active, image, rate), LEAST_POWER)
+        np.divide(image, image.dtype.type(math.sqrt(power)), out=image)
+        total, labels = (image, active) if total is None else (total + image, labels | active)
+    return total, labels
+
+
+def level_gains(
+    powers: Mapping[str, float], *, level_dbfs: float, sir_db: float | None, snr_db: float
+) -> dict[str, float]:
+    """The gain of each stem that brings it to its level, from its mean power.
+
+    Args:
+        powers: of target and interferer over their active samples, of noise over the whole scene; any may lack.
+        level_dbfs: of the target.
+        sir_db: of the target over the interferers' sum; None where there is none.
+        snr_db: of the target over the noise.
+    """
+    below_db = {"target": 0.0, "interferer": sir_db, "noise": snr_db}
+    return {name: gain_to(10 ** (level_dbfs / 10), below_db[name] or 0.0, found) for name, found in powers.items()}
+
+
+def gain_to(power: float, below_db: float, found: float) -> float:
+    """The gain that brings a signal of mean power ``found`` to ``below_db`` dB below ``power``."""
+    return math.sqrt(power / 10 ** (below_db / 10) / max(found, LEAST_POWER))
 
 
 def measure_levels(stems: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, float | None]:
@@ -146,12 +190,23 @@ def _noise(noise: Noise, load: Load) -> tuple[np.ndarray, float]:
 
 def headroom_db(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], labels: Sequence[str]) -> float:
     """The gain, at most 0 dB, with which neither a stem nor a mixture clips; rounded down to 0.01 dB."""
+    return min(0.0, float(np.floor(2000 * np.log10(headroom(sounds, gains, labels))) / 100))
+
+
+def headroom(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], labels: Sequence[str]) -> float:
+    """The factor that brings the loudest sample of stems and mixtures to ``PEAK``; a bound where it is above 1.
+
+    Args:
+        sounds: stems, shape (num_samples,); a scenario's stem that lacks is silent.
+        gains: of each stem.
+        labels: the scenarios that are mixed.
+    """
     peaks = {name: gains[name] * _peak(sound) for name, sound in sounds.items()}
-    sums = [sum(peaks[part] for part in PARTS[label]) for label in labels]
+    parts = [[part for part in PARTS[label] if part in sounds] for label in labels]
+    sums = [sum(peaks[part] for part in present) for present in parts]
     if max(*peaks.values(), *sums) > PEAK:  # where the parts' peaks do not meet, there may still be room
-        sums = [_peak(sum(gains[part] * sounds[part] for part in PARTS[label])) for label in labels]
-    peak = max(*peaks.values(), *sums)
-    return min(0.0, float(np.floor(2000 * np.log10(PEAK / peak)) / 100))
+        sums = [_peak(sum(gains[part] * sounds[part] for part in present)) for present in parts]
+    return PEAK / max(*peaks.values(), *sums)
 
 
 def _enrollment(enrollment: Enrollment, target: Talker, response: Response, rate: int, load: Load) -> np.ndarray:
@@ -166,6 +221,5 @@ def _enrollment(enrollment: Enrollment, target: Talker, response: Response, rate
     samples *= 10 ** (ENROLLMENT_DBFS / 20) / np.sqrt(power_over(active, samples, rate))
     if enrollment.noise is not None:
         noise, found = _noise(enrollment.noise, load)
-        power = power_over(active, samples, rate) / 10 ** (enrollment.snr_db / 10)
-        samples += noise * np.sqrt(power / found)
+        samples += noise * gain_to(power_over(active, samples, rate), enrollment.snr_db, found)
     return audio.to_pcm16(samples, min(1.0, PEAK / _peak(samples)))

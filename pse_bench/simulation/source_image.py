@@ -1,6 +1,7 @@
 """What a talker's clips become on the way to the microphone, and when they are heard there."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class SourceImage:
         track = np.zeros(end - begin)
         for segment, clip in zip(self._segments, self._clips, strict=True):
             first = segment.onset - begin
-            track[first : first + segment.num_samples] = _faded(highpass_speech(clip, self._rate), self._rate)
+            track[first : first + segment.num_samples] = fade(highpass_speech(clip, self._rate), self._rate)
         return track, begin
 
     def dry(self) -> np.ndarray:
@@ -106,10 +107,15 @@ def highpass_speech(speech: np.ndarray, rate: int) -> np.ndarray:
     return zero_phase(butterworth(RUMBLE_HZ, "highpass", rate), speech, padding)
 
 
-def _faded(samples: np.ndarray, rate: int) -> np.ndarray:
-    """The samples, faded in and out in place."""
+def fade(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Samples of a clip, faded in and out in place."""
     count = min(audio.seconds_to_samples(FADE_S, rate), len(samples) // 2)
-    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / count)
+    ramp = _ramp(count)
     samples[:count] *= ramp
     samples[len(samples) - count :] *= ramp[::-1]
     return samples
+
+
+@lru_cache(maxsize=8)
+def _ramp(count: int) -> np.ndarray:
+    return 0.5 - 0.5 * np.cos(np.pi * (np.arange(count) + 0.5) / count)

@@ -1,9 +1,10 @@
-"""The first losses of every recipe and the first batch; ``python tests/golden/test_training.py`` remakes them.
+"""The first losses of every recipe and their batches; ``python tests/golden/test_training.py`` remakes them.
 
-On one machine the values are equal to the last digit of the log. Transforms and products of float32 differ in
-their last bits between processors, and every step of Adam magnifies that: hence a tolerance, far below what
-another level, clip or label changes. The recipes that compare the guide's probability with a threshold are guided
-by the true activity, for a detector of ten steps lies near every threshold.
+On one machine and one version of the libraries, values are equal to the last digit of the log. Elsewhere products
+of float32 differ in their last bits. The first steps of Adam follow the gradient's sign, so that one part in ten
+million becomes one in a hundred after ten steps: later losses have a wide tolerance, batches and the first two
+losses a narrow one. The recipes that compare the guide's probability with a threshold are guided by the true
+activity, for a detector of ten steps lies near every threshold.
 """
 
 import csv
@@ -21,7 +22,7 @@ torch = pytest.importorskip("torch")
 
 HERE = Path(__file__).parent
 STEPS = 10
-LOSS_TOLERANCE = 3e-4
+LOSS_TOLERANCE = np.array([1e-4] * 2 + [3e-2] * (STEPS - 2))
 BATCH_TOLERANCE = 1e-5
 
 RUNS: dict[str, dict[str, Any]] = {
@@ -35,7 +36,7 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 def found(work: Path) -> dict[str, Any]:
-    """The losses of each run, and statistics of each item of the first batch."""
+    """The losses of each run, and statistics of each item of its batches."""
     import tiny_training
 
     from pse_bench.training.data import batches
@@ -51,8 +52,9 @@ def found(work: Path) -> dict[str, Any]:
         train(config, source, work / name, guide=guide if name == "its-soft" else None)
         with (work / name / "log.csv").open(encoding="utf-8") as stream:
             losses[name] = [float(row["loss"]) for row in csv.DictReader(stream)]
-    batch = batches.draw(source.scenes, 1, 0, range(4))
-    return {"losses": losses, "batch": {name: statistics(value) for name, value in batch._asdict().items()}}
+    drawn = zip(*(batches.draw(source.scenes, 1, step, range(2)) for step in range(STEPS)), strict=True)
+    items = {name: np.concatenate(parts) for name, parts in zip(batches.Batch._fields, drawn, strict=True)}
+    return {"losses": losses, "batches": {name: statistics(value) for name, value in items.items()}}
 
 
 def statistics(values: np.ndarray) -> list[list[float]]:
@@ -62,7 +64,7 @@ def statistics(values: np.ndarray) -> list[list[float]]:
     return [[float(f"{number:.9g}") for number in (item @ item, np.abs(item) @ ramp)] for item in items]
 
 
-def test_first_losses_and_the_first_batch_are_those_that_were_published(tmp_path: Path) -> None:
+def test_first_losses_and_their_batches_are_those_that_were_published(tmp_path: Path) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -70,11 +72,11 @@ def test_first_losses_and_the_first_batch_are_those_that_were_published(tmp_path
     finally:
         torch.set_num_threads(before)
     published = json.loads((HERE / "losses.json").read_text())
-    assert published["batch"].keys() == now["batch"].keys()
-    for name, value in published["batch"].items():
-        assert np.array(now["batch"][name]) == pytest.approx(np.array(value), rel=BATCH_TOLERANCE), name
+    assert published["batches"].keys() == now["batches"].keys()
+    for name, value in published["batches"].items():
+        assert np.array(now["batches"][name]) == pytest.approx(np.array(value), rel=BATCH_TOLERANCE), name
     for name, value in published["losses"].items():
-        assert now["losses"][name] == pytest.approx(value, rel=LOSS_TOLERANCE), name
+        assert (np.abs(np.subtract(now["losses"][name], value)) <= LOSS_TOLERANCE * value).all(), name
 
 
 def main() -> None:

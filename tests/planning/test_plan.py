@@ -213,8 +213,8 @@ def test_shares_are_the_rates_of_the_scenarios():
 def test_shares_are_exact_over_many_scenes():
     """More scenes than are worth planning in full: a share that is off by two points would show."""
     shares = {"TS1": 0.32, "TS2": 0.48, "TS3": 0.2}
-    drawn = planner(shares=shares)
-    counts = Counter(drawn._labels(("scene", index))[0] for index in range(20_000))
+    drawn = planner(shares=shares)._scenario
+    counts = Counter(drawn.draw_label(1, "scene", index) for index in range(20_000))
     assert all(plausible(counts[label], 20_000, share) for label, share in shares.items()), counts
 
 

@@ -16,13 +16,13 @@ from pse_bench.training.data import batches
 
 class Part:
     label = "TS1"
-    wanted = np.zeros(160, np.float32)
+    reference = np.zeros(160, np.float32)
     active = np.zeros(1, bool)
     interferer_active = active
     embedding = np.zeros(4, np.float32)
 
     def mixture(self, label: str) -> np.ndarray:
-        return self.wanted
+        return self.reference
 
 
 class Slow:

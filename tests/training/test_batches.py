@@ -16,6 +16,7 @@ from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power, power_db
 from pse_bench.simulation.mixing import PEAK
+from pse_bench.simulation.source_image import fade
 from pse_bench.training.data import batches, clip_store
 from pse_bench.training.data.augment import OWN
 from pse_bench.training.data.sources import allowed
@@ -109,42 +110,42 @@ def test_a_mixture_is_the_sum_of_its_parts_and_an_inactive_target_has_no_referen
 
 def test_the_reference_is_near_the_target_and_no_louder(source) -> None:
     part = source.scenes.scene(1, ("reference",), everything=True)
-    apart = part.target - part.wanted
+    apart = part.target - part.reference
     assert 0 < np.sum(apart.astype(float) ** 2) < 0.5 * np.sum(part.target.astype(float) ** 2)
 
 
 def test_the_share_of_inactive_targets_is_the_configurations(tiny) -> None:
     none = tiny.source(tiny.config(data={"its_share": 0.0})).scenes
-    assert not any(none._label(1, ("x", i)) == "TS3" for i in range(300))
+    assert not any(none._scenario.draw_label(1, "x", i) == "TS3" for i in range(300))
     most = tiny.source(tiny.config(data={"its_share": 0.5})).scenes
-    labels = [most._label(1, ("x", i)) for i in range(3000)]
+    labels = [most._scenario.draw_label(1, "x", i) for i in range(3000)]
     assert labels.count("TS3") / 3000 == pytest.approx(0.5, abs=0.03)
     assert labels.count("TS1") / labels.count("TS2") == pytest.approx(0.75, abs=0.12)
 
 
 def test_who_is_enrolled_is_who_is_heard_and_never_in_the_same_samples(source) -> None:
-    cast = source.scenes._cast
-    material, enrollments = cast._material, cast._enrollments
+    speakers = source.scenes._speakers
+    clips, enrollments = speakers._clips, speakers._enrollments
     alone = 0
     for index in range(60):
-        role, embedding = cast.target(1, ("enrolled", index))
+        role, embedding = speakers.target(1, ("enrolled", index))
         rows = np.flatnonzero((np.asarray(enrollments.embeddings) == embedding).all(axis=1))
         crops = [crop for found in enrollments.of_clip.values() for row, crop in found if row in rows]
-        assert {material.clips[crop.clip].voice for crop in crops} == {role.clip.voice}
-        (piece,) = role.pieces
+        assert {clips[crop.clip].voice for crop in crops} == {role.clip.voice}
+        (piece,) = role.segments
         for crop in crops:
-            begin = material.clips[crop.clip].start + crop.start
+            begin = clips[crop.clip].start + crop.start
             assert begin + crop.num_samples <= piece.first or piece.first + piece.num_samples <= begin
-            alone += material.clips[crop.clip].start == role.clip.start
-        others = cast.interferers(1, ("enrolled", index), role)
+            alone += clips[crop.clip].start == role.clip.start
+        others = speakers.interferers(1, ("enrolled", index), role)
         assert others
         assert role.clip.person not in {other.clip.person for other in others}
     assert alone > 5
 
 
 def test_people_who_are_looked_at_are_never_trained_on(source) -> None:
-    cast = source.scenes._cast
-    heard = {name.split("@")[0] for name in cast._voices.of}
+    speakers = source.scenes._speakers
+    heard = {name.split("@")[0] for name in speakers._voices.of}
     held_out = {word.strip() for word in source.notes[0].rsplit(": ", 1)[1].split(",")}
     assert len(held_out) == 2
     assert not heard & held_out
@@ -197,19 +198,17 @@ def test_people_to_look_at_can_be_named(tiny) -> None:
 def test_an_image_is_the_direct_convolution(source) -> None:
     """Against numpy's convolution of the same dry track with the same response."""
     scenes = source.scenes
-    role, _ = scenes._cast.target(1, ("convolved",))
-    place = scenes._acoustics.rooms[0][0][0]
+    role, _ = scenes._speakers.target(1, ("convolved",))
+    place = scenes._rirs.rooms[0][0][0]
     tilts, scenes._tilts = scenes._tilts, []
     (image,), _ = scenes._images(role, place, [place.whole], 1, ("x",))
     scenes._tilts = tilts
-    (piece,) = role.pieces
+    (piece,) = role.segments
     dry = np.zeros(scenes.chunk)
-    sound = scenes._material.speech[piece.first : piece.first + piece.num_samples] / 32768
-    fade = len(scenes._ramp)
-    sound[:fade] *= scenes._ramp
-    sound[-fade:] *= scenes._ramp[::-1]
+    sound = scenes._store.speech[piece.first : piece.first + piece.num_samples] / 32768
+    fade(sound, RATE)
     dry[piece.onset : piece.onset + piece.num_samples] = sound
     start, length = place.raw
-    response = scenes._acoustics.samples[start : start + length].astype(float)
-    expected = np.convolve(dry, response)[scenes._acoustics.pre_delay :][: scenes.chunk]
+    response = scenes._rirs.samples[start : start + length].astype(float)
+    expected = np.convolve(dry, response)[scenes._rirs.pre_delay :][: scenes.chunk]
     assert np.abs(image - expected).max() < 1e-5 * np.abs(expected).max() + 1e-7

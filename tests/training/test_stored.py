@@ -47,7 +47,7 @@ def test_a_chunk_is_cut_out_of_the_stored_mixture(tiny, dataset) -> None:
         total = sum(stored.read_stem(name, stem)[start : start + scenes.chunk].astype(float) for stem in stems)
         assert np.allclose(part.mixture(part.label), gain * total, atol=1e-6)
         early = stored.read_stem(name, "target_early")[start : start + scenes.chunk]
-        assert np.allclose(part.wanted, gain * early, atol=1e-6)
+        assert np.allclose(part.reference, gain * early, atol=1e-6)
         mask = stored.read_activity(name)["target"][start : start + scenes.chunk]
         assert np.array_equal(np.repeat(part.active, 160), mask)
 

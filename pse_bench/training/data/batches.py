@@ -66,7 +66,7 @@ def of_parts(parts: list[TrainingScene], label: str | None = None) -> Batch:
         what = label or part.label
         its[row] = what == "TS3"
         if what != "TS3":
-            reference[row], active[row] = part.wanted, part.active
+            reference[row], active[row] = part.reference, part.active
         if what != "TS1":
             interferer_active[row] = part.interferer_active
     embedding = np.stack([part.embedding for part in parts])

@@ -104,7 +104,7 @@ class StoredScenes:
         return TrainingScene(
             label=row.scenario,
             target=stem("target"),
-            wanted=stem("target_early" if reference == "early" else "target"),
+            reference=stem("target_early" if reference == "early" else "target"),
             interferer=interferer,
             noise=stem("noise"),
             active=frames["target"],

@@ -76,7 +76,7 @@ def from_manifests(
     noises = [row for path in noise for row in read_table(path, NoiseClip)]
     heard_as = voices(asked.speeds, asked.formants)
     with progress("decoding", "files") as update:
-        stuff = clip_store.prepare(
+        store = clip_store.prepare(
             cache,
             speech=utterances,
             noise=noises,
@@ -89,7 +89,7 @@ def from_manifests(
     chunk = audio.seconds_to_samples(asked.chunk_s, rate)
     encoder = ENCODERS.find(config.encoder)
     with progress("simulating", "rooms") as update:
-        rooms = rir_spectra.prepare(
+        rirs = rir_spectra.prepare(
             cache,
             scenario=drawn,
             num_rooms=asked.rooms,
@@ -99,10 +99,10 @@ def from_manifests(
             progress=update,
         )
     with progress("embedding", "batches of enrollments") as update:
-        known = enrollment_pool.prepare(
+        enrollments = enrollment_pool.prepare(
             cache,
-            clips=stuff,
-            rirs=rooms,
+            clips=store,
+            rirs=rirs,
             scenario=drawn,
             crops=asked.crops,
             embed=encoder.embed,
@@ -117,9 +117,9 @@ def from_manifests(
 
     def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> DynamicMixer:
         return DynamicMixer(
-            material=stuff,
-            acoustics=rooms,
-            cast=SpeakerSampler(stuff, known, drawn, chunk=chunk, people=who, all_voices=all_voices),
+            store=store,
+            rirs=rirs,
+            speakers=SpeakerSampler(store, enrollments, drawn, chunk=chunk, people=who, all_voices=all_voices),
             scenario=drawn,
             reference=reference,
             tilt_db=tilt_db,
@@ -130,9 +130,9 @@ def from_manifests(
         scenes=mixer(people - held_out, all_voices=True, tilt_db=asked.tilt_db),
         validation=validation_scenes(watching, config.validation.scenes),
         fingerprints={
-            "material": stuff.fingerprint,
-            "rooms": rooms.fingerprint,
-            "enrollments": known.fingerprint,
+            "material": store.fingerprint,
+            "rooms": rirs.fingerprint,
+            "enrollments": enrollments.fingerprint,
             "people": atomic.sha256_of_text("\n".join(sorted(people - held_out))),
         },
         notes=[

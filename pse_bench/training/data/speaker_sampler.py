@@ -1,8 +1,8 @@
-"""Who is in a training scene: every draw is a function of the seed and the scene's name, nothing is remembered.
+"""Target, enrollment and interferers of a training scene, as a function of the seed and the scene's name.
 
-A dataset's plan deals clips evenly, so a scene depends on those before it. Here any step can be drawn on its own,
+A dataset's plan uses clips evenly, so a scene depends on those before it. Here any step can be drawn on its own,
 in any worker and after any interruption. Voices are drawn with the square root of their number of clips, so that
-people who speak much are heard more often and people who speak once are not lost.
+speakers with much speech are heard more often and speakers with one utterance are not lost.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import numpy as np
 from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.io import audio
+from pse_bench.planning.interferers import Eligibility, fill_span, interferer_spans
 from pse_bench.planning.scenario import Scenario
 from pse_bench.signal import vad
 from pse_bench.training.data.clip_store import ClipStore, StoredClip
@@ -22,14 +23,13 @@ from pse_bench.training.data.enrollment_pool import Crop, EnrollmentPool
 Name = tuple[rng.Name, ...]
 TRIES = 40
 LEAST_ACTIVE_S = 0.4
-"""A part is drawn again when it holds less speech than this."""
-SHORTEST_PIECE_S = 0.25
+"""A track is drawn again when it holds less speech than this."""
 
 
 @dataclass(frozen=True)
 class TrackSegment:
-    """A stretch of the speech array laid into a scene. All three are multiples of the activity hop, but for the
-    length of a piece that ends with its clip."""
+    """A stretch of the speech array and its onset in the scene. All three are multiples of the activity hop,
+    except the length of a segment that ends with its clip."""
 
     first: int
     onset: int
@@ -38,18 +38,26 @@ class TrackSegment:
 
 @dataclass(frozen=True)
 class SpeakerTrack:
-    """One person's part: pieces one after the other, all of one voice."""
+    """What one speaker says in a scene: segments one after the other, all of one voice."""
 
     clip: StoredClip
-    pieces: list[TrackSegment]
+    segments: list[TrackSegment]
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First sample of the first segment and end of the last."""
+        return self.segments[0].onset, self.segments[-1].onset + self.segments[-1].num_samples
 
 
 class SpeakerSampler:
     """Draws targets with their enrollments, and interferers.
 
     Args:
-        people: who may be heard (persons of the material); None means everybody.
-        all_voices: whether voices beside the people's own take part.
+        store, enrollments: what is drawn from.
+        scenario: its distributions of interferers.
+        chunk: length of a scene, in samples.
+        people: keys of the speakers who may be used; None means all.
+        all_voices: whether voices beside the speakers' own are used.
 
     Raises:
         RequestError: nobody can be a target, or there are fewer than two people.
@@ -57,7 +65,7 @@ class SpeakerSampler:
 
     def __init__(
         self,
-        material: ClipStore,
+        store: ClipStore,
         enrollments: EnrollmentPool,
         scenario: Scenario,
         *,
@@ -65,10 +73,10 @@ class SpeakerSampler:
         people: set[str] | None = None,
         all_voices: bool = True,
     ) -> None:
-        self._material, self._enrollments, self._scenario, self._chunk = material, enrollments, scenario, chunk
-        self._rate = material.sample_rate
+        self._clips, self._enrollments, self._scenario, self._chunk = store.clips, enrollments, scenario, chunk
+        self._rate = store.sample_rate
         self._hop = vad.hop_samples(self._rate)
-        clips = material.clips
+        clips = store.clips
         heard = [
             index
             for index, clip in enumerate(clips)
@@ -87,12 +95,12 @@ class SpeakerSampler:
                 f"training needs at least two people with enough speech to enroll one, found {len(persons)}; give "
                 "more speech or exclude fewer speakers"
             )
-        self._spoken = np.concatenate([[0], np.cumsum(material.active)])
+        self._spoken = np.concatenate([[0], np.cumsum(store.active)])
 
     # ---- the target
 
     def target(self, seed: int, name: Name) -> tuple[SpeakerTrack, np.ndarray]:
-        """A target's part and its embedding, float32 of shape (size,)."""
+        """A target's track and its embedding, float32 of shape (size,)."""
         best: tuple[int, SpeakerTrack, int] | None = None
         for attempt in range(TRIES):
             what = (*name, "target", attempt)
@@ -101,10 +109,10 @@ class SpeakerSampler:
             if found is None:
                 continue
             row, (low, high) = found
-            piece = self._cut(index, low, high, seed, what)
-            spoken = self._activity(piece)
+            segment = self._cut(index, low, high, seed, what)
+            spoken = self._activity(segment)
             if best is None or spoken > best[0]:
-                best = (spoken, SpeakerTrack(self._material.clips[index], [piece]), row)
+                best = (spoken, SpeakerTrack(self._clips[index], [segment]), row)
             if spoken * vad.HOP_S >= LEAST_ACTIVE_S:
                 break
         if best is None or best[0] == 0:
@@ -113,7 +121,7 @@ class SpeakerSampler:
 
     def _enrolled(self, index: int, seed: int, name: Name) -> tuple[int, tuple[int, int]] | None:
         """A crop that enrolls the voice of a clip, and the stretch of the clip that is left to be heard."""
-        clips = self._material.clips
+        clips = self._clips
         clip = clips[index]
         others = [other for other in self._crops[clip.voice] if other != index]
         elsewhere = [other for other in others if clips[other].session != clip.session] or others
@@ -129,77 +137,65 @@ class SpeakerSampler:
         length = min(high - low, self._chunk)
         start = low + hop * rng.integer(0, (high - low - length) // hop, seed, *name, "cut")
         onset = hop * rng.integer(0, (self._chunk - length) // hop, seed, *name, "onset")
-        return TrackSegment(self._material.clips[index].start + start, onset, length)
+        return TrackSegment(self._clips[index].start + start, onset, length)
 
     # ---- interferers
 
     def interferers(self, seed: int, name: Name, target: SpeakerTrack) -> list[SpeakerTrack]:
-        """The people who disturb a scene: none is the target's person, none says the target's sentence."""
-        asked, clips = self._scenario.interferer, self._material.clips
-        roles: list[SpeakerTrack] = []
+        """The interferers of a scene; one for whom nobody eligible was found is left out."""
+        asked, clips = self._scenario.interferer, self._clips
+        tracks: list[SpeakerTrack] = []
         for number in range(asked.count.draw(seed, *name, "interferer", "count")):
             who = (*name, "interferer", number)
-            relation = asked.gender.draw(seed, *who, "gender")
-            taken = {role.clip.person for role in (target, *roles)}
+            rule = Eligibility(
+                speakers={track.clip.person for track in (target, *tracks)},
+                sentences={target.clip.sentence} - {""},
+                gender=target.clip.gender,
+                relation=asked.gender.draw(seed, *who, "gender"),
+            )
 
-            def accept(index: int, taken: set[str] = taken, relation: str = relation) -> bool:
+            def accept(index: int, rule: Eligibility = rule) -> bool:
                 clip = clips[index]
-                same = clip.gender == target.clip.gender
-                fits = relation == "any" or same == (relation == "same")
-                return clip.person not in taken and fits and self._says_else(clip, target.clip)
+                return rule.allows(speaker=clip.person, sentence=clip.sentence, gender=clip.gender)
 
-            span = self._span(target.pieces, seed, who)
-            role = self._talker(span, accept, seed, who)
-            if role is not None:
-                roles.append(role)
-        return roles
+            overlap = asked.overlap.draw(seed, *who, "overlap")
+            spans = interferer_spans(overlap, target.span, self._chunk, rate=self._rate, grid=self._hop)
+            span = rng.choice(spans or [(0, self._chunk)], seed, *who, "side")
+            track = self._interferer(span, accept, seed, who)
+            if track is not None:
+                tracks.append(track)
+        return tracks
 
-    def _says_else(self, clip: StoredClip, other: StoredClip) -> bool:
-        return not clip.sentence or clip.sentence != other.sentence
-
-    def _span(self, pieces: list[TrackSegment], seed: int, name: Name) -> tuple[int, int]:
-        """When an interferer may talk, as in a plan: its share of the target's time, and all before or after."""
-        overlap = self._scenario.interferer.overlap.draw(seed, *name, "overlap")
-        if overlap == 1:
-            return 0, self._chunk
-        begin, end = pieces[0].onset, pieces[-1].onset + pieces[-1].num_samples
-        covered = round(overlap * (end - begin))
-        hop = self._hop
-        before, after = (0, begin + covered), ((end - covered) // hop * hop, self._chunk)
-        sides = [side for side in (before, after) if side[1] - side[0] >= self._rate]
-        return rng.choice(sides, seed, *name, "side") if sides else (0, self._chunk)
-
-    def _talker(
+    def _interferer(
         self, span: tuple[int, int], accept: Callable[[int], bool], seed: int, name: Name
     ) -> SpeakerTrack | None:
-        clips, hop = self._material.clips, self._hop
+        """Clips of one voice that fill a span, from the first try that holds enough speech."""
+        clips, hop, pause_s = self._clips, self._hop, self._scenario.interferer.pause_s
         for attempt in range(TRIES):
             what = (*name, attempt)
-            index = self._voices.draw(seed, what)
-            if not accept(index):
+            first = self._voices.draw(seed, what)
+            if not accept(first):
                 continue
-            (onset, stop), pieces = span, []
-            own = self._voices.of[clips[index].voice]
-            order = own[own.index(index) :] + own[: own.index(index)]
-            for number, current in enumerate(order):
-                clip = clips[current]
-                if not accept(current):
-                    continue
-                length = min(clip.num_samples, stop - onset)
-                cut = 0 if pieces else hop * rng.integer(0, (clip.num_samples - length) // hop, seed, *what, "cut")
-                pieces.append(TrackSegment(clip.start + cut, onset, length))
-                pause = self._samples(self._scenario.interferer.pause_s.draw(seed, *what, "pause_s", number))
-                onset = -(-(onset + length + pause) // hop) * hop
-                if stop - onset < self._samples(SHORTEST_PIECE_S):
-                    break
-            if sum(map(self._activity, pieces)) * vad.HOP_S >= LEAST_ACTIVE_S:
-                return SpeakerTrack(clips[index], pieces)
+            own = self._voices.of[clips[first].voice]
+            place = own.index(first)
+            filled = fill_span(
+                span,
+                (clips[index] for index in own[place:] + own[:place] if accept(index)),
+                lambda clip: clip.num_samples,
+                cut=lambda spare, what=what: hop * rng.integer(0, spare // hop, seed, *what, "cut"),
+                pause=lambda count, what=what: self._samples(pause_s.draw(seed, *what, "pause_s", count - 1)),
+                rate=self._rate,
+                grid=hop,
+            )
+            segments = [TrackSegment(clip.start + start, onset, kept) for clip, start, onset, kept in filled]
+            if sum(map(self._activity, segments)) * vad.HOP_S >= LEAST_ACTIVE_S:
+                return SpeakerTrack(clips[first], segments)
         return None
 
-    def _activity(self, piece: TrackSegment) -> int:
-        """How many frames of a piece hold speech."""
-        first = piece.first // self._hop
-        return int(self._spoken[first + piece.num_samples // self._hop] - self._spoken[first])
+    def _activity(self, segment: TrackSegment) -> int:
+        """How many frames of a segment hold speech."""
+        first = segment.first // self._hop
+        return int(self._spoken[first + segment.num_samples // self._hop] - self._spoken[first])
 
     def _samples(self, seconds: float) -> int:
         return audio.seconds_to_samples(seconds, self._rate)
