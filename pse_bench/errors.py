@@ -7,7 +7,7 @@ other exception is a fault of pse-bench and keeps its traceback.
 from typing import ClassVar
 
 LONGEST = 500
-"""How many characters a message has at most."""
+"""Characters of the longest message."""
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
@@ -45,7 +45,7 @@ class InputError(PseBenchError):
 
 
 class RequestError(PseBenchError):
-    """What was asked for cannot be met with the clips or rooms at hand."""
+    """A request that cannot be met with the clips or rooms at hand."""
 
 
 class UndefinedScore(PseBenchError):

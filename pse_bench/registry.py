@@ -101,7 +101,7 @@ def suggestion(name: str, known: Iterable[str], what: str = "known", none: str =
 
 
 def load_attribute(name: str, kind: str, folder: Path | None = None) -> Any:
-    """What ``module:attribute`` names, looked for in ``folder`` or the current one, too.
+    """The object that ``module:attribute`` names, looked for in ``folder`` or the current one, too.
 
     Raises:
         InputError: it is no such name, the module cannot be imported, or it has no such attribute.

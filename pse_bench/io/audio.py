@@ -35,7 +35,7 @@ RESAMPLING_TAPS = 10
 
 @dataclass(frozen=True)
 class Info:
-    """What a sound file's header says."""
+    """The header of a sound file."""
 
     sample_rate: int
     num_samples: int
@@ -70,7 +70,7 @@ def _open(file: "str | _InMemory", where: str) -> soundfile.SoundFile:
 
 
 def _instead_of_a_file(path: Path) -> str:
-    """What is there, and what to do."""
+    """The kind of what lies at a path that is no file, and the remedy."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -123,7 +123,7 @@ def read(
 
 
 def blocks(path: Path) -> Iterator[np.ndarray]:
-    """What ``read`` gives of a whole file, ``BLOCK`` samples at a time, however long it is. Raises as there."""
+    """Blocks of ``BLOCK`` samples of a whole file, however long it is, as ``read`` gives them. Raises as there."""
     with _opened(path) as stream:
         header = _mono(stream, path)
         yield from _numbers(stream, header, path, 0, header.num_samples)
@@ -240,7 +240,7 @@ class _InMemory(io.BytesIO):
 def write(path: Path, samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
     """Write a mono file; the format follows from the name's ending (.flac or .wav).
 
-    The caller writes to a temporary name first (see ``files.replacing``).
+    The caller writes to a temporary name first (see ``atomic.replacing``).
     """
     name = path.with_suffix("") if path.suffix == ".part" else path
     path.write_bytes(encode(samples, sample_rate, name.suffix, subtype))

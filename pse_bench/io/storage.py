@@ -35,7 +35,7 @@ def read(place: str, name: str, start: int = 0, stop: int | None = None) -> byte
 
 
 def size(place: str, name: str) -> int | None:
-    """How many bytes a file has; None where there is none."""
+    """The size of a file in bytes; None where there is none."""
     system, root = _system(place)
     try:
         return system.size(f"{root}/{name}")

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA = ("=", "+", "-", "@")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""Characters that begin a formula in a spreadsheet."""
 
 NUMBER = re.compile(r"[-+]?\d[\d.e+-]*( to [-+]?\d[\d.e+-]*)?")
-"""A number, or a band of numbers as a part of a dataset is called by: what may begin with a sign."""
+"""A number, or a band of numbers as a group of mixtures is named after: what may begin with a sign."""
 
 
 class Grid(NamedTuple):

@@ -14,7 +14,7 @@ from pse_bench.io import atomic, documents
 
 HEADER = "target,other,none"
 SUM_TOLERANCE = 0.01
-"""How far the three may be from 1 together: what rounding to two decimals does."""
+"""Largest distance of the sum of a row from 1: what rounding to two decimals does."""
 
 MOST_BYTES = 100
 """Longest line that is read: three numbers with all their digits."""

@@ -60,7 +60,7 @@ class ActivityEstimate:
 def opened(
     path: Path, mixtures: list[Mixture], passed_over: Callable[[str], None] = lambda name: None
 ) -> AbstractContextManager[Path]:
-    """The folder of a submission that is a folder or a zip; see ``archive.opened``.
+    """The folder of a submission that is a folder or a zip; see ``zip.opened``.
 
     A zip may unpack to eight times the mixtures in 32-bit float and 16 MiB, and hold four files a mixture (macOS
     puts one of its own beside each) and a thousand.

@@ -22,11 +22,11 @@ from pse_bench.submission.check.findings import Finding, finding
 
 MAX_MEMBERS = 100_000
 DIRECTORY_BYTES = 512
-"""How long a member's line in the zip's directory may be on average: the directory is read at once."""
+"""Bytes of a member's entry in the zip's directory, at most on average: the directory is read at once."""
 
 CHUNK = 1 << 20
 LITTER = re.compile(r"(^|/)(__MACOSX(/|$)|\.DS_Store$|\._[^/]*$|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
-"""What operating systems leave in folders; passed over."""
+"""Names of files that operating systems leave in folders; passed over."""
 
 OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
 """The beginning of a name that leads out of a folder."""

@@ -24,7 +24,7 @@ from pse_bench.submission.check import file_stats, run
 def _table(name: str, record: type[documents.Record], row: documents.Record, executions: int = 60_000) -> Target:
     return Target(
         f"table-{name}",
-        f"files.read_table({record.__name__})",
+        f"tables.read_table({record.__name__})",
         "csv",
         lambda: [valid.table(record, [row, row, row])],
         of_file(f"{name}.csv", lambda path: csv_tables.read_table(path, record)),
@@ -154,7 +154,7 @@ TARGETS: tuple[Target, ...] = (
         lambda: [(frozen_sets.SHIPPED / name / "set.json").read_bytes() for name in frozen_sets.shipped()],
         of_file("set.json", lambda path: frozen_sets.load(str(path.parent))),
     ),
-    Target("archive", "archive.opened", "zip", valid.odd_archives, _archive, 20_000),
+    Target("archive", "zip.opened", "zip", valid.odd_archives, _archive, 20_000),
     Target(
         "system.yaml",
         "submission.read_system, check.system_findings",

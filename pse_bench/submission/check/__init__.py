@@ -1,1 +1,1 @@
-"""What ``check`` looks at: names (``layout``), a file (``examine``), all files (``offsets``, ``verdicts``)."""
+"""The check of a submission: file names (``file_layout``), files (``file_stats``), all of them (``diagnosis``)."""

@@ -51,7 +51,7 @@ def _faults(all_stats: list[FileStats], sample_rate: int) -> Iterator[Finding]:
 
 
 def _length(concerned: list[FileStats], all_stats: list[FileStats]) -> tuple[str, str]:
-    """How many samples are missing or too many, and where they may have gone."""
+    """The number of samples that are missing or too many, and a note on the likely cause."""
     parts = []
     for word, group in (
         ("too short", [-stats.excess for stats in concerned if stats.excess < 0]),

@@ -15,7 +15,7 @@ from pse_bench.schemas import Mixture
 from pse_bench.submission import submission
 
 REACH_S = 1.0
-"""How far an estimate may be out of place and still be found, in seconds."""
+"""Largest shift of an estimate that is looked for, in seconds."""
 
 SAME = 1e-6
 """Share of power that two sounds may differ by and still be the same sound at some level: -60 dB."""
@@ -34,7 +34,7 @@ INTEGER_PEAK = 100.0
 
 @dataclass(frozen=True)
 class Match:
-    """How an estimate compares with another signal.
+    """The best match of an estimate with another signal.
 
     ``lag`` is in samples where the two match best, positive when the estimate is late; ``correlation`` there and
     ``at_zero`` without shift, both within ±1; ``gain`` is the factor of the signal that is in the estimate.
@@ -200,13 +200,13 @@ def _product(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _same(estimate: np.ndarray, signal: np.ndarray) -> bool:
-    """Whether one is the other at some level."""
+    """Whether two signals are the same but for their level."""
     power = _product(estimate, estimate) * _product(signal, signal)
     return power > 0 and 1 - _product(estimate, signal) ** 2 / power < SAME
 
 
 def match(estimate: np.ndarray, signal: np.ndarray, reach: int) -> Match:
-    """Where two signals match best, by cross-correlation.
+    """The best match of two signals, by cross-correlation.
 
     Args:
         estimate, signal: shape (num_samples,), neither of them silent.

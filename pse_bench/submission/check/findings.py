@@ -9,7 +9,7 @@ from pse_bench.errors import one_line
 from pse_bench.submission import activity_csv
 
 SHOWN = 5
-"""How many files of a finding are named."""
+"""Number of files that a finding names."""
 
 NAMES = "<scenario>/<scene_id>.flac or .wav at the top of the submission"
 ACTIVITY_NAMES = "activity/<scenario>/<scene_id>.csv of every mixture where system.yaml says holds: [activity]"

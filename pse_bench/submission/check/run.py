@@ -178,7 +178,7 @@ def _holds(folder: Path) -> list[str]:
 
 
 def _absurd(system: submission.System) -> list[tuple[str, str]]:
-    """What the types allow and good sense does not: found and expected."""
+    """Values of the right type that make no sense: found and expected."""
     faults = []
     if not system.version.strip():
         faults.append(("no version", "a version, by which one result is told from the next"))
