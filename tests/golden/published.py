@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from pse_bench.cli import cli
 from pse_bench.corpora.roots import Roots
 from pse_bench.corpora.synthetic import benchmark_noise, embedded
@@ -19,7 +21,12 @@ from pse_bench.dataset import frozen_sets
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SCENES = 3
-SYSTEMS = ("mixture", "oracle-mask")
+SYSTEMS = ("mixture", "oracle-mask", "published:fade")
+
+
+def fade(mixture: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
+    """The mixture, faded out and in every second: every amount of suppression, for thresholds to divide."""
+    return mixture * (0.5 + 0.5 * np.cos(2 * np.pi * np.arange(len(mixture)) / sample_rate)).astype(np.float32)
 
 
 def command(*words: object) -> None:
@@ -90,14 +97,17 @@ def scores(dataset: Path, work: Path) -> dict[str, list[str]]:
     """The rows of scores.csv of each system."""
     found = {}
     for system in SYSTEMS:
-        command("enhance", dataset, "--system", system, "-o", work / system, "--jobs", 1)
-        command("score", dataset, work / system, "-o", work / f"{system}.result", "--jobs", 1, "--quiet")
-        found[system] = (work / f"{system}.result" / "scores.csv").read_text(encoding="utf-8").splitlines()
+        out = work / system.rpartition(":")[2]
+        result = work / f"{out.name}.result"
+        command("enhance", dataset, "--system", system, "-o", out, "--jobs", 1)
+        command("score", dataset, out, "-o", result, "--jobs", 1, "--quiet")
+        found[out.name] = (result / "scores.csv").read_text(encoding="utf-8").splitlines()
     return found
 
 
-def plans(work: Path) -> dict[str, str]:
-    """SHA-256 of three scenes of every shipped scenario, planned from manifests of the repository."""
+def plans(work: Path) -> dict[str, dict[str, object]]:
+    """SHA-256 of three scenes of every shipped scenario, planned from manifests of the repository, and the first
+    of them, to see what another sum comes from."""
     manifests = ROOT / "manifests"
     rir = work / "rir.csv"
     columns = "corpus,rir_id,room_id,path,num_samples,sample_rate,rt60_s,sha256"
@@ -117,7 +127,8 @@ def plans(work: Path) -> dict[str, str]:
         command(
             "plan", scenario, "--speech", speech, "--noise", noise, *words, *("-n", 3, "--seed", 7, "-o", plan)
         )
-        found[scenario.stem] = hashlib.sha256(plan.read_bytes()).hexdigest()
+        first = json.loads(plan.read_text(encoding="utf-8").splitlines()[1])
+        found[scenario.stem] = {"sha256": hashlib.sha256(plan.read_bytes()).hexdigest(), "first": first}
     return found
 
 
@@ -129,9 +140,10 @@ def main() -> None:
         plan = first_scenes("embedded-v1", work)
         corpus = embedded_corpus(plan, work / "corpus")
         made = scores(rendered(plan, work / "dataset", f"embedded={corpus}"), work)
-        lines = [f"system,{made[SYSTEMS[0]][0]}", *(f"{name},{row}" for name in made for row in made[name][1:])]
+        lines = [f"system,{made['mixture'][0]}", *(f"{name},{row}" for name in made for row in made[name][1:])]
         (HERE / "scores.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        (HERE / "plans.json").write_text(json.dumps(plans(work), indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(plans(work), indent=1, ensure_ascii=False)
+        (HERE / "plans.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
