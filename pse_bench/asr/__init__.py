@@ -1,8 +1,8 @@
-"""Recognisers: what writes down the words in a sound, behind one small interface.
+"""Speech recognisers behind one small interface.
 
 ``load`` makes one from a word on the command line: pocketsphinx with a language model of the dataset's own
 sentences, a faster-whisper model of the user's, or a CSV of hypotheses from any other recogniser.
-``transcripts.remembered`` keeps what a recogniser has heard.
+``cache.remembered`` keeps transcripts on disk.
 """
 
 from pse_bench.asr.cache import remembered

@@ -1,7 +1,7 @@
 """A CSV of hypotheses from any recogniser: ``mixture_id,text``, one row a mixture of the dataset.
 
 The table belongs to one submission: nothing ties its texts to the sound, so keep it beside the audio it was made
-from. Where nothing was heard, the text is empty.
+from. Where nothing was recognised, the text is empty.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,8 +25,8 @@ class Hypothesis(documents.Record):
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Looks a mixture up."""
+class HypothesisTable:
+    """Texts by mixture, in place of a decoder."""
 
     table: str
     texts: Mapping[str, str]
@@ -75,7 +75,7 @@ def from_csv(path: Path, mixture_ids: Collection[str] | None = None) -> Recognis
         version="1",
         model=atomic.sha256_of_text("\n".join(repr(item) for item in sorted(texts.items()))),
         note=f"hypotheses of a recogniser that is not known here, from {path.name}",
-        listen=Listener(str(path), texts),
+        listen=HypothesisTable(str(path), texts),
         by_sound=False,
     )
 

@@ -1,4 +1,4 @@
-"""From a word on the command line to a recogniser."""
+"""Recognisers by their specification on the command line."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path

@@ -20,8 +20,8 @@ def arpa(sentences: Iterable[Sequence[str]], vocabulary: Set[str]) -> str:
 
     Args:
         sentences: the words of each.
-        vocabulary: the words that may be heard. Others break a sentence: what stands beside them is counted, but
-            not as neighbours of anything.
+        vocabulary: the words that can be recognised. Others break a sentence: what stands beside them is
+            counted, but not as neighbours of anything.
     """
     singles: Counter[str] = Counter()
     followers: dict[str, Counter[str]] = defaultdict(Counter)

@@ -1,7 +1,7 @@
 """pocketsphinx with its own English acoustic model and a bigram model of the dataset's sentences.
 
 Everything comes from one package of pip (extra ``asr``), so it works offline and on any machine. Because it knows
-the sentences, its word error rates are far below those of a recogniser that does not, and it loses its ear in
+the sentences, its word error rates are far below those of a recogniser that does not, and it fails in
 strong noise: it ranks systems at mild noise, and no more.
 """
 
@@ -30,7 +30,7 @@ SETTINGS: Mapping[str, float] = {"lw": 6.5, "fwdflatlw": 8.5, "bestpathlw": 9.5}
 ROOM_NOISE_LSB = 30.0
 """RMS of the room noise in steps of 16 bits (−61 dBFS). The cepstrum of digital silence is like nothing that the
 acoustic model knows, and synthetic voices and gated outputs are full of it: on clean embedded speech the noise
-brings the WER from 0.26 to 0.13 (every third utterance). What leaks below it is not heard."""
+brings the WER from 0.26 to 0.13 (every third utterance). What leaks below it is not transcribed."""
 
 _SHOWN = 5
 
@@ -38,29 +38,29 @@ _loaded = threading.local()  # a decoder is no thread's but its own
 
 
 @dataclass(frozen=True)
-class Listener:
-    """What a decoder is made of, and its ear. The decoder is made once in each process and thread."""
+class SphinxDecoder:
+    """A decoder and what it is made of. It is made once in each process and thread."""
 
     digest: str
     arpa: str
     dictionary: str
 
     def __call__(self, samples: np.ndarray, mixture_id: str) -> str:
-        """The words in 16 kHz samples. They are heard at the level they have, as 16-bit sound in a quiet room."""
+        """The words in 16 kHz samples, decoded at the level they have, as 16-bit sound over faint room noise."""
         decoder = self._decoder()
         decoder.reinit_feat()  # forgets the utterance before
         decoder.start_utt()
-        decoder.process_raw(in_a_room(samples).tobytes(), full_utt=True)
+        decoder.process_raw(with_room_noise(samples).tobytes(), full_utt=True)
         decoder.end_utt()
-        heard = decoder.hyp()
-        return heard.hypstr if heard else ""
+        hypothesis = decoder.hyp()
+        return hypothesis.hypstr if hypothesis else ""
 
     def _decoder(self) -> Any:
         if getattr(_loaded, "digest", "") != self.digest:
             from pocketsphinx import Decoder
 
             with tempfile.TemporaryDirectory() as folder:
-                model, dictionary = Path(folder, "bigrams.arpa"), Path(folder, "words.dict")
+                model, dictionary = Path(folder, "ngrams.arpa"), Path(folder, "words.dict")
                 model.write_text(self.arpa, encoding="utf-8")
                 dictionary.write_text(self.dictionary, encoding="utf-8")
                 _loaded.decoder = Decoder(
@@ -102,7 +102,7 @@ def from_sentences(texts: Iterable[str]) -> Recogniser:
         version=installed,
         model=digest,
         note=_note(len(sentences), len(wanted), sorted(wanted - spoken.keys())),
-        listen=Listener(digest, arpa, dictionary),
+        listen=SphinxDecoder(digest, arpa, dictionary),
     )
 
 
@@ -116,11 +116,11 @@ def pronunciations(wanted: Iterable[str]) -> dict[str, list[str]]:
     return {word: known[word] for word in sorted(set(wanted)) if word in known}
 
 
-def in_a_room(samples: np.ndarray) -> np.ndarray:
+def with_room_noise(samples: np.ndarray) -> np.ndarray:
     """Samples as 16 bits, held at full scale, over faint noise that is the same every time."""
     noise = ROOM_NOISE_LSB * np.random.default_rng(0).standard_normal(len(samples))
-    heard = np.round(audio.FULL_SCALE * samples + noise)
-    return np.clip(heard, -audio.FULL_SCALE, audio.FULL_SCALE - 1).astype("<i2")
+    noisy = np.round(audio.FULL_SCALE * samples + noise)
+    return np.clip(noisy, -audio.FULL_SCALE, audio.FULL_SCALE - 1).astype("<i2")
 
 
 def _note(sentences: int, vocabulary: int, missing: list[str]) -> str:

@@ -11,7 +11,7 @@ from pse_bench.io.atomic import sha256_of_text
 from pse_bench.metrics.signals import check_lengths
 
 RATE_HZ = 16_000
-"""What every recogniser hears."""
+"""The rate that every recogniser takes."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Recogniser:
     def transcribe(self, samples: np.ndarray, sample_rate: int, mixture_id: str = "") -> str:
         """The words in a sound, as the recogniser writes them; '' when there are none.
 
-        Nothing is ever heard in digital silence.
+        Digital silence has none.
 
         Args:
             samples: float64, shape (num_samples,), full scale ±1.

@@ -25,8 +25,8 @@ BEAM = 5
 
 
 @dataclass(frozen=True)
-class Listener:
-    """The model's folder. The model is loaded once in each process."""
+class WhisperDecoder:
+    """The model of a folder, loaded once in each process."""
 
     folder: str
 
@@ -68,7 +68,7 @@ def from_folder(folder: Path) -> Recogniser:
         version=f"{version('faster-whisper')} with ctranslate2 {version('ctranslate2')}",
         model=_digest(folder),
         note=f"model {folder.name}: English, beam {BEAM}, no sampling",
-        listen=Listener(str(folder.resolve())),
+        listen=WhisperDecoder(str(folder.resolve())),
     )
 
 

@@ -94,7 +94,7 @@ def _note(line: str) -> None:
     "--metrics",
     "names",
     callback=lambda ctx, _, text: [name.strip() for name in text.split(",")] if text else None,
-    help="Names separated by commas, or all; by default those that need no model.",
+    help="Names or module:attribute separated by commas, or all; by default those that need no model.",
 )
 @click.option(
     "--recogniser",

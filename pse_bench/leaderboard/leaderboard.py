@@ -1,4 +1,4 @@
-"""Leaderboards: who may be on one, in which order, and whether one is what it says."""
+"""Leaderboards: adding a result, the order of rows, and verifying a board against its results."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ def add(
     rtf: float | None = None,
     replace: bool = False,
 ) -> Row:
-    """Put a result on a board, which is made when it is the first; the new row, with its place.
+    """Put a result on a board, which is made when it is the first; the new row, with its rank.
 
     Args:
         board: the CSV, named after the dataset.
@@ -145,22 +145,22 @@ def _check_place(board: Path, row: Row, rows: Sequence[Row]) -> None:
 
 
 def order(rows: Iterable[Row]) -> list[Row]:
-    """All rows with their places, the first first; a control stands right behind its system and has none.
+    """All rows with their ranks, the first first; a control stands right behind its system and has none.
 
     The Pareto front is that of references among themselves, and of all other systems among themselves: nobody has
     to beat an oracle to be on it.
     """
     everybody = list(rows)
     ranked = [row for row in everybody if row.entry.kind != "control"]
-    found = ranking.places([row.figures for row in ranked], [row.entry.name for row in ranked])
+    found = ranking.rank_rows([row.figures for row in ranked], [row.entry.name for row in ranked])
     front: dict[str, bool] = {}
     for references in (True, False):
         group = [row for row in ranked if (row.entry.kind == "reference") == references]
         marks = ranking.on_front([row.figures for row in group])
         front.update({row.entry.name: mark for row, mark in zip(group, marks, strict=True)})
     placed = {}
-    for row, place in zip(ranked, found, strict=True):
-        update = {"rank": place.rank, "mean_rank": place.mean_rank, "pareto": front[row.entry.name]}
+    for row, rank in zip(ranked, found, strict=True):
+        update = {"rank": rank.rank, "mean_rank": rank.mean_rank, "pareto": front[row.entry.name]}
         placed[row.entry.name] = Row(row.entry.model_copy(update=update), row.cells)
     last = len(ranked) + 1
 
@@ -227,8 +227,8 @@ def _compare(board: Path, row: Row, result: Result, source: str, found: list[str
     made = row_of(result, kind=row.entry.kind, date=row.entry.date, rtf=row.entry.rtf)
     for key in FROM_RESULT:
         if key in row.entry.model_fields_set and getattr(made.entry, key) != getattr(row.entry, key):
-            said, so = getattr(row.entry, key), getattr(made.entry, key)
-            found.append(f"{board}: {row.entry.name}: {key} {said}, but {so} in {source}")
+            stated, actual = getattr(row.entry, key), getattr(made.entry, key)
+            found.append(f"{board}: {row.entry.name}: {key} {stated}, but {actual} in {source}")
     columns = [name for name in {**row.cells, **made.cells} if row.cells.get(name) != made.cells.get(name)]
     for name in columns[:3]:
         found.append(

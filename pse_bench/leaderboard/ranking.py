@@ -46,19 +46,19 @@ CRITERIA = (
     _beyond_loss(PAUSE_LEAKAGE),
 )
 NEEDED = tuple(dict.fromkeys(column for criterion in CRITERIA for column in criterion.columns))
-"""Columns without which a row has no place."""
+"""Columns without which a row has no rank."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a row stands: 1 is first."""
+class Rank:
+    """The rank of a row, 1 for the first, and the mean of its ranks over the criteria."""
 
     rank: int
     mean_rank: float
 
 
-def places(rows: Sequence[Figures], names: Sequence[str]) -> list[Place]:
-    """The place of every row: by mean rank over the criteria, rows that remove nothing last, ties by name.
+def rank_rows(rows: Sequence[Figures], names: Sequence[str]) -> list[Rank]:
+    """The rank of every row: by mean rank over the criteria, rows that remove nothing last, ties by name.
 
     Args:
         rows: each with all of ``NEEDED``.
@@ -68,7 +68,7 @@ def places(rows: Sequence[Figures], names: Sequence[str]) -> list[Place]:
     means = [round(sum(column) / len(CRITERIA), 4) for column in zip(*by_criterion, strict=True)]
     keys = [(removes_nothing(row), mean, name) for row, mean, name in zip(rows, means, names, strict=True)]
     order = {key: number for number, key in enumerate(sorted(keys), 1)}
-    return [Place(order[key], mean) for key, mean in zip(keys, means, strict=True)]
+    return [Rank(order[key], mean) for key, mean in zip(keys, means, strict=True)]
 
 
 def removes_nothing(row: Figures) -> bool:

@@ -35,18 +35,16 @@ class FromResult:
     read: Callable[[Result], Any]
 
 
-def _said(key: str) -> FromResult:
-    """What the system says of itself under a key of ``system.yaml``."""
+def _of_system(key: str) -> FromResult:
+    """A column that is a key of ``system.yaml``."""
     return FromResult(lambda result: result.about["system"].get(key))
 
 
 class Entry(documents.Record):
-    """The fixed columns of a row; after them come ``<scenario>.<metric>`` and its ``_low`` and ``_high``.
+    """The fixed columns of a row; after them come ``<scenario>.<metric>`` and its ``_low`` and ``_high``."""
 
-    A column is declared here alone, with its meaning and how it follows from a result. One that is new has a
-    default, too: boards from before are read, verified and written without it.
-    """
-
+    # A column is declared here alone, with its meaning and how it follows from a result. One that is new has a
+    # default, too: boards from before are read, verified and written without it.
     system: Annotated[str, FromResult(lambda result: result.system), Field(description="name of the system")]
     version: Annotated[
         str,
@@ -57,11 +55,13 @@ class Entry(documents.Record):
     date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="of the row")]
     causal: Annotated[
         bool | None,
-        _said("causal"),
+        _of_system("causal"),
         Field(description="whether the output never depends on later input than the latency allows"),
     ]
-    latency_ms: Annotated[float | None, _said("algorithmic_latency_ms"), Field(description="algorithmic latency")]
-    parameters: Annotated[int | None, _said("parameters"), Field(description="number of trained parameters")]
+    latency_ms: Annotated[
+        float | None, _of_system("algorithmic_latency_ms"), Field(description="algorithmic latency")
+    ]
+    parameters: Annotated[int | None, _of_system("parameters"), Field(description="number of trained parameters")]
     rtf: Annotated[float | None, Field(description="real-time factor on one thread")]
     dataset_fingerprint: Annotated[
         Sha256,
@@ -129,13 +129,13 @@ def row_of(result: Result, *, kind: Kind, date: str, rtf: float | None) -> Row:
 
 
 def evidence_folder(board: Path, entry: Entry) -> Path:
-    """Where what is behind a row is kept."""
+    """The folder of the ``result.json`` and ``summary.csv`` that a row was made from."""
     slug = re.sub(r"[^a-z0-9.]+", "-", entry.name.lower()).strip("-.")
     return board.with_suffix("") / "results" / f"{slug}-{entry.result_sha256[:8]}"
 
 
 def evidence(board: Path, entry: Entry) -> Result:
-    """What is kept behind a row. Raises InputError when it is not what the row was made from."""
+    """The result that a row was made from. Raises InputError when it is not what the row was made from."""
     folder = evidence_folder(board, entry)
     path = folder / "result.json"
     if not path.is_file() or atomic.sha256(path) != entry.result_sha256:

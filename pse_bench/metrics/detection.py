@@ -1,10 +1,10 @@
-"""Figures of systems that say who speaks, as data, and what they are computed from.
+"""Metrics of activity, as data, and the histograms of scores that they are computed from.
 
 A class's score is its log-odds against the other two, ln(p / (q + r)), rounded to hundredths and held within
 ±40: the order of p, also where p is so near to 1 that its digits no longer tell. What is equal then is one
 threshold, which costs a detector less than 0.1 % of average precision where its log-odds spread by 1 or more.
-So what a system said of a clip is a histogram a class of the frames that are of it, and one of those that are
-not; histograms add up over clips, and every figure follows from the sums exactly. Frames of all clips count
+So the activity of a clip is, for each class, a histogram of the frames that are of it, and one of those that
+are not; histograms add up over clips, and every metric follows from the sums exactly. Frames of all clips count
 alike. An onset that is missed is later than any that is noticed, so missing what is hard never shortens a
 delay.
 """

@@ -1,11 +1,11 @@
-"""Speech recognition: word errors against the target's words, and words heard where there should be none.
+"""Speech recognition: word errors against the target's words, and words recognised where there should be none.
 
 Reference and hypothesis go through the same published normaliser, ``normalise``, before they are aligned word by
 word with the fewest errors (jiwer). Errors are counted per clip and pooled over clips, never averaged as rates.
 Deletions are the recogniser's sign of over-suppression, insertions its sign of leakage.
 
 What a clip counts for is bounded, so that a system cannot gain by failing where it does badly: word errors and
-insertions are held at 200 % of the clip's words, and words heard where nobody should be at 300 a minute. A missing
+insertions are held at 200 % of the clip's words, and words where the target is silent at 300 a minute. A missing
 or unusable output takes the bound (100 % for deletions and substitutions, which cannot exceed it), which is worse
 than a silent one, whose words are all deleted. Deletions, insertions and substitutions add up to the word errors
 except in held and failed clips.
@@ -36,7 +36,7 @@ SHORTEST_S = 0.1
 """Words a minute have no meaning over less."""
 
 Transcribe = Callable[[np.ndarray], str]
-"""Gives the words heard in an estimate, float64 of shape (num_samples,)."""
+"""Gives the words in an estimate, float64 of shape (num_samples,)."""
 
 
 # ---- the normaliser
@@ -97,15 +97,15 @@ def normalise(text: str) -> str:
 def _number(match: re.Match[str]) -> list[str]:
     whole, decimals, ordinal = match["whole"], match["decimals"], match["ordinal"]
     if len(whole) > _LONGEST_NUMBER or (len(whole) > 1 and int(whole[0]) == 0):
-        said = [_SMALL[int(digit)] for digit in whole]
+        spoken = [_SMALL[int(digit)] for digit in whole]
     else:
-        said = _cardinal(int(whole))
+        spoken = _cardinal(int(whole))
     if ordinal:
-        last = said[-1]
-        said[-1] = _ORDINALS.get(last) or (last[:-1] + "ie" if last.endswith("y") else last) + "th"
+        last = spoken[-1]
+        spoken[-1] = _ORDINALS.get(last) or (last[:-1] + "ie" if last.endswith("y") else last) + "th"
     if decimals:
-        said += ["point", *(_SMALL[int(digit)] for digit in decimals)]
-    return said
+        spoken += ["point", *(_SMALL[int(digit)] for digit in decimals)]
+    return spoken
 
 
 def _cardinal(number: int) -> list[str]:
@@ -168,7 +168,7 @@ def counts(reference: str, hypothesis: str) -> WordCounts:
     """Word errors of a hypothesis by an alignment with the fewest errors, after both were normalised.
 
     A word added or misheard never lowers the errors. A right word left out adds one only as far as the alignment
-    goes: of a hypothesis longer than the reference, one word less may even be one error less ("x a" heard as
+    goes: of a hypothesis longer than the reference, one word less may even be one error less ("x a" taken for
     "a p q r" has four errors, as "p q r" three).
 
     Where several alignments have the fewest, jiwer's is taken, which is the same every time. Either text may be
@@ -206,7 +206,7 @@ def wer(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
 
 
 def deletions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
-    """Words that were not heard over the words of the reference (pooled over clips and times 100: %).
+    """Words that were not recognised over the words of the reference (pooled over clips and times 100: %).
 
     D / N: a recogniser's sign of over-suppression.
 
@@ -216,8 +216,8 @@ def deletions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Rat
 
 
 def insertions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
-    """Words that were heard and not said over the words of the reference, held at 200 % (pooled over clips and
-    times 100: %).
+    """Words that were recognised and not spoken over the words of the reference, held at 200 % (pooled over
+    clips and times 100: %).
 
     Args, Raises: as ``wer``.
     """
@@ -235,8 +235,8 @@ def substitutions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) ->
 
 
 def leaked_words(*, estimate: np.ndarray, mixture: np.ndarray, transcribe: Transcribe, sample_rate: int) -> Ratio:
-    """Words heard in a TS3 clip over its seconds, held at 300 a minute (pooled over clips and times 60: words per
-    minute).
+    """Words recognised in a TS3 clip over its seconds, held at 300 a minute (pooled over clips and times 60:
+    words per minute).
 
     Args:
         estimate, mixture: shape (num_samples,), full scale ±1.
@@ -249,8 +249,8 @@ def leaked_words(*, estimate: np.ndarray, mixture: np.ndarray, transcribe: Trans
     """
     check_lengths(estimate=estimate, mixture=mixture)
     worst = leaked_words_of_failure(mixture=mixture, transcribe=transcribe, sample_rate=sample_rate)
-    heard = counts("", transcribe(estimate)).insertions
-    return Ratio(min(heard, worst.numerator), worst.denominator)
+    transcribed = counts("", transcribe(estimate)).insertions
+    return Ratio(min(transcribed, worst.numerator), worst.denominator)
 
 
 # ---- what a clip counts for whose estimate is missing or not a signal; nothing is transcribed

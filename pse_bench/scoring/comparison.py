@@ -32,7 +32,7 @@ ALPHA = 1 - statistics.LEVEL
 
 @dataclass(frozen=True)
 class Line:
-    """One figure of two results over the mixtures that both have a value for.
+    """One metric of two results over the mixtures that both have a value for.
 
     ``first`` and ``second`` are the two values, ``difference`` the second − the first (of a median, the median of
     the mixtures' differences). ``winner`` is which of them is better, '' where no difference is shown; ``verdict``

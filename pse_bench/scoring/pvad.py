@@ -1,6 +1,6 @@
-"""From what a system says of who speaks to rows of ``detections.csv``, and from those to figures.
+"""Scores of submitted activity: the rows of ``detections.csv``, and the metrics over them.
 
-Every figure follows from the rows alone: histograms of scores add up over mixtures, and onsets are listed.
+Every metric follows from the rows alone: histograms of scores add up over mixtures, and onsets are listed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +28,8 @@ MS = round(1000 * vad.HOP_S)
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a worker needs to score what was said of a mixture."""
+class PvadJob:
+    """What a worker needs to score the activity of a mixture."""
 
     dataset: Dataset
     folder: Path
@@ -48,18 +48,18 @@ class Detected:
 # ---- one mixture
 
 
-def score_mixture(work: tuple[Job, Mixture]) -> Detected:
+def score_mixture(work: tuple[PvadJob, Mixture]) -> Detected:
     """The row of one mixture; the worst there is where its file is missing or cannot be used."""
     job, mixture = work
     locks.require_seen(job.folder / submission.DESCRIPTION)
     frames = job.dataset.read_frames(mixture)
     labels = voice_activity.classes(target=frames["target"], other=frames["interferer"])
     try:
-        said = submission.read_activity(job.folder, mixture)
+        estimate = submission.read_activity(job.folder, mixture)
     except InputError as error:
         problem = str(error).replace(str(job.folder), job.shown)
         return Detected(worst(mixture, labels, problem.replace(f"{job.shown}/", "")), "", problem)
-    return Detected(row_of(mixture, labels, said.probabilities), said.sha256)
+    return Detected(row_of(mixture, labels, estimate.probabilities), estimate.sha256)
 
 
 def row_of(mixture: Mixture, labels: np.ndarray, probabilities: np.ndarray) -> Detection:
@@ -80,7 +80,7 @@ def row_of(mixture: Mixture, labels: np.ndarray, probabilities: np.ndarray) -> D
 
 
 def worst(mixture: Mixture, labels: np.ndarray, reason: str) -> Detection:
-    """The row of a mixture of which nothing usable was said: every frame as wrong as can be, no onset noticed."""
+    """The row of a mixture without usable activity: every frame as wrong as can be, no onset noticed."""
     missed = int(np.count_nonzero(np.diff(labels == detection.TARGET, prepend=False, append=False)) // 2)
     return _row(mixture, detection.worst_histograms(labels), "", missed, reason)
 
@@ -112,7 +112,7 @@ def _counts(text: str) -> np.ndarray:
     return counts
 
 
-# ---- figures over mixtures
+# ---- over mixtures
 
 
 def read(path: Path, mixtures: Mapping[str, Mixture]) -> list[Detection]:
@@ -140,7 +140,7 @@ def _check_counts(path: Path, row: Detection, frames: int) -> None:
 
 
 def summaries(rows: Sequence[Detection], mixtures: Mapping[str, Mixture]) -> list[Summary]:
-    """Every figure with its 95 % interval over target speakers, in each scenario and over all of them pooled."""
+    """Every metric with its 95 % interval over target speakers, in each scenario and over all of them pooled."""
     found = []
     for label in TABLES:
         inside = [row for row in rows if label in (row.scenario, "all")]

@@ -139,7 +139,7 @@ def score(
                 ordered = result_writer.Kept(kept, [numbers[name] for name in wanted if name in numbers])
                 detected = []
                 if "activity" in system.holds:
-                    watched = pvad.Job(reader, job.folder, job.shown)
+                    watched = pvad.PvadJob(reader, job.folder, job.shown)
                     known = len(numbers)
                     detected = _detected(watched, mixtures, executor, lambda count: progress(known + count, total))
                 about = {
@@ -324,7 +324,7 @@ def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
 
 
 def _detected(
-    job: pvad.Job, rows: list[Mixture], executor: Executor, progress: Callable[[int], None]
+    job: pvad.PvadJob, rows: list[Mixture], executor: Executor, progress: Callable[[int], None]
 ) -> list[pvad.Detected]:
     """What was said of who speaks in each mixture, in the order of the dataset."""
     found: dict[int, pvad.Detected] = {}

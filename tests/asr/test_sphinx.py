@@ -99,7 +99,7 @@ def test_sounds_too_short_for_words_are_legal(recogniser: Recogniser, num_sample
 
 
 def test_samples_beyond_full_scale_are_held_there() -> None:
-    assert pocketsphinx.in_a_room(np.array([9.0, -9.0, 1.0])).tolist() == [32767, -32768, 32767]
+    assert pocketsphinx.with_room_noise(np.array([9.0, -9.0, 1.0])).tolist() == [32767, -32768, 32767]
 
 
 def test_other_sentences_or_settings_are_another_model(

@@ -140,11 +140,11 @@ def test_ranks_are_those_of_scipy(values: list[int]) -> None:
 @given(st.lists(FIGURES, min_size=1, max_size=8), st.randoms())
 def test_places_do_not_depend_on_the_order_of_entry(rows: list[Figures], chance: Any) -> None:
     labels = [f"s{number}" for number in range(len(rows))]
-    places = dict(zip(labels, ranking.places(rows, labels), strict=True))
+    places = dict(zip(labels, ranking.rank_rows(rows, labels), strict=True))
     assert sorted(place.rank for place in places.values()) == list(range(1, len(rows) + 1))
     order = list(range(len(rows)))
     chance.shuffle(order)
-    shuffled = ranking.places([rows[k] for k in order], [labels[k] for k in order])
+    shuffled = ranking.rank_rows([rows[k] for k in order], [labels[k] for k in order])
     assert {labels[k]: place for k, place in zip(order, shuffled, strict=True)} == places
 
 
@@ -174,7 +174,7 @@ def test_doing_nothing_and_muting_never_lead_where_anybody_does_something(
                 "TS2.target_loss_db": loss,
             }
         )
-    first = min(zip(ranking.places(everybody, labels), labels, strict=True), key=lambda pair: pair[0].rank)
+    first = min(zip(ranking.rank_rows(everybody, labels), labels, strict=True), key=lambda pair: pair[0].rank)
     assert first[1] not in cheats
 
 
@@ -188,7 +188,7 @@ def test_better_in_everything_stands_before(first: Figures, second: Figures) -> 
         "TS2.pause_leakage_db": max(first["TS2.pause_leakage_db"], second["TS2.pause_leakage_db"]),
         "TS2.target_loss_db": min(first["TS2.target_loss_db"], second["TS2.target_loss_db"]),
     }
-    places = ranking.places([first, better, second], ["a", "b", "c"])
+    places = ranking.rank_rows([first, better, second], ["a", "b", "c"])
     assert places[1].rank == 1
 
 
