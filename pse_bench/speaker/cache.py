@@ -70,13 +70,14 @@ class Remembering:
         return vector if np.isfinite(vector).all() and entry == self._entry(sound, vector) else None
 
     def _entry(self, sound: str, vector: np.ndarray) -> Entry:
-        return Entry(
-            schema=SCHEMA,
-            encoder=self.identity,
-            sound=sound,
-            vector=[float(value) for value in vector],
-            vector_sha256=_sha256_of(vector, "vector"),
-        )
+        document = {
+            "schema": SCHEMA,
+            "encoder": self.identity,
+            "sound": sound,
+            "vector": [float(value) for value in vector],
+            "vector_sha256": _sha256_of(vector, "vector"),
+        }
+        return documents.parse(Entry, document, str(self.folder))
 
 
 def _sha256_of(values: np.ndarray, what: str) -> str:

@@ -3,7 +3,7 @@
 Inputs: ``frame`` (1, hop), ``embedding`` (1, embedding), and ``heard``, ``owed``, ``hidden``, ``cell`` of
 ``e3net.State``, which begin as zeros. Outputs: ``estimate`` (1, hop), late by window − hop samples, and
 ``next_heard`` and so on. What a program has to know beside them (rate, sizes, what it is) stands in the file's
-metadata under ``pse_bench`` as JSON; ``onnx_system`` runs it without torch.
+metadata under ``pse_bench`` as JSON; ``systems.onnx`` runs it without torch.
 """
 
 import json

@@ -32,7 +32,7 @@ class Data(Record):
         reference: what of the target's room the model should keep; None takes the scenario's.
         chunk_s: length of a training scene.
         speeds: every utterance is played at each of these.
-        formants: and heard with its formants moved by each of these factors.
+        formants: and with its formants moved by each of these factors.
         tilt_db: spectral tilt of speech, up to this many dB an octave up or down.
         rooms: number of rooms; None takes the scenario's.
         crops: enrollments drawn of each utterance and voice.
@@ -74,8 +74,8 @@ class Loss(Record):
     ``guide`` is where the probability of target speech comes from: ``pvad`` (``--pvad CHECKPOINT``), or as a
     control from the true activity: ``target`` (a pVAD without faults, so no frame is spared) or ``interferer``
     (one that takes everybody for the target, so every frame in which somebody else talks is spared).
-    ``level_dbfs`` is where the loss hears every mixture: power-law compressed spectra of a quiet one would count
-    less. None leaves it where it is.
+    ``level_dbfs`` is the level that every mixture is brought to for the loss, since power-law compressed spectra of
+    a quiet one would count less. None leaves it as it is.
     """
 
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -89,7 +89,7 @@ class Loss(Record):
 
 
 class Validation(Record):
-    """The early look: people who are never trained on, ``scenes`` of each scenario, every so many steps.
+    """Validation every so many steps: people who are never trained on, ``scenes`` of each scenario.
 
     ``people`` names them as corpus/speaker_id; with none named, ``speakers`` of them are drawn."""
 

@@ -18,7 +18,7 @@ class Batch(NamedTuple):
 
     Attributes:
         mixture, reference: float32, (B, T), full scale ±1. The reference of an ITS item is zero.
-        target_active, interferer_active: bool, (B, ceil(T / hop)), on the frames of ``activity.HOP_S``.
+        target_active, interferer_active: bool, (B, ceil(T / hop)), on the frames of ``vad.HOP_S``.
         is_its: bool, (B,): the enrolled speaker is silent (TS3).
         embedding: float32, (B, size), of the enrollment.
     """
@@ -95,9 +95,10 @@ def loader(
             resource_tracker.ensure_running()  # which lets SIGINT and SIGTERM through again
     # Workers keep what is put off: a signal that reaches the whole group ends a step and not what it waits for.
     with interrupts.deferred() if workers else nullcontext():
+        dataset: Any = _Steps(scenes, seed, part, 1 if workers else torch.get_num_threads())
         return iter(
             DataLoader(
-                _Steps(scenes, seed, part, 1 if workers else torch.get_num_threads()),
+                dataset,
                 batch_size=None,
                 sampler=steps,
                 num_workers=workers,

@@ -181,7 +181,7 @@ class E3Net(nn.Module):
         return State(past, past, memory, memory)
 
     def step(self, frame: torch.Tensor, embedding: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-        """Hear one hop more, (B, hop), and give one: the estimate of what was heard window − hop samples ago."""
+        """The estimate of the hop window − hop samples ago, (B, hop), for one hop more, (B, hop)."""
         return self.run(frame, embedding, state)
 
     def run(self, samples: torch.Tensor, embedding: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:

@@ -9,8 +9,8 @@ a speaker embedding beside them, two LSTM layers of 64, three classes, weighted 
   network is no part of the checkpoint; it is read from its own file (``dvector_weights``).
 
 Alignment: frame t ends with sample (t + 1) · hop − 1 and is 25 ms long: it looks back from the end of label t of
-``activity``, whose frames of 10 ms do not overlap. There is a frame for every label, ceil(T / hop); the last one
-may be filled up with silence. No output depends on samples after its own 10 ms. ``spectra.to_spectrum_frames``
+``signal.vad``, whose frames of 10 ms do not overlap. There is a frame for every label, ceil(T / hop); the last one
+may be filled up with silence. No output depends on samples after its own 10 ms. ``stft.to_spectrum_frames``
 brings probabilities to the frames of the loss.
 """
 

@@ -54,7 +54,7 @@ def to_spectrum_frames(
     """Labels or probabilities, (B, L), one for every ``label_hop`` samples, on the frames of ``spectrum``.
 
     A frame's value is the mean over its samples. For activity, ``> 0.5`` of it is the metrics' rule for an active
-    frame (``activity.frames_with``).
+    frame (``vad.frames_with``).
 
     Args:
         labels: (B, L) with L = ceil(num_samples / label_hop): label l is for [l · label_hop, (l + 1) · label_hop).
