@@ -74,7 +74,7 @@ class Loss(Record):
     ``guide`` is where the probability of target speech comes from: ``pvad`` (``--pvad CHECKPOINT``), or as a
     control from the true activity: ``target`` (a pVAD without faults, so no frame is spared) or ``interferer``
     (one that takes everybody for the target, so every frame in which somebody else talks is spared).
-    ``level_dbfs`` is the level that every mixture is brought to for the loss, since power-law compressed spectra of
+    ``level_dbfs`` is what every mixture is brought to for the loss, since power-law compressed spectra of
     a quiet one would count less. None leaves it as it is.
     """
 
