@@ -3,10 +3,14 @@
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pse_bench.cli import options
+
+if TYPE_CHECKING:
+    from pse_bench.leaderboard.table import Kind
 
 
 @click.group()
@@ -27,7 +31,7 @@ def leaderboard() -> None:
 @click.option("--date", metavar="YYYY-MM-DD", default="", help="Date of the rows; today by default.")
 @click.option("--rtf", type=click.FloatRange(0), help="Real-time factor on one thread.")
 @click.option("--replace", is_flag=True, help="Take the place of the row of the same system and version.")
-def add(board: Path, results: tuple[Path, ...], kind: str, date: str, rtf: float | None, replace: bool) -> None:
+def add(board: Path, results: tuple[Path, ...], kind: "Kind", date: str, rtf: float | None, replace: bool) -> None:
     """Put RESULTS on BOARD, the CSV named after their dataset (<name>-v<version>.csv).
 
     Refused: partial results, results of another dataset or version of a metric, and changed files.
