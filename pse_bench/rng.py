@@ -1,4 +1,4 @@
-"""Chance as a pure function of a seed and a name.
+"""Random numbers as pure functions of a seed and a name.
 
 Every number that a scene depends on is drawn here, so it is the same whatever the order of the work, the
 number of workers or the number of scenes asked for. Nothing in the package touches a global generator.
@@ -18,8 +18,8 @@ _TEXT = json.JSONEncoder(separators=(",", ":"))
 
 
 class SeedPath:
-    """A seed with the beginning of a name, to be given where a seed is: what many draws have in common is put
-    together once. ``unit(SeedPath(seed, "a"), "b")`` is ``unit(seed, "a", "b")``."""
+    """A seed with the beginning of a name, used as a seed: what the names of many draws have in common is encoded
+    once. ``unit(SeedPath(seed, "a"), "b")`` is ``unit(seed, "a", "b")``."""
 
     __slots__ = ("head",)
 

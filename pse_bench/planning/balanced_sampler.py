@@ -1,4 +1,4 @@
-"""Dealing clips so that each is used once before any is used twice."""
+"""Sampling without replacement: each clip is used once before any is used twice."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
@@ -6,18 +6,18 @@ from collections.abc import Callable, Collection, Iterable
 from pse_bench import rng
 
 Entry = tuple[str, str]
-"""An item's place in the order among those that were used as often, and its name."""
+"""An item's sort key among those that were used as often, and its name."""
 
 
 class _Levels:
     """Items by how often they were used, those used least first.
 
-    An item that is used once more is laid onto the next level; on its old one it stays until somebody meets it
-    there. A level is put in order when it is looked at. So dealing costs the same from a few items and from many.
+    An item that is used once more is added to the next level; on its old one it stays until a search meets it
+    there. A level is sorted when it is searched. So a draw costs the same from a few items and from many.
     """
 
     def __init__(self, uses: dict[str, int]) -> None:
-        self._uses = uses  # of every item, kept by the deck
+        self._uses = uses  # of every item, kept by the sampler
         self._piles: dict[int, list[Entry]] = defaultdict(list)  # the next one last
         self._unordered: set[int] = set()
         self._laid = self._items = 0
@@ -28,7 +28,7 @@ class _Levels:
         self.lay(entry)
 
     def lay(self, entry: Entry) -> None:
-        """An item of this collection, where its number of uses puts it now."""
+        """Add an item of this collection to the level of its present number of uses."""
         level = self._uses[entry[1]]
         self._piles[level].append(entry)
         self._unordered.add(level)
@@ -37,7 +37,7 @@ class _Levels:
             self._forget()
 
     def _forget(self) -> None:
-        """Drop the entries of items that have gone on."""
+        """Drop the entries of items that are on a later level."""
         for level, pile in list(self._piles.items()):
             pile[:] = [entry for entry in pile if self._uses[entry[1]] == level]
             if not pile:
@@ -64,12 +64,12 @@ class _Levels:
 
 
 class BalancedSampler:
-    """Items dealt by fewest uses first, in an order that depends on seed and names alone.
+    """Draws the items that were used least, in an order that depends on seed and names alone.
 
     Args:
         items: names of the items, with the group that each belongs to.
         seed, name: what fixes the order.
-        leading: where given, only these are dealt when no group is asked for.
+        leading: where given, only these are drawn when no group is asked for.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The clips that scenes are made of: whose they are, how long, from which session."""
+"""The clips that scenes are made of, by name, by speaker and by session."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
@@ -11,7 +11,7 @@ from pse_bench.schemas import NoiseClip, Segment, Utterance
 
 
 def speaker_key(clip: Utterance) -> str:
-    """The name of whoever speaks a clip, unique over corpora."""
+    """The key of a clip's speaker, unique over corpora: ``<corpus>/<speaker_id>``."""
     return f"{clip.corpus}/{clip.speaker_id}"
 
 
@@ -89,7 +89,7 @@ class Pool:
 
 
 class SpeechPool(Pool):
-    """Utterances, also by the person who speaks them."""
+    """Utterances, also by the key of their speaker."""
 
     def __init__(self, clips: Iterable[Utterance], rate: int) -> None:
         super().__init__(clips, rate)
@@ -97,25 +97,25 @@ class SpeechPool(Pool):
         for name in sorted(self.names()):
             self.people[speaker_key(self[name])].append(self[name])
         self._spoken: dict[str, dict[str, int]] = {}
-        """Of each person, the length of every session."""
+        """Of each speaker, the length of every session."""
         for who, own in self.people.items():
             spoken = self._spoken[who] = defaultdict(int)
             for clip in own:
                 spoken[clip.session] += self.length(clip)
 
     def sampler(self, seed: int, name: str, leading: Collection[str] | None = None) -> BalancedSampler:
-        """The utterances as a deck, grouped by person; ``leading`` as there."""
+        """A sampler of the utterances, grouped by speaker; ``leading`` as in ``BalancedSampler``."""
         return BalancedSampler(((key, speaker_key(self[key])) for key in self.names()), seed, name, leading)
 
     def same_session(self, clip: Utterance) -> list[Utterance]:
-        """The same person's other clips; of the same session where the corpus knows sessions."""
+        """The same speaker's other clips; of the same session where the corpus has sessions."""
         own = [other for other in self.people[speaker_key(clip)] if other is not clip]
         if self.has_sessions(clip):
             return [other for other in own if other.session == clip.session]
         return own
 
     def other_sessions(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
-        """What the same person says in other sessions, or, without sessions, in clips that are not used."""
+        """The same speaker's clips of other sessions or, without sessions, the clips that are not used."""
         own = self.people[speaker_key(clip)]
         if self.has_sessions(clip):
             return [other for other in own if other.session != clip.session]
@@ -124,21 +124,21 @@ class SpeechPool(Pool):
         return [other for other in own if other.sha256 not in heard]
 
     def is_other_session(self, clip: Utterance, used: list[Utterance]) -> Callable[[str], bool]:
-        """Whether a clip of the same person is one of those of ``elsewhere``, by its name."""
+        """A test of whether a clip of the same speaker, by its name, is one of ``other_sessions``."""
         if self.has_sessions(clip):
             return lambda name: self[name].session != clip.session
         heard = {clip.sha256, *(other.sha256 for other in used)}
         return lambda name: self[name].sha256 not in heard
 
     def length_in_other_sessions(self, clip: Utterance) -> int:
-        """How much the same person says elsewhere."""
+        """The length of the same speaker's ``other_sessions``, in samples."""
         spoken = self._spoken[speaker_key(clip)]
         if self.has_sessions(clip):
             return sum(spoken.values()) - spoken[clip.session]
         return self.material(self.other_sessions(clip, []))
 
     def unused_parts(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
-        """Other parts of the recordings that a person is heard from, without what is used of them."""
+        """Unused segments of the recordings that the used clips of a speaker are cut from."""
         heard = [clip, *used]
 
         def free(other: Utterance) -> bool:
@@ -148,7 +148,7 @@ class SpeechPool(Pool):
         return [other for other in self.people[speaker_key(clip)] if other.sha256 in recordings and free(other)]
 
     def has_sessions(self, clip: Utterance) -> bool:
-        """Whether the corpus has this person in more than one session."""
+        """Whether the corpus has this speaker in more than one session."""
         return len(self._spoken[speaker_key(clip)]) > 1
 
 
@@ -156,7 +156,7 @@ class NoisePool(Pool):
     """Clips of noise."""
 
     def sampler(self, seed: int) -> BalancedSampler:
-        """The clips as a deck."""
+        """A sampler of the clips."""
         return BalancedSampler(((key, "") for key in self.names()), seed, "noise")
 
     def categories(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""Where everybody stands: rooms and positions, drawn together until they fit."""
+"""Rooms and the positions of talkers and microphone, drawn together until they fit."""
 
 import math
 from collections import defaultdict
@@ -18,7 +18,7 @@ Placed = tuple[int, float | None]
 
 
 class RoomSampler:
-    """Draws the room of each scene and who stands where.
+    """Draws the room and the source positions of each scene.
 
     Sizes, heights and distances are drawn together, again and again until all of them fit into the room: a
     distance that a small room cannot hold is not drawn in it.

@@ -103,7 +103,7 @@ def fill_span(
 
 
 class InterfererSampler:
-    """Deals interferers: never the target's person, never the target's sentence.
+    """Draws interferers: never the target's speaker, never the target's sentence.
 
     Raises:
         RequestError: too few speakers, or a gender relation is asked for and a gender is not known.
@@ -128,7 +128,7 @@ class InterfererSampler:
             )
 
     def draw(self, name: Name, scene_id: str, track: TargetTrack) -> list[Talker]:
-        """The interferers of the next scene; their places are not drawn here."""
+        """The interferers of the next scene; their positions are not drawn here."""
         asked = self._scenario.interferer
         talkers: list[Talker] = []
         for number in range(asked.count.draw(self._seed, *name, "interferer", "count")):
@@ -167,7 +167,7 @@ class InterfererSampler:
         return accept
 
     def _enough(self, name: str, accept: Callable[[str], bool], need: int) -> bool:
-        """Whether a clip may begin an interferer's part of ``need`` samples: its person can fill it."""
+        """Whether a clip may begin a track of ``need`` samples: its speaker has enough clips to fill it."""
         if not accept(name):
             return False
         clip = self._pool[name]
@@ -230,7 +230,7 @@ class InterfererSampler:
 
 
 class NoiseSampler:
-    """Deals noise, evenly over all clips that are long enough; noise is never repeated to fill a scene.
+    """Draws noise, evenly over all clips that are long enough; noise is never repeated to fill a scene.
 
     Raises:
         RequestError: a category is asked for that the manifest does not have.

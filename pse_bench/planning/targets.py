@@ -1,4 +1,4 @@
-"""Who is enrolled, what they say in a scene, and what the system knows them by."""
+"""The target of a scene: its speaker, its clips, and the enrollment clips."""
 
 import math
 from collections import Counter
@@ -17,8 +17,8 @@ Name = tuple[rng.Name, ...]
 
 @dataclass(frozen=True)
 class TargetTrack:
-    """The target's part in a scene of ``num_samples``: the clips and where they lie. ``text`` is empty where a
-    clip was cut."""
+    """The target's clips in a scene of ``num_samples``, and their segments. ``text`` is empty where a clip was
+    cut."""
 
     clips: list[Utterance]
     segments: list[Segment]
@@ -27,17 +27,17 @@ class TargetTrack:
 
     @property
     def span(self) -> tuple[int, int]:
-        """From the first sample of the first clip to the end of the last."""
+        """First sample of the first segment and end of the last."""
         last = self.segments[-1]
         return self.segments[0].onset, last.onset + last.num_samples
 
 
 class TargetSampler:
-    """Deals target utterances, evenly over all that can be used or over the people who say them.
+    """Draws target utterances, evenly over all that can be used or over their speakers.
 
-    A clip can be used when it fits the longest scene with its companions and the person has enough other
-    speech for the longest enrollment, or for the shortest that the scenario puts up with. ``notes`` tells who is
-    left out and why.
+    A clip can be used when it fits the longest scene, with other clips where a target has several, and its speaker
+    has enough other speech for the longest enrollment, or for ``enrollment.shortest_s``. ``notes`` holds how many
+    speakers are left out and why.
 
     Raises:
         RequestError: nobody can be a target.
@@ -95,21 +95,21 @@ class TargetSampler:
         return ""
 
     def _least_enrollment(self, num_samples: int) -> int:
-        """What is enough where ``num_samples`` are asked for."""
+        """The shortest enrollment that is accepted where ``num_samples`` are asked for."""
         shortest_s = self._scenario.enrollment.shortest_s
         return num_samples if shortest_s is None else min(num_samples, self._samples(shortest_s))
 
-    def _deal(self) -> Utterance:
+    def _first_clip(self) -> Utterance:
         """The clip that the next scene begins with."""
         who = None
         if self._scenario.target.deal == "speakers":
             who = self._speakers.next(lambda _: True)
         return self._pool[self._sampler.next(self.names.__contains__, who)]
 
-    # ---- what the target says
+    # ---- the track
 
     def track(self, name: Name, scene_id: str) -> TargetTrack:
-        """The next scene's target: its length, clips and where they lie."""
+        """The next scene's target track."""
         track = self._whole(name, scene_id) if self._scenario.target.clip == "whole" else self._cut(name)
         free = track.num_samples - track.span[1]
         shift = rng.integer(0, free, self._seed, *name, "target", "onset")
@@ -118,7 +118,7 @@ class TargetSampler:
 
     def _cut(self, name: Name) -> TargetTrack:
         """One clip, cut to a scene of the drawn length where it is longer."""
-        clip = self._deal()
+        clip = self._first_clip()
         num_samples = self._samples(self._scenario.duration_s.draw(self._seed, *name, "duration_s"))
         length = self._pool.length(clip)
         kept = min(length, num_samples)
@@ -129,12 +129,12 @@ class TargetSampler:
     def _whole(self, name: Name, scene_id: str) -> TargetTrack:
         """Whole clips with pauses between them, in a scene that is drawn to hold them."""
         target, pool = self._scenario.target, self._pool
-        first = self._deal()
+        first = self._first_clip()
         clips, segments, length = [first], [pool.segment(first)], pool.length(first)
         count = target.utterances.draw(self._seed, *name, "target", "utterances")
         for number in range(1, count):
             pause = self._samples(target.pause_s.draw(self._seed, *name, "target", "pause_s", number))
-            clip = self._companion(clips, length + pause, count - number - 1)
+            clip = self._next_clip(clips, length + pause, count - number - 1)
             if clip is None:
                 raise RequestError(
                     f"{scene_id}: speaker {first.speaker_id} has no utterance that fits beside "
@@ -150,8 +150,8 @@ class TargetSampler:
         text = " ".join(clip.text for clip in clips) if all(clip.text for clip in clips) else ""
         return TargetTrack(clips, segments, text, self._samples(duration_s))
 
-    def _companion(self, clips: list[Utterance], length: int, left: int) -> Utterance | None:
-        """Another clip of the same person after ``length`` samples, so that ``left`` more still fit."""
+    def _next_clip(self, clips: list[Utterance], length: int, left: int) -> Utterance | None:
+        """Another clip of the same speaker after ``length`` samples, so that ``left`` more still fit."""
         pool = self._pool
         free = {pool.name(c): pool.length(c) for c in pool.same_session(clips[0]) if c not in clips}
         pauses = left * self._samples(self._scenario.target.pause_s.largest)
@@ -165,7 +165,7 @@ class TargetSampler:
         name = self._sampler.next(fits, speaker_key(clips[0]))
         return None if name is None else pool[name]
 
-    # ---- what the system knows
+    # ---- the enrollment
 
     def enrollment(self, track: TargetTrack, num_samples: int, scene_id: str) -> list[Segment]:
         """Other speech of the target, one clip after the other, cut at ``num_samples``; less of it where the

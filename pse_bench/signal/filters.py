@@ -28,7 +28,8 @@ def butterworth(edges_hz: float | tuple[float, float], kind: str, sample_rate: i
 def zero_phase(used: Filter, samples: np.ndarray, padding: int) -> np.ndarray:
     """A signal filtered in both directions, float64, shape (num_samples,).
 
-    To the bit what ``scipy.signal.sosfiltfilt`` gives with that ``padlen``, at two thirds of its time.
+    To the bit what ``scipy.signal.sosfiltfilt`` gives with that ``padlen``, in three quarters of its time: speech
+    is filtered six times a scene, and rendering would take more than 1.5 % longer.
 
     Args:
         used: the filter.

@@ -1,4 +1,4 @@
-"""Mel spectrograms as librosa makes them, without librosa: what the speaker encoder and DNSMOS hear."""
+"""Mel spectrograms as librosa makes them, without librosa: the input of the speaker encoder and DNSMOS."""
 
 import functools
 

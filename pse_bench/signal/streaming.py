@@ -1,4 +1,4 @@
-"""A whole signal through something that takes it hop by hop and answers late."""
+"""Processing of a whole signal by a frame processor with a delay."""
 
 from typing import Protocol
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 class FrameProcessor(Protocol):
-    """Takes a hop of samples and gives one, ``delay`` samples late."""
+    """Processes a signal hop by hop; its output is ``delay`` samples late."""
 
     hop: int
     delay: int
 
     def process(self, frame: np.ndarray) -> np.ndarray:
-        """Hear one hop, float32 of shape (hop,), and give one."""
+        """The next hop of output for the next hop of input, float32 of shape (hop,)."""
 
 
 def run(stream: FrameProcessor, mixture: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where somebody speaks: frame labels from a dry signal, and levels over them.
+"""Energy-based voice activity: frame labels of a dry signal, and levels over active samples.
 
 Labels are on a grid of ``HOP_S`` frames without overlap, so a label speaks for its own samples and nothing
 else. Levels are means of power over active samples (the idea of ITU-T P.56, on our labels).

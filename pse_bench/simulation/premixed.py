@@ -1,4 +1,4 @@
-"""Scenes that were recorded, or mixed by somebody else: their clips added as they are."""
+"""Recorded or already mixed scenes: their clips are added without change."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a talker's clips become on the way to the microphone, and when they are heard there."""
+"""A talker's image at the microphone, and its activity there."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -24,7 +24,7 @@ writes to it."""
 
 
 class SourceImage:
-    """A talker's clips, read once: what they sound like at the microphone, and when they are heard there."""
+    """A talker's clips, read once: their image at the microphone and its activity."""
 
     def __init__(self, talker: Talker, length: int, rate: int, load: Load) -> None:
         self._segments, self._length, self._rate = talker.segments, length, rate
@@ -101,8 +101,8 @@ def _placed(sound: np.ndarray, begin: int, length: int) -> np.ndarray:
 
 
 def highpass_speech(speech: np.ndarray, rate: int) -> np.ndarray:
-    """Speech without what lies below every voice: hum and rumble of a recording would otherwise be counted into
-    its level, by up to 10 dB in read corpora, and sound on where the talker pauses."""
+    """Speech without what lies below every voice. Hum and rumble of a recording would otherwise count into its
+    level, by up to 10 dB in read corpora, and remain where the talker pauses."""
     padding = min(3 * rate // int(RUMBLE_HZ), len(speech) - 1)
     return zero_phase(butterworth(RUMBLE_HZ, "highpass", rate), speech, padding)
 

@@ -1,4 +1,4 @@
-"""More voices than people: the same words at another speed, and from a mouth of another size.
+"""Speaker augmentation: speech at another speed, and with its formants moved.
 
 Playing an utterance faster moves pitch and formants by one factor. Moving the formants alone, with the pitch left
 where it is, gives a second direction (vocal tract length perturbation: Jaitly and Hinton, ICML workshop on deep
@@ -21,7 +21,7 @@ LIFTER_S = 0.002
 
 @dataclass(frozen=True)
 class Voice:
-    """A way of hearing a person.
+    """A modification of a speaker's voice.
 
     Attributes:
         speed: factor at which an utterance is played.
@@ -33,7 +33,7 @@ class Voice:
 
     @property
     def mark(self) -> str:
-        """What the names of this voice's clips end with; '' for the person's own."""
+        """The suffix of the names of this voice's clips; '' for the speaker's own."""
         if self.formants == 1.0:
             return "" if self.speed == 1.0 else f"@{self.speed:g}"
         return f"@{self.speed:g},{self.formants:g}"
@@ -43,7 +43,7 @@ OWN = Voice()
 
 
 def voices(speeds: Iterable[float], formants: Iterable[float]) -> list[Voice]:
-    """Every speed with every move of the formants, the person's own voice first."""
+    """Every speed with every move of the formants, the speaker's own voice first."""
     every = {Voice(speed, moved) for speed, moved in product({1.0, *speeds}, {1.0, *formants})}
     return sorted(every, key=lambda voice: (voice != OWN, voice.speed, voice.formants))
 

@@ -32,7 +32,7 @@ class Batch(NamedTuple):
 
 
 class Scenes(Protocol):
-    """Where chunks come from: mixed on the fly (``scenes.DynamicMixer``) or stored (``stored.StoredScenes``)."""
+    """Scenes by name: ``dynamic_mixing.DynamicMixer`` mixes them, ``dataset_mixing.StoredScenes`` reads them."""
 
     chunk: int
     sample_rate: int

@@ -117,12 +117,14 @@ class DynamicMixer:
         near, far = rng.choice(self._rirs.rooms, seed, *name, "room")
 
         active = dict.fromkeys(("target", "interferer"), np.zeros(-(-self.chunk // self._hop), dtype=bool))
-        sounds, powers = {}, {}
+        sounds: dict[str, np.ndarray] = {}
+        powers: dict[str, float] = {}
+        reference = None
         if "target" in heard:
             source = rng.choice(near, seed, *name, "place")
             rows = [source.whole, source.early] if self._early else [source.whole]
             images, active["target"] = self._images(track, source, rows, seed, (*name, "target"))
-            sounds["target"], sounds["reference"] = images[0], images[-1]
+            sounds["target"], reference = images[0], images[-1]
             powers["target"] = power_over(active["target"], images[0], self.sample_rate)
         if "interferer" in heard and (others := self._speakers.interferers(seed, name, track)):
             order = sorted(range(len(far)), key=lambda number: rng.sort_key(seed, *name, "place", number))
@@ -140,14 +142,12 @@ class DynamicMixer:
         gains = level_gains(
             powers, level_dbfs=levels["level_dbfs"], sir_db=levels.get("sir_db"), snr_db=levels["snr_db"]
         )
-        if "target" in gains:
-            gains["reference"] = gains["target"]
         gain = min(1.0, headroom(sounds, gains, asked.scenarios if everything else [label]))
         stems = {stem: sound * np.float32(gains[stem] * gain) for stem, sound in sounds.items()}
         return TrainingScene(
             label=label,
             target=stems.get("target"),
-            reference=stems.get("reference"),
+            reference=None if reference is None else reference * np.float32(gains["target"] * gain),
             interferer=stems.get("interferer"),
             noise=stems["noise"],
             active=active["target"],

@@ -1,4 +1,4 @@
-"""From manifests or datasets to what a run trains on and what it is watched with; no person is in both."""
+"""Training and validation scenes from manifests or datasets; no speaker is in both."""
 
 import csv
 import io
@@ -33,7 +33,7 @@ Progress = Callable[[str, str], AbstractContextManager[Callable[[int, int], None
 
 @dataclass(frozen=True)
 class Source:
-    """Scenes to train on, scenes to look at (every one with all its parts), and what both were made from."""
+    """Training scenes, validation scenes with all their stems, and the fingerprints of their sources."""
 
     scenes: Scenes
     validation: list[TrainingScene]
@@ -147,7 +147,7 @@ def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
     in no scene that is trained on.
 
     Raises:
-        InputError: see ``stored.StoredScenes``.
+        InputError: see ``dataset_mixing.StoredScenes``.
     """
     folders = list(folders)
     everything = StoredScenes(folders, config)
