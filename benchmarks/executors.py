@@ -2,7 +2,7 @@
 
 Scenes of the embedded corpus, each in a room of its own, are rendered and scored by one process, by a pool of
 processes, and by the workers of a dask scheduler; scheduler and workers are started by their own command lines on
-this machine. Then the same with a worker that is killed in the middle, and as three shares with a merge. Every run
+this machine. Then the same with a worker that is killed in the middle, and as three shards with a merge. Every run
 has to give the bytes of a serial one. Printed are wall seconds, and the ratios of pool to one process and of dask
 to pool, each run with its start. What the machine can give at most is measured beside it: several runs on one
 process each that know nothing of each other, at the same time. Processors that share caches, clock or a core do
@@ -36,9 +36,9 @@ from pse_bench.corpora.synthetic import embedded
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.planning.job import plan_dataset
 from pse_bench.runtime import dask as cluster
-from pse_bench.runtime import resume
+from pse_bench.runtime import merging
 from pse_bench.runtime.executor import Executor, Processes, Serial
-from pse_bench.runtime.sharding import Share
+from pse_bench.runtime.sharding import Shard
 from pse_bench.scoring import result_writer, score
 from pse_bench.simulation import dataset_writer, render
 from pse_bench.systems import enhance
@@ -245,16 +245,16 @@ def lose_one(bench: Bench, dask: cluster.Dask, worker: subprocess.Popen, report:
 
 def share_out(bench: Bench, pool: Executor, report: Report) -> None:
     for number in range(1, 4):
-        share = Share(number, 3)
-        bench.render("merged", pool, share=share)
-        bench.enhance("merged", pool, share=share)
-        bench.score("merged", pool, share=share)
+        shard = Shard(number, 3)
+        bench.render("merged", pool, shard=shard)
+        bench.enhance("merged", pool, shard=shard)
+        bench.score("merged", pool, shard=shard)
     begin = time.perf_counter()
     for room, kind in ((dataset_writer, ""), (enhance, "-audio"), (result_writer, "-scores")):
         out = bench.folder / f"merged{kind}"
-        room.merged(out, resume.gather(out))
-    report.timed("merge of three shares", time.perf_counter() - begin)
-    report.same("merge of three shares", bench.same("merged", ("", "-audio", "-scores")))
+        room.merge(out, merging.gather(out))
+    report.timed("merge of three shards", time.perf_counter() - begin)
+    report.same("merge of three shards", bench.same("merged", ("", "-audio", "-scores")))
 
 
 if __name__ == "__main__":

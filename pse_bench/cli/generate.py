@@ -160,7 +160,7 @@ def _render(
     from pse_bench.runtime.progress import progress
     from pse_bench.simulation import render as simulation
 
-    where, share = Roots.parse(roots), options.share(shard)
+    where, shard = Roots.parse(roots), options.shard(shard)
     if dry_run:
         guess = simulation.estimate(plan, roots=where, jobs=jobs, format=format)
         for problem in guess.problems:
@@ -183,16 +183,16 @@ def _render(
             executor=executor,
             bank=bank,
             format=format,
-            share=share,
+            shard=shard,
             force=force,
             progress=update,
             rooms_progress=rooms_update,
         )
-    tell(report, as_json=as_json, share=share)
+    tell(report, as_json=as_json, shard=shard)
 
 
-def tell(report: Any, *, as_json: bool, share: Any = None) -> None:
-    """Say how a render or a merge of its shares ended; the exit status is 1 where scenes are missing."""
+def tell(report: Any, *, as_json: bool, shard: Any = None) -> None:
+    """Say how a render or a merge of its shards ended; the exit status is 1 where scenes are missing."""
     if as_json:
         summary = {
             "dataset": str(report.dataset),
@@ -204,10 +204,10 @@ def tell(report: Any, *, as_json: bool, share: Any = None) -> None:
         click.echo(json.dumps(summary))
     else:
         kept = f" ({report.reused} kept from an earlier run)" if report.reused else ""
-        end = f"share {share} is done" if share else f"fingerprint {report.fingerprint[:12]}"
+        end = f"shard {shard} is done" if shard else f"fingerprint {report.fingerprint[:12]}"
         click.echo(f"{report.dataset}: {report.scenes} scenes{kept}, {report.mixtures} mixtures, {end}")
-        if share:
-            options.echo_next_step(f"pse-bench merge {report.dataset.parent}, once all shares are done")
+        if shard:
+            options.echo_next_step(f"pse-bench merge {report.dataset.parent}, once all shards are done")
         elif not report.problems:
             out = report.dataset
             options.echo_next_step(
@@ -216,7 +216,7 @@ def tell(report: Any, *, as_json: bool, share: Any = None) -> None:
     if report.problems:
         options.echo_errors(f"{problem.scene_id}: {problem.reason}" for problem in report.problems[:5])
         total = len(report.problems)
-        where = f"see {report.dataset / 'quarantine.csv'}; " if not share else ""
+        where = f"see {report.dataset / 'quarantine.csv'}; " if not shard else ""
         click.echo(
             f"{total} of {report.scenes + total} scenes could not be rendered, {where}"
             "put the sources right and run the same command again, it continues",

@@ -101,7 +101,7 @@ distribution_options = combine_options(
     click.option(
         "--config", "cluster_config", type=FILE, help="YAML that says how to ask Slurm for workers (see the docs)."
     ),
-    click.option("--shard", metavar="I/N", help="Only share I of N, for merge."),
+    click.option("--shard", metavar="I/N", help="Only shard I of N, for merge."),
 )
 
 
@@ -125,11 +125,11 @@ def chosen_executor(
     return click.get_current_context().with_resource(EXECUTORS.find(kind)(asked))
 
 
-def share(shard: str | None) -> Any:
-    """The share that ``--shard`` names, or None. Raises InputError."""
-    from pse_bench.runtime.sharding import Share
+def chosen_shard(shard: str | None) -> Any:
+    """The shard that ``--shard`` names, or None. Raises InputError."""
+    from pse_bench.runtime.sharding import Shard
 
-    return Share.parse(shard) if shard else None
+    return Shard.parse(shard) if shard else None
 
 
 def distribution(
@@ -142,8 +142,8 @@ def distribution(
     isolated: bool = False,
     **others: Any,
 ) -> dict[str, Any]:
-    """The options of a command as arguments of a job of the library: ``executor`` and ``share`` for those of
+    """The options of a command as arguments of a job of the library: ``executor`` and ``shard`` for those of
     ``distribution_options`` and ``--jobs``, all others as they are. Raises InputError."""
-    part = share(shard)
+    chosen = chosen_shard(shard)
     where = chosen_executor(kind, scheduler=scheduler, cluster_config=cluster_config, jobs=jobs, isolated=isolated)
-    return {"executor": where, "share": part, **others}
+    return {"executor": where, "shard": chosen, **others}

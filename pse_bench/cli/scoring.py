@@ -70,14 +70,14 @@ def _submit(doing: str, done: str, dataset: Path, system: str, out: Path, **aske
     from pse_bench.systems import enhance as stage
 
     given = options.distribution(**asked)
-    opened, share = Dataset.open(dataset), given["share"]
+    opened, shard = Dataset.open(dataset), given["shard"]
     with progress(doing, "mixtures") as update:
         count = stage.enhance(
             opened, system, out, memory=options.cache() / "embeddings", progress=update, notice=_note, **given
         )
-    click.echo(f"{out}: {done.format(count, system)}{f', share {share} is done' if share else ''}")
-    if share:
-        options.echo_next_step(f"pse-bench merge {out}, once all shares are done")
+    click.echo(f"{out}: {done.format(count, system)}{f', shard {shard} is done' if shard else ''}")
+    if shard:
+        options.echo_next_step(f"pse-bench merge {out}, once all shards are done")
     else:
         options.echo_next_step(f"pse-bench score {dataset} {out} -o results/{out.name}")
 
@@ -137,11 +137,11 @@ def score(
     cache = None if no_cache else options.cache() / "scores"
     with progress("scoring", "mixtures") as update:
         report = stage.score(opened, submission, out, recogniser=listener, cache=cache, progress=update, **given)
-    tell(report, out, quiet=quiet, as_json=as_json, share=given["share"])
+    tell(report, out, quiet=quiet, as_json=as_json, shard=given["shard"])
 
 
-def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = None) -> None:
-    """Print the outcome of a scoring or of a merge of its shares. The exit status is 1 where estimates could not
+def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = None) -> None:
+    """Print the outcome of a scoring or of a merge of its shards. The exit status is 1 where estimates could not
     be used."""
     from pse_bench.reporting import tables
     from pse_bench.scoring.results import Result
@@ -151,16 +151,16 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, share: Any = Non
         click.echo(f"… and {len(report.problems) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
     for warning in report.warnings:
         click.echo(f"warning: {one_line(warning)}", err=True)
-    if share:
-        click.echo(f"{out}: {report.mixtures} mixtures scored, share {share} is done")
+    if shard:
+        click.echo(f"{out}: {report.mixtures} mixtures scored, shard {shard} is done")
     elif as_json:
         click.echo(json.dumps([row.model_dump() for row in Result.open(out).summaries]))
     elif quiet:
         click.echo(f"{out}: {report.mixtures} mixtures scored")
     else:
         click.echo(tables.terminal([Result.open(out)]))
-    if share:
-        options.echo_next_step(f"pse-bench merge {out}, once all shares are done")
+    if shard:
+        options.echo_next_step(f"pse-bench merge {out}, once all shards are done")
     elif not report.problems:
         options.echo_next_step(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
     if report.problems:

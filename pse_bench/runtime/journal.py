@@ -1,4 +1,4 @@
-"""What a long run has finished so far, so that the same command continues after an interruption.
+"""The file in which a long run keeps what it has finished, so that the same command continues it later.
 
 A journal is a file of JSON lines: first what the run depends on, then one entry a finished item, each written
 only when the item's files are whole. A last line that was cut off by a crash is left out when it is read.
@@ -6,11 +6,11 @@ only when the item's files are whole. A last line that was cut off by a crash is
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -20,10 +20,11 @@ from pse_bench.io.documents import Record, explain, parse_json
 
 Entry = dict[str, Any]
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 def read(path: Path) -> tuple[Entry, list[Entry]]:
-    """What a run depended on and the items it finished; empty when it got no further than starting.
+    """The identity of a run and the items it finished; empty when it got no further than starting.
 
     Raises InputError when the file is damaged otherwise than by being cut off.
     """
@@ -70,6 +71,19 @@ class Journal:
         """The entry of a number."""
         self._stream.seek(self._starts[number])
         return json.loads(self._stream.readline())
+
+
+class LazyEntries(Sequence[T], Generic[T]):
+    """Entries of an open journal by their numbers, each read and made by ``build`` when it is asked for."""
+
+    def __init__(self, journal: Journal, numbers: Sequence[int], build: Callable[[Entry], T]) -> None:
+        self._journal, self._numbers, self._build = journal, numbers, build
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._build(self._journal[self._numbers[index]])
 
 
 @contextmanager

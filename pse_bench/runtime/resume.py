@@ -1,241 +1,230 @@
-"""Shares of one work on disk: made side by side in folders of their own, then merged.
+"""Runs that continue: render, enhance and score finish item by item, and pick up where they were stopped.
 
-A share lies in ``part-I-of-N`` inside the output, with its journal and, once it is finished, ``part.json``, which
-says which stretch of the whole it is. Merging reads those, refuses gaps and overlaps, and moves the files to where
-one run would have put them.
+What a run depends on stands in its journal beside what it has finished. Run again, it keeps the items that are
+proved intact and makes the others; run with something else, it is refused.
 """
 
-import errno
-import os
-import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-
-from pydantic import Field
+from typing import Generic, Literal, TypeVar
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, locks
-from pse_bench.runtime import journal
-from pse_bench.runtime.sharding import Share
+from pse_bench.runtime import journal, sharding
+from pse_bench.runtime.journal import Entry
+from pse_bench.runtime.sharding import Shard
 
-HEAD = "part.json"
-SCHEMA = 1
-MERGED = ("dataset.json", "system.yaml", "result.json")
-"""What a merge writes last."""
-OWN = {HEAD, "plan.jsonl", "mixtures.csv", *(f"{stage}.journal" for stage in ("render", "enhance", "score"))}
-"""Files of a share that merging does not move."""
-
-R = TypeVar("R", bound=documents.Record)
-
-
-class Head(documents.Record):
-    """``part.json`` of a finished share: items ``first`` to ``stop`` of ``total``. All shares agree on
-    ``identity``; ``own`` is what only this one knows."""
-
-    schema_: Annotated[Literal[1], Field(alias="schema")]
-    stage: Literal["render", "enhance", "score"]
-    number: int
-    of: int
-    first: int
-    stop: int
-    total: int
-    identity: dict[str, Any]
-    own: dict[str, Any]
+E = TypeVar("E", bound=documents.Record)
+S = TypeVar("S", bound=documents.Record)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Part:
-    """A finished share: its folder, head and journal entries."""
+class Stage(Generic[E, S]):
+    """What is particular to the runs of a stage.
 
-    folder: Path
-    head: Head
-    entries: list[journal.Entry]
-
-
-def begin(out: Path, share: Share, allowed: Iterable[Path] = ()) -> Path:
-    """The folder of a share, in an output that holds nothing but shares and the ``allowed`` files.
-
-    Raises:
-        InputError: it holds something else, as when the shares were merged already.
+    Attributes:
+        name: of its journal and in the heads of its shards.
+        entry: a finished item in the journal.
+        key: the field of ``entry`` that names the item.
+        state: what a shard alone knows.
+        finished: the file that is written last.
+        complete: what to say of a folder whose run is complete.
+        found: what to say of its folders where no run of ours made them.
+        files: other files that it writes.
+        folders: folders that it writes into.
+        exclusive: nothing else may lie in a folder of ours. Otherwise anything may, once the run has begun.
+        identity: what all shards agree on; None where nothing of it is used.
     """
-    permitted = {path.resolve() for path in allowed}
-    there = sorted(out.iterdir()) if out.is_dir() else []
-    strangers = [path.name for path in there if not _share_of(path) and path.resolve() not in permitted]
-    if strangers:
-        raise InputError(
-            f"{out}: holds other files ({', '.join(strangers[:3])}); give a new folder, or one of shares"
-        )
-    folder = out / f"part-{share.number}-of-{share.of}"
-    (folder / HEAD).unlink(missing_ok=True)  # finished only when this run says so
-    return folder
+
+    name: Literal["render", "enhance", "score"]
+    entry: type[E]
+    key: str
+    state: type[S]
+    finished: str
+    complete: str = ""
+    found: str = ""
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    exclusive: bool = True
+    identity: type[documents.Record] | None = None
+
+    @property
+    def journal(self) -> str:
+        """File name of the journal."""
+        return f"{self.name}.journal"
+
+    def entries(self, path: Path, entries: list[Entry]) -> list[E]:
+        """Entries of the journal at ``path`` as records. Raises InputError where it is damaged."""
+        return journal.checked(self.entry, entries, path)
+
+    def remove_unfinished(self, out: Path) -> None:
+        """Remove what killed processes have left half-written."""
+        for name in self.folders:
+            atomic.remove_unfinished(out / name)
 
 
-def finish(
-    folder: Path, stage: str, share: Share, total: int, *, identity: dict[str, Any], own: dict[str, Any]
-) -> None:
-    """Say that a share is done."""
-    first, stop = share.stretch(total)
-    head = {"schema": SCHEMA, "stage": stage, "number": share.number, "of": share.of}
-    head |= {"first": first, "stop": stop, "total": total, "identity": identity, "own": own}
-    atomic.write_json(folder / HEAD, head)
+@dataclass(frozen=True)
+class Source:
+    """A file that a run copies into its folder, as ``name``, before it begins."""
+
+    path: Path
+    name: str
+    sha256: str
 
 
-def removed_rest(out: Path) -> bool:
-    """Whether shares were merged here and only their removal was interrupted, which is done now then. What is left
-    of them holds nothing but what they said of themselves."""
-    merged = any((out / name).is_file() for name in MERGED)
-    if not merged:
-        return False
-    with locks.locked(out, "merge"):
-        return _removed_rest(out)
+class ResumableRun(Generic[E, S]):
+    """A run in its folder, locked for this process, with an open journal.
 
-
-def _removed_rest(out: Path) -> bool:
-    left = [path for path in out.iterdir() if _share_of(path)]
-    whole = left and all((path / HEAD).is_file() for path in left) and len(left) == _share_of(left[0]).of
-    kept = [path for folder in left for path in folder.rglob("*") if path.is_file()]
-    if not left or whole or not {path.name for path in kept} <= OWN:
-        return False
-    for folder in left:
-        shutil.rmtree(folder)
-    return True
-
-
-def gather(out: Path) -> list[Part]:
-    """The shares in an output folder, in order.
-
-    Raises:
-        InputError: there are none; one is missing, unfinished or there twice; or they are of different work.
+    Attributes:
+        out: the folder; with a shard, the shard's own.
+        items: names of the items to make, in order.
+        reused: how many of them an earlier run has made.
     """
-    found = {share: path for path in sorted(out.iterdir()) if (share := _share_of(path))} if out.is_dir() else {}
-    if not found:
-        raise InputError(f"{out}: no shares here (part-1-of-N, …); give the folder that --shard wrote to")
-    counts = sorted({share.of for share in found})
-    if len(counts) > 1:
-        raise InputError(f"{out}: shares of {counts[0]} and of {counts[1]} overlap; remove those of one kind")
-    if any((out / name).is_file() for name in MERGED) and len(found) < counts[0]:
-        raise InputError(f"{out}: merged already; remove what is left of its shares, the folders part-…")
-    # a folder can be called part-1-of-99999999: gaps are counted, not listed
-    absent = counts[0] - len(found)
-    missing = next(share for n in range(len(found) + 1) if (share := Share(n + 1, counts[0])) not in found)
-    unfinished = [share for share, path in found.items() if not (path / HEAD).is_file()]
-    for gaps, what, first in (
-        (absent, "missing", missing),
-        (len(unfinished), "not finished", next(iter(unfinished), missing)),
-    ):
-        if gaps:
-            raise InputError(
-                f"{out}: {gaps} of {counts[0]} shares {'is' if gaps == 1 else 'are'} {what}, as {first}; run the "
-                f"same command with --shard {first}"
-            )
-    parts = [_read(found[share], share) for share in sorted(found, key=lambda share: share.number)]
-    for part in parts[1:]:
-        _check_alike(part, parts[0])
-    return parts
+
+    def __init__(self, stage: Stage[E, S], out: Path, identity: Entry, items: Sequence[str]) -> None:
+        self.out, self.items, self.reused = out, items, 0
+        self._stage, self._identity = stage, identity
+        self._journal: journal.Journal
+        self._numbers: dict[str, int] = {}
+
+    def __contains__(self, item: str) -> bool:
+        """Whether an item is finished."""
+        return item in self._numbers
+
+    def __len__(self) -> int:
+        """How many items are finished."""
+        return len(self._numbers)
+
+    def add(self, entry: E) -> None:
+        """Keep a finished item, whose files are whole."""
+        self._numbers[getattr(entry, self._stage.key)] = self._journal.add(entry.model_dump(mode="json"))
+
+    def finished(self, build: Callable[[Entry], T]) -> journal.LazyEntries[T]:
+        """The finished items in order, each read from the journal and made by ``build`` when it is asked for."""
+        numbers = [self._numbers[item] for item in self.items if item in self._numbers]
+        return journal.LazyEntries(self._journal, numbers, build)
+
+    def finish_shard(self, shard: Shard, total: int, state: S, identity: Entry | None = None) -> None:
+        """Mark the shard of ``total`` items as finished; ``identity`` is what all shards agree on, by default what
+        the run depends on."""
+        own = state.model_dump(mode="json")
+        known = identity or self._identity
+        sharding.write_head(self.out, self._stage.name, shard, total, identity=known, own=own)
+
+    @contextmanager
+    def _begun(self, earlier: list[E]) -> Iterator[None]:
+        """Open the journal with what is kept of an earlier run. ``earlier`` is emptied: the journal knows."""
+        names = [getattr(entry, self._stage.key) for entry in earlier]
+        self._numbers = {name: number for number, name in enumerate(names)}
+        self.reused = len(self._numbers)
+        kept = (entry.model_dump(mode="json") for entry in earlier)
+        with journal.record(self.out / self._stage.journal, self._identity, kept) as self._journal:
+            earlier.clear()
+            yield
 
 
-def own(part: Part, record: type[R]) -> R:
-    """What only this share knows, as a record of its stage. Raises InputError when it is not that."""
-    return documents.parse(record, part.head.own, f"{part.folder / HEAD}: own")
-
-
-def identity(part: Part, record: type[documents.Record]) -> dict[str, Any]:
-    """What all shares agree on. Raises InputError when it is not what their stage depends on."""
-    documents.parse(record, part.head.identity, f"{part.folder / HEAD}: identity")
-    return part.head.identity
-
-
-def _share_of(path: Path) -> Share | None:
-    found = re.fullmatch(r"part-([1-9][0-9]{0,8})-of-([1-9][0-9]{0,8})", path.name)
-    if not found or int(found[1]) > int(found[2]) or not path.is_dir():
-        return None
-    return Share(int(found[1]), int(found[2]))
-
-
-def _read(folder: Path, share: Share) -> Part:
-    where = folder / HEAD
-    head = documents.read_record(Head, where)
-    if (head.number, head.of) != (share.number, share.of):
-        raise InputError(
-            f"{folder}: holds share {head.number}/{head.of}, so that one is there twice and {share} is missing; "
-            f"run the same command with --shard {share}"
-        )
-    if (head.first, head.stop) != share.stretch(head.total):
-        raise InputError(f"{where}: items {head.first} to {head.stop} are not share {share}; make it again")
-    _, entries = journal.read(folder / f"{head.stage}.journal")
-    return Part(folder, head, entries)
-
-
-def _check_alike(part: Part, first: Part) -> None:
-    for what in ("stage", "total"):
-        if getattr(part.head, what) != getattr(first.head, what):
-            raise InputError(
-                f"{part.folder}: {what} {getattr(part.head, what)}, {first.folder.name} has "
-                f"{getattr(first.head, what)}; merge shares of the same work"
-            )
-    for key, value in first.head.identity.items():
-        if part.head.identity.get(key) != value:
-            raise InputError(
-                f"{part.folder}: has another {key.replace('_', ' ')} than {first.folder.name}; merge shares of "
-                "the same work, made with the same packages"
-            )
-
-
-def check_whole(
-    parts: list[Part], names: Callable[[Part], list[str]], expected: Sequence[str] | None = None
-) -> None:
-    """Hold what is in the shares against what should be.
+@contextmanager
+def resumable(
+    stage: Stage[E, S],
+    out: Path,
+    identity: Entry,
+    items: Sequence[str],
+    *,
+    intact: Callable[[Path, E], bool],
+    shard: Shard | None = None,
+    force: bool = False,
+    sources: Sequence[Source] = (),
+    reopen: Callable[[Path], list[E]] | None = None,
+) -> Iterator[ResumableRun[E, S]]:
+    """Begin a run, or continue one; when the block ends well, the run is complete and its journal goes.
 
     Args:
-        parts: all shares.
-        names: of the items that a share has done.
-        expected: the names of all items in order; None where only their number is known.
+        stage: what is run.
+        out: the output's folder, new or ours to continue.
+        identity: what the run depends on.
+        items: names of all items in order.
+        intact: whether what an entry says of the files in a folder is still so.
+        shard: make only the items of this shard, in a folder of its own.
+        force: replace what an earlier run has made.
+        sources: files to copy into the folder.
+        reopen: entries of a complete run, to continue that too. Without it, a complete run is refused.
 
     Raises:
-        InputError: an item is missing, there twice, or in the wrong share.
+        InputError: the folder holds something else, or a run of another identity; it is complete already;
+            another process is at work in it.
     """
-    seen: dict[str, Path] = {}
-    for part in parts:
-        found = names(part)
-        for name in found:
-            if name in seen:
-                raise InputError(f"{part.folder}: {name} is in {seen[name].name} too; make one of them again")
-            seen[name] = part.folder
-        wanted = set(found) if expected is None else set(expected[part.head.first : part.head.stop])
-        if len(found) != part.head.stop - part.head.first or set(found) != wanted:
-            raise InputError(
-                f"{part.folder}: holds {len(found)} items, expected {part.head.stop - part.head.first} of its "
-                f"own; run the same command with --shard {part.head.number}/{part.head.of}"
-            )
+    wanted = shard.of_items(items) if shard else items
+    if shard:
+        sharding.check_only_shards(out, [source.path for source in sources])
+        out = out / shard.folder_name
+        (out / sharding.HEAD).unlink(missing_ok=True)  # finished only when this run says so
+    with locks.locked(out, stage.name):
+        _clean(stage, out, sources, force=force)
+        earlier = _earlier(stage, out, identity, reopen)
+        for source in sources:
+            _copy(source, out)
+        stage.remove_unfinished(out)
+        names = set(wanted)
+        earlier = [entry for entry in earlier if getattr(entry, stage.key) in names and intact(out, entry)]
+        run = ResumableRun(stage, out, identity, wanted)
+        with run._begun(earlier):
+            yield run
+        if not shard:
+            (out / stage.journal).unlink()
 
 
-def move(part: Part, path: str, out: Path) -> None:
-    """Bring a share's file to its place in the output; one that an interrupted merge has moved stays there."""
-    source, target = part.folder / path, out / path
-    if path.startswith("/") or ".." in path.split("/"):
-        raise InputError(f"{part.folder}: lists {path!r:.80}, which is no file of its own; make the share again")
-    if not os.path.isfile(source):  # also where its name is too long for one
-        if os.path.isfile(target):
-            return
-        raise InputError(f"{source}: missing; run the same command with --shard {part.head.number}/{part.head.of}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.replace(source, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        with atomic.replacing(target) as copy:  # the share lies on another disk
-            shutil.copyfile(source, copy)
-        source.unlink()
+def _clean(stage: Stage, out: Path, sources: Sequence[Source], *, force: bool) -> None:
+    """Make sure that the folder is new, or ours to continue or (``force``) to clear. Looked at before anything is
+    removed: a dataset, a submission and a result have files of the same names."""
+    ours = any((out / name).exists() for name in (stage.journal, stage.finished))
+    copies = {source.name for source in sources if _holds(out / source.name, source)}
+    known = {stage.journal, *copies, *(f"{source.name}.part" for source in sources), f"{stage.journal}.part"}
+    if stage.exclusive:
+        own = {stage.finished, sharding.HEAD, *stage.files, *stage.folders}
+        known |= own | {f"{name}.part" for name in own}
+    given = {source.path.resolve() for source in sources}
+    unexpected = sorted(
+        path.name for path in out.iterdir() if path.name not in known and path.resolve() not in given
+    )
+    if unexpected and (stage.exclusive or not ours):
+        raise InputError(f"{out}: holds other files ({', '.join(unexpected[:3])}); give a new or empty folder")
+    if force and (ours or stage.exclusive):
+        for name in stage.folders:
+            shutil.rmtree(out / name, ignore_errors=True)
+        # what shows that the folder is ours goes last
+        for name in (*stage.files, sharding.HEAD, stage.finished, stage.journal):
+            if (out / name).resolve() not in given:
+                (out / name).unlink(missing_ok=True)
+    elif not ours and any((out / name).exists() for name in stage.folders):
+        raise InputError(f"{out}: {stage.found}; give a new folder, or --force to replace it")
 
 
-def remove(parts: list[Part]) -> None:
-    """Remove the folders of merged shares; first what says that they are whole, so that ``removed_rest`` can go on
-    when this is interrupted."""
-    for part in parts:
-        (part.folder / HEAD).unlink(missing_ok=True)
-    for part in parts:
-        shutil.rmtree(part.folder)
+def _holds(path: Path, source: Source) -> bool:
+    return path.is_file() and atomic.sha256(path) == source.sha256
+
+
+def _copy(source: Source, out: Path) -> None:
+    if (out / source.name).resolve() != source.path.resolve():
+        with atomic.replacing(out / source.name) as part:
+            shutil.copyfile(source.path, part)
+    if not _holds(out / source.name, source):
+        raise InputError(f"{source.path}: changed while it was read; run the same command again")
+
+
+def _earlier(stage: Stage[E, S], out: Path, identity: Entry, reopen: Callable[[Path], list[E]] | None) -> list[E]:
+    """What an earlier run of the same identity has finished."""
+    path = out / stage.journal
+    if path.exists():
+        known, entries = journal.read(path)
+        if known:
+            journal.check(out, known, identity)
+        return stage.entries(path, entries)
+    if (out / stage.finished).exists():
+        if reopen is None:
+            raise InputError(f"{out}: {stage.complete}; give a new folder, or --force to replace it")
+        return reopen(out)
+    return []

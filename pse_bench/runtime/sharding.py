@@ -1,18 +1,25 @@
-"""How work is split: shares of it for the jobs of an array, batches for the workers of one job.
+"""How work is split: shards of it for the jobs of an array, batches for the workers of one job.
 
-Nothing that is made depends on the split.
+Nothing that is made depends on the split. A shard lies in the folder ``part-I-of-N`` of its output, with its
+journal and, once it is finished, its head ``part.json``, which says which stretch of the whole it is.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field
 
 from pse_bench.errors import InputError
+from pse_bench.io import atomic, documents
 
+HEAD = "part.json"
+SCHEMA = 1
 LARGEST_BATCH = 100
 AHEAD = 4
-"""A worker takes this part of what would be its share of the rest."""
+"""A worker takes this part of its equal portion of the rest."""
 
 T = TypeVar("T")
 
@@ -29,27 +36,97 @@ def batches(items: Sequence[T], workers: int, least: int) -> list[Sequence[T]]:
 
 
 @dataclass(frozen=True)
-class Share:
-    """Share ``number`` (from 1) of ``of`` equal ones, each a stretch of consecutive items."""
+class Shard:
+    """Shard ``number`` (from 1) of ``of`` equal ones, each a stretch of consecutive items."""
 
     number: int
     of: int
 
     @classmethod
-    def parse(cls, text: str) -> "Share":
+    def parse(cls, text: str) -> "Shard":
         """From "2/3". Raises InputError on anything else."""
         found = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,8})", text)
         if not found or int(found[1]) > int(found[2]):
             raise InputError(f"--shard {text}: expected I/N with I from 1 to N, for example 1/3")
         return cls(int(found[1]), int(found[2]))
 
+    @classmethod
+    def of_folder(cls, name: str) -> "Shard | None":
+        """From the name of its folder, "part-2-of-3"; None for any other name."""
+        found = re.fullmatch(r"part-([1-9][0-9]{0,8})-of-([1-9][0-9]{0,8})", name)
+        if not found or int(found[1]) > int(found[2]):
+            return None
+        return cls(int(found[1]), int(found[2]))
+
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 
+    @property
+    def folder_name(self) -> str:
+        return f"part-{self.number}-of-{self.of}"
+
     def of_items(self, items: Sequence[T]) -> Sequence[T]:
-        """The items of this share."""
+        """The items of this shard."""
         return items[slice(*self.stretch(len(items)))]
 
     def stretch(self, total: int) -> tuple[int, int]:
         """First item and the one after the last."""
         return (self.number - 1) * total // self.of, self.number * total // self.of
+
+
+class ShardHead(documents.Record):
+    """``part.json`` of a finished shard: items ``first`` to ``stop`` of ``total``. All shards agree on
+    ``identity``; ``own`` is what only this one knows."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    stage: Literal["render", "enhance", "score"]
+    number: int
+    of: int
+    first: int
+    stop: int
+    total: int
+    identity: dict[str, Any]
+    own: dict[str, Any]
+
+    @property
+    def shard(self) -> Shard:
+        return Shard(self.number, self.of)
+
+
+def read_head(folder: Path) -> ShardHead:
+    """The head of a finished shard. Raises InputError when it is damaged or not of a shard of that many items."""
+    where = folder / HEAD
+    head = documents.read_record(ShardHead, where)
+    if not 1 <= head.number <= head.of or (head.first, head.stop) != head.shard.stretch(head.total):
+        raise InputError(f"{where}: items {head.first} to {head.stop} are not shard {head.shard}; make it again")
+    return head
+
+
+def write_head(
+    folder: Path, stage: str, shard: Shard, total: int, *, identity: dict[str, Any], own: dict[str, Any]
+) -> None:
+    """Mark a shard as finished."""
+    first, stop = shard.stretch(total)
+    head = {"schema": SCHEMA, "stage": stage, "number": shard.number, "of": shard.of}
+    head |= {"first": first, "stop": stop, "total": total, "identity": identity, "own": own}
+    atomic.write_json(folder / HEAD, head)
+
+
+def check_only_shards(out: Path, allowed: Iterable[Path] = ()) -> None:
+    """Refuse an output that holds anything but shards, begun copies of them, and the ``allowed`` files.
+
+    Raises:
+        InputError: it holds something else, as when the shards were merged already.
+    """
+    permitted = {path.resolve() for path in allowed}
+    there = sorted(out.iterdir()) if out.is_dir() else []
+    unexpected = [
+        path.name
+        for path in there
+        if not (path.is_dir() and Shard.of_folder(path.name.removesuffix(".part")))
+        and path.resolve() not in permitted
+    ]
+    if unexpected:
+        raise InputError(
+            f"{out}: holds other files ({', '.join(unexpected[:3])}); give a new folder, or one of shards"
+        )

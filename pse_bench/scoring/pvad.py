@@ -11,7 +11,7 @@ import numpy as np
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, UndefinedScore
-from pse_bench.io import locks, tables
+from pse_bench.io import documents, locks, tables
 from pse_bench.metrics import detection, voice_activity
 from pse_bench.metrics.detection import LIMIT, SIZE
 from pse_bench.metrics.metric import AGGREGATIONS, Metric
@@ -36,9 +36,8 @@ class PvadJob:
     shown: str  # what messages call the folder
 
 
-@dataclass(frozen=True)
-class Detected:
-    """One mixture's row, the hash of its file ('' without one), and what was wrong with it."""
+class Detected(documents.Record):
+    """The row of one mixture, the hash of its file ('' without one), and what was wrong with it."""
 
     row: Detection
     sha256: str
@@ -58,8 +57,9 @@ def score_mixture(work: tuple[PvadJob, Mixture]) -> Detected:
         estimate = submission.read_activity(job.folder, mixture)
     except InputError as error:
         problem = str(error).replace(str(job.folder), job.shown)
-        return Detected(worst(mixture, labels, problem.replace(f"{job.shown}/", "")), "", problem)
-    return Detected(row_of(mixture, labels, estimate.probabilities), estimate.sha256)
+        row = worst(mixture, labels, problem.replace(f"{job.shown}/", ""))
+        return Detected(row=row, sha256="", problem=problem)
+    return Detected(row=row_of(mixture, labels, estimate.probabilities), sha256=estimate.sha256)
 
 
 def row_of(mixture: Mixture, labels: np.ndarray, probabilities: np.ndarray) -> Detection:

@@ -14,7 +14,7 @@ from pse_bench.io.atomic import SEAL, sealed, sha256
 from pse_bench.io.documents import Record, parse, read_json
 from pse_bench.schemas import SCHEMA, TABLES, Summary
 from pse_bench.scoring import pvad
-from pse_bench.scoring.result_writer import JOURNAL, RESULT_KEYS
+from pse_bench.scoring.result_writer import RESULT_KEYS, STAGE
 from pse_bench.scoring.summary import Scores, summaries_of
 from pse_bench.simulation.verify import Report, strangers
 from pse_bench.submission.submission import System
@@ -135,7 +135,7 @@ class Result:
 
 def lies_in(folder: Path) -> bool:
     """Whether a folder holds a result, or what is left of one, and not a dataset."""
-    ours = any((folder / name).is_file() for name in ("result.json", "scores.csv", JOURNAL))
+    ours = any((folder / name).is_file() for name in ("result.json", "scores.csv", STAGE.journal))
     return ours and not (folder / "dataset.json").is_file()
 
 

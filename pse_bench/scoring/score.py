@@ -4,7 +4,6 @@ A mixture whose estimate is missing or unusable takes each metric's worst value,
 """
 
 import functools
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +18,13 @@ from pse_bench.errors import InputError
 from pse_bench.io import audio, locks
 from pse_bench.metrics import detection
 from pse_bench.metrics.outside import definition
-from pse_bench.runtime import journal, resume
+from pse_bench.runtime import resume
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
-from pse_bench.runtime.sharding import Share
+from pse_bench.runtime.sharding import Shard
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring import pvad, result_writer
-from pse_bench.scoring.result_writer import Report, Scored
+from pse_bench.scoring.result_writer import STAGE, Scored, ScoreReport, ShardState
 from pse_bench.scoring.score_cache import Memory, package_versions
 from pse_bench.submission import submission
 
@@ -34,7 +33,7 @@ NATIVE = ("pesq_wb",)
 
 
 @dataclass(frozen=True)
-class Job:
+class ScoreJob:
     """What a worker needs to score a mixture."""
 
     dataset: Dataset
@@ -57,10 +56,10 @@ def score(
     recogniser: Recogniser | None = None,
     reference: str | None = None,
     cache: Path | None = None,
-    share: Share | None = None,
+    shard: Shard | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
-) -> Report:
+) -> ScoreReport:
     """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``, and where it holds activity
     ``detections.csv``.
 
@@ -74,7 +73,7 @@ def score(
         recogniser: hears the words for the metrics of recognition.
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
-        share: score only this share of the mixtures, for ``ledger.merged``.
+        shard: score only this shard of the mixtures, for ``result_writer.merge``.
         force: replace the result that lies in ``out``.
 
     Raises:
@@ -84,17 +83,8 @@ def score(
     chosen = _metrics(names, recogniser)
     dataset.require_unchanged()
     reference = reference or dataset.description.reference
-    mixtures = list(share.of_items(dataset.mixtures)) if share else dataset.mixtures
     with submission.opened(path, dataset.mixtures) as folder:
-        try:
-            system = submission.read_system(folder)
-        except InputError as error:
-            raise InputError(str(error).replace(str(folder), str(path))) from error
-        if system.dataset_fingerprint not in ("", dataset.description.fingerprint):
-            raise InputError(
-                f"{path}: made from another dataset (its system.yaml says {system.dataset_fingerprint[:12]}, this "
-                f"is {dataset.description.fingerprint[:12]}); enhance this one, or score it with its own"
-            )
+        system = _system(dataset, folder, path)
         if "audio" not in system.holds:
             if names or recogniser:
                 raise InputError(
@@ -102,65 +92,75 @@ def score(
                     "--recogniser out, or say holds: [audio, activity] in its system.yaml"
                 )
             chosen = {}
-        identity: dict[str, Any] = {
-            "dataset": dataset.description.fingerprint,
-            "reference": reference,
-            "metrics": _identities(chosen.values(), recogniser),
-        }
-        if share:
-            out = resume.begin(out, share)
-        with locks.locked(out, "score"):
-            result_writer.prepare(out, force)
-            current = [
-                scored for scored in result_writer.earlier(out, identity) if result_writer.current(folder, scored)
-            ]
-            numbers = {scored.mixture_id: number for number, scored in enumerate(current)}
-            todo = [row for row in mixtures if "audio" in system.holds and row.mixture_id not in numbers]
-            total = len(mixtures) * len(system.holds)
-            reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-            job = Job(
-                dataset=reader,
-                folder=folder.resolve(),
-                shown=str(path).rstrip("/"),
-                reference=reference,
-                names=tuple(chosen),
-                recogniser=recogniser,
-                cache=cache and cache.resolve(),
-            )
-            with journal.record(
-                out / result_writer.JOURNAL, identity, map(result_writer.entry_of, current)
-            ) as kept:
-                del current  # from here on the journal knows
-                progress(len(numbers), total)
-                for scored in _all(job, todo, executor):
-                    numbers[scored.mixture_id] = kept.add(result_writer.entry_of(scored))
-                    progress(len(numbers), total)
-                wanted = (row.mixture_id for row in mixtures)
-                ordered = result_writer.Kept(kept, [numbers[name] for name in wanted if name in numbers])
-                detected = []
-                if "activity" in system.holds:
-                    watched = pvad.PvadJob(reader, job.folder, job.shown)
-                    known = len(numbers)
-                    detected = _detected(watched, mixtures, executor, lambda count: progress(known + count, total))
-                about = {
-                    "dataset": f"{dataset.description.name}-v{dataset.description.version}",
-                    "dataset_fingerprint": dataset.description.fingerprint,
-                    "reference": reference,
-                    "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
-                    "metrics": identity["metrics"] | _identities_of_activity(system),
-                    "recogniser": recogniser.identity if recogniser else None,
-                    "mixtures_sha256": dataset.description.tables["mixtures.csv"],
-                    "pse_bench": __version__,
-                    "packages": package_versions(chosen.values()),
-                    "system": system.model_dump(),
-                }
-                if not share or share.number == 1:
-                    shutil.copyfile(dataset.folder / "mixtures.csv", out / "mixtures.csv")
-                if share:
-                    own = {"detected": [result_writer.detected_entry_of(one) for one in detected]}
-                    resume.finish(out, "score", share, len(dataset.mixtures), identity=about, own=own)
-                    return result_writer.report(len(mixtures), ordered, detected)
-                return result_writer.finish(out, about, len(mixtures), ordered, detected)
+        reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
+        job = ScoreJob(
+            dataset=reader,
+            folder=folder.resolve(),
+            shown=str(path).rstrip("/"),
+            reference=reference,
+            names=tuple(chosen),
+            recogniser=recogniser,
+            cache=cache and cache.resolve(),
+        )
+        versions = _identities(chosen.values(), recogniser)
+        rows = {row.mixture_id: row for row in dataset.mixtures}
+        with resume.resumable(
+            STAGE,
+            out,
+            {"dataset": dataset.description.fingerprint, "reference": reference, "metrics": versions},
+            list(rows),
+            intact=lambda _, scored: result_writer.current(folder, scored),
+            shard=shard,
+            force=force,
+            sources=[] if shard and shard.number > 1 else [_mixtures_table(dataset)],
+        ) as run:
+            wanted = [rows[name] for name in run.items]
+            total = len(wanted) * len(system.holds)
+            progress(run.reused, total)
+            todo = [row for row in wanted if "audio" in system.holds and row.mixture_id not in run]
+            for scored in _all(job, todo, executor):
+                run.add(scored)
+                progress(len(run), total)
+            detected = []
+            if "activity" in system.holds:
+                pvad_job = pvad.PvadJob(reader, job.folder, job.shown)
+                detected = _detected(pvad_job, wanted, executor, lambda count: progress(len(run) + count, total))
+            ordered = run.finished(Scored.model_validate)
+            about = {
+                "dataset": f"{dataset.description.name}-v{dataset.description.version}",
+                "dataset_fingerprint": dataset.description.fingerprint,
+                "reference": reference,
+                "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
+                "metrics": versions | _identities_of_activity(system),
+                "recogniser": recogniser.identity if recogniser else None,
+                "mixtures_sha256": dataset.description.tables["mixtures.csv"],
+                "pse_bench": __version__,
+                "packages": package_versions(chosen.values()),
+                "system": system.model_dump(),
+            }
+            if shard:
+                run.finish_shard(shard, len(rows), ShardState(detected=detected), about)
+                return result_writer.report(len(wanted), ordered, detected)
+            return result_writer.finish(run.out, about, len(wanted), ordered, detected)
+
+
+def _system(dataset: Dataset, folder: Path, path: Path) -> submission.System:
+    """The description of a submission. Raises InputError when it was made from another dataset."""
+    try:
+        system = submission.read_system(folder)
+    except InputError as error:
+        raise InputError(str(error).replace(str(folder), str(path))) from error
+    if system.dataset_fingerprint not in ("", dataset.description.fingerprint):
+        raise InputError(
+            f"{path}: made from another dataset (its system.yaml says {system.dataset_fingerprint[:12]}, this "
+            f"is {dataset.description.fingerprint[:12]}); enhance this one, or score it with its own"
+        )
+    return system
+
+
+def _mixtures_table(dataset: Dataset) -> resume.Source:
+    name = "mixtures.csv"
+    return resume.Source(dataset.folder / name, name, dataset.description.tables[name])
 
 
 def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> dict[str, metrics.Metric]:
@@ -220,7 +220,7 @@ def _identities_of_activity(system: submission.System) -> dict[str, dict[str, An
 # ---- one mixture, in a worker
 
 
-def score_mixture(work: tuple[Job, Mixture]) -> Scored:
+def score_mixture(work: tuple[ScoreJob, Mixture]) -> Scored:
     """All scores of one mixture."""
     job, row = work
     locks.require_seen(job.folder / submission.DESCRIPTION)
@@ -233,7 +233,7 @@ def score_mixture(work: tuple[Job, Mixture]) -> Scored:
     safe = [metric for metric in wanted if metric.name not in job.crashed]
     found = {metric.name: result for metric, result in zip(safe, _evaluated(job, safe, clip), strict=True)}
     results = [(metric, found.get(metric.name) or _crashed(metric)) for metric in wanted]
-    return Scored(row.mixture_id, _rows(row, results), estimate.sha256)
+    return Scored(mixture_id=row.mixture_id, sha256=estimate.sha256, scores=_rows(row, results))
 
 
 def _crashed(metric: metrics.Metric) -> metrics.Evaluation:
@@ -241,7 +241,7 @@ def _crashed(metric: metrics.Metric) -> metrics.Evaluation:
     return metrics.Evaluation(metric.worst, "failed", "the metric's library crashed on it")
 
 
-def _evaluated(job: Job, wanted: list[metrics.Metric], clip: metrics.Clip) -> list[metrics.Evaluation]:
+def _evaluated(job: ScoreJob, wanted: list[metrics.Metric], clip: metrics.Clip) -> list[metrics.Evaluation]:
     """Each metric on a clip, from the memory where it was computed before."""
     if job.cache is None:
         return [metrics.evaluate(metric, clip) for metric in wanted]
@@ -249,22 +249,22 @@ def _evaluated(job: Job, wanted: list[metrics.Metric], clip: metrics.Clip) -> li
     return Memory(job.cache, listener).evaluate(wanted, clip)
 
 
-def _without_estimate(job: Job, row: Mixture, problem: str) -> Scored:
+def _without_estimate(job: ScoreJob, row: Mixture, problem: str) -> Scored:
     """The worst values of one mixture."""
     clip = _clip(job, row, None)
     # no path of this machine in the table: from the label on, the file is named by the submission itself
     reason = problem.replace(f"{job.shown}/", "")
     results = [(metric, metrics.failed(metric, clip, reason)) for metric in _chosen(job, row)]
-    return Scored(row.mixture_id, _rows(row, results), "", problem)
+    return Scored(mixture_id=row.mixture_id, sha256="", problem=problem, scores=_rows(row, results))
 
 
-def _chosen(job: Job, row: Mixture) -> list[metrics.Metric]:
+def _chosen(job: ScoreJob, row: Mixture) -> list[metrics.Metric]:
     """The metrics that run in a mixture's scenario."""
     asked = [_metric(name) for name in job.names]
     return [metric for metric in asked if row.scenario in metric.scenarios]
 
 
-def _clip(job: Job, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
+def _clip(job: ScoreJob, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
     dataset = job.dataset
     active = dataset.read_activity(row.scene_id, row.num_samples)
     silent = row.scenario == "TS3"
@@ -299,7 +299,7 @@ def _rows(row: Mixture, results: list[tuple[Any, Any]]) -> list[Score]:
 # ---- all of them
 
 
-def _all(job: Job, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
+def _all(job: ScoreJob, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:
     """Scores of all mixtures, the dearest first, so that no worker is left alone with one at the end. One that
     takes its worker down is scored again without what may have crashed, and one that does so again, in whatever
     reads it, as if its estimate were missing."""

@@ -2,11 +2,10 @@
 
 import json
 import os
-import shutil
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, Literal
@@ -15,23 +14,21 @@ from pydantic import Field
 
 from pse_bench.dataset import dataset
 from pse_bench.errors import InputError
-from pse_bench.io import atomic, documents, locks
+from pse_bench.io import atomic, documents
 from pse_bench.io import tables as csv_tables
 from pse_bench.planning import plan
 from pse_bench.planning.scenario import Scenario
-from pse_bench.runtime import journal, resume
+from pse_bench.runtime import journal, merging
+from pse_bench.runtime.resume import Stage
 from pse_bench.schemas import SCHEMA, Imported, Mixture, Sha256, StoredFile
 
-JOURNAL = "render.journal"
 QUARANTINE = "quarantine.csv"
 IN_MEMORY = 1 << 20
 """Bytes of a folder's table that are sorted without a file."""
-FOLDERS = ("TS1", "TS2", "TS3", "stems", "enrollment", "activity")
-FILES = ("dataset.json", "mixtures.csv", "files.csv", "plan.jsonl", JOURNAL, QUARANTINE, resume.HEAD)
 
 
-class _Entry(documents.Record):
-    """A scene in the journal."""
+class Rendered(documents.Record):
+    """A rendered scene: its rows and files."""
 
     scene_id: str
     rows: list[Mixture]
@@ -45,15 +42,15 @@ class Problem(documents.Record):
     reason: str
 
 
-class _Own(documents.Record):
-    """What a share alone knows."""
+class ShardState(documents.Record):
+    """Scenes that a shard could not render, and its timings in s."""
 
     problems: list[Problem]
     timings_s: dict[str, float]
 
 
-class _Identity(documents.Record):
-    """What all shares depend on."""
+class RunIdentity(documents.Record):
+    """What all shards of a dataset depend on."""
 
     schema_: Annotated[int, Field(alias="schema")]
     plan_sha256: Sha256
@@ -61,19 +58,22 @@ class _Identity(documents.Record):
     versions: dict[str, str]
 
 
+STAGE = Stage(
+    "render",
+    entry=Rendered,
+    key="scene_id",
+    state=ShardState,
+    identity=RunIdentity,
+    finished="dataset.json",
+    files=("mixtures.csv", "files.csv", "plan.jsonl", QUARANTINE),
+    folders=("TS1", "TS2", "TS3", "stems", "enrollment", "activity"),
+    exclusive=False,
+)
+
+
 @dataclass(frozen=True)
-class Rendered:
-    """What became of a scene: its rows and files, or the reason why there are none."""
-
-    scene_id: str
-    rows: list[Mixture] = field(default_factory=list)
-    files: list[StoredFile] = field(default_factory=list)
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a render ended."""
+class RenderReport:
+    """The outcome of a render: counts, failed scenes, and the dataset's fingerprint ('' for a shard)."""
 
     dataset: Path
     scenes: int
@@ -83,108 +83,26 @@ class Report:
     reused: int = 0
 
 
-def prepare(out: Path, plan_path: Path, identity: dict[str, Any], force: bool) -> list[Rendered]:
-    """Make the folder ready; what an earlier run of the same plan has already rendered there."""
-    replaced = force and _clear(out, plan_path)
-    finished: list[Rendered] = []
-    if (out / JOURNAL).exists():
-        known, entries = journal.read(out / JOURNAL)
-        if known:
-            journal.check(out, known, identity)
-        finished = from_entries(entries, out / JOURNAL)
-    elif (out / "dataset.json").exists():
-        there = dataset.Dataset.open(out)
-        known = there.description.model_dump(by_alias=True)
-        journal.check(out, known, identity)
-        for name, expected in there.description.tables.items():
-            if not (out / name).is_file() or atomic.sha256(out / name) != expected:
-                raise InputError(
-                    f"{out / name}: changed since it was rendered; restore it, or start again with --force"
-                )
-        finished = _from_tables(there)
-    elif not replaced and (strangers := _strangers(out, plan_path)):
-        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
-    if (out / "plan.jsonl").resolve() != plan_path.resolve():
-        with atomic.replacing(out / "plan.jsonl") as part:
-            shutil.copyfile(plan_path, part)
-    if atomic.sha256(out / "plan.jsonl") != identity["plan_sha256"]:
-        raise InputError(f"{plan_path}: changed while it was read; run the same command again")
-    tidy(out)
-    return finished
-
-
-def tidy(out: Path) -> None:
-    """Remove what killed processes have left half-written."""
-    for name in FOLDERS:
-        atomic.remove_unfinished(out / name)
-
-
-def _strangers(out: Path, plan_path: Path) -> list[str]:
-    """What lies in a folder, except the plan and what a run leaves that was stopped before its journal began."""
-    ours = {"plan.jsonl.part", f"{JOURNAL}.part"}
-    copy = out / "plan.jsonl"
-    if copy.is_file() and atomic.sha256(copy) == atomic.sha256(plan_path):
-        ours.add(copy.name)
-    return sorted(
-        path.name for path in out.iterdir() if path.name not in ours and path.resolve() != plan_path.resolve()
-    )
-
-
-def _clear(out: Path, plan_path: Path) -> bool:
-    """Remove a dataset, and nothing else, from a folder; whether it held one. What tells so goes last."""
-    if not any((out / name).exists() for name in (JOURNAL, "dataset.json")):
-        return False
-    for name in FOLDERS:
-        shutil.rmtree(out / name, ignore_errors=True)
-    for name in FILES:
-        if (out / name).resolve() != plan_path.resolve():
-            (out / name).unlink(missing_ok=True)
-    return True
-
-
-_Row = namedtuple("_Row", Mixture.model_fields)
-_File = namedtuple("_File", StoredFile.model_fields)
-
-
-class Scenes(Sequence[Rendered]):
-    """The rendered scenes of a run in the order of its plan, each read from the journal when it is asked for. Rows
-    are plain tuples with the records' names: they were checked when they were made."""
-
-    def __init__(self, kept: journal.Journal, numbers: Sequence[int]) -> None:
-        self._kept, self._numbers = kept, numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __getitem__(self, index: Any) -> Any:
-        entry = self._kept[self._numbers[index]]
-        rows, stored = ([kind(**row) for row in entry[key]] for kind, key in ((_Row, "rows"), (_File, "files")))
-        return Rendered(entry["scene_id"], rows, stored)
-
-
-def entry_of(rendered: Rendered) -> dict[str, Any]:
-    return {
-        "scene_id": rendered.scene_id,
-        "rows": [row.model_dump(mode="json") for row in rendered.rows],
-        "files": [row.model_dump(mode="json") for row in rendered.files],
-    }
-
-
-def from_entries(entries: list[journal.Entry], path: Path) -> list[Rendered]:
-    """Back from the journal at ``path``. Raises InputError where it is damaged."""
-    return [Rendered(one.scene_id, one.rows, one.files) for one in journal.checked(_Entry, entries, path)]
-
-
-def _from_tables(there: dataset.Dataset) -> list[Rendered]:
+def reopened(out: Path, identity: journal.Entry) -> list[Rendered]:
+    """The scenes of a complete dataset, from its tables. Raises InputError when it is of another identity or its
+    tables have changed."""
+    there = dataset.Dataset.open(out)
+    journal.check(out, there.description.model_dump(by_alias=True), identity)
+    for name, expected in there.description.tables.items():
+        if not (out / name).is_file() or atomic.sha256(out / name) != expected:
+            raise InputError(
+                f"{out / name}: changed since it was rendered; restore it, or start again with --force"
+            )
     scenes: dict[str, Rendered] = {}
     for row in there.mixtures:
-        scenes.setdefault(row.scene_id, Rendered(row.scene_id)).rows.append(row)
+        scenes.setdefault(row.scene_id, Rendered(scene_id=row.scene_id, rows=[], files=[])).rows.append(row)
     for file in there.files:
         scenes[Path(file.path).stem].files.append(file)
     return list(scenes.values())
 
 
 def intact(out: Path, rendered: Rendered) -> bool:
+    """Whether the files of a scene are those that were written."""
     return all(
         os.path.isfile(path := out / row.path)  # also where it is too long for one
         and path.stat().st_size == row.num_bytes
@@ -193,11 +111,30 @@ def intact(out: Path, rendered: Rendered) -> bool:
     )
 
 
+_Row = namedtuple("_Row", Mixture.model_fields)
+_File = namedtuple("_File", StoredFile.model_fields)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A rendered scene whose rows and files are plain tuples with the records' names: they were checked when they
+    were made."""
+
+    scene_id: str
+    rows: list[Any]
+    files: list[Any]
+
+    @classmethod
+    def of_entry(cls, entry: journal.Entry) -> "Scene":
+        rows, files = ([kind(**row) for row in entry[key]] for kind, key in ((_Row, "rows"), (_File, "files")))
+        return cls(entry["scene_id"], rows, files)
+
+
 def finish(
     out: Path,
     scenario: Scenario | Imported,
     identity: dict[str, Any],
-    done: Sequence[Rendered],
+    done: Sequence[Rendered | Scene],
     problems: list[Problem],
     planned: int,
     timings: dict[str, float],
@@ -231,9 +168,7 @@ def finish(
         "versions": identity["versions"],
         "timings_s": timings,
     }
-    atomic.write_sealed(out / "dataset.json", description)
-    # From here on the tables tell what is there.
-    (out / JOURNAL).unlink(missing_ok=True)
+    atomic.write_sealed(out / STAGE.finished, description)
     return mark
 
 
@@ -241,13 +176,13 @@ def finish(
 class _Rows:
     """The rows of ``mixtures.csv``, as often as they are asked for."""
 
-    done: Sequence[Rendered]
+    done: Sequence[Rendered | Scene]
 
     def __iter__(self) -> Iterator[Mixture]:
         return (row for scene in self.done for row in scene.rows)
 
 
-def _by_path(done: Sequence[Rendered], out: Path, ending: str = "") -> Iterator[StoredFile]:
+def _by_path(done: Sequence[Rendered | Scene], out: Path, ending: str = "") -> Iterator[StoredFile]:
     """The files of all scenes, sorted by path up to the ending: those of one folder after those of another.
 
     Every scene is looked at twice, whatever the number of folders: what belongs to a folder is laid into a file
@@ -269,42 +204,29 @@ def _by_path(done: Sequence[Rendered], out: Path, ending: str = "") -> Iterator[
                 yield _File(*json.loads(line))
 
 
-def merged(out: Path, found: list[resume.Part]) -> Report:
-    """Make the shares in a folder the dataset that one run would have made there; timings are summed.
-
-    Interrupted, it is run again. Args: the output and what ``parts.gather`` found in it.
+def merge(out: Path, shards: list[merging.FinishedShard]) -> RenderReport:
+    """Make the shards that ``merging.gather`` found the dataset that one run would have made; timings are summed.
 
     Raises:
-        InputError: the shares are not the whole of the plan.
+        InputError: the shards are not the whole of the plan.
     """
-    with locks.locked(out, "merge"):
-        plan_path = found[0].folder / "plan.jsonl"
-        scenario, _, recipes = plan.read(plan_path)
+    with merging.merging(STAGE, out, shards) as found:
+        scenario, _, recipes = plan.read(shards[0].folder / "plan.jsonl")
         order = {recipe.scene_id: number for number, recipe in enumerate(recipes)}
-        own = [resume.own(part, _Own) for part in found]
-        problems = [problem for one in own for problem in one.problems]
-        made = {part.folder: from_entries(part.entries, part.folder / JOURNAL) for part in found}
-        failed = {
-            part.folder: [problem.scene_id for problem in one.problems]
-            for part, one in zip(found, own, strict=True)
-        }
-
-        def names(part: resume.Part) -> list[str]:
-            return [*(scene.scene_id for scene in made[part.folder]), *failed[part.folder]]
-
-        resume.check_whole(found, names, list(order))
-        ordered = []
-        for part in found:
-            for scene in sorted(made[part.folder], key=lambda scene: order[scene.scene_id]):
-                for row in scene.files:
-                    resume.move(part, row.path, out)
-                ordered.append(scene)
-        with atomic.replacing(out / "plan.jsonl") as copy:
-            shutil.copyfile(plan_path, copy)
+        problems = [problem for state in found.states for problem in state.problems]
+        failed = [[problem.scene_id for problem in state.problems] for state in found.states]
+        names = [
+            [*(scene.scene_id for scene in scenes), *others]
+            for scenes, others in zip(found.entries, failed, strict=True)
+        ]
+        found.check(names, list(order))
+        done = [scene for scenes in found.entries for scene in scenes]
+        done.sort(key=lambda scene: order[scene.scene_id])
+        found.move([[row.path for scene in scenes for row in scene.files] for scenes in found.entries])
+        found.copy("plan.jsonl")
         timings = {
-            stage: round(sum(one.timings_s.get(stage, 0.0) for one in own), 3) for stage in own[0].timings_s
+            name: round(sum(state.timings_s.get(name, 0.0) for state in found.states), 3)
+            for name in found.states[0].timings_s
         }
-        identity = resume.identity(found[0], _Identity)
-        mark = finish(out, scenario, identity, ordered, problems, len(order), timings)
-        resume.remove(found)
-    return Report(out, len(ordered), sum(len(scene.rows) for scene in ordered), problems, mark)
+        mark = finish(out, scenario, found.identity, done, problems, len(order), timings)
+    return RenderReport(out, len(done), sum(len(scene.rows) for scene in done), problems, mark)

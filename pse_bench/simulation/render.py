@@ -18,11 +18,11 @@ from pse_bench.errors import PseBenchError
 from pse_bench.io import atomic, audio, locks
 from pse_bench.planning import plan
 from pse_bench.planning.scenario import Scenario
-from pse_bench.runtime import journal, resume
+from pse_bench.runtime import resume
 from pse_bench.runtime.allocator import keep_freed_memory
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
-from pse_bench.runtime.sharding import Share, batches
+from pse_bench.runtime.sharding import Shard, batches
 from pse_bench.schemas import (
     SCHEMA,
     MeasuredRoom,
@@ -37,7 +37,7 @@ from pse_bench.schemas import (
 from pse_bench.simulation import dataset_writer, premixed
 from pse_bench.simulation import rir_bank as room_bank
 from pse_bench.simulation import room as rooms
-from pse_bench.simulation.dataset_writer import Problem, Rendered, Report
+from pse_bench.simulation.dataset_writer import STAGE, Problem, Rendered, RenderReport
 from pse_bench.simulation.mixing import Scene, mix
 
 BATCH = 4
@@ -45,7 +45,7 @@ PROBE_SCENES = 5
 
 
 @dataclass(frozen=True)
-class Setting:
+class RenderJob:
     """What a worker needs beside the recipe; the same for all scenes of a dataset."""
 
     out: Path
@@ -59,22 +59,22 @@ class Setting:
 # ---- one scene, in a worker
 
 
-def render_batch(work: tuple[Setting, list[int]]) -> list[Rendered]:
+def render_batch(work: tuple[RenderJob, list[int]]) -> list[Rendered | Problem]:
     """Render the scenes whose recipes begin at some bytes of the plan; a scene whose sources are damaged is
     reported, the others go on."""
-    setting, places = work
+    job, places = work
     keep_freed_memory()
-    locks.require_seen(setting.out / "plan.jsonl")
-    return [render_scene(setting, recipe) for recipe in plan.at(setting.out / "plan.jsonl", places)]
+    locks.require_seen(job.out / "plan.jsonl")
+    return [render_scene(job, recipe) for recipe in plan.at(job.out / "plan.jsonl", places)]
 
 
-def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
-    """Render one scene and write its files."""
+def render_scene(job: RenderJob, recipe: Recipe) -> Rendered | Problem:
+    """Render one scene and write its files; the problem where its sources are damaged."""
     try:
 
         def load(corpus: str, segment: Segment) -> np.ndarray:
             return clip_reader.stretch(
-                setting.roots.locate(corpus, segment.path),
+                job.roots.locate(corpus, segment.path),
                 segment.sha256,
                 start=segment.start,
                 num_samples=segment.num_samples,
@@ -82,21 +82,21 @@ def render_scene(setting: Setting, recipe: Recipe) -> Rendered:
             )
 
         if isinstance(recipe.room, RecordedRoom):
-            return _write(setting, recipe, premixed.mix(recipe, load), None)
-        responses = _responses(setting, recipe.room, recipe.sample_rate)
+            return _write(job, recipe, premixed.mix(recipe, load), None)
+        responses = _responses(job, recipe.room, recipe.sample_rate)
         scene = mix(recipe, responses, load)
         used = [talker.source for talker in (recipe.target, *recipe.interferers)]
         achieved = float(np.mean([responses.sources[source].rt60_s for source in used]))
     except PseBenchError as error:
-        return Rendered(recipe.scene_id, problem=setting.roots.hide(str(error), recipe.corpora))
-    return _write(setting, recipe, scene, round(achieved, 4))
+        return Problem(scene_id=recipe.scene_id, reason=job.roots.hide(str(error), recipe.corpora))
+    return _write(job, recipe, scene, round(achieved, 4))
 
 
-def _responses(setting: Setting, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.Responses:
+def _responses(job: RenderJob, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.Responses:
     if isinstance(room, MeasuredRoom):
-        return rooms.measured(room, rate, setting.roots.locate)
-    if setting.shared_rooms:
-        return _shared_room(room.model_dump_json(), rate, setting.bank)
+        return rooms.measured(room, rate, job.roots.locate)
+    if job.shared_rooms:
+        return _shared_room(room.model_dump_json(), rate, job.bank)
     return rooms.simulate(room, rate)
 
 
@@ -105,13 +105,13 @@ def _shared_room(room: str, rate: int, bank: Path) -> rooms.Responses:
     return rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
 
 
-def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: float | None) -> Rendered:
+def _write(job: RenderJob, recipe: Recipe, scene: Scene, rt60_achieved_s: float | None) -> Rendered:
     stored: list[StoredFile] = []
 
     def save(path: str, pcm: np.ndarray) -> str:
         # shared: a worker that was given up for lost may still be writing
-        content = audio.encode(pcm, recipe.sample_rate, f".{setting.format}")
-        atomic.write_bytes(setting.out / path, content, shared=True)
+        content = audio.encode(pcm, recipe.sample_rate, f".{job.format}")
+        atomic.write_bytes(job.out / path, content, shared=True)
         row = StoredFile(
             path=path,
             num_bytes=len(content),
@@ -121,18 +121,18 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
         stored.append(row)
         return row.sha256
 
-    name, ending = recipe.scene_id, setting.format
+    name, ending = recipe.scene_id, job.format
     for stem, pcm in scene.stems.items():
         save(f"stems/{stem}/{name}.{ending}", pcm)
     enrollment_path = f"enrollment/{name}.{ending}"
     save(enrollment_path, scene.enrollment)
     text = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
     path = f"activity/{name}.json"
-    atomic.write_text(setting.out / path, text, shared=True)
+    atomic.write_text(job.out / path, text, shared=True)
     digest = atomic.sha256_of_text(text)
     stored.append(StoredFile(path=path, num_bytes=len(text), sha256=digest, content_sha256=digest))
 
-    stem = dataset.REFERENCE_STEMS[setting.reference]
+    stem = dataset.REFERENCE_STEMS[job.reference]
     rows = []
     for label in recipe.scenarios:
         mixture_path = f"{label}/{name}.{ending}"
@@ -149,7 +149,7 @@ def _write(setting: Setting, recipe: Recipe, scene: Scene, rt60_achieved_s: floa
                 rt60_achieved_s=rt60_achieved_s,
             )
         )
-    return Rendered(name, rows, stored)
+    return Rendered(scene_id=name, rows=rows, files=stored)
 
 
 def _row(recipe: Recipe, scene: Scene, label: ScenarioLabel, **known: Any) -> Mixture:
@@ -200,11 +200,11 @@ def render(
     executor: Executor,
     bank: Path,
     format: str = "flac",
-    share: Share | None = None,
+    shard: Shard | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
     rooms_progress: Update = lambda done, total: None,
-) -> Report:
+) -> RenderReport:
     """Render a plan into a dataset folder.
 
     Run again after an interruption, it continues: scenes whose files still have the recorded hashes are kept.
@@ -217,7 +217,7 @@ def render(
         executor: where scenes are rendered.
         bank: folder of shared rooms' responses.
         format: ``flac`` or ``wav``.
-        share: render only this share of the plan, for ``merged``; the report has no fingerprint then.
+        shard: render only this shard of the plan, for ``merge``; the report has no fingerprint then.
         force: start again even where another dataset lies.
 
     Raises:
@@ -237,59 +237,57 @@ def render(
         planned.append(recipe.scene_id)
         corpora |= recipe.corpora
     roots.check(corpora)
-    scene_ids = share.of_items(planned) if share else planned
-    if share:
-        out = resume.begin(out, share, allowed=[plan_path])
     shared_rooms = isinstance(scenario, Scenario) and scenario.room.rooms is not None
-    known = roots.settled(corpora)
-    setting = Setting(out.resolve(), known, bank.resolve(), format, scenario.reference, shared_rooms)
-    with locks.locked(out, "render"):
-        earlier = dataset_writer.prepare(out, plan_path, identity, force)
-        everywhere = dict(zip(planned, plan.places(out / "plan.jsonl"), strict=True))
-        places = {scene_id: everywhere[scene_id] for scene_id in scene_ids}
-        whole = [scene for scene in earlier if scene.scene_id in places and dataset_writer.intact(out, scene)]
-        numbers = {scene.scene_id: number for number, scene in enumerate(whole)}
-        reused = len(numbers)
-        todo = {scene_id: place for scene_id, place in places.items() if scene_id not in numbers}
+    with resume.resumable(
+        STAGE,
+        out,
+        identity,
+        planned,
+        intact=dataset_writer.intact,
+        shard=shard,
+        force=force,
+        sources=[resume.Source(plan_path, "plan.jsonl", identity["plan_sha256"])],
+        reopen=lambda folder: dataset_writer.reopened(folder, identity),
+    ) as run:
+        settled = roots.settled(corpora)
+        job = RenderJob(run.out.resolve(), settled, bank.resolve(), format, scenario.reference, shared_rooms)
+        places = dict(zip(planned, plan.places(run.out / "plan.jsonl"), strict=True))
+        todo = {scene_id: places[scene_id] for scene_id in run.items if scene_id not in run}
+        rooms_begin = time.monotonic()
+        if shared_rooms:
+            room_bank.build(plan.at(run.out / "plan.jsonl", todo.values()), job.bank, executor, rooms_progress)
+        scenes_begin = time.monotonic()
+        progress(run.reused, len(run.items))
         problems = []
-        with journal.record(out / dataset_writer.JOURNAL, identity, map(dataset_writer.entry_of, whole)) as kept:
-            del earlier, whole  # from here on the journal knows
-            rooms_begin = time.monotonic()
-            if setting.shared_rooms:
-                needed = plan.at(out / "plan.jsonl", todo.values())
-                room_bank.build(needed, setting.bank, executor, rooms_progress)
-            scenes_begin = time.monotonic()
-            progress(reused, len(places))
-            for rendered in _scenes(setting, todo, executor):
-                if rendered.problem:
-                    problems.append(Problem(scene_id=rendered.scene_id, reason=rendered.problem))
-                else:
-                    numbers[rendered.scene_id] = kept.add(dataset_writer.entry_of(rendered))
-                progress(len(numbers) + len(problems), len(places))
-            timings = {
-                "rooms": round(scenes_begin - rooms_begin, 3),
-                "scenes": round(time.monotonic() - scenes_begin, 3),
-                "total": round(time.monotonic() - begin, 3),
-            }
-            done = dataset_writer.Scenes(kept, [numbers[scene_id] for scene_id in places if scene_id in numbers])
-            problems.sort(key=lambda problem: problem.scene_id)
-            dataset_writer.tidy(out)  # a worker may have been lost on the way
-            mixtures = sum(len(scene.rows) for scene in done)
-            if share:
-                own = {"timings_s": timings, "problems": [problem.model_dump() for problem in problems]}
-                resume.finish(out, "render", share, len(planned), identity=identity, own=own)
-                mark = ""
+        for scene in _scenes(job, todo, executor):
+            if isinstance(scene, Problem):
+                problems.append(scene)
             else:
-                mark = dataset_writer.finish(out, scenario, identity, done, problems, len(planned), timings)
-    return Report(out, len(done), mixtures, problems, mark, reused)
+                run.add(scene)
+            progress(len(run) + len(problems), len(run.items))
+        timings = {
+            "rooms": round(scenes_begin - rooms_begin, 3),
+            "scenes": round(time.monotonic() - scenes_begin, 3),
+            "total": round(time.monotonic() - begin, 3),
+        }
+        problems.sort(key=lambda problem: problem.scene_id)
+        STAGE.remove_unfinished(run.out)  # a worker may have been lost on the way
+        done = run.finished(dataset_writer.Scene.of_entry)
+        mixtures = sum(len(scene.rows) for scene in done)
+        if shard:
+            run.finish_shard(shard, len(planned), dataset_writer.ShardState(problems=problems, timings_s=timings))
+            mark = ""
+        else:
+            mark = dataset_writer.finish(run.out, scenario, identity, done, problems, len(planned), timings)
+    return RenderReport(run.out, len(done), mixtures, problems, mark, run.reused)
 
 
-def _scenes(setting: Setting, places: dict[str, int], executor: Executor) -> Iterator[Rendered]:
+def _scenes(job: RenderJob, places: dict[str, int], executor: Executor) -> Iterator[Rendered | Problem]:
     shared_out = batches(list(places), executor.jobs, BATCH)
-    work = [(setting, [places[scene_id] for scene_id in batch]) for batch in shared_out]
+    work = [(job, [places[scene_id] for scene_id in batch]) for batch in shared_out]
     for outcome in executor.run(render_batch, work):
         if outcome.lost:
-            yield from (Rendered(scene_id, problem=outcome.lost) for scene_id in shared_out[outcome.index])
+            yield from (Problem(scene_id=name, reason=outcome.lost) for name in shared_out[outcome.index])
         else:
             yield from outcome.value
 
@@ -320,17 +318,17 @@ def estimate(plan_path: Path, *, roots: Roots, jobs: int, format: str = "flac") 
     probe = whole[:: max(1, len(whole) // PROBE_SCENES)][:PROBE_SCENES]
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
         out = Path(folder)
-        setting = Setting(out, roots, out / "rooms", format, scenario.reference, shared_rooms=False)
-        render_scene(setting, probe[0])  # what is loaded and transformed once does not count
+        job = RenderJob(out, roots, out / "rooms", format, scenario.reference, shared_rooms=False)
+        render_scene(job, probe[0])  # what is loaded and transformed once does not count
         begin = time.monotonic()
-        rendered = [render_scene(setting, recipe) for recipe in probe]
+        rendered = [render_scene(job, recipe) for recipe in probe]
         seconds = time.monotonic() - begin
-        num_bytes = sum(row.num_bytes for scene in rendered for row in scene.files)
+        num_bytes = sum(row.num_bytes for scene in rendered if isinstance(scene, Rendered) for row in scene.files)
     return Estimate(
         scenes=len(whole),
         mixtures=sum(len(recipe.scenarios) for recipe in whole),
         num_bytes=round(num_bytes / len(probe) * len(whole)),
         seconds=seconds / len(probe) * len(whole) / jobs,
         probed=len(probe),
-        problems=[scene.problem for scene in rendered if scene.problem],
+        problems=[scene.reason for scene in rendered if isinstance(scene, Problem)],
     )

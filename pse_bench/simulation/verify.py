@@ -205,13 +205,13 @@ def _render_again(
     problems: list[str] = []
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
         out = Path(folder)
-        setting: Any = render.Setting(
+        job: Any = render.RenderJob(
             out, roots, out / "rooms", dataset.description.format, dataset.description.reference, False
         )
         for recipe in recipes:
-            again = render.render_scene(setting, recipe)
-            if again.problem:
-                problems.append(f"{recipe.scene_id}: cannot be rendered again: {again.problem}")
+            again = render.render_scene(job, recipe)
+            if isinstance(again, render.Problem):
+                problems.append(f"{recipe.scene_id}: cannot be rendered again: {again.reason}")
                 continue
             sounds = {file.path: file.content_sha256 for file in again.files}
             problems += [

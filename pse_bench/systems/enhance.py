@@ -1,9 +1,8 @@
 """Run a system over a dataset and write a submission: enhanced audio, or who speaks when."""
 
 import os
-import shutil
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,37 +13,51 @@ from pse_bench import rng
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, PseBenchError, RequestError
 from pse_bench.io import atomic, audio, documents, locks
-from pse_bench.runtime import journal, resume
+from pse_bench.runtime import merging, resume
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
-from pse_bench.runtime.sharding import Share, batches
+from pse_bench.runtime.sharding import Shard, batches
 from pse_bench.schemas import Mixture
 from pse_bench.submission import submission
 from pse_bench.systems import base, registry
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput
 
-JOURNAL = "enhance.journal"
 BATCH = 4
 FOLDERS = {"audio": ("TS1", "TS2", "TS3"), "activity": ("activity",)}
 """What a submission's folder holds, by what a system gives."""
 
 
-class _Entry(documents.Record):
-    """A mixture in the journal."""
+class Enhanced(documents.Record):
+    """A mixture in the journal: its estimate's file."""
 
     mixture_id: str
     path: str
     sha256: str
 
 
-class _Own(documents.Record):
-    """What a share alone knows."""
+class ShardState(documents.Record):
+    """The submission's description, as a shard knows it."""
 
     system: submission.System
 
 
+STAGES = {
+    gives: resume.Stage(
+        "enhance",
+        entry=Enhanced,
+        key="mixture_id",
+        state=ShardState,
+        finished=submission.DESCRIPTION,
+        found=f"holds {gives} of another origin",
+        complete="holds a submission already",
+        folders=folders,
+    )
+    for gives, folders in FOLDERS.items()
+}
+
+
 @dataclass(frozen=True)
-class Job:
+class EnhanceJob:
     """What a worker needs to enhance a mixture; ``folder`` is where the system's name was given, ``code`` what
     was found there, ``memory`` where speaker embeddings are kept."""
 
@@ -67,7 +80,7 @@ def enhance(
     gives: Output = "audio",
     enrollment: str = "right",
     streaming: bool = False,
-    share: Share | None = None,
+    shard: Shard | None = None,
     memory: Path | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
@@ -85,7 +98,7 @@ def enhance(
         gives: what is asked of the system.
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
         streaming: run a trained model hop by hop.
-        share: enhance only this share of the mixtures, for ``merged``.
+        shard: enhance only this shard of the mixtures, for ``merge``.
         memory: folder that keeps a trained model's speaker embeddings, for any run.
         force: replace what lies in ``out``.
         notice: told what the person should know.
@@ -105,85 +118,68 @@ def enhance(
         "streaming": streaming,
     }
     paths = _enrollments(dataset.mixtures, enrollment)
-    mixtures = list(share.of_items(dataset.mixtures)) if share else dataset.mixtures
-    if share:
-        out = resume.begin(out, share)
-    with locks.locked(out, "enhance"):
-        _prepare(out, gives, force)
-        whole = earlier(out, identity)
-        atomic.remove_unfinished(out)
-        done = {entry["mixture_id"] for entry in whole}
-        todo = [row for row in mixtures if row.mixture_id not in done]
-        count, total = len(done), len(mixtures)
-        if count and not loaded.complete:
+    rows = {row.mixture_id: row for row in dataset.mixtures}
+    with resume.resumable(
+        STAGES[gives], out, identity, list(rows), intact=_intact, shard=shard, force=force
+    ) as run:
+        todo = [rows[name] for name in run.items if name not in run]
+        if run.reused and not loaded.complete:
             notice(
-                f"{count} of {total} mixtures are kept from an earlier run of the same code; if weights or other "
-                "files that it reads have changed, start again with --force"
+                f"{run.reused} of {len(run.items)} mixtures are kept from an earlier run of the same code; if "
+                "weights or other files that it reads have changed, start again with --force"
             )
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-        job = Job(reader, system, gives, streaming, here, loaded.code, out.resolve(), memory)
-        shared_out = batches(todo, executor.jobs, BATCH)
-        with journal.record(out / JOURNAL, identity, whole) as kept:
-            progress(count, total)
-            for outcome in executor.run(
-                enhance_batch, [(job, [(row, paths[row.mixture_id]) for row in batch]) for batch in shared_out]
-            ):
-                if outcome.lost:
-                    raise InputError(f"system {system}: {shared_out[outcome.index][0].mixture_id}: {outcome.lost}")
-                entries, problem = outcome.value
-                for entry in entries:
-                    kept.add(entry)
-                if problem:
-                    raise InputError(problem)
-                count += len(entries)
-                progress(count, total)
-        atomic.remove_unfinished(out)  # a worker may have been lost on the way
+        job = EnhanceJob(reader, system, gives, streaming, here, loaded.code, run.out.resolve(), memory)
+        progress(run.reused, len(run.items))
+        for entries, problem in _batches(job, todo, paths, executor):
+            for entry in entries:
+                run.add(entry)
+            if problem:
+                raise InputError(problem)
+            progress(len(run), len(run.items))
+        STAGES[gives].remove_unfinished(run.out)  # a worker may have been lost on the way
         name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
-        said = {"name": name, "dataset_fingerprint": dataset.description.fingerprint}
-        about = loaded.system.model_copy(update=said)
-        if share:
-            own = {"system": about.model_dump()}
-            resume.finish(out, "enhance", share, len(dataset.mixtures), identity=identity, own=own)
+        known = {"name": name, "dataset_fingerprint": dataset.description.fingerprint}
+        about = loaded.system.model_copy(update=known)
+        if shard:
+            run.finish_shard(shard, len(rows), ShardState(system=about))
         else:
-            submission.write_system(out, about)
-            (out / JOURNAL).unlink()
+            submission.write_system(run.out, about)
     return len(todo)
 
 
-def earlier(out: Path, identity: journal.Entry) -> list[journal.Entry]:
-    """What an interrupted run has written, as far as it is still there. Raises InputError as ``journal``."""
-    known, entries = journal.read(out / JOURNAL)
-    if known:
-        journal.check(out, known, identity)
-    journal.checked(_Entry, entries, out / JOURNAL)
-    return [entry for entry in entries if _intact(out, entry)]
+def _batches(
+    job: EnhanceJob, rows: list[Mixture], paths: dict[str, str], executor: Executor
+) -> Iterator[tuple[list[Enhanced], str]]:
+    """What ``enhance_batch`` gives for all mixtures, in batches. Raises InputError where a worker died."""
+    work = batches(rows, executor.jobs, BATCH)
+    for outcome in executor.run(
+        enhance_batch, [(job, [(row, paths[row.mixture_id]) for row in batch]) for batch in work]
+    ):
+        if outcome.lost:
+            raise InputError(f"system {job.system}: {work[outcome.index][0].mixture_id}: {outcome.lost}")
+        yield outcome.value
 
 
-def merged(out: Path, found: list[resume.Part]) -> int:
-    """Make the shares in a folder the submission that one run would have made there; the number of mixtures.
-
-    Interrupted, it is run again. Args: the output and what ``parts.gather`` found in it.
+def merge(out: Path, shards: list[merging.FinishedShard]) -> int:
+    """Make the shards that ``merging.gather`` found the submission that one run would have made; the number of
+    mixtures.
 
     Raises:
-        InputError: the shares are not the whole of the dataset.
+        InputError: the shards are not the whole of the dataset.
     """
-    with locks.locked(out, "merge"):
-        made = {part.folder: journal.checked(_Entry, part.entries, part.folder / JOURNAL) for part in found}
-        about = resume.own(found[0], _Own).system
-        resume.check_whole(found, lambda part: [entry.mixture_id for entry in made[part.folder]])
-        for part in found:
-            for entry in made[part.folder]:
-                resume.move(part, entry.path, out)
-        submission.write_system(out, about)
-        resume.remove(found)
-    return found[0].head.total
+    with merging.merging(STAGES["audio"], out, shards) as found:
+        found.check([[entry.mixture_id for entry in entries] for entries in found.entries])
+        found.move([[entry.path for entry in entries] for entries in found.entries])
+        submission.write_system(out, found.states[0].system)
+    return shards[0].head.total
 
 
-def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[journal.Entry], str]:
+def enhance_batch(work: tuple[EnhanceJob, list[tuple[Mixture, str]]]) -> tuple[list[Enhanced], str]:
     """Some mixtures; entries of what was written, and the problem that ended it, if any."""
     job, mixtures = work
-    entries: list[journal.Entry] = []
-    locks.require_seen(job.out / JOURNAL)
+    entries: list[Enhanced] = []
+    locks.require_seen(job.out / STAGES[job.gives].journal)
     loaded = _loaded(job.system, job.gives, job.streaming, job.folder, job.code, job.memory)
     for row, enrollment_path in mixtures:
         try:
@@ -195,7 +191,7 @@ def enhance_batch(work: tuple[Job, list[tuple[Mixture, str]]]) -> tuple[list[jou
         except PseBenchError as error:
             return entries, str(error)
         name = path.relative_to(job.out).as_posix()
-        entries.append({"mixture_id": row.mixture_id, "path": name, "sha256": atomic.sha256(path)})
+        entries.append(Enhanced(mixture_id=row.mixture_id, path=name, sha256=atomic.sha256(path)))
     return entries, ""
 
 
@@ -249,25 +245,6 @@ def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
     return chosen
 
 
-def _intact(out: Path, entry: journal.Entry) -> bool:
-    path = out / entry["path"]
-    return os.path.isfile(path) and atomic.sha256(path) == entry["sha256"]
-
-
-def _prepare(out: Path, gives: Output, force: bool) -> None:
-    """Make sure that the folder is new, or ours to continue or (``force``) to replace: a dataset has folders of
-    the same names."""
-    folders = FOLDERS[gives]
-    known = {*folders, submission.DESCRIPTION, JOURNAL, resume.HEAD}
-    strangers = sorted(path.name for path in out.iterdir() if path.name.removesuffix(".part") not in known)
-    if strangers:
-        raise InputError(f"{out}: holds other files ({', '.join(strangers[:3])}); give a new or empty folder")
-    if force:
-        for name in folders:
-            shutil.rmtree(out / name, ignore_errors=True)
-        for name in (submission.DESCRIPTION, JOURNAL):
-            (out / name).unlink(missing_ok=True)
-    elif (out / submission.DESCRIPTION).exists():
-        raise InputError(f"{out}: holds a submission already; give a new folder, or --force to replace it")
-    elif not (out / JOURNAL).exists() and any((out / name).exists() for name in folders):
-        raise InputError(f"{out}: holds {gives} of another origin; give a new folder, or --force to replace it")
+def _intact(out: Path, entry: Enhanced) -> bool:
+    path = out / entry.path
+    return os.path.isfile(path) and atomic.sha256(path) == entry.sha256

@@ -8,7 +8,7 @@ from pse_bench.corpora import csv_columns, librimix
 from pse_bench.corpora.readers import librispeech, vctk
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import webdataset
-from pse_bench.runtime.sharding import Share
+from pse_bench.runtime.sharding import Shard
 
 
 def _librimix(folder: Path) -> Read:
@@ -92,7 +92,7 @@ TARGETS: tuple[Target, ...] = (
         of_text(lambda text: Roots.parse((text,)).locate(text.partition("=")[0], "a/b")),
         80_000,
     ),
-    Target("shard-option", "shares.Share.parse", "text", lambda: [b"1/3", b"3/3"], of_text(Share.parse), 80_000),
+    Target("shard-option", "shares.Share.parse", "text", lambda: [b"1/3", b"3/3"], of_text(Shard.parse), 80_000),
     Target(
         "size-option",
         "pack.parse_size",

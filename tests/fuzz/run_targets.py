@@ -13,8 +13,7 @@ from pse_bench import schemas
 from pse_bench.asr import cache
 from pse_bench.dataset import webdataset, webdataset_reader
 from pse_bench.io import atomic
-from pse_bench.runtime import dask
-from pse_bench.runtime import resume as parts
+from pse_bench.runtime import dask, merging, resume
 from pse_bench.scoring import result_writer, score_cache
 from pse_bench.simulation import dataset_writer
 from pse_bench.systems import enhance
@@ -22,14 +21,14 @@ from pse_bench.systems import enhance
 # ---- journals and shares
 
 
-def _journal(name: str, resume: Callable[[Path], Any]) -> Callable[[Path], Read]:
+def _journal(name: str, again: Callable[[Path], Any]) -> Callable[[Path], Read]:
     def opened(folder: Path) -> Read:
         out = folder / "out"
         out.mkdir()
 
         def read(content: bytes) -> None:
             (out / name).write_bytes(content)
-            resume(out)
+            again(out)
 
         return read
 
@@ -40,25 +39,27 @@ NOTHING = hashlib.sha256(b"").hexdigest()
 IDENTITY = {"dataset": valid.HASH, "system": "mine", "plan_sha256": NOTHING}
 
 
+def _resume(stage: resume.Stage, out: Path, intact: Callable[[Path, Any], bool]) -> None:
+    for entry in resume._earlier(stage, out, IDENTITY, None):
+        intact(out, entry)
+
+
 def _resume_render(out: Path) -> None:
-    (out.parent / "plan.jsonl").write_bytes(b"")
-    for rendered in dataset_writer.prepare(out, out.parent / "plan.jsonl", IDENTITY, force=False):
-        dataset_writer.intact(out, rendered)
+    _resume(dataset_writer.STAGE, out, dataset_writer.intact)
 
 
 def _resume_enhance(out: Path) -> None:
-    enhance.earlier(out, IDENTITY)
+    _resume(enhance.STAGES["audio"], out, enhance._intact)
 
 
 def _resume_score(out: Path) -> None:
-    for scored in result_writer.earlier(out, IDENTITY):
-        result_writer.current(out, scored)
+    _resume(result_writer.STAGE, out, result_writer.current)
 
 
-MERGERS: dict[str, Callable[[Path, list[parts.Part]], Any]] = {
-    "render": dataset_writer.merged,
-    "score": result_writer.merged,
-    "enhance": enhance.merged,
+MERGERS: dict[str, Callable[[Path, list[merging.FinishedShard]], Any]] = {
+    "render": dataset_writer.merge,
+    "score": result_writer.merge,
+    "enhance": enhance.merge,
 }
 
 
@@ -91,7 +92,7 @@ def _share(stage: str, name: str) -> Callable[[Path], Read]:
                 (part / file).parent.mkdir(parents=True, exist_ok=True)
                 (part / file).write_bytes(there)
             try:
-                found = parts.gather(out)
+                found = merging.gather(out)
                 MERGERS[found[0].head.stage](out, found)
             finally:
                 for left in sorted(folder.rglob("*"), reverse=True):

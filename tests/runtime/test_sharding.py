@@ -13,9 +13,9 @@ from work import Home, call, contents
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
-from pse_bench.runtime import resume
+from pse_bench.runtime import merging
 from pse_bench.runtime.executor import Serial
-from pse_bench.runtime.sharding import LARGEST_BATCH, Share, batches
+from pse_bench.runtime.sharding import HEAD, LARGEST_BATCH, Shard, batches
 from pse_bench.simulation import render
 
 STAGES = ["render", "enhance", "score"]
@@ -23,10 +23,10 @@ SharedOut = Callable[..., Path]
 
 
 @given(total=st.integers(0, 500), of=st.integers(1, 60))
-def test_shares_are_every_item_once_in_order_and_alike_in_size(total: int, of: int) -> None:
-    shares = [Share(number, of).of_items(range(total)) for number in range(1, of + 1)]
-    assert [item for share in shares for item in share] == list(range(total))
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+def test_shards_are_every_item_once_in_order_and_alike_in_size(total: int, of: int) -> None:
+    shards = [Shard(number, of).of_items(range(total)) for number in range(1, of + 1)]
+    assert [item for shard in shards for item in shard] == list(range(total))
+    assert max(map(len, shards)) - min(map(len, shards)) <= 1
 
 
 @given(total=st.integers(0, 5000), workers=st.integers(1, 200), least=st.integers(1, 8))
@@ -44,15 +44,15 @@ def test_batches_are_every_item_once_in_order(total: int, workers: int, least: i
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/5", "1 / 3", "01/3", ""])
 def test_what_is_no_share_is_told(text: str) -> None:
     with pytest.raises(InputError, match=r"--shard .*: expected I/N with I from 1 to N"):
-        Share.parse(text)
+        Shard.parse(text)
 
 
 # ---- the same bytes
 
 
 @pytest.mark.parametrize("stage", [*STAGES, "detect", "score activity"])
-def test_merged_shares_are_what_one_run_makes(home: Home, shared_out: SharedOut, stage: str) -> None:
-    """In whatever order they were made; more shares than scenes are fine."""
+def test_merged_shards_are_what_one_run_makes(home: Home, shared_out: SharedOut, stage: str) -> None:
+    """In whatever order they were made; more shards than scenes are fine."""
     out = shared_out(stage, "merged", *(f"{number}/5" for number in (4, 1, 5, 3, 2)))
     done = call("merge", out)
     assert done.exit_code == 0, done.output
@@ -67,7 +67,7 @@ def test_a_share_is_continued(home: Home, shared_out: SharedOut) -> None:
     out = shared_out("render", "merged", "1/2", "2/2")
     (out / "part-1-of-2" / "stems" / "noise" / "s000001.flac").write_bytes(b"damaged")
     again = call(*home.words("render", "merged"), "--shard", "1/2")
-    assert "2 scenes (1 kept from an earlier run), 6 mixtures, share 1/2 is done" in again.stdout
+    assert "2 scenes (1 kept from an earlier run), 6 mixtures, shard 1/2 is done" in again.stdout
     assert call("merge", out).exit_code == 0
     assert contents(out) == contents(home.dataset)
 
@@ -78,7 +78,7 @@ def test_an_interrupted_merge_is_run_again(
     home: Home, shared_out: SharedOut, stage: str, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = shared_out(stage, "merged", "1/2", "2/2")
-    move, count = resume.move, 0
+    move, count = merging.move, 0
 
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
@@ -91,8 +91,8 @@ def test_an_interrupted_merge_is_run_again(
         move(*work)
 
     with monkeypatch.context() as patch:
-        patch.setattr(resume, "move", interrupted)
-        patch.setattr(resume, "remove", stopped)
+        patch.setattr(merging, "move", interrupted)
+        patch.setattr(merging, "remove", stopped)
         done = call("merge", out)
     assert (done.exit_code, done.stderr) == (130, "interrupted; run the same command again to continue\n")
     assert call("merge", out).exit_code == 0
@@ -101,10 +101,10 @@ def test_an_interrupted_merge_is_run_again(
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("gone", ["", "journal"])
-def test_a_merge_that_was_killed_while_it_removed_shares_is_run_again(
+def test_a_merge_that_was_killed_while_it_removed_shards_is_run_again(
     home: Home, shared_out: SharedOut, stage: str, gone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever of the files of a share were gone: the operating system chooses their order."""
+    """Whichever of the files of a shard were gone: the operating system chooses their order."""
     out = shared_out(stage, "merged", "1/2", "2/2")
 
     def partly(folder: Path) -> None:
@@ -113,26 +113,26 @@ def test_a_merge_that_was_killed_while_it_removed_shares_is_run_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(resume.shutil, "rmtree", partly)
+        patch.setattr(merging.shutil, "rmtree", partly)
         assert call("merge", out).exit_code == 130
     assert (out / "part-1-of-2").exists()
     assert call("merge", out).exit_code == 0
     assert contents(out) == contents(home.serial(stage))
 
 
-def test_shares_on_another_disk_are_copied(
+def test_shards_on_another_disk_are_copied(
     home: Home, shared_out: SharedOut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = shared_out("enhance", "merged", "1/2", "2/2")
 
-    replace = resume.os.replace
+    replace = merging.os.replace
 
     def elsewhere(source: Path, target: Path) -> None:
         if "part-" in str(source):
-            raise OSError(resume.errno.EXDEV, "Invalid cross-device link")
+            raise OSError(merging.errno.EXDEV, "Invalid cross-device link")
         replace(source, target)
 
-    monkeypatch.setattr(resume.os, "replace", elsewhere)
+    monkeypatch.setattr(merging.os, "replace", elsewhere)
     assert call("merge", out).exit_code == 0
     assert contents(out) == contents(home.serial("enhance"))
 
@@ -143,10 +143,10 @@ def test_scenes_that_cannot_be_rendered_are_told_by_the_merge(home: Home) -> Non
     shutil.copytree(home.root / "speech", corpus / "speech")
     (corpus / "noise" / "hum" / "a.wav").unlink()
     roots = Roots({"voices": corpus / "speech", "noises": corpus / "noise"})
-    for name, shares in (("whole", [None]), ("merged", [Share(2, 3), Share(1, 3), Share(3, 3)])):
-        for share in shares:
+    for name, shards in (("whole", [None]), ("merged", [Shard(2, 3), Shard(1, 3), Shard(3, 3)])):
+        for shard in shards:
             render.render(
-                home.plan, home.out / name, roots=roots, executor=Serial(), bank=home.root / "bank", share=share
+                home.plan, home.out / name, roots=roots, executor=Serial(), bank=home.root / "bank", shard=shard
             )
     done = call("merge", home.out / "merged")
     assert done.exit_code == 1
@@ -170,13 +170,68 @@ def test_an_estimate_that_is_missing_is_told_by_the_merge(home: Home) -> None:
     assert contents(home.out / "merged") == contents(home.out / "whole")
 
 
+# ---- shards that lie anywhere
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "detect", "score activity"])
+def test_shards_from_other_machines_are_merged(home: Home, shared_out: SharedOut, stage: str) -> None:
+    """Given as a shard of any name, or as the folder that shards were written to."""
+    there = shared_out(stage, "there", "1/3", "2/3", "3/3")
+    (there / "part-2-of-3").rename(home.out / "second")
+    done = call("merge", home.out / "second", there, "-o", home.out / "merged")
+    assert done.exit_code == 0, done.output
+    assert contents(home.out / "merged") == contents(home.serial(stage))
+    assert not (home.out / "second").exists()
+    assert call("merge", home.out / "second", there, "-o", home.out / "merged").exit_code == 1
+
+
+def test_shards_that_lie_anywhere_are_checked_too(home: Home, shared_out: SharedOut) -> None:
+    there, merged = shared_out("enhance", "there", "1/2"), home.out / "merged"
+    first, second = there / "part-1-of-2", home.out / "second"
+    refused(there, "1 of 2 shards is missing, as 2/2", first, "-o", merged)
+    refused(there, "second: no shard here (part.json is missing); give", first, second, "-o", merged)
+    shutil.copytree(first, second)
+    refused(there, "second: holds shard 1/2, which", first, second, "-o", merged)
+    shutil.rmtree(second)
+    shared_out("enhance", "there", "2/2")
+    refused(there, "holds other files (activity, bank", there, "-o", home.root)
+    refused(home.dataset, "dataset: no shard here (part.json is missing)", home.dataset, "-o", merged)
+    assert call("merge", first, there).exit_code == 2
+    assert not merged.exists()
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 4])
+@pytest.mark.parametrize("disk", ["this", "another"])
+def test_an_interrupted_merge_of_shards_anywhere_is_run_again(
+    home: Home, shared_out: SharedOut, monkeypatch: pytest.MonkeyPatch, after: int, disk: str
+) -> None:
+    words = ("merge", shared_out("enhance", "there", "1/2", "2/2"), "-o", home.out / "merged")
+    replace, count = merging.os.replace, 0
+
+    def interrupted(source: Path, target: Path) -> None:
+        nonlocal count
+        if disk == "another" and "there" in str(source):
+            raise OSError(merging.errno.EXDEV, "Invalid cross-device link")
+        if "part-" in str(source):
+            if count == after:
+                raise KeyboardInterrupt
+            count += 1
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merging.os, "replace", interrupted)
+        assert call(*words).exit_code == 130
+    assert call(*words).exit_code == 0
+    assert contents(home.out / "merged") == contents(home.serial("enhance"))
+
+
 # ---- gaps and overlaps
 
 
-def refused(out: Path, words: str) -> None:
+def refused(out: Path, words: str, *given: object) -> None:
     """The merge is refused in one line, and nothing was touched."""
     before = contents(out)
-    done = call("merge", out)
+    done = call("merge", *(given or [out]))
     assert done.exit_code == 1
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
@@ -185,15 +240,15 @@ def refused(out: Path, words: str) -> None:
 
 def test_gaps_and_overlaps_are_refused(home: Home, shared_out: SharedOut) -> None:
     out = shared_out("enhance", "merged", "1/3", "3/3")
-    refused(out, "1 of 3 shares is missing, as 2/3; run the same command with --shard 2/3")
+    refused(out, "1 of 3 shards is missing, as 2/3; run the same command with --shard 2/3")
     second = out / "part-2-of-3"
     shutil.copytree(out / "part-1-of-3", second)
-    refused(out, "part-2-of-3: holds share 1/3, so that one is there twice and 2/3 is missing")
+    refused(out, "part-2-of-3: holds shard 1/3, so that one is there twice and 2/3 is missing")
     shutil.rmtree(second)
     shared_out("enhance", "merged", "2/3")
-    (second / resume.HEAD).rename(out.parent / "head")
-    refused(out, "1 of 3 shares is not finished, as 2/3; run the same command with --shard 2/3")
-    (out.parent / "head").rename(second / resume.HEAD)
+    (second / HEAD).rename(out.parent / "head")
+    refused(out, "1 of 3 shards is not finished, as 2/3; run the same command with --shard 2/3")
+    (out.parent / "head").rename(second / HEAD)
     lines = (second / "enhance.journal").read_text().splitlines(keepends=True)
     (second / "enhance.journal").write_text("".join(lines[:-1]))
     refused(out, "part-2-of-3: holds 3 items, expected 4 of its own")
@@ -204,22 +259,22 @@ def test_gaps_and_overlaps_are_refused(home: Home, shared_out: SharedOut) -> Non
     refused(out, "is in part-1-of-3 too")
     (second / "enhance.journal").write_text("".join(lines))
     shutil.copytree(second, out / "part-2-of-4")
-    refused(out, "shares of 3 and of 4 overlap")
+    refused(out, "shards of 3 and of 4 overlap")
     shutil.rmtree(out / "part-2-of-4")
     assert call("merge", out).exit_code == 0
-    refused(out, "no shares here")
+    refused(out, "no shards here")
 
 
 def test_scenes_of_another_plan_are_no_part_of_it(home: Home, shared_out: SharedOut) -> None:
     out = shared_out("render", "merged", "1/2", "2/2")
-    head = out / "part-2-of-2" / resume.HEAD
+    head = out / "part-2-of-2" / HEAD
     document = json.loads(head.read_text())
     atomic.write_json(head, document | {"identity": {**document["identity"], "plan_sha256": "0" * 64}})
-    refused(out, "part-2-of-2: has another plan sha256 than part-1-of-2; merge shares of the same work")
+    refused(out, "part-2-of-2: has another plan sha256 than part-1-of-2; merge shards of the same work")
     atomic.write_json(head, document | {"total": 5, "first": 2, "stop": 5})
     refused(out, "part-2-of-2: total 5, part-1-of-2 has 4")
     atomic.write_json(head, document | {"first": 1})
-    refused(out, "items 1 to 4 are not share 2/2")
+    refused(out, "items 1 to 4 are not shard 2/2")
     atomic.write_json(head, document | {"stage": "score"})
     refused(out, "part-2-of-2: stage score, part-1-of-2 has render")
     atomic.write_json(head, document)
@@ -233,13 +288,13 @@ def test_a_share_goes_only_where_shares_are(home: Home, shared_out: SharedOut) -
     assert call("merge", out).exit_code == 0
     done = call(*home.words("enhance", "merged"), "--shard", "1/1")
     assert done.exit_code == 1
-    assert "merged: holds other files (TS1, TS2, TS3); give a new folder, or one of shares" in done.stderr
+    assert "merged: holds other files (TS1, TS2, TS3); give a new folder, or one of shards" in done.stderr
 
 
 def test_a_part_of_a_merged_work_is_named(home: Home, shared_out: SharedOut) -> None:
-    """Interrupted between the first and the last share that is removed."""
+    """Interrupted between the first and the last shard that is removed."""
     out = shared_out("enhance", "merged", "1/2", "2/2")
     shutil.copytree(out / "part-2-of-2", out.parent / "kept")
     assert call("merge", out).exit_code == 0
     (out.parent / "kept").rename(out / "part-2-of-2")
-    refused(out, "merged already; remove what is left of its shares")
+    refused(out, "merged already; remove what is left of its shards")

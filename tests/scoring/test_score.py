@@ -503,7 +503,7 @@ def test_a_damaged_journal_is_one_line(dataset: Dataset, submitted: Submitted, t
     out = tmp_path / "r"
     with pytest.raises(KeyboardInterrupt):
         score.score(dataset, submitted("mixture"), out, executor=Counting(2), names=["tsos"])
-    with (out / result_writer.JOURNAL).open("a") as stream:
+    with (out / result_writer.STAGE.journal).open("a") as stream:
         stream.write(f"{line}\n")
     with pytest.raises(InputError, match=r"score\.journal: damaged; use --force to start again"):
         score.score(dataset, submitted("mixture"), out, executor=Serial(), names=["tsos"])

@@ -148,7 +148,7 @@ def test_killed_in_the_middle_and_run_again(corpus, many, process, command, tmp_
     arguments = ("render", many / "plan.jsonl", "-o", out, *corpus.options, "--jobs")
     first = process(*arguments, 2)
     try:
-        progress = out / dataset_writer.JOURNAL
+        progress = out / dataset_writer.STAGE.journal
         deadline = time.monotonic() + 300
         while not (progress.exists() and progress.read_bytes().count(b"\n") > 1):
             assert first.poll() is None, first.communicate()
@@ -182,8 +182,8 @@ def test_a_journal_that_was_cut_off_is_good_up_to_there(rendered, run, tmp_path,
     out = tmp_path / "dataset"
     with pytest.raises(KeyboardInterrupt):
         run(rendered / "plan.jsonl", out, executor=Interrupted(3))
-    content = (out / dataset_writer.JOURNAL).read_bytes()
-    (out / dataset_writer.JOURNAL).write_bytes(content[:-40])
+    content = (out / dataset_writer.STAGE.journal).read_bytes()
+    (out / dataset_writer.STAGE.journal).write_bytes(content[:-40])
     assert run(rendered / "plan.jsonl", out).reused == 2
     assert contents_of(out) == contents_of(rendered)
 

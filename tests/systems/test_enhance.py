@@ -133,10 +133,10 @@ def test_it_continues_where_it_stopped(dataset: Dataset, tmp_path: Path, module:
     assert run(dataset, system, out, progress=lambda *step: seen.append(step)) == len(dataset.mixtures) - kept
     assert seen[-1] == (len(dataset.mixtures), len(dataset.mixtures))
     whole = contents(out)
-    assert {name: whole[name] for name in finished if name != enhance.JOURNAL} == {
-        name: digest for name, digest in finished.items() if name != enhance.JOURNAL
+    assert {name: whole[name] for name in finished if name != "enhance.journal"} == {
+        name: digest for name, digest in finished.items() if name != "enhance.journal"
     }
-    assert not (out / enhance.JOURNAL).exists()
+    assert not (out / "enhance.journal").exists()
     run(dataset, system, tmp_path / "straight")
     assert contents(tmp_path / "straight") == whole
 
@@ -191,7 +191,7 @@ def test_a_last_line_that_was_cut_off_is_done_again(dataset: Dataset, tmp_path: 
     out = tmp_path / "out"
     with pytest.raises(InputError):
         run(dataset, system, out)
-    path = out / enhance.JOURNAL
+    path = out / "enhance.journal"
     path.write_bytes(path.read_bytes()[:-7])
     Path("fail").unlink()
     assert run(dataset, system, out) == len(dataset.mixtures) - 4
@@ -204,7 +204,7 @@ def test_a_damaged_journal_is_one_line(dataset: Dataset, tmp_path: Path, module:
     out = tmp_path / "out"
     with pytest.raises(InputError):
         run(dataset, system, out)
-    with (out / enhance.JOURNAL).open("a") as stream:
+    with (out / "enhance.journal").open("a") as stream:
         stream.write(f"{line}\n")
     with pytest.raises(InputError, match=r"enhance\.journal.*; "):
         run(dataset, system, out)
