@@ -160,7 +160,7 @@ def _render(
     from pse_bench.runtime.progress import progress
     from pse_bench.simulation import render as simulation
 
-    where, shard = Roots.parse(roots), options.shard(shard)
+    where, chosen = Roots.parse(roots), options.chosen_shard(shard)
     if dry_run:
         guess = simulation.estimate(plan, roots=where, jobs=jobs, format=format)
         for problem in guess.problems:
@@ -183,12 +183,12 @@ def _render(
             executor=executor,
             bank=bank,
             format=format,
-            shard=shard,
+            shard=chosen,
             force=force,
             progress=update,
             rooms_progress=rooms_update,
         )
-    tell(report, as_json=as_json, shard=shard)
+    tell(report, as_json=as_json, shard=chosen)
 
 
 def tell(report: Any, *, as_json: bool, shard: Any = None) -> None:

@@ -252,13 +252,13 @@ def _missing(path: Path, shard: FinishedShard) -> InputError:
 
 def _move_folder(source: Path, target: Path) -> None:
     """Bring a shard into the output: whole, or not at all."""
+    copy = target.with_name(f"{target.name}.part")
+    shutil.rmtree(copy, ignore_errors=True)  # of an interrupted merge
     try:
         os.replace(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        copy = target.with_name(f"{target.name}.part")
-        shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(source, copy)
         os.replace(copy, target)
         shutil.rmtree(source)

@@ -224,7 +224,7 @@ def render(
         InputError: the folder holds something else, or a run of another plan or other package versions.
     """
     begin = time.monotonic()
-    identity = {
+    identity: dict[str, Any] = {
         "schema": SCHEMA,
         "plan_sha256": atomic.sha256(plan_path) if plan_path.is_file() else "",
         "format": format,

@@ -194,7 +194,7 @@ def test_shards_that_lie_anywhere_are_checked_too(home: Home, shared_out: Shared
     refused(there, "second: holds shard 1/2, which", first, second, "-o", merged)
     shutil.rmtree(second)
     shared_out("enhance", "there", "2/2")
-    refused(there, "holds other files (activity, bank", there, "-o", home.root)
+    refused(there, "holds other files (activity, ", there, "-o", home.root)
     refused(home.dataset, "dataset: no shard here (part.json is missing)", home.dataset, "-o", merged)
     assert call("merge", first, there).exit_code == 2
     assert not merged.exists()
