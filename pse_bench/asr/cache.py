@@ -54,13 +54,14 @@ class Remembering:
         return entry.text if whole else None
 
     def _entry(self, sound: str, text: str) -> Transcript:
-        return Transcript(
-            schema=SCHEMA,
-            recogniser=self.recogniser,
-            sound=sound,
-            text=text,
-            text_sha256=atomic.sha256_of_text(text),
-        )
+        content = {
+            "schema": SCHEMA,
+            "recogniser": self.recogniser,
+            "sound": sound,
+            "text": text,
+            "text_sha256": atomic.sha256_of_text(text),
+        }
+        return Transcript.model_validate(content)
 
     def _keep(self, path: Path, sound: str, text: str) -> None:
         entry = self._entry(sound, text)

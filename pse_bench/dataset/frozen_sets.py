@@ -20,7 +20,7 @@ from pse_bench.io import documents, locks, tables
 from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import SCHEMA, Count, EnrollmentSource, Gender, NoiseClip, Sha256, StoredFile, Utterance
 
-KIND = "pse-bench benchmark set"
+KIND: Literal["pse-bench benchmark set"] = "pse-bench benchmark set"
 _HERE = Path(__file__).parents[1]
 SHIPPED = next((path for path in (_HERE / "leaderboards", _HERE.parent / "leaderboards") if path.is_dir()), _HERE)
 """The sets that come with the package: inside it when installed, beside it in a checkout."""

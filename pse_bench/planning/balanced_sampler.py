@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
+from typing import cast
 
 from pse_bench import rng
 
@@ -89,6 +90,10 @@ class BalancedSampler:
 
     def _entry(self, item: str) -> Entry:
         return rng.sort_key(self._seed, self._name, self._uses[item], item), item
+
+    def next_of_all(self) -> str:
+        """The first of the items that were used least."""
+        return cast(str, self.next(lambda _: True))
 
     def next(self, accept: Callable[[str], bool], group: str | None = None) -> str | None:
         """The first acceptable item among those used least, or None when no item is acceptable."""

@@ -43,7 +43,7 @@ class RoomSampler:
             drawn = self._room(f"s{index:06d}", name, engine, 1, num_interferers)
             places = list(range(1 + num_interferers))
         else:
-            room_id = self._bank_sampler.next(lambda _: True)
+            room_id = self._bank_sampler.next_of_all()
             if room_id not in self._bank:
                 name_of_room = ("room", int(room_id[1:]))
                 # a shared room is simulated in one way, whatever the scene that needs it first was dealt
@@ -171,7 +171,7 @@ class RoomSampler:
     def _draw_measured(
         self, name: tuple[rng.Name, ...], num_interferers: int
     ) -> tuple[MeasuredRoom, list[Placed]]:
-        rirs = self._measured[self._measured_sampler.next(lambda _: True)]
+        rirs = self._measured[self._measured_sampler.next_of_all()]
         ordered = sorted(rirs, key=lambda rir: rng.sort_key(self._seed, *name, "response", rir.rir_id))
         # A room with fewer responses than talkers: they share, as if they stood at one place.
         chosen = [ordered[number % len(ordered)] for number in range(1 + num_interferers)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from pse_bench import rng
@@ -137,9 +138,7 @@ class InterfererSampler:
             start, stop = self._span(overlap, track, who, scene_id)
             relation = asked.gender.draw(self._seed, *who, "gender")
             accept = self._rule(track, talkers, relation)
-            first = self._sampler.next(
-                lambda key, accept=accept, need=stop - start: self._enough(key, accept, need)
-            )
+            first = self._sampler.next(partial(self._enough, accept=accept, need=stop - start))
             if first is None:
                 raise RequestError(
                     f"{scene_id}: no interferer has {(stop - start) / self._pool.rate:.2f} s of speech, is "

@@ -2,7 +2,9 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 from pse_bench import rng
 from pse_bench.errors import RequestError
@@ -103,8 +105,8 @@ class TargetSampler:
         """The clip that the next scene begins with."""
         who = None
         if self._scenario.target.deal == "speakers":
-            who = self._speakers.next(lambda _: True)
-        return self._pool[self._sampler.next(self.names.__contains__, who)]
+            who = self._speakers.next_of_all()
+        return self._pool[cast(str, self._sampler.next(self.names.__contains__, who))]
 
     # ---- the track
 
@@ -177,9 +179,11 @@ class TargetSampler:
         used: set[str] = set()
         filled = 0
         while filled < num_samples:
-            name = self._enrollment_sampler.next(
-                lambda key, allowed=allowed: key not in used and allowed(key), speaker_key(first)
-            )
+
+            def fits(key: str, allowed: Callable[[str], bool] = allowed) -> bool:
+                return key not in used and allowed(key)
+
+            name = self._enrollment_sampler.next(fits, speaker_key(first))
             if name is None and not used and self._scenario.enrollment.source != "other-utterance":
                 rest = {pool.name(clip) for clip in pool.unused_parts(first, track.clips)}
                 allowed = rest.__contains__

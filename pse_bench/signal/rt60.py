@@ -28,7 +28,7 @@ def energy_decay_db(response: np.ndarray) -> np.ndarray:
     return 10 * np.log10(share)
 
 
-def rt60_s(response: np.ndarray, sample_rate: int, *, range_db: float = 30.0) -> float:
+def rt60_s(response: np.ndarray, sample_rate: float, *, range_db: float = 30.0) -> float:
     """Reverberation time in seconds: a line fitted to the energy decay, extrapolated to 60 dB.
 
     The fit runs from -5 dB to -5 - ``range_db`` dB: T30 by default (ISO 3382-1), T20 with 20.

@@ -111,8 +111,12 @@ def intact(out: Path, rendered: Rendered) -> bool:
     )
 
 
-_Row = namedtuple("_Row", Mixture.model_fields)
-_File = namedtuple("_File", StoredFile.model_fields)
+def _plain(name: str, record: type[documents.Record]) -> Any:
+    """A plain tuple with a record's names, for rows that were checked already."""
+    return namedtuple(name, list(record.model_fields))
+
+
+_Row, _File = _plain("_Row", Mixture), _plain("_File", StoredFile)
 
 
 @dataclass(frozen=True)
@@ -194,9 +198,8 @@ def _by_path(done: Sequence[Rendered | Scene], out: Path, ending: str = "") -> I
             for file in done[index].files:
                 folder = file.path[: file.path.rindex("/") + 1]
                 if folder not in piles:
-                    piles[folder] = stack.enter_context(
-                        SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="\n", dir=out)
-                    )
+                    pile = SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="\n", dir=str(out))
+                    piles[folder] = stack.enter_context(pile)
                 piles[folder].write(json.dumps([getattr(file, name) for name in _File._fields]) + "\n")
         for folder in sorted(piles):
             piles[folder].seek(0)

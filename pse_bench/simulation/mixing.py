@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def mix_stems(stems: dict[str, np.ndarray], label: str) -> np.ndarray:
     parts = [stems[part] for part in PARTS[label]]
     if sum(map(_peak, parts)) <= 32767:  # even if all peaks met
         return sum(parts[1:], parts[0])
-    total = sum(part.astype(np.int32) for part in parts)
+    total = reduce(np.add, (part.astype(np.int32) for part in parts))
     if _peak(total) > 32767:
         raise OverflowError("the sum of the stems clips")
     return total.astype(np.int16)
@@ -86,6 +87,8 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
         images = (_interferer(talker, responses, length, rate, load) for talker in recipe.interferers)
         sounds["interferer"], labels["interferer"] = sum_images(images, rate)
         powers["interferer"] = power_over(labels["interferer"], sounds["interferer"], rate)
+    assert recipe.noise is not None  # only an imported scene, which is not simulated, may be without
+    assert recipe.snr_db is not None
     sounds["noise"], powers["noise"] = _noise(recipe.noise, load)
     gains = level_gains(powers, level_dbfs=recipe.level_dbfs, sir_db=recipe.sir_db, snr_db=recipe.snr_db)
     gains["target_early"] = gains["target"]
@@ -124,12 +127,14 @@ def sum_images(images: Iterable[tuple[np.ndarray, np.ndarray]], rate: int) -> tu
     Returns:
         the sum, of the images' type, and the frames in which anybody talks.
     """
-    total = labels = None
+    found: tuple[np.ndarray, np.ndarray] | None = None
     for image, active in images:
         power = max(power_over(active, image, rate), LEAST_POWER)
         np.divide(image, image.dtype.type(math.sqrt(power)), out=image)
-        total, labels = (image, active) if total is None else (total + image, labels | active)
-    return total, labels
+        found = (image, active) if found is None else (found[0] + image, found[1] | active)
+    if found is None:
+        raise ValueError("no image to add")
+    return found
 
 
 def level_gains(
@@ -205,7 +210,7 @@ def headroom(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], label
     parts = [[part for part in PARTS[label] if part in sounds] for label in labels]
     sums = [sum(peaks[part] for part in present) for present in parts]
     if max(*peaks.values(), *sums) > PEAK:  # where the parts' peaks do not meet, there may still be room
-        sums = [_peak(sum(gains[part] * sounds[part] for part in present)) for present in parts]
+        sums = [_peak(reduce(np.add, (gains[part] * sounds[part] for part in present))) for present in parts]
     return PEAK / max(*peaks.values(), *sums)
 
 
@@ -219,7 +224,7 @@ def _enrollment(enrollment: Enrollment, target: Talker, response: Response, rate
     else:
         samples = heard.dry()
     samples *= 10 ** (ENROLLMENT_DBFS / 20) / np.sqrt(power_over(active, samples, rate))
-    if enrollment.noise is not None:
+    if enrollment.noise is not None and enrollment.snr_db is not None:
         noise, found = _noise(enrollment.noise, load)
         samples += noise * gain_to(power_over(active, samples, rate), enrollment.snr_db, found)
     return audio.to_pcm16(samples, min(1.0, PEAK / _peak(samples)))

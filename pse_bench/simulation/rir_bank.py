@@ -37,7 +37,7 @@ class Use(Record):
 def build(recipes: Iterable[Recipe], folder: Path, executor: Executor, progress: Update) -> None:
     """Simulate the rooms of some scenes that the bank lacks, each once."""
     wanted = {
-        name: (recipe.room.model_dump_json(), recipe.sample_rate, folder) for name, recipe in _simulated(recipes)
+        name: (room.model_dump_json(), recipe.sample_rate, folder) for name, room, recipe in _simulated(recipes)
     }
     missing = [work for name, work in wanted.items() if not (folder / name).exists()]
     if missing:
@@ -67,8 +67,8 @@ def usage(plans: Iterable[Path], folder: Path) -> list[Use]:
     users: dict[str, set[Path]] = {}
     taken: dict[str, list[list[int]]] = {}
     for path in plans:
-        for name, recipe in _simulated(plan.read(path)[2]):
-            rows.setdefault(name, recipe.room)
+        for name, room, recipe in _simulated(plan.read(path)[2]):
+            rows.setdefault(name, room)
             users.setdefault(name, set()).add(path)
             people = [recipe.target, *recipe.interferers]
             taken.setdefault(name, []).append([person.source for person in people])
@@ -91,8 +91,8 @@ def usage(plans: Iterable[Path], folder: Path) -> list[Use]:
     return sorted(found, key=lambda use: (-use.scenes, use.room_id, use.file))
 
 
-def _simulated(recipes: Iterable[Recipe]) -> Iterator[tuple[str, Recipe]]:
+def _simulated(recipes: Iterable[Recipe]) -> Iterator[tuple[str, SimulatedRoom, Recipe]]:
     """Recipes in simulated rooms, with the room's name in the bank."""
     for recipe in recipes:
         if isinstance(recipe.room, SimulatedRoom):
-            yield rooms.bank_name(recipe.room, recipe.sample_rate), recipe
+            yield rooms.bank_name(recipe.room, recipe.sample_rate), recipe.room, recipe

@@ -7,6 +7,7 @@ the corpus makes the same clips. The set's manifest of noise says what their byt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -82,7 +83,7 @@ def orders(
     for category in (*spec.categories, BABBLE):
         for take in range(1, spec.clips + 1):
             noise_id = f"{category}-{take}"
-            drawn = sorted(people, key=lambda who, clip=noise_id: rng.sort_key(spec.seed, clip, "talker", who))
+            drawn = sorted(people, key=partial(rng.sort_key, spec.seed, noise_id, "talker"))
             chosen = tuple(tuple(people[who]) for who in drawn[: spec.talkers]) if category == BABBLE else ()
             sha256 = known.get(path_of(category, noise_id), "")
             found.append(Order(spec, category, noise_id, out, chosen, roots, sha256))

@@ -260,7 +260,8 @@ def differing(out: Path) -> list[str]:
 def _hashes(folder: Path) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for split in SPLITS:
-        for part, record in ((split, Utterance), (f"noise-{split}", NoiseClip)):
-            if manifest(folder, part).is_file():
-                hashes |= {row.path: row.sha256 for row in tables.read_table(manifest(folder, part), record)}
+        if (speech := manifest(folder, split)).is_file():
+            hashes |= {row.path: row.sha256 for row in tables.read_table(speech, Utterance)}
+        if (noise := manifest(folder, f"noise-{split}")).is_file():
+            hashes |= {row.path: row.sha256 for row in tables.read_table(noise, NoiseClip)}
     return hashes

@@ -125,10 +125,13 @@ def _serve() -> None:
     if rate_hz != NATIVE_HZ:
         sys.exit(f"espeak_Initialize gave {rate_hz}, expected {NATIVE_HZ}")
     chunks: list[bytes] = []
-    listener = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(
-        lambda samples, count, _: chunks.append(ctypes.string_at(samples, 2 * count) if samples else b"") or 0
-    )
-    library.espeak_SetSynthCallback(listener)
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+    def collect(samples: int, count: int, _: int) -> int:
+        chunks.append(ctypes.string_at(samples, 2 * count) if samples else b"")
+        return 0
+
+    library.espeak_SetSynthCallback(collect)
     _select(library, order["voice"])
     for text in order["texts"]:
         sound = _in_a_fork(library, text, chunks)

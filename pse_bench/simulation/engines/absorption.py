@@ -71,7 +71,10 @@ def calibrate(
     rates = loss_rates(size_m, walls)
     # a field that is the same everywhere, before it is absorbed
     seconds = np.arange(math.ceil(2 * asked_s / BIN_S)) * BIN_S
-    first = absorption = _solve([np.ones(len(seconds))], rates, 0.0, asked_s / COHERENCE)
+    first = _solve([np.ones(len(seconds))], rates, 0.0, asked_s / COHERENCE)
+    if first is None:
+        return None
+    absorption: float | None = first
     tried: list[tuple[float, float]] = []  # absorption and RT60
     best, error = None, math.inf
     for _ in range(PASSES):

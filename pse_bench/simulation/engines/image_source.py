@@ -76,7 +76,7 @@ def images(
     """All images of a source that are at most ``reach_m`` metres away from the microphone."""
     found = [along(*given, reach_m) for given in zip(size_m, source_m, microphone_m, strict=True)]
     # few planes with many points each: the points of a plane are one vector
-    a, b, c = axes = tuple(sorted(range(3), key=lambda axis: len(found[axis][0])))
+    a, b, c = sorted(range(3), key=lambda axis: len(found[axis][0]))
     squares = (found[b][0] ** 2)[:, None] + (found[c][0] ** 2)[None]
     second, third = np.nonzero(squares <= reach_m**2)
     points_m2 = squares[second, third]
@@ -90,8 +90,8 @@ def images(
         planes_m=planes_m,
         points_m2=points_m2,
         counts=np.searchsorted(points_m2, reach_m**2 - planes_m**2, side="right"),
-        axes=axes,
-        hits=tuple(found[axis][1] for axis in axes),
+        axes=(a, b, c),
+        hits=(found[a][1], found[b][1], found[c][1]),
         second=second[order],
         third=third[order],
     )

@@ -38,7 +38,8 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
     """
     shoebox, images = _images(room, sample_rate)
     asked = room.rt60_s
-    aim, best = asked, None
+    aim = asked
+    best: Responses | None = None
     for _ in range(PASSES):
         reflection = _solve_reflection(images, aim, room)
         built = Responses(_build(shoebox, images, reflection, sample_rate))
@@ -47,7 +48,7 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
         if abs(built.rt60_s - asked) <= TOLERANCE * asked:
             break
         aim *= asked / built.rt60_s
-    if abs(best.rt60_s - asked) > WORST * asked:
+    if best is None or abs(best.rt60_s - asked) > WORST * asked:
         raise impossible(room)
     return best
 

@@ -7,6 +7,7 @@ speakers with much speech are heard more often and speakers with one utterance a
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 import numpy as np
@@ -170,7 +171,7 @@ class SpeakerSampler:
         self, span: tuple[int, int], accept: Callable[[int], bool], seed: int, name: Name
     ) -> SpeakerTrack | None:
         """Clips of one voice that fill a span, from the first try that holds enough speech."""
-        clips, hop, pause_s = self._clips, self._hop, self._scenario.interferer.pause_s
+        clips, hop = self._clips, self._hop
         for attempt in range(TRIES):
             what = (*name, attempt)
             first = self._voices.draw(seed, what)
@@ -182,8 +183,8 @@ class SpeakerSampler:
                 span,
                 (clips[index] for index in own[place:] + own[:place] if accept(index)),
                 lambda clip: clip.num_samples,
-                cut=lambda spare, what=what: hop * rng.integer(0, spare // hop, seed, *what, "cut"),
-                pause=lambda count, what=what: self._samples(pause_s.draw(seed, *what, "pause_s", count - 1)),
+                cut=partial(self._cut_of, seed, what),
+                pause=partial(self._pause, seed, what),
                 rate=self._rate,
                 grid=hop,
             )
@@ -196,6 +197,15 @@ class SpeakerSampler:
         """How many frames of a segment hold speech."""
         first = segment.first // self._hop
         return int(self._spoken[first + segment.num_samples // self._hop] - self._spoken[first])
+
+    def _cut_of(self, seed: int, name: Name, spare: int) -> int:
+        """Where a clip is cut that is ``spare`` samples longer than its place."""
+        return self._hop * rng.integer(0, spare // self._hop, seed, *name, "cut")
+
+    def _pause(self, seed: int, name: Name, count: int) -> int:
+        """Samples of silence after the ``count``-th clip."""
+        pause_s = self._scenario.interferer.pause_s.draw(seed, *name, "pause_s", count - 1)
+        return self._samples(pause_s)
 
     def _samples(self, seconds: float) -> int:
         return audio.seconds_to_samples(seconds, self._rate)
