@@ -26,6 +26,7 @@ from pse_bench.errors import InputError, PseBenchError
 from pse_bench.io import atomic
 from pse_bench.io import tables as csv_tables
 from pse_bench.planning import plan, scenario
+from pse_bench.runtime.executor import Processes, Serial
 from pse_bench.schemas import NoiseClip, Recipe, Utterance
 from pse_bench.simulation import render
 
@@ -70,7 +71,7 @@ def draw(chosen: BenchmarkSet, out: Path) -> int:
 
 def freeze(chosen: BenchmarkSet, *, roots: Roots, given: tuple[str, ...], jobs: int, cache: Path) -> str:
     """Make everything of a set; its fingerprint. Raises InputError when a scene could not be rendered."""
-    about, workers = chosen.about, options.executor(jobs)
+    about, workers = chosen.about, Processes(jobs) if jobs > 1 else Serial()
     made = frozen_sets.prepare(chosen, cache / "benchmarks", roots=roots, executor=workers)
     if about.made_noise is not None:
         orders = frozen_sets.noise_orders(chosen, made[about.made_noise.corpus], roots)
