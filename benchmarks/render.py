@@ -94,7 +94,7 @@ class Script:
 
     def from_bank(self, recipe: Recipe, parts: tuple[str, ...] = ()) -> dict[str, tuple[np.ndarray, int, int]]:
         """The responses of target and interferer, with lead and delay of the direct sound."""
-        with np.load(self._bank / rooms.bank_name(recipe.room, recipe.sample_rate)) as stored:
+        with np.load(self._bank / rooms.cache_key(recipe.room, recipe.sample_rate)) as stored:
             samples, about = stored["samples"], stored["about"]
         ends = about[:, 3].cumsum().astype(int)
         people = {"target": recipe.target.source, "interferer": recipe.interferers[0].source}

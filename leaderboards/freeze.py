@@ -76,7 +76,7 @@ def freeze(chosen: BenchmarkSet, *, roots: Roots, given: tuple[str, ...], jobs: 
     if about.made_noise is not None:
         orders = frozen_sets.noise_orders(chosen, made[about.made_noise.corpus], roots)
         csv_tables.write_table(chosen.manifest(about.noise[0]), NoiseClip, benchmark_noise.rows(orders))
-    if unlisted := frozen_sets.strangers(chosen, made, roots):
+    if unlisted := frozen_sets.unlisted_clips(chosen, made, roots):
         raise InputError(f"{unlisted[0]}: not the clip that its manifest lists; freeze where it is made as listed")
     draw(chosen, chosen.plan)
     if not about.interferer_speech:

@@ -41,7 +41,7 @@ def benchmark(
     own, cache = Roots.parse(roots), options.cache() / "benchmarks"
     with progress("making", "batches") as update:
         made = stage.prepare(chosen, cache, roots=own, executor=options.executor(jobs), progress=update)
-    if different := stage.strangers(chosen, made, own):
+    if different := stage.unlisted_clips(chosen, made, own):
         click.echo(
             f"note: {len(different)} clips that were made, as {different[0]}, are not those of {chosen.title}: "
             "another release of a package, or another processor",

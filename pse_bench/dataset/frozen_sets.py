@@ -175,7 +175,7 @@ def noise_orders(chosen: BenchmarkSet, folder: Path, roots: Roots) -> list[bench
     return benchmark_noise.orders(folder, spec, talkers=talkers, roots=roots, known=known)
 
 
-def strangers(chosen: BenchmarkSet, made: dict[str, Path], roots: Roots) -> list[str]:
+def unlisted_clips(chosen: BenchmarkSet, made: dict[str, Path], roots: Roots) -> list[str]:
     """Clips that were made and are not what the set lists: what is rendered from them cannot be the set."""
     if chosen.about.made_noise is None:
         return embedded.differing(made[embedded.CORPUS])

@@ -16,7 +16,7 @@ from pse_bench.schemas import SCHEMA, TABLES, Summary
 from pse_bench.scoring import pvad
 from pse_bench.scoring.result_writer import RESULT_KEYS, STAGE
 from pse_bench.scoring.summary import Scores, summaries_of
-from pse_bench.simulation.verify import Report, strangers
+from pse_bench.simulation.verify import VerifyReport, unexpected_files
 from pse_bench.submission.submission import System
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def lies_in(folder: Path) -> bool:
     return ours and not (folder / "dataset.json").is_file()
 
 
-def verify(folder: Path) -> Report:
+def verify(folder: Path) -> VerifyReport:
     """Check a result in a folder: every file has the hash that ``result.json`` gives, which has its own; nothing
     else lies there; figures follow from the scores.
 
@@ -147,11 +147,11 @@ def verify(folder: Path) -> Report:
         InputError: no result there, or it was changed.
     """
     result = Result.open(folder)
-    problems = [f"{path}: not a file of this result" for path in strangers(folder, {*FILES, "result.json"})]
+    problems = [f"{path}: not a file of this result" for path in unexpected_files(folder, {*FILES, "result.json"})]
     if SEAL not in result.about:
         problems.append(f"{folder / 'result.json'}: {UNSEALED}; score again")
     present = [name for name in FILES if (folder / name).is_file()]
-    return Report({"files": 1 + len(present), "figures": len(result.summaries)}, problems)
+    return VerifyReport({"files": 1 + len(present), "figures": len(result.summaries)}, problems)
 
 
 def about_of(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pse_bench.io import audio
 from pse_bench.schemas import Enrollment, Noise, Recipe, Talker
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power, mean_power, power_db, power_over
-from pse_bench.simulation.rir import Response, Responses
+from pse_bench.simulation.rir import RIR, RoomRIRs
 from pse_bench.simulation.source_image import Load, SourceImage
 
 PEAK = 0.98
@@ -63,7 +63,7 @@ def _peak(samples: np.ndarray) -> float:
     return max(float(samples.max()), -float(samples.min()))
 
 
-def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
+def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     """Render a scene.
 
     SNR and SIR are set on the reverberant images at the microphone: power of the target over its active
@@ -78,7 +78,7 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
     response = responses.sources[recipe.target.source]
     heard = SourceImage(recipe.target, length, rate, load)
     target, early = heard.convolve(response, [response.samples, response.early(rate)])
-    labels = {"target": heard.active(response.direct)}
+    labels = {"target": heard.active(response.direct_path)}
     labels["interferer"] = np.zeros_like(labels["target"])
     # sounds as they come, and the gains that they are stored with
     sounds = {"target": target, "target_early": early}
@@ -108,13 +108,13 @@ def mix(recipe: Recipe, responses: Responses, load: Load) -> Scene:
 
 
 def _interferer(
-    talker: Talker, responses: Responses, length: int, rate: int, load: Load
+    talker: Talker, responses: RoomRIRs, length: int, rate: int, load: Load
 ) -> tuple[np.ndarray, np.ndarray]:
     """A talker's image at the microphone, and its activity there."""
     source = responses.sources[talker.source]
     heard = SourceImage(talker, length, rate, load)
     (image,) = heard.convolve(source, [source.samples])
-    return image, heard.active(source.direct)
+    return image, heard.active(source.direct_path)
 
 
 def sum_images(images: Iterable[tuple[np.ndarray, np.ndarray]], rate: int) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +214,7 @@ def headroom(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], label
     return PEAK / max(*peaks.values(), *sums)
 
 
-def _enrollment(enrollment: Enrollment, target: Talker, response: Response, rate: int, load: Load) -> np.ndarray:
+def _enrollment(enrollment: Enrollment, target: Talker, response: RIR, rate: int, load: Load) -> np.ndarray:
     """The enrollment at -26 dBFS over its active samples, int16."""
     talker = target.model_copy(update={"segments": enrollment.segments})
     heard = SourceImage(talker, enrollment.num_samples, rate, load)

@@ -92,7 +92,7 @@ def render_scene(job: RenderJob, recipe: Recipe) -> Rendered | Problem:
     return _write(job, recipe, scene, round(achieved, 4))
 
 
-def _responses(job: RenderJob, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.Responses:
+def _responses(job: RenderJob, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.RoomRIRs:
     if isinstance(room, MeasuredRoom):
         return rooms.measured(room, rate, job.roots.locate)
     if job.shared_rooms:
@@ -101,7 +101,7 @@ def _responses(job: RenderJob, room: SimulatedRoom | MeasuredRoom, rate: int) ->
 
 
 @lru_cache(maxsize=16)
-def _shared_room(room: str, rate: int, bank: Path) -> rooms.Responses:
+def _shared_room(room: str, rate: int, bank: Path) -> rooms.RoomRIRs:
     return rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
 
 

@@ -1,6 +1,6 @@
 """The room bank as a whole: building the rooms that some scenes share, and how often each of them is used.
 
-A room's file is named after everything that its responses depend on (``rooms.bank_name``), so plans share rooms
+A room's file is named after everything that its responses depend on (``rooms.cache_key``), so plans share rooms
 without knowing of each other, and whoever builds one twice writes the same bytes.
 """
 
@@ -95,4 +95,4 @@ def _simulated(recipes: Iterable[Recipe]) -> Iterator[tuple[str, SimulatedRoom, 
     """Recipes in simulated rooms, with the room's name in the bank."""
     for recipe in recipes:
         if isinstance(recipe.room, SimulatedRoom):
-            yield rooms.bank_name(recipe.room, recipe.sample_rate), recipe.room, recipe
+            yield rooms.cache_key(recipe.room, recipe.sample_rate), recipe.room, recipe

@@ -1,4 +1,4 @@
-"""Room responses: simulated by an engine or measured, and a bank that keeps the simulated ones.
+"""RIRs of a room: simulated by an engine or measured, and a bank that keeps the simulated ones.
 
 A room's responses are a pure function of its record, the sample rate and the engine's version. They are kept
 in a folder under a name made from those, so scenes that share a room share the work.
@@ -19,7 +19,7 @@ from pse_bench.registry import Registry
 from pse_bench.schemas import ENGINE_GROUP, MeasuredRoom, SimulatedRoom
 from pse_bench.signal.rt60 import measured_rt60_s
 from pse_bench.simulation.engines import pyroomacoustics, shoebox
-from pse_bench.simulation.rir import Response, Responses
+from pse_bench.simulation.rir import RIR, RoomRIRs
 
 
 class Engine(Protocol):
@@ -30,7 +30,7 @@ class Engine(Protocol):
 
     VERSION: Any
 
-    def simulate(self, room: SimulatedRoom, sample_rate: int) -> Responses:
+    def simulate(self, room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
         """The responses of all sources of a room, whose mean T30 is the asked one."""
 
 
@@ -50,7 +50,7 @@ def _engine(room: SimulatedRoom) -> Engine:
     return ENGINES.find(room.engine)
 
 
-def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
+def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
     """A simulated room's responses, whose mean T30 is the asked one.
 
     Raises:
@@ -62,7 +62,7 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
 # ---- measured responses
 
 
-def measured(room: MeasuredRoom, sample_rate: int, locate: Callable[[str, str], Path]) -> Responses:
+def measured(room: MeasuredRoom, sample_rate: int, locate: Callable[[str, str], Path]) -> RoomRIRs:
     """A measured room's responses at the wanted rate.
 
     The direct sound is where a response first exceeds a fifth of its peak.
@@ -85,38 +85,38 @@ def measured(room: MeasuredRoom, sample_rate: int, locate: Callable[[str, str], 
         samples, rate = audio.read(path)
         samples = audio.resample(samples, rate, sample_rate).astype(np.float32)
         direct = int(np.argmax(np.abs(samples) > 0.2 * np.abs(samples).max()))
-        sources.append(Response(samples, 0, direct, measured_rt60_s(samples, sample_rate)))
-    return Responses(sources)
+        sources.append(RIR(samples, 0, direct, measured_rt60_s(samples, sample_rate)))
+    return RoomRIRs(sources)
 
 
 # ---- bank
 
 
-def bank_name(room: SimulatedRoom, sample_rate: int) -> str:
-    """The name under which a simulated room's responses are kept: everything that they depend on."""
+def cache_key(room: SimulatedRoom, sample_rate: int) -> str:
+    """The name of a simulated room's file in the bank: a hash of everything that its responses depend on."""
     library = version("pyroomacoustics") if room.engine == "pyroomacoustics" else ""
     what = [_engine(room).VERSION, library, sample_rate, room.model_dump(mode="json")]
     what[-1].pop("room_id")
     return sha256_of_text(json.dumps(what, sort_keys=True))[:32] + ".npz"
 
 
-def from_bank(room: SimulatedRoom, sample_rate: int, folder: Path) -> Responses:
+def from_bank(room: SimulatedRoom, sample_rate: int, folder: Path) -> RoomRIRs:
     """A room's responses from the bank in ``folder``, simulated and added when it is not there yet."""
-    path = folder / bank_name(room, sample_rate)
+    path = folder / cache_key(room, sample_rate)
     try:
         with np.load(path, allow_pickle=False) as stored:
             samples, about = stored["samples"], stored["about"]
         ends = np.cumsum(about[:, -1]).astype(int)
-        return Responses(
+        return RoomRIRs(
             [
-                Response(samples[end - int(length) : end], int(lead), int(direct), float(time_s))
+                RIR(samples[end - int(length) : end], int(lead), int(direct), float(time_s))
                 for end, (lead, direct, time_s, length) in zip(ends, about, strict=True)
             ]
         )
     except Exception:  # not there, or damaged, in whatever way the archive's reader meets it
         pass
     built = simulate(room, sample_rate)
-    about = [(one.lead, one.direct, one.rt60_s, len(one.samples)) for one in built.sources]
+    about = [(one.pre_delay, one.direct_path, one.rt60_s, len(one.samples)) for one in built.sources]
     with replacing(path, shared=True) as part, part.open("wb") as stream:
         np.savez(stream, about=np.array(about), samples=np.concatenate([one.samples for one in built.sources]))
     return built

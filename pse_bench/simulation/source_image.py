@@ -10,7 +10,7 @@ from pse_bench.io import audio
 from pse_bench.schemas import Segment, Talker
 from pse_bench.signal import vad
 from pse_bench.signal.filters import butterworth, zero_phase
-from pse_bench.simulation.rir import Response
+from pse_bench.simulation.rir import RIR
 
 FADE_S = 0.005
 """Every clip is faded in and out over this time, so that a cut does not click."""
@@ -45,10 +45,10 @@ class SourceImage:
         track, begin = self.track()
         return _placed(track, begin, self._length)
 
-    def convolve(self, response: Response, samples: list[np.ndarray]) -> list[np.ndarray]:
+    def convolve(self, response: RIR, samples: list[np.ndarray]) -> list[np.ndarray]:
         """The clips at the microphone, once for each of some parts of a response: float64, shape (length,)."""
         track, begin = self.track()
-        return [_placed(image, begin - response.lead, self._length) for image in _convolved(track, samples)]
+        return [_placed(image, begin - response.pre_delay, self._length) for image in _convolved(track, samples)]
 
     def active(self, delay: int) -> np.ndarray:
         """Frame labels at the microphone: of the dry clips, later by the direct sound's delay."""

@@ -1,11 +1,10 @@
-"""Is a dataset what it says it is? Hashes, sums, levels and lengths; some scenes rendered again."""
+"""Check a dataset: hashes, sums, levels and lengths; some scenes rendered again."""
 
 import tempfile
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,8 +23,8 @@ BATCH = 8
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was checked, by kind, and a line for everything that is not as it should be."""
+class VerifyReport:
+    """The number of things checked by kind, and a line for each problem."""
 
     checked: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -39,7 +38,7 @@ def verify(
     roots: Roots,
     executor: Executor,
     progress: Update = lambda done, total: None,
-) -> Report:
+) -> VerifyReport:
     """Check a dataset in a folder.
 
     Args:
@@ -64,8 +63,8 @@ def verify(
         stored[Path(file.path).stem].append(file)
     if missing := [scene_id for scene_id in recipes if scene_id not in rows]:
         problems.append(_several("scenes of the plan are not rendered", missing))
-    if strangers := [scene_id for scene_id in rows if scene_id not in recipes]:
-        problems.append(_several("scenes in mixtures.csv are not in the plan", strangers))
+    if unplanned := [scene_id for scene_id in rows if scene_id not in recipes]:
+        problems.append(_several("scenes in mixtures.csv are not in the plan", unplanned))
     scenes = [scene_id for scene_id in rows if scene_id in recipes]
 
     batches = [scenes[first : first + BATCH] for first in range(0, len(scenes), BATCH)]
@@ -88,7 +87,7 @@ def verify(
         "mixtures": len(dataset.mixtures),
         "scenes rendered again": len(chosen),
     }
-    return Report(checked, problems)
+    return VerifyReport(checked, problems)
 
 
 def _check_tables(dataset: Dataset) -> list[str]:
@@ -113,11 +112,11 @@ def _check_tables(dataset: Dataset) -> list[str]:
         lost = description.planned_scenes - description.scenes
         problems.append(f"{folder}: {lost} of {description.planned_scenes} scenes could not be rendered")
     known = {file.path for file in listed} | {"dataset.json", "plan.jsonl", *description.tables}
-    problems += [f"{path}: not a file of this dataset" for path in strangers(folder, known)]
+    problems += [f"{path}: not a file of this dataset" for path in unexpected_files(folder, known)]
     return problems
 
 
-def strangers(folder: Path, known: Collection[str]) -> list[Path]:
+def unexpected_files(folder: Path, known: Collection[str]) -> list[Path]:
     """Files below a folder that are not among the ``known`` paths relative to it, in order."""
     there = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
     return [path for path in there if path.relative_to(folder).as_posix() not in known]
@@ -205,7 +204,7 @@ def _render_again(
     problems: list[str] = []
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
         out = Path(folder)
-        job: Any = render.RenderJob(
+        job = render.RenderJob(
             out, roots, out / "rooms", dataset.description.format, dataset.description.reference, False
         )
         for recipe in recipes:

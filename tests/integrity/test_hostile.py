@@ -149,7 +149,7 @@ def test_the_bank_of_rooms_is_never_unpickled(tmp_path: Path, made: Path) -> Non
     _, _, recipes = plan.read(made / "plan.jsonl")
     room = next(recipe.room for recipe in recipes)
     assert isinstance(room, SimulatedRoom)
-    path = tmp_path / rooms.bank_name(room, 16_000)
+    path = tmp_path / rooms.cache_key(room, 16_000)
     np.savez(path, about=np.ones((1, 4)), samples=np.array([Planted(tmp_path / "mark")], dtype=object))
     fresh = rooms.from_bank(room, 16_000, made / "rooms")
     found = rooms.from_bank(room, 16_000, tmp_path)

@@ -83,7 +83,7 @@ def dry_track(talker, length, load):
 
 def at_the_microphone(track, response):
     """Direct convolution; the response's lead is cut off."""
-    return np.convolve(track, response.samples.astype(np.float64))[response.lead :][: len(track)]
+    return np.convolve(track, response.samples.astype(np.float64))[response.pre_delay :][: len(track)]
 
 
 def level_db(stem, labels=None):
@@ -174,11 +174,11 @@ def test_the_early_target_is_50_ms_of_the_room(recipes, scene_of, responses_of, 
     response = responses_of(recipe).sources[recipe.target.source]
     track = dry_track(recipe.target, recipe.num_samples, load)
     whole = scipy.signal.fftconvolve(track, response.samples.astype(np.float64))
-    first = scipy.signal.fftconvolve(track, response.samples[: response.lead + response.direct + 800])
+    first = scipy.signal.fftconvolve(track, response.samples[: response.pre_delay + response.direct_path + 800])
     stored = scene.stems["target"].astype(np.float64)
-    reference = whole[response.lead :][: len(track)]
+    reference = whole[response.pre_delay :][: len(track)]
     factor = stored @ reference / (reference @ reference)
-    expected = factor * first[response.lead :][: len(track)]
+    expected = factor * first[response.pre_delay :][: len(track)]
     # the same factor and the same alignment as the reverberant target
     assert np.abs(scene.stems["target_early"] - expected).max() <= 0.51
     assert not np.array_equal(scene.stems["target_early"], scene.stems["target"])
@@ -250,7 +250,7 @@ def test_activity_is_that_of_the_dry_clips_later_by_the_rooms_delay(recipes, sce
         scene, responses = scene_of(recipe), responses_of(recipe)
         for who, talker in (("target", recipe.target), ("interferer", recipe.interferers[0])):
             direct = round(talker.distance_m / 343 * RATE)
-            assert responses.sources[talker.source].direct == pytest.approx(direct, abs=1)
+            assert responses.sources[talker.source].direct_path == pytest.approx(direct, abs=1)
             delayed = np.concatenate([np.zeros(direct), dry_track(talker, recipe.num_samples, load)])
             expected = vad.speech_activity(delayed[: recipe.num_samples], RATE)
             found = scene.active[who]
@@ -264,9 +264,11 @@ def test_a_distant_talker_is_active_later(recipes, scene_of, responses_of, load)
     """With an exact multiple of a frame as delay, labels are the same and later by just that."""
     recipe = recipes[0]
     near = responses_of(recipe)
-    moved = [rooms.Response(np.pad(r.samples, (320, 0)), r.lead, r.direct + 320, r.rt60_s) for r in near.sources]
+    moved = [
+        rooms.RIR(np.pad(r.samples, (320, 0)), r.pre_delay, r.direct_path + 320, r.rt60_s) for r in near.sources
+    ]
     before = mixing.mix(recipe, near, load).active
-    after = mixing.mix(recipe, rooms.Responses(moved), load).active
+    after = mixing.mix(recipe, rooms.RoomRIRs(moved), load).active
     for who in ("target", "interferer"):
         assert np.array_equal(after[who][2:], before[who][:-2])
         assert not after[who][:2].any()
@@ -309,9 +311,9 @@ def test_a_measured_room(corpus, scene_of, load):
     scene = scene_of(recipe)
     response = rooms.measured(recipe.room, RATE, corpus.roots.locate).sources[recipe.target.source]
     track = dry_track(recipe.target, recipe.num_samples, load)
-    assert response.direct > 0
+    assert response.direct_path > 0
     assert_proportional(scene.stems["target"], at_the_microphone(track, response))
-    assert strongest_path(scene.stems["target_early"], track) == response.direct
+    assert strongest_path(scene.stems["target_early"], track) == response.direct_path
     assert scene.snr_achieved_db == pytest.approx(recipe.snr_db, abs=0.1)
 
 

@@ -19,7 +19,7 @@ def test_rooms_are_built_once_in_parallel(corpus, tmp_path, monkeypatch):
     recipes = corpus.recipes(6, room=SHARED)
     rir_bank.build(recipes, tmp_path / "parallel", Processes(2), quiet)
     rir_bank.build(recipes, tmp_path / "serial", Serial(), quiet)
-    names = {room.bank_name(recipe.room, recipe.sample_rate) for recipe in recipes}
+    names = {room.cache_key(recipe.room, recipe.sample_rate) for recipe in recipes}
     for folder in ("parallel", "serial"):
         assert {path.name for path in (tmp_path / folder).iterdir()} == names
     for name in names:

@@ -116,18 +116,18 @@ def test_the_direct_sound_arrives_on_time(rate, engine):
     responses = rooms.simulate(room, rate)
     for response, distance_m in zip(responses.sources, distances_m(room), strict=True):
         expected = distance_m / 343 * rate
-        assert abs(response.direct - expected) <= 0.5
+        assert abs(response.direct_path - expected) <= 0.5
         if rate >= 16000:  # at 8 kHz the first reflections overlap with it
-            assert arrival(response.samples, response.lead + response.direct) - response.lead == pytest.approx(
-                expected, abs=0.1
-            )
+            assert arrival(
+                response.samples, response.pre_delay + response.direct_path
+            ) - response.pre_delay == pytest.approx(expected, abs=0.1)
 
 
 @with_every_engine
 def test_level_falls_with_distance(engine):
     room = room_with(engine=engine)
     responses = rooms.simulate(room, 48000)
-    direct = [response.samples[: response.lead + response.direct + 20] for response in responses.sources]
+    direct = [response.samples[: response.pre_delay + response.direct_path + 20] for response in responses.sources]
     peaks = [np.abs(samples).max() for samples in direct]
     near_m, far_m = distances_m(room)
     assert peaks[0] / peaks[1] == pytest.approx(far_m / near_m, rel=0.05)
@@ -137,7 +137,7 @@ def test_level_falls_with_distance(engine):
 def test_early_sound_ends_50_ms_after_the_direct_sound(engine):
     response = rooms.simulate(room_with(engine=engine), RATE).sources[0]
     early = response.early(RATE)
-    assert len(early) == response.lead + response.direct + 800
+    assert len(early) == response.pre_delay + response.direct_path + 800
     assert np.array_equal(early, response.samples[: len(early)])
     assert len(early) < len(response.samples)
 
@@ -188,7 +188,7 @@ def test_responses_are_those_of_the_engine(reflection):
     for response, expected in zip(ours.sources, plain, strict=True):
         kept = len(response.samples) - 81  # an image is 81 samples wide; the last ones lack their neighbours
         assert kept > 0.9 * room.rt60_s * RATE
-        assert response.lead == 40  # the engine's constant delay
+        assert response.pre_delay == 40  # the engine's constant delay
         error = np.abs(response.samples[:kept] - expected[:kept]).max()
         assert error <= 1e-5 * np.abs(expected).max()
 
@@ -243,8 +243,8 @@ def hall(corpus):
 
 def test_a_measured_response_is_taken_as_it_is(corpus, hall):
     responses = rooms.measured(hall("hall/right", "hall/left"), RATE, corpus.roots.locate)
-    assert [response.direct for response in responses.sources] == [round(0.007 * RATE), round(0.004 * RATE)]
-    assert [response.lead for response in responses.sources] == [0, 0]
+    assert [response.direct_path for response in responses.sources] == [round(0.007 * RATE), round(0.004 * RATE)]
+    assert [response.pre_delay for response in responses.sources] == [0, 0]
     stored, _ = soundfile.read(corpus.root("halls") / "hall/right.wav")
     assert np.array_equal(responses.sources[0].samples, stored.astype(np.float32))
     assert responses.rt60_s == pytest.approx(0.25, rel=0.05)
@@ -256,7 +256,7 @@ def test_a_measured_response_of_another_rate_is_resampled(corpus, hall):
     assert rate == 48000
     assert len(response.samples) == -(-len(stored) // 3)
     # the kernel of the resampler reaches over a few samples
-    assert abs(response.direct - 0.003 * RATE) <= 1
+    assert abs(response.direct_path - 0.003 * RATE) <= 1
     assert np.argmax(np.abs(response.samples)) == round(0.003 * RATE)
     assert response.rt60_s == pytest.approx(0.25, rel=0.06)
 
@@ -279,7 +279,11 @@ def assert_equal(one, other):
     for left, right in zip(one.sources, other.sources, strict=True):
         assert left.samples.dtype == right.samples.dtype == np.float32
         assert left.samples.tobytes() == right.samples.tobytes()
-        assert (left.lead, left.direct, left.rt60_s) == (right.lead, right.direct, right.rt60_s)
+        assert (left.pre_delay, left.direct_path, left.rt60_s) == (
+            right.pre_delay,
+            right.direct_path,
+            right.rt60_s,
+        )
 
 
 @pytest.fixture
@@ -299,7 +303,7 @@ def test_a_room_from_the_bank_is_the_simulated_one(tmp_path, simulated):
     assert_equal(first, second)
     assert_equal(first, third)
     assert_equal(first, rooms.simulate(room_with(), RATE))
-    assert [path.name for path in (tmp_path / "bank").iterdir()] == [rooms.bank_name(room_with(), RATE)]
+    assert [path.name for path in (tmp_path / "bank").iterdir()] == [rooms.cache_key(room_with(), RATE)]
 
 
 @pytest.mark.parametrize(
@@ -315,12 +319,12 @@ def test_a_room_from_the_bank_is_the_simulated_one(tmp_path, simulated):
     ids=lambda changes: next(iter(changes)),
 )
 def test_another_room_has_another_place_in_the_bank(changes):
-    assert rooms.bank_name(room_with(**changes), RATE) != rooms.bank_name(room_with(), RATE)
+    assert rooms.cache_key(room_with(**changes), RATE) != rooms.cache_key(room_with(), RATE)
 
 
 def test_rate_and_engine_version_are_part_of_the_place(monkeypatch):
     def name(rate=RATE, engine="image-source"):
-        return rooms.bank_name(room_with(engine=engine), rate)
+        return rooms.cache_key(room_with(engine=engine), rate)
 
     names = {name(), name(8000), name(engine="pyroomacoustics")}
     monkeypatch.setattr(shoebox, "VERSION", shoebox.VERSION + 1)
@@ -344,7 +348,7 @@ def test_rate_and_engine_version_are_part_of_the_place(monkeypatch):
 )
 def test_a_damaged_bank_file_is_made_again(tmp_path, simulated, damage):
     first = rooms.from_bank(room_with(), RATE, tmp_path)
-    path = tmp_path / rooms.bank_name(room_with(), RATE)
+    path = tmp_path / rooms.cache_key(room_with(), RATE)
     path.write_bytes(damage(path.read_bytes()))
     assert_equal(first, rooms.from_bank(room_with(), RATE, tmp_path))
     assert simulated == ["r", "r"]
@@ -356,7 +360,7 @@ def test_no_flipped_bit_in_a_bank_file_goes_unnoticed(tmp_path, monkeypatch):
     """Either the file still gives the same bits, or the room is made again; nothing else may happen."""
     first = rooms.from_bank(room_with(), RATE, tmp_path)
     monkeypatch.setattr(rooms, "simulate", lambda room, rate: first)
-    path = tmp_path / rooms.bank_name(room_with(), RATE)
+    path = tmp_path / rooms.cache_key(room_with(), RATE)
     content = path.read_bytes()
     directory = range(len(content) - 200, len(content))
     for position in [*range(0, 300, 2), *range(301, len(content) - 200, 997), *directory]:
@@ -393,7 +397,7 @@ def test_two_processes_may_build_one_room_at_once(tmp_path):
     assert [worker.exitcode for worker in workers] == [0, 0]
     expected = rooms.simulate(room_with(), RATE)
     assert found == [expected.sources[0].samples.tobytes()] * 2
-    assert [path.name for path in tmp_path.iterdir()] == [rooms.bank_name(room_with(), RATE)]
+    assert [path.name for path in tmp_path.iterdir()] == [rooms.cache_key(room_with(), RATE)]
     assert_equal(expected, rooms.from_bank(room_with(), RATE, tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""What simulates a room: our own image sources, and pyroomacoustics' as the reference they are checked with.
+"""Engines that simulate a room: our image sources, and pyroomacoustics' as the reference for them.
 
 An engine takes a room's record and gives the responses of all its sources.
 """
@@ -10,16 +10,16 @@ WORST = 0.10
 """A room whose reverberation time stays farther from the asked one than this share of it is refused."""
 
 
-def impossible(room: SimulatedRoom) -> RequestError:
-    """What is said of a room that cannot have the asked RT60."""
+def rt60_out_of_reach(room: SimulatedRoom) -> RequestError:
+    """The error for a room that no absorption gives the asked RT60."""
     return RequestError(
         f"room {room.room_id}: no absorption gives an RT60 of {room.rt60_s} s in {_size(room)} m; "
         "change room.size_m or room.rt60_s"
     )
 
 
-def too_many(room: SimulatedRoom, count: float) -> RequestError:
-    """What is said of a room that would take too long."""
+def too_many_images(room: SimulatedRoom, count: float) -> RequestError:
+    """The error for a room that takes too many image sources (``count`` of them a source)."""
     return RequestError(
         f"room {room.room_id}: an RT60 of {room.rt60_s} s in {_size(room)} m takes {count / 1e6:.0f} "
         "million image sources a source; ask for a larger room or a shorter RT60"

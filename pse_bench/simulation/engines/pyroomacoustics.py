@@ -13,9 +13,9 @@ from pse_bench.errors import UndefinedScore
 from pse_bench.io import audio
 from pse_bench.schemas import SimulatedRoom
 from pse_bench.signal.rt60 import rt60_s
-from pse_bench.simulation.engines import WORST, impossible, too_many
+from pse_bench.simulation.engines import WORST, rt60_out_of_reach, too_many_images
 from pse_bench.simulation.engines.image_source import SPEED_OF_SOUND
-from pse_bench.simulation.rir import Response, Responses
+from pse_bench.simulation.rir import RIR, RoomRIRs
 
 VERSION = 1
 """Raised whenever a simulated response changes."""
@@ -26,7 +26,7 @@ TOLERANCE = 0.01
 MOST_IMAGES = 4_000_000
 
 
-def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
+def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
     """Image-source responses of a shoebox whose walls absorb just so much that the mean T30 measured on the
     responses is the asked one.
 
@@ -39,17 +39,17 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
     shoebox, images = _images(room, sample_rate)
     asked = room.rt60_s
     aim = asked
-    best: Responses | None = None
+    best: RoomRIRs | None = None
     for _ in range(PASSES):
         reflection = _solve_reflection(images, aim, room)
-        built = Responses(_build(shoebox, images, reflection, sample_rate))
+        built = RoomRIRs(_build(shoebox, images, reflection, sample_rate))
         if best is None or abs(built.rt60_s - asked) < abs(best.rt60_s - asked):
             best = built
         if abs(built.rt60_s - asked) <= TOLERANCE * asked:
             break
         aim *= asked / built.rt60_s
     if best is None or abs(best.rt60_s - asked) > WORST * asked:
-        raise impossible(room)
+        raise rt60_out_of_reach(room)
     return best
 
 
@@ -73,7 +73,7 @@ def _images(room: SimulatedRoom, sample_rate: int) -> tuple[Any, list[_Images]]:
     max_order = math.ceil(reach_m / min(room.size_m))
     count = 4 / 3 * max_order**3
     if count > MOST_IMAGES:
-        raise too_many(room, count)
+        raise too_many_images(room, count)
     shoebox = pra.ShoeBox(list(room.size_m), fs=sample_rate, materials=pra.Material(0.5), max_order=max_order)
     shoebox.add_microphone(list(room.microphone_m))
     for position in room.sources_m:
@@ -98,7 +98,7 @@ def _solve_reflection(images: list[_Images], aim_s: float, room: SimulatedRoom) 
     """The pressure reflection factor for which the images' energy decays with a mean T30 of ``aim_s``."""
     low, high = 0.02, 0.9999
     if not _decay_s(images, low) < aim_s < _decay_s(images, high):
-        raise impossible(room)
+        raise rt60_out_of_reach(room)
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if _decay_s(images, middle) < aim_s else (low, middle)
@@ -118,7 +118,7 @@ def _decay_s(images: list[_Images], reflection: float) -> float:
     return float(np.mean(times))
 
 
-def _build(shoebox: Any, images: list[_Images], reflection: float, sample_rate: int) -> list[Response]:
+def _build(shoebox: Any, images: list[_Images], reflection: float, sample_rate: int) -> list[RIR]:
     """Let the engine sum its images; its constant delay becomes the lead."""
     import pyroomacoustics as pra
 
@@ -128,7 +128,7 @@ def _build(shoebox: Any, images: list[_Images], reflection: float, sample_rate: 
     shoebox.compute_rir()
     lead = pra.constants.get("frac_delay_length") // 2
     return [
-        Response(
+        RIR(
             samples.astype(np.float32),
             lead,
             audio.seconds_to_samples(float(image.distance.min()) / SPEED_OF_SOUND, sample_rate),

@@ -7,10 +7,10 @@ import numpy as np
 
 from pse_bench.io import audio
 from pse_bench.schemas import SimulatedRoom
-from pse_bench.simulation.engines import WORST, diffuse_tail, impossible, too_many
+from pse_bench.simulation.engines import WORST, diffuse_tail, rt60_out_of_reach, too_many_images
 from pse_bench.simulation.engines.absorption import calibrate
 from pse_bench.simulation.engines.image_source import LEAD, SPEED_OF_SOUND, images, num_images, response
-from pse_bench.simulation.rir import Response, Responses
+from pse_bench.simulation.rir import RIR, RoomRIRs
 
 VERSION = 1
 """Raised whenever a simulated response changes."""
@@ -18,7 +18,7 @@ VERSION = 1
 MOST_IMAGES = 40_000_000
 
 
-def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
+def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
     """Responses of a shoebox whose mean T30 is the asked one. All walls absorb alike.
 
     Raises:
@@ -32,7 +32,7 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
     ]
     count = num_images(room.size_m, max(reach_m))
     if count > MOST_IMAGES:
-        raise too_many(room, count)
+        raise too_many_images(room, count)
     sources = [
         images(room.size_m, at, room.microphone_m, reach)
         for at, reach in zip(room.sources_m, reach_m, strict=True)
@@ -51,10 +51,10 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> Responses:
 
     found = calibrate(room.size_m, room.rt60_s, build, sample_rate)
     if found is None or abs(np.mean(found.rt60_s) - room.rt60_s) > WORST * room.rt60_s:
-        raise impossible(room)
-    return Responses(
+        raise rt60_out_of_reach(room)
+    return RoomRIRs(
         [
-            Response(samples, LEAD, audio.seconds_to_samples(far / SPEED_OF_SOUND, sample_rate), time_s)
+            RIR(samples, LEAD, audio.seconds_to_samples(far / SPEED_OF_SOUND, sample_rate), time_s)
             for samples, far, time_s in zip(found.samples, direct_m, found.rt60_s, strict=True)
         ]
     )

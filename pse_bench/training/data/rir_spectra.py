@@ -115,7 +115,7 @@ def prepare(
     count = num_rooms or scenario.room.rooms or ROOMS
     drawn = _rooms(scenario, count)
     rate = scenario.sample_rate
-    made_of = [VERSION, rate, chunk, scenario.room.places, [rooms.bank_name(room, rate) for room in drawn]]
+    made_of = [VERSION, rate, chunk, scenario.room.places, [rooms.cache_key(room, rate) for room in drawn]]
 
     def write(folder: Path) -> dict[str, Any]:
         items = [(room, rate, bank) for room in drawn]
@@ -133,16 +133,16 @@ def _rooms(scenario: Scenario, count: int) -> list[SimulatedRoom]:
     return sorted((room for room in drawn if isinstance(room, SimulatedRoom)), key=lambda room: room.room_id)
 
 
-def _build(work: tuple[SimulatedRoom, int, Path]) -> rooms.Responses:
+def _build(work: tuple[SimulatedRoom, int, Path]) -> rooms.RoomRIRs:
     room, rate, bank = work
     return rooms.from_bank(room, rate, bank)
 
 
-def _write(folder: Path, built: list[rooms.Responses], num_places: int, chunk: int, rate: int) -> dict[str, Any]:
+def _write(folder: Path, built: list[rooms.RoomRIRs], num_places: int, chunk: int, rate: int) -> dict[str, Any]:
     from scipy.fft import next_fast_len, rfft
 
     sources = [source for room in built for source in room.sources]
-    (lead,) = {source.lead for source in sources}
+    (lead,) = {source.pre_delay for source in sources}
     longest = max(len(source.samples) for source in sources)
     size = next_fast_len(chunk + longest - 1, real=True)
     rows = len(built) * 3 * num_places  # whole and early of each target, whole of each interferer
@@ -158,7 +158,7 @@ def _write(folder: Path, built: list[rooms.Responses], num_places: int, chunk: i
             if is_target:
                 spectra[row + 1] = rfft(source.early(rate).astype(np.float32), size)
             raw = (position, len(source.samples))
-            place = {"whole": row, "early": row + is_target, "direct": source.direct, "raw": raw}
+            place = {"whole": row, "early": row + is_target, "direct": source.direct_path, "raw": raw}
             groups[0 if is_target else 1].append(place)
             row += 1 + is_target
             position += len(source.samples)
