@@ -246,9 +246,9 @@ def lose_one(bench: Bench, dask: cluster.Dask, worker: subprocess.Popen, report:
 def share_out(bench: Bench, pool: Executor, report: Report) -> None:
     for number in range(1, 4):
         shard = Shard(number, 3)
-        bench.render("merged", pool, shard=shard)
-        bench.enhance("merged", pool, shard=shard)
-        bench.score("merged", pool, shard=shard)
+        bench.render("merged", pool, share=shard)
+        bench.enhance("merged", pool, share=shard)
+        bench.score("merged", pool, share=shard)
     begin = time.perf_counter()
     for room, kind in ((dataset_writer, ""), (enhance, "-audio"), (result_writer, "-scores")):
         out = bench.folder / f"merged{kind}"

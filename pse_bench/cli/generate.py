@@ -183,7 +183,7 @@ def _render(
             executor=executor,
             bank=bank,
             format=format,
-            shard=chosen,
+            share=chosen,
             force=force,
             progress=update,
             rooms_progress=rooms_update,

@@ -142,8 +142,8 @@ def distribution(
     isolated: bool = False,
     **others: Any,
 ) -> dict[str, Any]:
-    """The options of a command as arguments of a job of the library: ``executor`` and ``shard`` for those of
+    """The options of a command as arguments of a job of the library: ``executor`` and ``share`` for those of
     ``distribution_options`` and ``--jobs``, all others as they are. Raises InputError."""
     chosen = chosen_shard(shard)
     where = chosen_executor(kind, scheduler=scheduler, cluster_config=cluster_config, jobs=jobs, isolated=isolated)
-    return {"executor": where, "shard": chosen, **others}
+    return {"executor": where, "share": chosen, **others}

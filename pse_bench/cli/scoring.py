@@ -70,7 +70,7 @@ def _submit(doing: str, done: str, dataset: Path, system: str, out: Path, **aske
     from pse_bench.systems import enhance as stage
 
     given = options.distribution(**asked)
-    opened, shard = Dataset.open(dataset), given["shard"]
+    opened, shard = Dataset.open(dataset), given["share"]
     with progress(doing, "mixtures") as update:
         count = stage.enhance(
             opened, system, out, memory=options.cache() / "embeddings", progress=update, notice=_note, **given
@@ -137,7 +137,7 @@ def score(
     cache = None if no_cache else options.cache() / "scores"
     with progress("scoring", "mixtures") as update:
         report = stage.score(opened, submission, out, recogniser=listener, cache=cache, progress=update, **given)
-    tell(report, out, quiet=quiet, as_json=as_json, shard=given["shard"])
+    tell(report, out, quiet=quiet, as_json=as_json, shard=given["share"])
 
 
 def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = None) -> None:

@@ -56,7 +56,7 @@ def score(
     recogniser: Recogniser | None = None,
     reference: str | None = None,
     cache: Path | None = None,
-    shard: Shard | None = None,
+    share: Shard | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
 ) -> ScoreReport:
@@ -73,7 +73,7 @@ def score(
         recogniser: hears the words for the metrics of recognition.
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
-        shard: score only this shard of the mixtures, for ``result_writer.merge``.
+        share: score only this shard of the mixtures, for ``result_writer.merge``.
         force: replace the result that lies in ``out``.
 
     Raises:
@@ -110,9 +110,9 @@ def score(
             {"dataset": dataset.description.fingerprint, "reference": reference, "metrics": versions},
             list(rows),
             intact=lambda _, scored: result_writer.current(folder, scored),
-            shard=shard,
+            shard=share,
             force=force,
-            sources=[] if shard and shard.number > 1 else [_mixtures_table(dataset)],
+            sources=[] if share and share.number > 1 else [_mixtures_table(dataset)],
         ) as run:
             wanted = [rows[name] for name in run.items]
             total = len(wanted) * len(system.holds)
@@ -138,8 +138,8 @@ def score(
                 "packages": package_versions(chosen.values()),
                 "system": system.model_dump(),
             }
-            if shard:
-                run.finish_shard(shard, len(rows), ShardState(detected=detected), about)
+            if share:
+                run.finish_shard(share, len(rows), ShardState(detected=detected), about)
                 return result_writer.report(len(wanted), ordered, detected)
             return result_writer.finish(run.out, about, len(wanted), ordered, detected)
 

@@ -200,7 +200,7 @@ def render(
     executor: Executor,
     bank: Path,
     format: str = "flac",
-    shard: Shard | None = None,
+    share: Shard | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
     rooms_progress: Update = lambda done, total: None,
@@ -217,7 +217,7 @@ def render(
         executor: where scenes are rendered.
         bank: folder of shared rooms' responses.
         format: ``flac`` or ``wav``.
-        shard: render only this shard of the plan, for ``merge``; the report has no fingerprint then.
+        share: render only this shard of the plan, for ``merge``; the report has no fingerprint then.
         force: start again even where another dataset lies.
 
     Raises:
@@ -244,7 +244,7 @@ def render(
         identity,
         planned,
         intact=dataset_writer.intact,
-        shard=shard,
+        shard=share,
         force=force,
         sources=[resume.Source(plan_path, "plan.jsonl", identity["plan_sha256"])],
         reopen=lambda folder: dataset_writer.reopened(folder, identity),
@@ -274,8 +274,8 @@ def render(
         STAGE.remove_unfinished(run.out)  # a worker may have been lost on the way
         done = run.finished(dataset_writer.Scene.of_entry)
         mixtures = sum(len(scene.rows) for scene in done)
-        if shard:
-            run.finish_shard(shard, len(planned), dataset_writer.ShardState(problems=problems, timings_s=timings))
+        if share:
+            run.finish_shard(share, len(planned), dataset_writer.ShardState(problems=problems, timings_s=timings))
             mark = ""
         else:
             mark = dataset_writer.finish(run.out, scenario, identity, done, problems, len(planned), timings)

@@ -80,7 +80,7 @@ def enhance(
     gives: Output = "audio",
     enrollment: str = "right",
     streaming: bool = False,
-    shard: Shard | None = None,
+    share: Shard | None = None,
     memory: Path | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
@@ -98,7 +98,7 @@ def enhance(
         gives: what is asked of the system.
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
         streaming: run a trained model hop by hop.
-        shard: enhance only this shard of the mixtures, for ``merge``.
+        share: enhance only this shard of the mixtures, for ``merge``.
         memory: folder that keeps a trained model's speaker embeddings, for any run.
         force: replace what lies in ``out``.
         notice: told what the person should know.
@@ -120,7 +120,7 @@ def enhance(
     paths = _enrollments(dataset.mixtures, enrollment)
     rows = {row.mixture_id: row for row in dataset.mixtures}
     with resume.resumable(
-        STAGES[gives], out, identity, list(rows), intact=_intact, shard=shard, force=force
+        STAGES[gives], out, identity, list(rows), intact=_intact, shard=share, force=force
     ) as run:
         todo = [rows[name] for name in run.items if name not in run]
         if run.reused and not loaded.complete:
@@ -141,8 +141,8 @@ def enhance(
         name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
         known = {"name": name, "dataset_fingerprint": dataset.description.fingerprint}
         about = loaded.system.model_copy(update=known)
-        if shard:
-            run.finish_shard(shard, len(rows), ShardState(system=about))
+        if share:
+            run.finish_shard(share, len(rows), ShardState(system=about))
         else:
             submission.write_system(run.out, about)
     return len(todo)

@@ -146,7 +146,7 @@ def test_scenes_that_cannot_be_rendered_are_told_by_the_merge(home: Home) -> Non
     for name, shards in (("whole", [None]), ("merged", [Shard(2, 3), Shard(1, 3), Shard(3, 3)])):
         for shard in shards:
             render.render(
-                home.plan, home.out / name, roots=roots, executor=Serial(), bank=home.root / "bank", shard=shard
+                home.plan, home.out / name, roots=roots, executor=Serial(), bank=home.root / "bank", share=shard
             )
     done = call("merge", home.out / "merged")
     assert done.exit_code == 1
