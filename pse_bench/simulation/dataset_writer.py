@@ -198,7 +198,9 @@ def _by_path(done: Sequence[Rendered | Scene], out: Path, ending: str = "") -> I
             for file in done[index].files:
                 folder = file.path[: file.path.rindex("/") + 1]
                 if folder not in piles:
-                    pile = SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="\n", dir=str(out))
+                    pile = SpooledTemporaryFile(  # noqa: SIM115 - the stack closes it
+                        IN_MEMORY, "w+", encoding="utf-8", newline="\n", dir=str(out)
+                    )
                     piles[folder] = stack.enter_context(pile)
                 piles[folder].write(json.dumps([getattr(file, name) for name in _File._fields]) + "\n")
         for folder in sorted(piles):
