@@ -111,7 +111,7 @@ def plans(work: Path) -> dict[str, dict[str, object]]:
     manifests = ROOT / "manifests"
     rir = work / "rir.csv"
     columns = "corpus,rir_id,room_id,path,num_samples,sample_rate,rt60_s,sha256"
-    rows = [f"rooms,{n},room-{n % 3},{n}.wav,16000,16000,0.4,{n:064x}" for n in range(9)]
+    rows = [f"rooms,{n},room-{n % 3},{n}.wav,16000,16000,0.4{n * n},{n:064x}" for n in range(9)]
     rir.write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8")
     found = {}
     for scenario in sorted((ROOT / "scenarios").glob("*.yaml")):
