@@ -30,7 +30,7 @@ METRIC = ("unit", "higher_is_better", "scenarios", "family", "low", "high", "wor
 def commands(command: click.Command, name: str = "pse-bench") -> dict[str, Any]:
     """Every command and group below one, with what each takes."""
     context = click.Context(command)
-    found: dict[str, Any] = {name: {_name(one): _described(one) for one in command.get_params(context)}}
+    found: dict[str, Any] = {name: {_name(one): _described(one) for one in command.params}}
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
             below = command.get_command(context, inner)
