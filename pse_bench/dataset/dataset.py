@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -153,7 +154,7 @@ def _hashes(folder: Path, table_sha256: str) -> dict[str, str]:
     return {row.path: row.sha256 for row in read_table(folder / "files.csv", StoredFile)}
 
 
-class ReadableDataset:
+class ReadableDataset(ABC):
     """What is read from a dataset, wherever its files lie: a folder, or tar shards.
 
     Attributes:
@@ -165,18 +166,18 @@ class ReadableDataset:
     mixtures: list[Mixture]
 
     @property
+    @abstractmethod
     def where(self) -> str:
         """What messages call it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_bytes(self, path: str) -> bytes:
         """A file of the dataset by its path in the tables. Raises InputError when it is not the one that was
         rendered."""
-        raise NotImplementedError
 
+    @abstractmethod
     def has(self, path: str) -> bool:
         """Whether a file of the tables is there."""
-        raise NotImplementedError
 
     def name_of(self, path: str) -> str:
         """What messages call a file."""

@@ -84,7 +84,7 @@ class RoomSampler:
                 continue
             sources = []
             for number, distance in enumerate(asked):
-                place = self._place(size, microphone, distance, rng.SeedPath(chance, "source", number))
+                place = self._source_position(size, microphone, distance, rng.SeedPath(chance, "source", number))
                 if place is None:
                     break
                 sources.append(place)
@@ -114,7 +114,9 @@ class RoomSampler:
         )
         return point if self._inside(point, size) else None
 
-    def _place(self, size: Position, microphone: Position, asked: Quantity, chance: rng.Seed) -> Position | None:
+    def _source_position(
+        self, size: Position, microphone: Position, asked: Quantity, chance: rng.Seed
+    ) -> Position | None:
         for attempt in range(PLACE_TRIES):
             distance = asked.draw(chance, attempt, "distance_m")
             height = self._scenario.room.talker_height_m.draw(chance, attempt, "height_m")

@@ -7,6 +7,7 @@ that activity, levels and metrics look at.
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pse_bench.schemas import Mixture, NoiseClip, StoredFile, Summary, Utterance
 from pse_bench.scoring import score
 from pse_bench.scoring.summary import summarise
 from pse_bench.simulation import render
+from pse_bench.systems.enhance import enhance
 
 RATE = 16_000
 PITCH_HZ = {"anna": 210.0, "bert": 110.0, "carl": 135.0, "dora": 240.0}
@@ -172,3 +174,14 @@ def pse_bench(*words: object, cwd: Path | None = None, **options: Any) -> subpro
     """Run the command line as a user does, in a process of its own."""
     command = [sys.executable, "-m", "pse_bench", *map(str, words)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def submissions(dataset: Dataset, root: Path) -> Callable[[str], Path]:
+    """The folder of a system's submission by its name, made below ``root`` when it is first asked for."""
+
+    def submission(system: str) -> Path:
+        if not (root / system).exists():
+            enhance(dataset, system, root / system, executor=Serial())
+        return root / system
+
+    return submission

@@ -10,9 +10,7 @@ import tiny
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.io import audio
-from pse_bench.runtime.executor import Serial
 from pse_bench.submission import submission
-from pse_bench.systems.enhance import enhance
 
 
 @pytest.fixture(scope="session")
@@ -25,14 +23,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="session")
 def submitted(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The submission of a reference system by its name. Not to be changed: copy it."""
-    root = tmp_path_factory.mktemp("submissions")
-
-    def folder(system: str) -> Path:
-        if not (root / system).exists():
-            enhance(dataset, system, root / system, executor=Serial())
-        return root / system
-
-    return folder
+    return tiny.submissions(dataset, tmp_path_factory.mktemp("submissions"))
 
 
 @pytest.fixture(scope="session")
