@@ -2,7 +2,7 @@
 
 A score's key is the SHA-256 of the metric (name, version, model), of the packages that compute it, and of all
 that the metric takes: the samples of estimate, reference and what else it needs. There is one small JSON file an
-estimate. One that is damaged, or not what its name says, counts as empty.
+estimate, see ``io.content_cache``.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from pse_bench import metrics
-from pse_bench.errors import InputError
-from pse_bench.io import atomic, documents
+from pse_bench.io import atomic
+from pse_bench.io.content_cache import ContentCache
 from pse_bench.metrics import Clip, Evaluation, Metric
 from pse_bench.metrics.metric import PACKAGES
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised when what a key is made of changes."""
 
 
@@ -61,19 +61,18 @@ class Memory:
         if clip.estimate is None:
             return [metrics.evaluate(metric, clip) for metric in wanted]
         keys = _Keys(clip, self)
-        path = self.folder / keys.estimate[:2] / f"{keys.estimate}.json"
-        known = _read(path)
+        cache = ContentCache(self.folder)
+        known = cache.get(keys.estimate) or {}
         found, fresh = [], {}
         for metric in wanted:
             key = keys.of(metric)
-            evaluation = known.get(key)
-            if evaluation is None:
-                evaluation = metrics.evaluate(metric, clip)
-                if key:
-                    fresh[key] = evaluation
+            evaluation = Evaluation(*known[key]) if key in known else metrics.evaluate(metric, clip)
+            if key and key not in known:
+                fresh[key] = [evaluation.value, evaluation.status, evaluation.detail]
             found.append(evaluation)
         if fresh:
-            _write(path, {**known, **fresh})
+            with suppress(OSError):  # what cannot be kept is computed again: no reason to lose a run
+                cache.put(keys.estimate, known | fresh)
         return found
 
 
@@ -110,21 +109,3 @@ def _content(value: Any) -> str:
         head = f"{value.dtype.str} {value.shape} "
         return hashlib.sha256(head.encode() + np.ascontiguousarray(value).tobytes()).hexdigest()
     return atomic.sha256_of_text(repr(value))
-
-
-def _read(path: Path) -> dict[str, Evaluation]:
-    try:
-        content = documents.read_json(path)
-        if atomic.sha256_of_text(json.dumps(content["scores"])) != content["sha256"]:
-            return {}
-        return {key: Evaluation(*entry) for key, entry in content["scores"].items()}
-    except (InputError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _write(path: Path, scores: dict[str, Evaluation]) -> None:
-    content = {key: [found.value, found.status, found.detail] for key, found in scores.items()}
-    document = {"sha256": atomic.sha256_of_text(json.dumps(content)), "scores": content}
-    # what cannot be kept is computed again: no reason to lose a run
-    with suppress(OSError), atomic.replacing(path, shared=True) as part:
-        part.write_text(json.dumps(document) + "\n", encoding="utf-8")

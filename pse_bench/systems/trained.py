@@ -16,7 +16,7 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic
 from pse_bench.registry import suggestion
 from pse_bench.signal.streaming import run as run_stream
-from pse_bench.speaker.cache import Remembering
+from pse_bench.speaker.cache import CachedEncoder
 from pse_bench.speaker.encoders import ENCODERS, Embed
 from pse_bench.submission.submission import System
 from pse_bench.systems import onnx
@@ -146,7 +146,7 @@ def _encoder(name: str, wanted: str, given: Embed | None, memory: Path | None) -
     found = ENCODERS.find(wanted)
     if memory is None:
         return found.embed
-    return Remembering(found.embed, atomic.sha256_of_text(f"{wanted} {found.sha256} {__version__}"), memory)
+    return CachedEncoder(found.embed, atomic.sha256_of_text(f"{wanted} {found.sha256} {__version__}"), memory)
 
 
 def _with_embedding(

@@ -100,8 +100,8 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
     ),
     ("activity", _with(ACTIVITY, target="\ud800" * valid.FRAMES), "half of a surrogate pair"),
     (
-        "transcripts",
-        b'{"schema":1,"recogniser":"","sound":"","text":"\\ud800","text_sha256":""}',
+        "cache",
+        b'{"key":"","identity":"","sha256":"","content":"\\ud800"}',
         "half of a pair",
     ),
     ("root", b"c=" + b"a" * 5000, "a name longer than any"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,10 @@ import valid
 from target import Read, Target, either, of_file
 
 from pse_bench import schemas
-from pse_bench.asr import cache
 from pse_bench.dataset import webdataset, webdataset_reader
-from pse_bench.io import atomic
+from pse_bench.io.content_cache import ContentCache
 from pse_bench.runtime import dask, merging, resume
-from pse_bench.scoring import result_writer, score_cache
+from pse_bench.scoring import result_writer
 from pse_bench.simulation import dataset_writer
 from pse_bench.systems import enhance
 
@@ -191,32 +191,30 @@ def _shard_files() -> dict[str, bytes]:
 # ---- what is remembered
 
 
-def _transcripts(folder: Path) -> Read:
-    listener = cache.Remembering(lambda samples, name: "", valid.HASH, folder)
-    path = folder / "entry.json"
+def _cached(folder: Path) -> Read:
+    kept = ContentCache(folder)
+    kept.put(valid.HASH, "good day")
+    (path,) = folder.rglob("*.json")
 
     def read(content: bytes) -> None:
         path.write_bytes(content)
-        listener._known(path, valid.HASH)
+        kept.get(valid.HASH)
 
     return read
 
 
-def _transcript_seeds() -> list[bytes]:
-    listener = cache.Remembering(lambda samples, name: "", valid.HASH, Path())
-    return [listener._entry(valid.HASH, "good day").model_dump_json(by_alias=True).encode()]
-
-
-def _memory_seeds() -> list[bytes]:
-    kept = {"k": [0.5, "ok", "1/2"], "l": [None, "undefined", "silent"]}
-    return [valid.text({"sha256": atomic.sha256_of_text(json.dumps(kept)), "scores": kept})]
+def _cache_seeds() -> list[bytes]:
+    scores = {"k": [0.5, "ok", "1/2"], "l": [None, "undefined", "silent"]}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, content in enumerate(("good day", scores, [0.5, 0.25])):
+            ContentCache(Path(folder) / str(number)).put(valid.HASH, content)
+        return [path.read_bytes() for path in sorted(Path(folder).rglob("*.json"))]
 
 
 # ---- all of these
 
 TARGETS: tuple[Target, ...] = (
-    Target("transcripts", "recognisers.transcripts", "json", _transcript_seeds, _transcripts, 80_000),
-    Target("score-memory", "memory", "json", _memory_seeds, of_file("entry.json", score_cache._read), 80_000),
+    Target("cache", "io.content_cache", "json", _cache_seeds, _cached, 80_000),
     Target(
         "render-journal",
         "store.prepare",

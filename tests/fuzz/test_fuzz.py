@@ -29,7 +29,7 @@ def test_valid_documents_are_read_and_wrong_ones_refused(name: str, tmp_path: Pa
         fault, accepted = judge(read, document(target, seeds, SEED, number))
         assert not fault, f"{fault}: python tests/fuzz/fuzz.py {name} --seed {SEED} --show {number}"
         refused += not accepted
-    assert refused or name in ("transcripts", "score-memory"), "caches forget what is damaged; all others say so"
+    assert refused or name == "cache", "caches forget what is damaged; all others say so"
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

@@ -141,7 +141,7 @@ def _text(path: Path) -> None:
 
 def _a_better_value(path: Path) -> None:
     content = json.loads(path.read_text())
-    for entry in content["scores"].values():
+    for entry in content["content"].values():
         entry[0] = 99.0
     path.write_text(json.dumps(content))
 
@@ -151,10 +151,9 @@ def _a_list(path: Path) -> None:
 
 
 def _of_another_estimate(path: Path) -> None:
-    """What another estimate has, under this one's name: its keys are others."""
+    """What another estimate has, under this one's name."""
     content = json.loads(path.read_text())
-    (entry,) = content["scores"].values()
-    path.write_text(json.dumps({"sha256": content["sha256"], "scores": {"0" * 64: entry}}))
+    path.write_text(json.dumps({**content, "key": "0" * 64}))
 
 
 @pytest.mark.parametrize("damage", [_text, _a_better_value, _a_list, _of_another_estimate])

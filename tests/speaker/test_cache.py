@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench.speaker.cache import Remembering
+from pse_bench.speaker.cache import CachedEncoder
 
 RATE = 16_000
 
@@ -29,8 +29,8 @@ def sound() -> np.ndarray:
 
 def test_the_same_to_the_bit_without_listening(tmp_path: Path, sound: np.ndarray) -> None:
     encoder = Counting()
-    first = Remembering(encoder, "a" * 64, tmp_path)(sound, RATE)
-    again = Remembering(encoder, "a" * 64, tmp_path)(sound.copy(), RATE)
+    first = CachedEncoder(encoder, "a" * 64, tmp_path)(sound, RATE)
+    again = CachedEncoder(encoder, "a" * 64, tmp_path)(sound.copy(), RATE)
     assert np.array_equal(first, encoder(sound, RATE))
     assert first.dtype == again.dtype == np.float32
     assert np.array_equal(first, again)
@@ -39,19 +39,19 @@ def test_the_same_to_the_bit_without_listening(tmp_path: Path, sound: np.ndarray
 
 def test_another_sound_rate_or_encoder_is_listened_to(tmp_path: Path, sound: np.ndarray) -> None:
     encoder = Counting()
-    Remembering(encoder, "a" * 64, tmp_path)(sound, RATE)
+    CachedEncoder(encoder, "a" * 64, tmp_path)(sound, RATE)
     other = sound.copy()
     other[-1] = np.nextafter(other[-1], np.float32(2))
-    Remembering(encoder, "a" * 64, tmp_path)(other, RATE)
-    Remembering(encoder, "a" * 64, tmp_path)(sound, 8000)
-    Remembering(encoder, "b" * 64, tmp_path)(sound, RATE)
+    CachedEncoder(encoder, "a" * 64, tmp_path)(other, RATE)
+    CachedEncoder(encoder, "a" * 64, tmp_path)(sound, 8000)
+    CachedEncoder(encoder, "b" * 64, tmp_path)(sound, RATE)
     assert encoder.asked == 4
 
 
 @pytest.mark.parametrize("damage", ["cut", "number", "huge", "swapped", "empty", "folder"])
 def test_a_damaged_entry_is_made_again(tmp_path: Path, sound: np.ndarray, damage: str) -> None:
     encoder = Counting()
-    remembering = Remembering(encoder, "a" * 64, tmp_path)
+    remembering = CachedEncoder(encoder, "a" * 64, tmp_path)
     vector = remembering(sound, RATE)
     (path,) = tmp_path.rglob("*.json")
     text = path.read_text(encoding="utf-8")
@@ -74,7 +74,7 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, sound: np.ndarray, damage
 
 
 def test_what_is_no_embedding_is_for_the_model_to_refuse(tmp_path: Path, sound: np.ndarray) -> None:
-    remembering = Remembering(lambda samples, rate: np.full(3, np.nan), "a" * 64, tmp_path)
+    remembering = CachedEncoder(lambda samples, rate: np.full(3, np.nan), "a" * 64, tmp_path)
     assert np.isnan(remembering(sound, RATE)).all()
     assert list(tmp_path.iterdir()) == []
 
@@ -82,6 +82,6 @@ def test_what_is_no_embedding_is_for_the_model_to_refuse(tmp_path: Path, sound: 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, sound: np.ndarray) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     encoder = Counting()
-    remembering = Remembering(encoder, "a" * 64, tmp_path / "file")
+    remembering = CachedEncoder(encoder, "a" * 64, tmp_path / "file")
     assert np.array_equal(remembering(sound, RATE), remembering(sound, RATE))
     assert encoder.asked == 2
