@@ -24,8 +24,6 @@ FILE = "detections.csv"
 NAMES = (("target", "not_target"), ("other", "not_other"), ("none", "not_none"))
 """The columns of histograms, in the order of classes."""
 
-MS = round(1000 * vad.HOP_S)
-
 
 @dataclass(frozen=True)
 class PvadJob:
