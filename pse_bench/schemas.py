@@ -235,8 +235,8 @@ class Recipe(Record):
     @property
     def enrollment_source(self) -> EnrollmentSource:
         """Whether the enrollment shares a recording with what the target says in the scene."""
-        heard = {segment.path for segment in self.target.segments}
-        shared = any(segment.path in heard for segment in self.enrollment.segments)
+        spoken = {segment.path for segment in self.target.segments}
+        shared = any(segment.path in spoken for segment in self.enrollment.segments)
         return "same-utterance" if shared else "other-utterance"
 
 

@@ -42,4 +42,4 @@ def remembered(recogniser: Recogniser, folder: Path) -> Recogniser:
     """
     if not recogniser.by_sound:
         return recogniser
-    return replace(recogniser, listen=CachedRecogniser(recogniser.listen, recogniser.key, folder))
+    return replace(recogniser, decode=CachedRecogniser(recogniser.decode, recogniser.key, folder))

@@ -75,7 +75,7 @@ def from_csv(path: Path, mixture_ids: Collection[str] | None = None) -> Recognis
         version="1",
         model=atomic.sha256_of_text("\n".join(repr(item) for item in sorted(texts.items()))),
         note=f"hypotheses of a recogniser that is not known here, from {path.name}",
-        listen=HypothesisTable(str(path), texts),
+        decode=HypothesisTable(str(path), texts),
         by_sound=False,
     )
 

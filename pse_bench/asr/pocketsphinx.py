@@ -102,7 +102,7 @@ def from_sentences(texts: Iterable[str]) -> Recogniser:
         version=installed,
         model=digest,
         note=_note(len(sentences), len(wanted), sorted(wanted - spoken.keys())),
-        listen=SphinxDecoder(digest, arpa, dictionary),
+        decode=SphinxDecoder(digest, arpa, dictionary),
     )
 
 

@@ -24,7 +24,7 @@ class Recogniser:
         model: SHA-256 of all that its answer depends on beside the package and the sound: weights, language
             model, settings, or the table of hypotheses.
         note: what a reader of its word error rates has to know, in one line.
-        listen: takes float64 samples at 16 kHz and the mixture's id, and gives the words.
+        decode: takes float64 samples at 16 kHz and the mixture's id, and gives the words.
         by_sound: the answer depends on the sound alone and not on the id.
     """
 
@@ -32,7 +32,7 @@ class Recogniser:
     version: str
     model: str
     note: str
-    listen: Callable[[np.ndarray, str], str]
+    decode: Callable[[np.ndarray, str], str]
     by_sound: bool = True
 
     def transcribe(self, samples: np.ndarray, sample_rate: int, mixture_id: str = "") -> str:
@@ -48,7 +48,7 @@ class Recogniser:
         check_lengths(samples=samples)
         if self.by_sound and not np.any(samples):
             return ""
-        return self.listen(audio.resample(samples, sample_rate, RATE_HZ), mixture_id)
+        return self.decode(audio.resample(samples, sample_rate, RATE_HZ), mixture_id)
 
     def for_clip(self, sample_rate: int, mixture_id: str = "") -> Callable[[np.ndarray], str]:
         """``transcribe`` for the estimates of one mixture. It remembers the last sound, so that several metrics of

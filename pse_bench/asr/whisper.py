@@ -68,7 +68,7 @@ def from_folder(folder: Path) -> Recogniser:
         version=f"{version('faster-whisper')} with ctranslate2 {version('ctranslate2')}",
         model=_digest(folder),
         note=f"model {folder.name}: English, beam {BEAM}, no sampling",
-        listen=WhisperDecoder(str(folder.resolve())),
+        decode=WhisperDecoder(str(folder.resolve())),
     )
 
 

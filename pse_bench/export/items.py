@@ -66,10 +66,10 @@ def _item(dataset: Dataset, row: Mixture, recipe: Recipe) -> Item:
         sounds["reference"] = row.reference_path
     for part in parts:
         sounds[part] = dataset.stem_path(row.scene_id, part).relative_to(dataset.folder).as_posix()
-    heard = [("target", recipe.target)] if "target" in parts else []
+    talkers = [("target", recipe.target)] if "target" in parts else []
     if "interferer" in parts:
-        heard += [("interferer", talker) for talker in recipe.interferers]
-    speech = [_speech(role, talker, recipe.sample_rate) for role, talker in heard]
+        talkers += [("interferer", talker) for talker in recipe.interferers]
+    speech = [_speech(role, talker, recipe.sample_rate) for role, talker in talkers]
     return Item(row, sounds, speech, recipe.enrollment.num_samples)
 
 

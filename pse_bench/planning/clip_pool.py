@@ -122,15 +122,15 @@ class SpeechPool(Pool):
         if self.has_sessions(clip):
             return [other for other in own if other.session != clip.session]
         # by content: one recording under two names is still the scene's own
-        heard = {clip.sha256, *(other.sha256 for other in used)}
-        return [other for other in own if other.sha256 not in heard]
+        hashes = {clip.sha256, *(other.sha256 for other in used)}
+        return [other for other in own if other.sha256 not in hashes]
 
     def is_other_session(self, clip: Utterance, used: list[Utterance]) -> Callable[[str], bool]:
         """A test of whether a clip of the same speaker, by its name, is one of ``other_sessions``."""
         if self.has_sessions(clip):
             return lambda name: self[name].session != clip.session
-        heard = {clip.sha256, *(other.sha256 for other in used)}
-        return lambda name: self[name].sha256 not in heard
+        hashes = {clip.sha256, *(other.sha256 for other in used)}
+        return lambda name: self[name].sha256 not in hashes
 
     def length_in_other_sessions(self, clip: Utterance) -> int:
         """The length of the same speaker's ``other_sessions``, in samples."""
@@ -141,12 +141,12 @@ class SpeechPool(Pool):
 
     def unused_parts(self, clip: Utterance, used: list[Utterance]) -> list[Utterance]:
         """Unused segments of the recordings that the used clips of a speaker are cut from."""
-        heard = [clip, *used]
+        taken = [clip, *used]
 
         def free(other: Utterance) -> bool:
-            return not any(other.sha256 == own.sha256 and _overlap(other, own) for own in heard)
+            return not any(other.sha256 == own.sha256 and _overlap(other, own) for own in taken)
 
-        recordings = {own.sha256 for own in heard}
+        recordings = {own.sha256 for own in taken}
         return [other for other in self.people[speaker_key(clip)] if other.sha256 in recordings and free(other)]
 
     def has_sessions(self, clip: Utterance) -> bool:

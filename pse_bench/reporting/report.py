@@ -124,7 +124,7 @@ def _with_dataset(
             for n in [n for n in audible(data.styles) if n in given] or given
         ]
         if systems:
-            with progress("listening", "scenes") as update:
+            with progress("drawing clips of", "scenes") as update:
                 values["clips"] = choose_clips(dataset, systems, kept, worst=worst, progress=update)
         paths = {data.styles[n].name: source.path for n, source in given.items() if not data.styles[n].reference}
         return values | {"checked": _checked(dataset, paths, executor, progress)}

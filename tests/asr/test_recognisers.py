@@ -43,7 +43,7 @@ def test_every_rate_is_heard_at_16_khz(make_parrot: MakeParrot) -> None:
 def test_nothing_is_heard_in_digital_silence(make_parrot: MakeParrot) -> None:
     parrot = make_parrot()
     assert parrot.transcribe(np.zeros(100), RATE) == parrot.transcribe(np.zeros(0), RATE) == ""
-    assert not parrot.listen.heard
+    assert not parrot.decode.heard
 
 
 def test_stereo_is_refused(make_parrot: MakeParrot) -> None:
@@ -56,7 +56,7 @@ def test_several_metrics_of_a_clip_listen_once(make_parrot: MakeParrot) -> None:
     transcribe = parrot.for_clip(RATE, "s1_TS2")
     assert transcribe(sound(1)) == transcribe(sound(1).copy())
     transcribe(sound(2))
-    assert parrot.listen.heard == ["s1_TS2"] * 2
+    assert parrot.decode.heard == ["s1_TS2"] * 2
 
 
 # ---- remembered
@@ -66,7 +66,7 @@ def test_the_same_sound_is_heard_once_whoever_asks(make_parrot: MakeParrot, tmp_
     first, second = make_parrot(), make_parrot()
     text = remembered(first, tmp_path).transcribe(sound(), RATE, "a")
     assert remembered(second, tmp_path).transcribe(sound(), RATE, "b") == text
-    assert (first.listen.heard, second.listen.heard) == (["a"], [])
+    assert (first.decode.heard, second.decode.heard) == (["a"], [])
     assert remembered(second, tmp_path).identity == second.identity
 
 
@@ -77,7 +77,7 @@ def test_another_sound_or_another_recogniser_is_another_entry(make_parrot: MakeP
     louder[7] = np.nextafter(louder[7], 1)
     remembered(parrot, tmp_path).transcribe(louder, RATE)
     remembered(other, tmp_path).transcribe(sound(1), RATE)
-    assert (len(parrot.listen.heard), len(other.listen.heard)) == (2, 1)
+    assert (len(parrot.decode.heard), len(other.decode.heard)) == (2, 1)
     assert len(list(tmp_path.rglob("*.json"))) == 3
     assert not list(tmp_path.rglob("*.part"))
 
@@ -105,7 +105,7 @@ def test_a_damaged_entry_is_made_again(
     whole = entry.read_text()
     entry.write_text(damage(whole))
     assert remembered(parrot, tmp_path).transcribe(sound(), RATE) == text
-    assert len(parrot.listen.heard) == 2
+    assert len(parrot.decode.heard) == 2
     assert entry.read_text() == whole
 
 

@@ -110,7 +110,7 @@ class DynamicMixer:
         """
         asked = self._scenario
         label = asked.draw_label(seed, *name)
-        heard = {"target", "interferer"} if everything else set(PARTS[label])
+        present = {"target", "interferer"} if everything else set(PARTS[label])
         track, embedding = self._speakers.target(seed, name)
         levels = {"level_dbfs": asked.target.level_dbfs.draw(seed, *name, "level_dbfs")}
         levels["snr_db"] = asked.noise.snr_db.draw(seed, *name, "snr_db")
@@ -120,13 +120,13 @@ class DynamicMixer:
         sounds: dict[str, np.ndarray] = {}
         powers: dict[str, float] = {}
         reference = None
-        if "target" in heard:
+        if "target" in present:
             source = rng.choice(near, seed, *name, "place")
             rows = [source.whole, source.early] if self._early else [source.whole]
             images, active["target"] = self._images(track, source, rows, seed, (*name, "target"))
             sounds["target"], reference = images[0], images[-1]
             powers["target"] = power_over(active["target"], images[0], self.sample_rate)
-        if "interferer" in heard and (others := self._speakers.interferers(seed, name, track)):
+        if "interferer" in present and (others := self._speakers.interferers(seed, name, track)):
             order = sorted(range(len(far)), key=lambda number: rng.sort_key(seed, *name, "place", number))
             sounds["interferer"], active["interferer"] = sum_images(
                 (

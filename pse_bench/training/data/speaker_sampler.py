@@ -2,7 +2,7 @@
 
 A dataset's plan uses clips evenly, so a scene depends on those before it. Here any step can be drawn on its own,
 in any worker and after any interruption. Voices are drawn with the square root of their number of clips, so that
-speakers with much speech are heard more often and speakers with one utterance are not lost.
+speakers with much speech are drawn more often and speakers with one utterance are not lost.
 """
 
 from collections.abc import Callable
@@ -78,19 +78,19 @@ class SpeakerSampler:
         self._rate = store.sample_rate
         self._hop = vad.hop_samples(self._rate)
         clips = store.clips
-        heard = [
+        allowed = [
             index
             for index, clip in enumerate(clips)
             if (people is None or clip.person in people) and (all_voices or clip.voice == clip.person)
         ]
-        self._voices = _Weighted(clips, heard)
+        self._voices = _Weighted(clips, allowed)
         # with whom the crops of a clip enroll: those of the same voice
         self._crops: dict[str, list[int]] = {}
-        for index in heard:
+        for index in allowed:
             if index in enrollments.of_clip:
                 self._crops.setdefault(clips[index].voice, []).append(index)
-        self._targets = _Weighted(clips, [index for index in heard if clips[index].voice in self._crops])
-        persons = {clips[index].person for index in heard}
+        self._targets = _Weighted(clips, [index for index in allowed if clips[index].voice in self._crops])
+        persons = {clips[index].person for index in allowed}
         if not self._targets or len(persons) < 2:
             raise RequestError(
                 f"training needs at least two people with enough speech to enroll one, found {len(persons)}; give "
