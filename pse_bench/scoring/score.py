@@ -25,7 +25,7 @@ from pse_bench.runtime.sharding import Shard
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring import pvad, result_writer
 from pse_bench.scoring.result_writer import STAGE, Scored, ScoreReport, ShardState
-from pse_bench.scoring.score_cache import Memory, package_versions
+from pse_bench.scoring.score_cache import ScoreCache, package_versions
 from pse_bench.submission import submission
 
 NATIVE = ("pesq_wb",)
@@ -245,8 +245,8 @@ def _evaluated(job: ScoreJob, wanted: list[metrics.Metric], clip: metrics.Clip) 
     """Each metric on a clip, from the memory where it was computed before."""
     if job.cache is None:
         return [metrics.evaluate(metric, clip) for metric in wanted]
-    listener = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
-    return Memory(job.cache, listener).evaluate(wanted, clip)
+    recogniser = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
+    return ScoreCache(job.cache, recogniser).evaluate(wanted, clip)
 
 
 def _without_estimate(job: ScoreJob, row: Mixture, problem: str) -> Scored:

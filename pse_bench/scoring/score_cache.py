@@ -45,16 +45,16 @@ def _version(package: str) -> str:
 
 
 @dataclass(frozen=True)
-class Memory:
+class ScoreCache:
     """Scores that are kept in ``folder``. Can be sent to another process.
 
     Attributes:
         folder: shared by any number of processes.
-        listener: stands for what ``transcribe`` answers; '' when it is not to be remembered.
+        recogniser: stands for what ``transcribe`` answers; '' when it is not to be remembered.
     """
 
     folder: Path
-    listener: str
+    recogniser: str
 
     def evaluate(self, wanted: Iterable[Metric], clip: Clip) -> list[Evaluation]:
         """Each metric on a clip, as ``metrics.evaluate`` gives it, computed only where it is not known."""
@@ -79,9 +79,9 @@ class Memory:
 class _Keys:
     """The keys of all metrics of one clip; every field is hashed once."""
 
-    def __init__(self, clip: Clip, memory: Memory) -> None:
+    def __init__(self, clip: Clip, scores: ScoreCache) -> None:
         self._clip = clip
-        self._memory = memory
+        self._scores = scores
         self._hashes: dict[str, str] = {}
 
     @cached_property
@@ -89,8 +89,8 @@ class _Keys:
         return self._hash("estimate")
 
     def of(self, metric: Metric) -> str:
-        """The key of a metric's score; '' when it has none because the listener is not known by the sound."""
-        if "transcribe" in metric.needs and not self._memory.listener:
+        """The key of a metric's score; '' when it has none because the recogniser does not go by the sound."""
+        if "transcribe" in metric.needs and not self._scores.recogniser:
             return ""
         takes = {name: self._hash(name) for name in ("estimate", *metric.needs)}
         packages = {name: _version(name) for name in (*PACKAGES, *metric.packages)}
@@ -99,7 +99,7 @@ class _Keys:
 
     def _hash(self, name: str) -> str:
         if name not in self._hashes:
-            value = self._memory.listener if name == "transcribe" else getattr(self._clip, name)
+            value = self._scores.recogniser if name == "transcribe" else getattr(self._clip, name)
             self._hashes[name] = _content(value)
         return self._hashes[name]
 

@@ -18,7 +18,7 @@ from pse_bench.metrics import Clip, Evaluation, Metric
 from pse_bench.metrics.signals import Ratio
 from pse_bench.runtime.executor import Serial
 from pse_bench.scoring import score, score_cache
-from pse_bench.scoring.score_cache import Memory, package_versions
+from pse_bench.scoring.score_cache import ScoreCache, package_versions
 from pse_bench.submission import submission
 
 Submitted = Callable[[str], Path]
@@ -54,8 +54,8 @@ class Counted:
         return self._inner.compute(**arguments)
 
 
-def memory(folder: Path, listener: str = "ears") -> Memory:
-    return Memory(folder, listener)
+def memory(folder: Path, listener: str = "ears") -> ScoreCache:
+    return ScoreCache(folder, listener)
 
 
 def test_a_known_score_is_not_computed_again(tmp_path: Path, clip: Clip) -> None:
