@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pse_bench.registry import installed_version
 from pse_bench.speaker.encoders import ENCODERS
 
 NAME = "pse-bench"
@@ -31,17 +32,20 @@ ENCODER_SERVES = "score --metrics all, training, and enhancing with a trained mo
 """Only the network's file of an encoder's package is read, so it is installed without what it depends on and is no
 extra."""
 
-_NEEDED = re.compile(r"^([A-Za-z0-9._-]+)")
-_EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
+_NEEDED = re.compile(r"^([A-Za-z0-9._-]+)(?:.*extra\s*==\s*['\"]([^'\"]+)['\"])?")
+"""A requirement: its package, and the extra that asks for it."""
+
+Packages = dict[str, str | None]
+"""Packages with their installed releases, None where missing."""
 
 
 @dataclass(frozen=True)
 class Extra:
-    """An extra: its packages with their installed releases (None where missing), and what brings it."""
+    """An extra: its packages, and what brings it."""
 
     name: str
     serves: str
-    packages: dict[str, str | None]
+    packages: Packages
     install: str
 
     @property
@@ -57,7 +61,7 @@ class Diagnosis:
     version: str
     python: str
     machine: str
-    packages: dict[str, str | None]
+    packages: Packages
     extras: list[Extra]
     disk: dict[str, int]
     cores: int
@@ -80,28 +84,28 @@ def diagnose(cache: Path, threads: tuple[str, ...]) -> Diagnosis:
         cache: the folder for what can be made again.
         threads: names of the variables that say how many threads a library may use.
     """
-    groups: dict[str, dict[str, str | None]] = {"": {}}
-    for line in _requirements():
-        found, extra = _NEEDED.match(line), _EXTRA.search(line)
-        if found:
-            groups.setdefault(extra[1] if extra else "", {})[found[1]] = _release(found[1])
+    groups: dict[str, Packages] = {"": {}}
+    for found in filter(None, map(_NEEDED.match, _requirements())):
+        groups.setdefault(found[2] or "", {})[found[1]] = installed_version(found[1]) or None
+    own = groups.pop("")
     extras = [
         Extra(name, SERVES.get(name, ""), packages, f"pip install '{NAME}[{name}]'")
         for name, packages in groups.items()
-        if name
     ]
-    extras += [
-        Extra("speaker encoder", ENCODER_SERVES, {encoder.package: _release(encoder.package)}, encoder.install)
-        for encoder in ENCODERS.values()
-        if encoder.package
-    ]
+    for encoder in ENCODERS.values():
+        if encoder.package:
+            packages = {encoder.package: installed_version(encoder.package) or None}
+            extras.append(Extra("speaker encoder", ENCODER_SERVES, packages, encoder.install))
+    folders = {
+        place: next(above for above in (place, *place.parents) if above.is_dir()) for place in (Path.cwd(), cache)
+    }
     return Diagnosis(
-        version=_release(NAME) or "unknown",
+        version=installed_version(NAME) or "unknown",
         python=platform.python_version(),
         machine=f"{platform.system()} {platform.machine()}",
-        packages=groups[""],
+        packages=own,
         extras=extras,
-        disk={str(folder): shutil.disk_usage(_existing(folder)).free for folder in (Path.cwd(), cache)},
+        disk={str(folder): shutil.disk_usage(there).free for folder, there in folders.items()},
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         threads={name: os.environ[name] for name in threads if name in os.environ},
     )
@@ -112,15 +116,3 @@ def _requirements() -> list[str]:
         return metadata.requires(NAME) or []
     except metadata.PackageNotFoundError:  # run from a folder, not installed
         return []
-
-
-def _release(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    return next(place for place in (folder, *folder.parents) if place.is_dir())

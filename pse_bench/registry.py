@@ -10,7 +10,8 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -86,6 +87,15 @@ def collect(package: ModuleType, attribute: str) -> dict[str, Any]:
     for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         found |= getattr(importlib.import_module(info.name), attribute, {})
     return found
+
+
+@cache
+def installed_version(package: str) -> str:
+    """The installed version of a package; '' where it is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

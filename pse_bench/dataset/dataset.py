@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +18,7 @@ from pse_bench.io import audio
 from pse_bench.io.atomic import sealed, sha256
 from pse_bench.io.documents import Record, parse, parse_json, read_json, text_of
 from pse_bench.io.tables import read_table
+from pse_bench.registry import installed_version
 from pse_bench.schemas import SCHEMA, Count, Mixture, Rate, Sha256, StoredFile
 from pse_bench.signal import vad
 
@@ -119,13 +119,7 @@ def activity_masks(document: Activity, frames: dict[str, np.ndarray]) -> dict[st
 
 def sound_versions() -> dict[str, str]:
     """Installed versions of pse-bench and of the packages that affect sound."""
-    found = {}
-    for package in ("pse-bench", *SOUND_PACKAGES):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+    return {package: installed_version(package) or "unknown" for package in ("pse-bench", *SOUND_PACKAGES)}
 
 
 def fingerprint(plan_sha256: str, files: Iterable[StoredFile], *, ordered: bool = False) -> str:

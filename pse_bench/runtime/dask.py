@@ -13,9 +13,8 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache, partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,10 +22,12 @@ from pydantic import Field
 
 from pse_bench.errors import InputError
 from pse_bench.io import documents, yaml_reader
+from pse_bench.registry import installed_version
 from pse_bench.runtime.executor import Outcome
 
 PACKAGES = ("pse-bench", "numpy", "scipy", "soundfile", "pyroomacoustics", "pystoi", "pesq", "onnxruntime")
 """Packages that have to be the same on all machines, or the same work could give other results."""
+Versions = tuple[tuple[str, str], ...]
 
 PATIENCE_S = 60.0
 """How long to wait while there is no worker at all; for workers that a queue starts there is no limit."""
@@ -56,9 +57,7 @@ class Dask:
     """
 
     def __init__(self, client: Any, *, expected: int = 0, patience_s: float | None = PATIENCE_S) -> None:
-        self._client = client
-        self._expected = expected
-        self._patience_s = patience_s
+        self._client, self._expected, self._patience_s = client, expected, patience_s
 
     @property
     def jobs(self) -> int:
@@ -107,7 +106,7 @@ class Dask:
                         suspects += group  # to see which of them it was
                     continue
                 pace_s = max(seconds / len(group), 1e-3)
-                yield from (Outcome(index, value) for index, value in zip(group, values, strict=True))
+                yield from map(Outcome, group, values)
         except CancelledError as error:
             raise InputError(GONE) from error
         finally:
@@ -128,9 +127,7 @@ class Dask:
                     ) from None
 
 
-def _carry_out(
-    packages: tuple[tuple[str, str], ...], function: Callable[[Any], Any], items: list[Any]
-) -> tuple[list[Any], float]:
+def _carry_out(packages: Versions, function: Callable[[Any], Any], items: list[Any]) -> tuple[list[Any], float]:
     """Results of some items, computed in a worker that passes ``_check_worker``, and the seconds they took."""
     _check_worker(packages)
     begin = time.monotonic()
@@ -138,34 +135,28 @@ def _carry_out(
 
 
 @lru_cache
-def _check_worker(packages: tuple[tuple[str, str], ...]) -> None:
+def _check_worker(packages: Versions) -> None:
     """Raise InputError where a worker has more threads or other packages than asked for."""
     from distributed import get_worker
 
+    worker = f"the worker on {platform.node()} has"
     threads = get_worker().state.nthreads
     if threads != 1:
         raise InputError(
-            f"the worker on {platform.node()} has {threads} threads; start workers with --nthreads 1 (and "
-            "--nworkers for more of them)"
+            f"{worker} {threads} threads; start workers with --nthreads 1 (and --nworkers for more of them)"
         )
     own = dict(_packages())
     for name, wanted in packages:
         if own[name] != wanted:
             raise InputError(
-                f"the worker on {platform.node()} has {name} {own[name] or 'not installed'}, this machine has "
-                f"{wanted or 'none'}; install the same on all"
+                f"{worker} {name} {own[name] or 'not installed'}, this machine has {wanted or 'none'}; install the "
+                "same on all"
             )
 
 
 @lru_cache
-def _packages() -> tuple[tuple[str, str], ...]:
-    found = []
-    for name in PACKAGES:
-        try:
-            found.append((name, version(name)))
-        except PackageNotFoundError:
-            found.append((name, ""))
-    return tuple(found)
+def _packages() -> Versions:
+    return tuple((name, installed_version(name)) for name in PACKAGES)
 
 
 # ---- where the workers come from
@@ -221,24 +212,15 @@ def read_jobs(path: Path) -> Jobs:
 def batch_system(jobs: Jobs) -> Any:
     """The dask-jobqueue cluster of a file, before it has any workers."""
     options = {
-        "cores": jobs.workers_per_job,
-        "processes": jobs.workers_per_job,
-        "memory": jobs.memory_per_job,
-        "interface": jobs.interface,
-        "job_script_prologue": jobs.prologue,
-        "log_directory": jobs.log_folder,
+        **{"cores": jobs.workers_per_job, "processes": jobs.workers_per_job, "memory": jobs.memory_per_job},
+        **{"interface": jobs.interface, "job_script_prologue": jobs.prologue, "log_directory": jobs.log_folder},
         "scheduler_options": {"dashboard_address": ":0"},
         **({"python": jobs.python} if jobs.python else {}),
     }
     if jobs.system == "local":
         return _module("dask_jobqueue.local").LocalCluster(**options)
-    return _module("dask_jobqueue").SLURMCluster(
-        **options,
-        walltime=jobs.walltime,
-        queue=jobs.queue,
-        account=jobs.account,
-        job_extra_directives=jobs.directives,
-    )
+    options |= {"walltime": jobs.walltime, "job_extra_directives": jobs.directives}
+    return _module("dask_jobqueue").SLURMCluster(**options, queue=jobs.queue, account=jobs.account)
 
 
 @contextmanager
@@ -246,22 +228,21 @@ def queued(path: Path) -> Iterator[Dask]:
     """Workers that a batch system starts for this command and that end with it."""
     jobs = read_jobs(path)
     distributed = _module("distributed")
-    with ExitStack() as stack:
-        cluster = stack.enter_context(batch_system(jobs))
+    with batch_system(jobs) as cluster:
         cluster.scale(n=jobs.workers)
-        client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
-        yield Dask(client, expected=jobs.workers, patience_s=None)
+        with distributed.Client(cluster, set_as_default=False) as client:
+            yield Dask(client, expected=jobs.workers, patience_s=None)
 
 
 def _module(name: str) -> Any:
+    handler = signal.getsignal(signal.SIGINT)
     try:
-        handler = signal.getsignal(signal.SIGINT)
         module = importlib.import_module(name)
-        if signal.getsignal(signal.SIGINT) is not handler:
-            signal.signal(signal.SIGINT, handler)  # dask_jobqueue makes Ctrl-C end the process with status 0
-        # what it has to say of a lost connection is said by us in one line
-        for part in ("distributed", "distributed.client"):
-            logging.getLogger(part).setLevel(logging.CRITICAL)
-        return module
     except ImportError as error:
         raise InputError(f"--executor dask needs {name}, which is not installed; run {REMEDY}") from error
+    if signal.getsignal(signal.SIGINT) is not handler:
+        signal.signal(signal.SIGINT, handler)  # dask_jobqueue makes Ctrl-C end the process with status 0
+    # what it has to say of a lost connection is said by us in one line
+    for part in ("distributed", "distributed.client"):
+        logging.getLogger(part).setLevel(logging.CRITICAL)
+    return module

@@ -4,19 +4,25 @@ Results come back in the order of completion with the index of their item, so no
 depend on when it came. Executors: ``Serial`` here and now, ``Processes`` on this machine.
 """
 
+import contextlib
+import ctypes
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import resource_tracker
 from typing import Any, Protocol
 
 from pse_bench.runtime import interrupts
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+LARGEST_ON_HEAP = 32 << 20
+"""The largest block, in bytes, that glibc can be told to take from its heap."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,7 @@ class Serial:
     jobs = 1
 
     def run(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Outcome]:
-        for index, item in enumerate(items):
-            yield Outcome(index, function(item))
+        return (Outcome(index, function(item)) for index, item in enumerate(items))
 
 
 class Processes:
@@ -58,70 +63,72 @@ class Processes:
         self.jobs = jobs
 
     def run(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Outcome]:
-        todo = list(range(len(items)))
-        suspects: list[int] = []
+        todo, suspects = deque(range(len(items))), list[int]()
         while todo:
-            done, in_flight = yield from self._pool(function, items, todo, self.jobs)
-            todo = [index for index in todo if index not in done and index not in in_flight]
-            suspects += in_flight
+            suspects += yield from _pool(function, items, todo, self.jobs)
         for index in suspects:
-            _, crashed = yield from self._pool(function, items, [index], 1)
-            if crashed:
+            if (yield from _pool(function, items, deque([index]), 1)):
                 yield Outcome(index, lost="its worker process died twice (a crash in native code or a kill)")
 
-    def _pool(
-        self, function: Callable[[Any], Any], items: Sequence[Any], indices: list[int], jobs: int
-    ) -> Generator[Outcome, None, tuple[set[int], list[int]]]:
-        """Work through ``indices`` until done or broken; return the finished and the suspect ones."""
-        done: set[int] = set()
-        queue = iter(indices)
-        running: dict[Future, int] = {}
-        # spawn: a fork would copy locks of threads that do not exist in the child
-        context = multiprocessing.get_context("spawn")
-        with interrupts.deferred():
-            # It keeps this mask, and so outlives a terminal as it outlives Ctrl-C: it tidies up after all others.
-            resource_tracker.ensure_running()
-        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=interrupts.worker_signals)
-        try:
-            exhausted = False
-            while True:
-                while not exhausted and len(running) < 2 * jobs:
-                    index = next(queue, None)
-                    if index is None:
-                        exhausted = True
-                        break
-                    with _starting():
-                        running[pool.submit(function, items[index])] = index
-                if not running:
-                    return done, []
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    value = future.result()
-                    index = running.pop(future)
-                    done.add(index)
-                    yield Outcome(index, value)
-        except BrokenProcessPool:
-            return done, sorted(running.values())
-        except (KeyboardInterrupt, GeneratorExit):
-            for worker in list((pool._processes or {}).values()):
-                worker.terminate()  # nobody waits for what it was doing
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+
+def _pool(
+    function: Callable[[Any], Any], items: Sequence[Any], todo: deque[int], jobs: int
+) -> Generator[Outcome, None, list[int]]:
+    """Work through ``todo``, which is emptied, until done or broken; return the items that were in flight then."""
+    running: dict[Future, int] = {}
+    # spawn: a fork would copy locks of threads that do not exist in the child
+    context = multiprocessing.get_context("spawn")
+    with interrupts.deferred():
+        # It keeps this mask, and so outlives a terminal as it outlives Ctrl-C: it tidies up after all others.
+        resource_tracker.ensure_running()
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=interrupts.worker_signals)
+    try:
+        while True:
+            while todo and len(running) < 2 * jobs:
+                with _starting():
+                    running[pool.submit(function, items[todo[0]])] = todo[0]
+                todo.popleft()
+            if not running:
+                return []
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                value = future.result()
+                yield Outcome(running.pop(future), value)
+    except BrokenProcessPool:
+        return sorted(running.values())
+    except (KeyboardInterrupt, GeneratorExit):
+        for worker in list((pool._processes or {}).values()):
+            worker.terminate()  # nobody waits for what it was doing
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _starting() -> Iterator[None]:
     """Set what workers inherit that are started now: one thread each (libraries read these variables when they
     load), and no signal until ``interrupts.worker_signals`` says what it does."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    before = {name: os.environ.pop(name, None) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
         with interrupts.deferred():
             yield
     finally:
         for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
+            del os.environ[name]
+            if value is not None:
                 os.environ[name] = value
+
+
+@lru_cache(maxsize=1)
+def keep_freed_memory() -> None:
+    """Let this process keep up to 64 MB of what it frees, for its next arrays.
+
+    Signals of seconds are megabytes. By default glibc hands each back to the system as soon as it is freed, and
+    the next one comes page by page, zeroed: a sixth of the time that a scene takes. Its variables of the
+    environment are read when a process starts, too early for work in the command's own; hence a call.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.gnu_get_libc_version  # noqa: B018 - only glibc has it, and these numbers mean something else elsewhere
+        library.mallopt(M_MMAP_THRESHOLD, LARGEST_ON_HEAP)
+        library.mallopt(M_TRIM_THRESHOLD, 2 * LARGEST_ON_HEAP)

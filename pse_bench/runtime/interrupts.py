@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = tuple(
-    number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None
-)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Terminated(KeyboardInterrupt):
@@ -40,9 +38,8 @@ def deferred() -> Iterator[None]:
     # The mask is what a worker inherits. It does not keep the signal from this process, whose other threads
     # (of a numerical library) may take it: so it is deferred until the worker has been told what to do.
     came: list[int] = []
-    in_charge = threading.current_thread() is threading.main_thread()
     handlers = {}
-    if in_charge:
+    if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 handlers[number] = signal.signal(number, lambda number, _: came.append(number))

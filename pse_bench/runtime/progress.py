@@ -17,52 +17,40 @@ def no_progress(done: int, total: int) -> None:
 
 @contextmanager
 def progress(what: str, unit: str) -> Iterator[Update]:
-    """Show work as it is done: count, rate and time left.
-
-    Args:
-        what: the work, "rendering".
-        unit: what is counted, "scenes".
-    """
-    if sys.stderr.isatty():
-        yield from _bar(what, unit)
-    else:
-        yield from _lines(what, unit)
+    """Show work (``what``, "rendering") as it is done: count of ``unit`` ("scenes"), rate and time left."""
+    yield from (_bar if sys.stderr.isatty() else _lines)(what, unit)
 
 
 class _Pace:
     """How fast it goes, counted from the first update: what an earlier run had done is no speed."""
 
     def __init__(self) -> None:
-        self._begin: float | None = None
-        self._already = 0
+        self._begin: tuple[float, int] | None = None
 
     def at(self, done: int) -> tuple[float, float]:
         """Items a second and seconds since the first update."""
         now = time.monotonic()
-        if self._begin is None:
-            self._begin, self._already = now, done
-        elapsed = now - self._begin
-        return (done - self._already) / elapsed if elapsed > 0 else 0.0, elapsed
+        begin, already = self._begin = self._begin or (now, done)
+        return (done - already) / (now - begin) if now > begin else 0.0, now - begin
 
 
 def _bar(what: str, unit: str) -> Iterator[Update]:
+    from rich import progress as rich_progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(f"{unit}  {{task.fields[rate]}}"),
-        TimeRemainingColumn(),
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TextColumn(f"{unit}  {{task.fields[rate]}}"),
+        rich_progress.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with rich_progress.Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=None, rate="", visible=False)
         pace = _Pace()
 
         def update(done: int, total: int) -> None:
-            rate, _ = pace.at(done)
-            bar.update(task, completed=done, total=total, rate=f"{rate:.1f}/s", visible=True)
+            bar.update(task, completed=done, total=total, rate=f"{pace.at(done)[0]:.1f}/s", visible=True)
 
         yield update
 

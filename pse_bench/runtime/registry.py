@@ -12,14 +12,9 @@ from pse_bench.runtime.executor import Processes, Serial
 
 @dataclass(frozen=True)
 class ExecutorOptions:
-    """What a command says of where its work runs.
-
-    Attributes:
-        jobs: worker processes on this machine.
-        isolated: the work may crash its process, so it never runs in the command's own.
-        scheduler: ``--scheduler``, the address of a running dask scheduler.
-        config: ``--config``, a file that says how to ask a batch system for workers.
-    """
+    """What a command says of where its work runs: ``jobs`` processes on this machine; ``isolated`` work may crash
+    its process, so it never runs in the command's own; the address of a running dask ``scheduler``; ``config``, a
+    file that says how to ask a batch system for workers."""
 
     jobs: int = 1
     isolated: bool = False
@@ -36,18 +31,12 @@ def local(options: ExecutorOptions) -> AbstractContextManager[Any]:
 def _dask(options: ExecutorOptions) -> AbstractContextManager[Any]:
     from pse_bench.runtime import dask
 
-    return dask.connected(str(options.scheduler))
-
-
-def _dask_jobqueue(options: ExecutorOptions) -> AbstractContextManager[Any]:
-    from pse_bench.runtime import dask
-
-    return dask.queued(Path(str(options.config)))
+    return dask.queued(options.config) if options.config else dask.connected(str(options.scheduler))
 
 
 EXECUTORS: Registry[Callable[[ExecutorOptions], AbstractContextManager[Any]]] = Registry(
     "executor",
-    {"local": local, "dask": _dask, "dask-jobqueue": _dask_jobqueue},
+    {"local": local, "dask": _dask, "dask-jobqueue": _dask},
     group="pse_bench.executors",
     check=lambda entry: "" if callable(entry) else "is no function of ExecutorOptions; give one",
 )

@@ -10,8 +10,7 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from pse_bench.io import atomic
 from pse_bench.io.content_cache import ContentCache
 from pse_bench.metrics import Clip, Evaluation, Metric
 from pse_bench.metrics.metric import PACKAGES
+from pse_bench.registry import installed_version
 
 LAYOUT = 3
 """Raised when what a key is made of changes."""
@@ -31,17 +31,8 @@ def package_versions(chosen: Iterable[Metric] = ()) -> dict[str, str]:
     """Installed versions of the packages that compute our scores and those of ``chosen``; packages that are not
     there are left out."""
     needed = [name for metric in (*metrics.REGISTRY.values(), *chosen) for name in metric.packages]
-    found = {name: _version(name) for name in dict.fromkeys((*PACKAGES, *needed))}
+    found = {name: installed_version(name) for name in dict.fromkeys((*PACKAGES, *needed))}
     return {name: version for name, version in found.items() if version}
-
-
-@cache
-def _version(package: str) -> str:
-    """The installed version of a package; '' where it is not there."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +84,7 @@ class _Keys:
         if "transcribe" in metric.needs and not self._scores.recogniser:
             return ""
         takes = {name: self._hash(name) for name in ("estimate", *metric.needs)}
-        packages = {name: _version(name) for name in (*PACKAGES, *metric.packages)}
+        packages = {name: installed_version(name) for name in (*PACKAGES, *metric.packages)}
         parts = [LAYOUT, metric.name, metric.version, metric.model, packages, takes]
         return atomic.sha256_of_text(json.dumps(parts, sort_keys=True))
 

@@ -19,8 +19,7 @@ from pse_bench.io import atomic, audio, locks
 from pse_bench.planning import plan
 from pse_bench.planning.scenario import Scenario
 from pse_bench.runtime import resume
-from pse_bench.runtime.allocator import keep_freed_memory
-from pse_bench.runtime.executor import Executor
+from pse_bench.runtime.executor import Executor, keep_freed_memory
 from pse_bench.runtime.progress import Update
 from pse_bench.runtime.sharding import Shard, batches
 from pse_bench.schemas import (

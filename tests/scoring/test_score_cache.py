@@ -120,7 +120,9 @@ def test_another_version_of_its_packages_is_another_score(
 ) -> None:
     uses, does_not = Counted("stoi"), Counted("si_sdr")
     memory(tmp_path).evaluate([uses.metric, does_not.metric], clip)
-    monkeypatch.setattr(score_cache, "_version", lambda package: "9" if package == "pystoi" else version(package))
+    monkeypatch.setattr(
+        score_cache, "installed_version", lambda package: "9" if package == "pystoi" else version(package)
+    )
     memory(tmp_path).evaluate([uses.metric, does_not.metric], clip)
     assert (uses.count, does_not.count) == (2, 1)
 
