@@ -21,7 +21,7 @@ def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Give a temporary name to write to; on success it takes the place of ``path``, on failure it goes.
 
     The disk is not made to catch up: after a power cut, what continues a run tells by the hashes which files
-    are whole (see ``runtime.journal``).
+    are whole (see ``runtime.resume``).
 
     Args:
         path: the file to make or replace.

@@ -148,10 +148,8 @@ def _check_worker(packages: Versions) -> None:
     own = dict(_packages())
     for name, wanted in packages:
         if own[name] != wanted:
-            raise InputError(
-                f"{worker} {name} {own[name] or 'not installed'}, this machine has {wanted or 'none'}; install the "
-                "same on all"
-            )
+            found = f"{name} {own[name] or 'not installed'}"
+            raise InputError(f"{worker} {found}, this machine has {wanted or 'none'}; install the same on all")
 
 
 @lru_cache

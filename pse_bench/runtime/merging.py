@@ -5,15 +5,16 @@ them. A merge that is interrupted is run again.
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Generic
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, locks
-from pse_bench.runtime import journal, sharding
+from pse_bench.runtime import resume, sharding
 from pse_bench.runtime.resume import E, S, Stage
 from pse_bench.runtime.sharding import HEAD, Shard, ShardHead
 
@@ -29,24 +30,24 @@ class FinishedShard:
 
     folder: Path
     head: ShardHead
-    entries: list[journal.Entry]
+    entries: list[resume.Entry]
+
+    def missing(self, path: Path) -> InputError:
+        """What to say of a file of its own that is not there."""
+        return InputError(f"{path}: missing; run the same command with --shard {self.head.shard}")
 
 
 @dataclass
 class Merge(Generic[E, S]):
-    """A merge in the making, its output locked for this process.
+    """A merge in the making, its output ``out`` locked for this process.
 
-    Attributes:
-        out: the output.
-        shards: in order.
-        identity: what all shards agree on.
-        entries: finished items of each shard.
-        states: what each shard alone knows.
+    ``identity`` is what all ``shards`` agree on; ``entries`` are the finished items of each, in order, and
+    ``states`` what each alone knows.
     """
 
     out: Path
     shards: list[FinishedShard]
-    identity: journal.Entry
+    identity: resume.Entry
     entries: list[list[E]]
     states: list[S]
 
@@ -80,7 +81,8 @@ class Merge(Generic[E, S]):
         for number, shard in enumerate(self.shards):
             target = self.out / shard.head.shard.folder_name
             if shard.folder.resolve() != target.resolve():
-                _move_folder(shard.folder, target)
+                shutil.rmtree(_part(target), ignore_errors=True)  # of an interrupted merge
+                _bring(shard.folder, target, _copy_folder)
                 self.shards[number] = replace(shard, folder=target)
         for shard, own in zip(self.shards, paths, strict=True):
             for path in own:
@@ -90,9 +92,8 @@ class Merge(Generic[E, S]):
         """Copy a file that all shards have, or the first one, to the output."""
         source = self.shards[0].folder / name
         if not source.is_file():
-            raise _missing(source, self.shards[0])
-        with atomic.replacing(self.out / name) as part:
-            shutil.copyfile(source, part)
+            raise self.shards[0].missing(source)
+        _copy_file(source, self.out / name)
 
 
 @contextmanager
@@ -123,17 +124,16 @@ def gather(out: Path, given: Sequence[Path] = ()) -> list[FinishedShard]:
         InputError: there are none; one is missing, unfinished or there twice; or they are of different work.
     """
     found = _shards_in(out)
-    empty = [folder for folder in given if not _shards_of(folder)]
-    for folder in given:
-        for shard, path in _shards_of(folder).items():
-            if path.resolve().parent == out.resolve():
-                continue
-            if shard in found:
-                raise InputError(f"{path}: holds shard {shard}, which {found[shard]} holds too; give one of them")
-            sharding.check_only_shards(out)
-            found[shard] = path
-    _check_complete(out, found, empty)
-    shards = [_read(found[shard], shard) for shard in sorted(found, key=lambda shard: shard.number)]
+    held = [_shards_of(folder) for folder in given]
+    for shard, path in chain.from_iterable(inside.items() for inside in held):
+        if path.resolve().parent == out.resolve():
+            continue
+        if shard in found:
+            raise InputError(f"{path}: holds shard {shard}, which {found[shard]} holds too; give one of them")
+        sharding.check_only_shards(out)
+        found[shard] = path
+    _check_complete(out, found, [folder for folder, inside in zip(given, held, strict=True) if not inside])
+    shards = [_read(found[shard], shard) for shard in sorted(found)]
     for one in shards[1:]:
         _check_alike(one, shards[0])
     return shards
@@ -146,9 +146,8 @@ def removed_rest(out: Path) -> bool:
         return False
     with locks.locked(out, "merge"):
         left = _shards_in(out)
-        whole = all((path / HEAD).is_file() for path in left.values()) and len(left) == max(
-            (shard.of for shard in left), default=0
-        )
+        heads = sum((folder / HEAD).is_file() for folder in left.values())
+        whole = heads == len(left) == max((shard.of for shard in left), default=0)
         files = {path.name for folder in left.values() for path in folder.rglob("*") if path.is_file()}
         if not left or whole or not files <= OWN:
             return False
@@ -207,16 +206,15 @@ def _read(folder: Path, shard: Shard) -> FinishedShard:
             f"{folder}: holds shard {head.shard}, so that one is there twice and {shard} is missing; "
             f"run the same command with --shard {shard}"
         )
-    _, entries = journal.read(folder / f"{head.stage}.journal")
-    return FinishedShard(folder, head, entries)
+    return FinishedShard(folder, head, resume.read_journal(folder / f"{head.stage}.journal")[1])
 
 
 def _check_alike(one: FinishedShard, first: FinishedShard) -> None:
     for what in ("stage", "total"):
-        if getattr(one.head, what) != getattr(first.head, what):
+        own, others = getattr(one.head, what), getattr(first.head, what)
+        if own != others:
             raise InputError(
-                f"{one.folder}: {what} {getattr(one.head, what)}, {first.folder.name} has "
-                f"{getattr(first.head, what)}; merge shards of the same work"
+                f"{one.folder}: {what} {own}, {first.folder.name} has {others}; merge shards of the same work"
             )
     for key, value in first.head.identity.items():
         if one.head.identity.get(key) != value:
@@ -231,37 +229,36 @@ def move(shard: FinishedShard, path: str, out: Path) -> None:
     source, target = shard.folder / path, out / path
     if path.startswith("/") or ".." in path.split("/"):
         raise InputError(f"{shard.folder}: lists {path!r:.80}, which is no file of its own; make the shard again")
-    if not os.path.isfile(source):  # also where its name is too long for one
-        if os.path.isfile(target):
-            return
-        raise _missing(source, shard)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.isfile(source):  # not also where its name is too long for one
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _bring(source, target, _copy_file)
+    elif not os.path.isfile(target):
+        raise shard.missing(source)
+
+
+def _bring(source: Path, target: Path, copy: Callable[[Path, Path], None]) -> None:
+    """Rename a file or a folder, or copy it from another disk: whole, or not at all."""
     try:
         os.replace(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with atomic.replacing(target) as copy:  # the shard lies on another disk
-            shutil.copyfile(source, copy)
-        source.unlink()
+        copy(source, target)
+        (shutil.rmtree if source.is_dir() else os.unlink)(source)
 
 
-def _missing(path: Path, shard: FinishedShard) -> InputError:
-    return InputError(f"{path}: missing; run the same command with --shard {shard.head.shard}")
+def _copy_file(source: Path, target: Path) -> None:
+    with atomic.replacing(target) as part:
+        shutil.copyfile(source, part)
 
 
-def _move_folder(source: Path, target: Path) -> None:
-    """Bring a shard into the output: whole, or not at all."""
-    copy = target.with_name(f"{target.name}.part")
-    shutil.rmtree(copy, ignore_errors=True)  # of an interrupted merge
-    try:
-        os.replace(source, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        shutil.copytree(source, copy)
-        os.replace(copy, target)
-        shutil.rmtree(source)
+def _copy_folder(source: Path, target: Path) -> None:
+    shutil.copytree(source, _part(target))
+    os.replace(_part(target), target)
+
+
+def _part(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.part")
 
 
 def remove(shards: list[FinishedShard]) -> None:

@@ -1,22 +1,28 @@
 """Runs that continue: render, enhance and score finish item by item, and pick up where they were stopped.
 
-What a run depends on stands in its journal beside what it has finished. Run again, it keeps the items that are
-proved intact and makes the others; run with something else, it is refused.
+What a run depends on stands in its journal, a file of JSON lines, before what it has finished: an entry an item,
+written only when the item's files are whole. Run again, it keeps the items that are proved intact and makes the
+others; run with something else, it is refused. A last line that was cut off by a crash is left out.
 """
 
+import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Any, BinaryIO, Generic, Literal, TypeVar
+
+from pydantic import ValidationError
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, locks
-from pse_bench.runtime import journal, sharding
-from pse_bench.runtime.journal import Entry
+from pse_bench.runtime import sharding
 from pse_bench.runtime.sharding import Shard
 
+Entry = dict[str, Any]
 E = TypeVar("E", bound=documents.Record)
 S = TypeVar("S", bound=documents.Record)
 T = TypeVar("T")
@@ -34,8 +40,7 @@ class Stage(Generic[E, S]):
         finished: the file that is written last.
         complete: what to say of a folder whose run is complete.
         found: what to say of its folders where no run of ours made them.
-        files: other files that it writes.
-        folders: folders that it writes into.
+        files, folders: what else it writes, and writes into.
         exclusive: nothing else may lie in a folder of ours. Otherwise anything may, once the run has begun.
         identity: what all shards agree on; None where nothing of it is used.
     """
@@ -57,9 +62,16 @@ class Stage(Generic[E, S]):
         """File name of the journal."""
         return f"{self.name}.journal"
 
-    def entries(self, path: Path, entries: list[Entry]) -> list[E]:
-        """Entries of the journal at ``path`` as records. Raises InputError where it is damaged."""
-        return journal.checked(self.entry, entries, path)
+    def entries(self, path: Path, entries: Iterable[Entry]) -> list[E]:
+        """Entries of the journal at ``path`` as records. Raises InputError naming the line that is none."""
+        found = []
+        for number, entry in enumerate(entries, 2):
+            try:
+                found.append(self.entry.model_validate(entry))
+            except ValidationError as error:
+                fault = f"line {number}: {documents.explain(error, self.entry)}"
+                raise InputError(f"{path}: damaged; use --force to start again ({fault})") from error
+        return found
 
     def remove_unfinished(self, out: Path) -> None:
         """Remove what killed processes have left half-written."""
@@ -75,56 +87,140 @@ class Source:
     name: str
     sha256: str
 
+    def at(self, path: Path) -> bool:
+        """Whether it is what lies at a path."""
+        return path.is_file() and atomic.sha256(path) == self.sha256
 
+    def copy(self, out: Path) -> None:
+        """Copy it into a folder, where it may lie already."""
+        if (out / self.name).resolve() != self.path.resolve():
+            with atomic.replacing(out / self.name) as part:
+                shutil.copyfile(self.path, part)
+        if not self.at(out / self.name):
+            raise InputError(f"{self.path}: changed while it was read; run the same command again")
+
+
+# ---- the journal
+
+
+def read_journal(path: Path) -> tuple[Entry, list[Entry]]:
+    """The identity of a run and the items it finished; empty when it got no further than starting.
+
+    Raises InputError when the file is damaged otherwise than by being cut off.
+    """
+    try:
+        *whole, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except FileNotFoundError:
+        return {}, []
+    entries = [documents.parse_json(line, f"{path}:{number}") for number, line in enumerate(whole, 1)]
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise InputError(f"{path}: damaged; use --force to start again")
+    return (entries[0], entries[1:]) if entries else ({}, [])
+
+
+class Journal:
+    """An open journal. Entries are added at its end and read back by their number, so that what a run has finished
+    need not stay in memory."""
+
+    def __init__(self, stream: BinaryIO, lengths: Iterable[int]) -> None:
+        self._stream = stream
+        self._starts = array("q", accumulate(lengths))
+
+    def add(self, entry: Entry) -> int:
+        """Write an entry, which is in the file when this returns; its number, from 0."""
+        length = self._stream.write(_line(entry))
+        self._stream.flush()
+        self._starts.append(self._starts[-1] + length)
+        return len(self._starts) - 2
+
+    def __getitem__(self, number: int) -> Entry:
+        self._stream.seek(self._starts[number])
+        return json.loads(self._stream.readline())
+
+
+@contextmanager
+def open_journal(path: Path, identity: Entry, finished: Iterable[Entry]) -> Iterator[Journal]:
+    """Write the journal anew with what is still valid, and open it. The entries of ``finished`` have the first
+    numbers, in their order."""
+    with atomic.replacing(path) as part, part.open("wb") as stream:
+        lengths = array("q", (stream.write(_line(entry)) for entry in chain([identity], finished)))
+    with path.open("a+b") as stream:
+        yield Journal(stream, lengths)
+
+
+def _line(entry: Entry) -> bytes:
+    return json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+
+
+def check_identity(folder: Path, known: Entry, identity: Entry) -> None:
+    """Refuse to continue a run that depended on something else. Raises InputError naming the difference."""
+    for key, value in identity.items():
+        if known.get(key) != value:
+            raise InputError(
+                f"{folder}: begun with {key.replace('_', ' ')} {_short(known.get(key))}, now it is "
+                f"{_short(value)}; give a new folder, or --force to start again"
+            )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)
+
+
+# ---- a run
+
+
+class LazyEntries(Sequence[T], Generic[T]):
+    """Entries of an open journal by their numbers, each read and made by ``build`` when it is asked for."""
+
+    def __init__(self, journal: Journal, numbers: Sequence[int], build: Callable[[Entry], T]) -> None:
+        self._journal, self._numbers, self._build = journal, numbers, build
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._build(self._journal[self._numbers[index]])
+
+
+@dataclass(frozen=True)
 class ResumableRun(Generic[E, S]):
-    """A run in its folder, locked for this process, with an open journal.
+    """A run in its folder ``out`` (with a shard, the shard's own), locked for this process.
 
-    Attributes:
-        out: the folder; with a shard, the shard's own.
-        items: names of the items to make, in order.
-        reused: how many of them an earlier run has made.
+    ``items`` are the names of those to make, in order; an earlier run has made ``reused`` of them. ``numbers`` are
+    those of the finished ones in the journal.
     """
 
-    def __init__(self, stage: Stage[E, S], out: Path, identity: Entry, items: Sequence[str]) -> None:
-        self.out, self.items, self.reused = out, items, 0
-        self._stage, self._identity = stage, identity
-        self._journal: journal.Journal
-        self._numbers: dict[str, int] = {}
+    stage: Stage[E, S]
+    out: Path
+    identity: Entry
+    items: Sequence[str]
+    journal: Journal
+    numbers: dict[str, int]
+    reused: int
 
     def __contains__(self, item: str) -> bool:
         """Whether an item is finished."""
-        return item in self._numbers
+        return item in self.numbers
 
     def __len__(self) -> int:
         """How many items are finished."""
-        return len(self._numbers)
+        return len(self.numbers)
 
     def add(self, entry: E) -> None:
         """Keep a finished item, whose files are whole."""
-        self._numbers[getattr(entry, self._stage.key)] = self._journal.add(entry.model_dump(mode="json"))
+        self.numbers[getattr(entry, self.stage.key)] = self.journal.add(entry.model_dump(mode="json"))
 
-    def finished(self, build: Callable[[Entry], T]) -> journal.LazyEntries[T]:
+    def finished(self, build: Callable[[Entry], T]) -> LazyEntries[T]:
         """The finished items in order, each read from the journal and made by ``build`` when it is asked for."""
-        numbers = [self._numbers[item] for item in self.items if item in self._numbers]
-        return journal.LazyEntries(self._journal, numbers, build)
+        return LazyEntries(self.journal, [self.numbers[item] for item in self.items if item in self], build)
 
     def finish_shard(self, shard: Shard, total: int, state: S, identity: Entry | None = None) -> None:
         """Mark the shard of ``total`` items as finished; ``identity`` is what all shards agree on, by default what
         the run depends on."""
-        own = state.model_dump(mode="json")
-        known = identity or self._identity
-        sharding.write_head(self.out, self._stage.name, shard, total, identity=known, own=own)
-
-    @contextmanager
-    def _begun(self, earlier: list[E]) -> Iterator[None]:
-        """Open the journal with what is kept of an earlier run. ``earlier`` is emptied: the journal knows."""
-        names = [getattr(entry, self._stage.key) for entry in earlier]
-        self._numbers = {name: number for number, name in enumerate(names)}
-        self.reused = len(self._numbers)
-        kept = (entry.model_dump(mode="json") for entry in earlier)
-        with journal.record(self.out / self._stage.journal, self._identity, kept) as self._journal:
-            earlier.clear()
-            yield
+        agreed, own = identity or self.identity, state.model_dump(mode="json")
+        sharding.write_head(self.out, self.stage.name, shard, total, identity=agreed, own=own)
 
 
 @contextmanager
@@ -166,13 +262,15 @@ def resumable(
         _clean(stage, out, sources, force=force)
         earlier = _earlier(stage, out, identity, reopen)
         for source in sources:
-            _copy(source, out)
+            source.copy(out)
         stage.remove_unfinished(out)
         names = set(wanted)
         earlier = [entry for entry in earlier if getattr(entry, stage.key) in names and intact(out, entry)]
-        run = ResumableRun(stage, out, identity, wanted)
-        with run._begun(earlier):
-            yield run
+        numbers = {getattr(entry, stage.key): number for number, entry in enumerate(earlier)}
+        kept = (entry.model_dump(mode="json") for entry in earlier)
+        with open_journal(out / stage.journal, identity, kept) as journal:
+            earlier.clear()  # the journal knows
+            yield ResumableRun(stage, out, identity, wanted, journal, numbers, len(numbers))
         if not shard:
             (out / stage.journal).unlink()
 
@@ -181,11 +279,12 @@ def _clean(stage: Stage, out: Path, sources: Sequence[Source], *, force: bool) -
     """Make sure that the folder is new, or ours to continue or (``force``) to clear. Looked at before anything is
     removed: a dataset, a submission and a result have files of the same names."""
     ours = any((out / name).exists() for name in (stage.journal, stage.finished))
-    copies = {source.name for source in sources if _holds(out / source.name, source)}
-    known = {stage.journal, *copies, *(f"{source.name}.part" for source in sources), f"{stage.journal}.part"}
+    known = {stage.journal, *(source.name for source in sources if source.at(out / source.name))}
+    parts = {stage.journal, *(source.name for source in sources)}
     if stage.exclusive:
         own = {stage.finished, sharding.HEAD, *stage.files, *stage.folders}
-        known |= own | {f"{name}.part" for name in own}
+        known, parts = known | own, parts | own
+    known |= {f"{name}.part" for name in parts}
     given = {source.path.resolve() for source in sources}
     unexpected = sorted(
         path.name for path in out.iterdir() if path.name not in known and path.resolve() not in given
@@ -203,28 +302,16 @@ def _clean(stage: Stage, out: Path, sources: Sequence[Source], *, force: bool) -
         raise InputError(f"{out}: {stage.found}; give a new folder, or --force to replace it")
 
 
-def _holds(path: Path, source: Source) -> bool:
-    return path.is_file() and atomic.sha256(path) == source.sha256
-
-
-def _copy(source: Source, out: Path) -> None:
-    if (out / source.name).resolve() != source.path.resolve():
-        with atomic.replacing(out / source.name) as part:
-            shutil.copyfile(source.path, part)
-    if not _holds(out / source.name, source):
-        raise InputError(f"{source.path}: changed while it was read; run the same command again")
-
-
 def _earlier(stage: Stage[E, S], out: Path, identity: Entry, reopen: Callable[[Path], list[E]] | None) -> list[E]:
     """What an earlier run of the same identity has finished."""
     path = out / stage.journal
     if path.exists():
-        known, entries = journal.read(path)
+        known, entries = read_journal(path)
         if known:
-            journal.check(out, known, identity)
+            check_identity(out, known, identity)
         return stage.entries(path, entries)
-    if (out / stage.finished).exists():
-        if reopen is None:
-            raise InputError(f"{out}: {stage.complete}; give a new folder, or --force to replace it")
-        return reopen(out)
-    return []
+    if not (out / stage.finished).exists():
+        return []
+    if reopen is None:
+        raise InputError(f"{out}: {stage.complete}; give a new folder, or --force to replace it")
+    return reopen(out)

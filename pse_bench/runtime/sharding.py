@@ -6,9 +6,8 @@ journal and, once it is finished, its head ``part.json``, which says which stret
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -35,8 +34,7 @@ def batches(items: Sequence[T], workers: int, least: int) -> list[Sequence[T]]:
     return found
 
 
-@dataclass(frozen=True)
-class Shard:
+class Shard(NamedTuple):
     """Shard ``number`` (from 1) of ``of`` equal ones, each a stretch of consecutive items."""
 
     number: int
@@ -45,18 +43,19 @@ class Shard:
     @classmethod
     def parse(cls, text: str) -> "Shard":
         """From "2/3". Raises InputError on anything else."""
-        found = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,8})", text)
-        if not found or int(found[1]) > int(found[2]):
-            raise InputError(f"--shard {text}: expected I/N with I from 1 to N, for example 1/3")
-        return cls(int(found[1]), int(found[2]))
+        if shard := cls._of_text(text, "{}/{}"):
+            return shard
+        raise InputError(f"--shard {text}: expected I/N with I from 1 to N, for example 1/3")
 
     @classmethod
     def of_folder(cls, name: str) -> "Shard | None":
         """From the name of its folder, "part-2-of-3"; None for any other name."""
-        found = re.fullmatch(r"part-([1-9][0-9]{0,8})-of-([1-9][0-9]{0,8})", name)
-        if not found or int(found[1]) > int(found[2]):
-            return None
-        return cls(int(found[1]), int(found[2]))
+        return cls._of_text(name, "part-{}-of-{}")
+
+    @classmethod
+    def _of_text(cls, text: str, form: str) -> "Shard | None":
+        found = re.fullmatch(form.format(*["([1-9][0-9]{0,8})"] * 2), text)
+        return cls(int(found[1]), int(found[2])) if found and int(found[1]) <= int(found[2]) else None
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
@@ -113,16 +112,12 @@ def write_head(
 
 
 def check_only_shards(out: Path, allowed: Iterable[Path] = ()) -> None:
-    """Refuse an output that holds anything but shards, begun copies of them, and the ``allowed`` files.
-
-    Raises:
-        InputError: it holds something else, as when the shards were merged already.
-    """
+    """Raise InputError where an output holds anything but shards, begun copies of them, and the ``allowed`` files,
+    as when the shards were merged already."""
     permitted = {path.resolve() for path in allowed}
-    there = sorted(out.iterdir()) if out.is_dir() else []
     unexpected = [
         path.name
-        for path in there
+        for path in (sorted(out.iterdir()) if out.is_dir() else ())
         if not (path.is_dir() and Shard.of_folder(path.name.removesuffix(".part")))
         and path.resolve() not in permitted
     ]

@@ -18,7 +18,7 @@ from pse_bench.io import atomic, documents
 from pse_bench.io import tables as csv_tables
 from pse_bench.planning import plan
 from pse_bench.planning.scenario import Scenario
-from pse_bench.runtime import journal, merging
+from pse_bench.runtime import merging, resume
 from pse_bench.runtime.resume import Stage
 from pse_bench.schemas import SCHEMA, Imported, Mixture, Sha256, StoredFile
 
@@ -83,11 +83,11 @@ class RenderReport:
     reused: int = 0
 
 
-def reopened(out: Path, identity: journal.Entry) -> list[Rendered]:
+def reopened(out: Path, identity: resume.Entry) -> list[Rendered]:
     """The scenes of a complete dataset, from its tables. Raises InputError when it is of another identity or its
     tables have changed."""
     there = dataset.Dataset.open(out)
-    journal.check(out, there.description.model_dump(by_alias=True), identity)
+    resume.check_identity(out, there.description.model_dump(by_alias=True), identity)
     for name, expected in there.description.tables.items():
         if not (out / name).is_file() or atomic.sha256(out / name) != expected:
             raise InputError(
@@ -129,7 +129,7 @@ class Scene:
     files: list[Any]
 
     @classmethod
-    def of_entry(cls, entry: journal.Entry) -> "Scene":
+    def of_entry(cls, entry: resume.Entry) -> "Scene":
         rows, files = ([kind(**row) for row in entry[key]] for kind, key in ((_Row, "rows"), (_File, "files")))
         return cls(entry["scene_id"], rows, files)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pse_bench.errors import InputError
-from pse_bench.runtime import journal
+from pse_bench.runtime import resume
 
 IDENTITY = {"plan": "a" * 64, "format": "flac"}
 ENTRIES = [{"scene_id": f"s{number}", "name": "café\n"} for number in range(4)]
@@ -15,7 +15,7 @@ ENTRIES = [{"scene_id": f"s{number}", "name": "café\n"} for number in range(4)]
 
 def written(path):
     """A journal of all entries; its bytes."""
-    with journal.record(path, IDENTITY, []) as kept:
+    with resume.open_journal(path, IDENTITY, []) as kept:
         for entry in ENTRIES:
             kept.add(entry)
     return path.read_bytes()
@@ -23,30 +23,30 @@ def written(path):
 
 def test_what_was_added_is_read_back(tmp_path):
     written(tmp_path / "j")
-    assert journal.read(tmp_path / "j") == (IDENTITY, ENTRIES)
+    assert resume.read_journal(tmp_path / "j") == (IDENTITY, ENTRIES)
 
 
 def test_an_entry_is_in_the_file_as_soon_as_it_is_added(tmp_path):
     """A process that is killed afterwards loses nothing of it."""
-    with journal.record(tmp_path / "j", IDENTITY, []) as kept:
-        assert journal.read(tmp_path / "j") == (IDENTITY, [])
+    with resume.open_journal(tmp_path / "j", IDENTITY, []) as kept:
+        assert resume.read_journal(tmp_path / "j") == (IDENTITY, [])
         kept.add(ENTRIES[0])
-        assert journal.read(tmp_path / "j") == (IDENTITY, ENTRIES[:1])
+        assert resume.read_journal(tmp_path / "j") == (IDENTITY, ENTRIES[:1])
 
 
 def test_entries_are_read_back_by_number_while_others_are_added(tmp_path):
     """Also those that an earlier run had finished, and between two additions."""
-    with journal.record(tmp_path / "j", IDENTITY, ENTRIES[:2]) as kept:
+    with resume.open_journal(tmp_path / "j", IDENTITY, ENTRIES[:2]) as kept:
         for number in (2, 3):
             assert kept.add(ENTRIES[number]) == number
             assert [kept[earlier] for earlier in range(number, -1, -1)] == ENTRIES[number::-1]
-    assert journal.read(tmp_path / "j") == (IDENTITY, ENTRIES)
+    assert resume.read_journal(tmp_path / "j") == (IDENTITY, ENTRIES)
 
 
 def test_no_journal_is_an_empty_one(tmp_path):
-    assert journal.read(tmp_path / "none") == ({}, [])
+    assert resume.read_journal(tmp_path / "none") == ({}, [])
     (tmp_path / "empty").write_bytes(b"")
-    assert journal.read(tmp_path / "empty") == ({}, [])
+    assert resume.read_journal(tmp_path / "empty") == ({}, [])
 
 
 def test_cut_off_at_any_byte_it_holds_the_whole_lines_before(tmp_path):
@@ -55,7 +55,7 @@ def test_cut_off_at_any_byte_it_holds_the_whole_lines_before(tmp_path):
     for length in range(len(content)):
         (tmp_path / "cut").write_bytes(content[:length])
         lines = content[:length].count(b"\n")
-        identity, entries = journal.read(tmp_path / "cut")
+        identity, entries = resume.read_journal(tmp_path / "cut")
         assert identity == (IDENTITY if lines else {})
         assert entries == ENTRIES[: max(0, lines - 1)]
 
@@ -64,8 +64,8 @@ def test_cut_off_at_any_byte_it_holds_the_whole_lines_before(tmp_path):
 def test_going_on_after_a_cut_gives_the_same_journal(tmp_path, length):
     content = written(tmp_path / "j")
     (tmp_path / "j").write_bytes(content[: length % len(content)])
-    _, finished = journal.read(tmp_path / "j")
-    with journal.record(tmp_path / "j", IDENTITY, finished) as kept:
+    _, finished = resume.read_journal(tmp_path / "j")
+    with resume.open_journal(tmp_path / "j", IDENTITY, finished) as kept:
         for entry in ENTRIES[len(finished) :]:
             kept.add(entry)
     assert (tmp_path / "j").read_bytes() == content
@@ -73,13 +73,13 @@ def test_going_on_after_a_cut_gives_the_same_journal(tmp_path, length):
 
 def test_an_exception_on_the_way_keeps_what_was_added(tmp_path):
     def fail():
-        with journal.record(tmp_path / "j", IDENTITY, []) as kept:
+        with resume.open_journal(tmp_path / "j", IDENTITY, []) as kept:
             kept.add(ENTRIES[0])
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    assert journal.read(tmp_path / "j") == (IDENTITY, ENTRIES[:1])
+    assert resume.read_journal(tmp_path / "j") == (IDENTITY, ENTRIES[:1])
 
 
 @pytest.mark.parametrize("line", [b"{", b"[1]", b"3", b"null", b"", b"\xff\xfe", b"x" * 100])
@@ -89,14 +89,14 @@ def test_damage_within_is_refused_and_never_guessed(tmp_path, line, place):
     lines[place] = line
     (tmp_path / "j").write_bytes(b"\n".join(lines))
     with pytest.raises(InputError, match=str(tmp_path / "j")) as refused:
-        journal.read(tmp_path / "j")
+        resume.read_journal(tmp_path / "j")
     assert "\n" not in str(refused.value)
 
 
 def test_another_run_is_not_continued(tmp_path):
-    journal.check(tmp_path, IDENTITY, dict(IDENTITY))
+    resume.check_identity(tmp_path, IDENTITY, dict(IDENTITY))
     with pytest.raises(InputError) as refused:
-        journal.check(tmp_path, IDENTITY, IDENTITY | {"plan": "b" * 64})
+        resume.check_identity(tmp_path, IDENTITY, IDENTITY | {"plan": "b" * 64})
     message = str(refused.value)
     assert message.startswith(f"{tmp_path}: begun with plan {'a' * 12}, now it is {'b' * 12};")
     assert "--force" in message
@@ -105,11 +105,11 @@ def test_another_run_is_not_continued(tmp_path):
 def test_what_differs_is_named_in_words(tmp_path):
     known = {"sample_rate": 16000, "versions": {"numpy": "2.0"}}
     with pytest.raises(InputError, match="begun with sample rate 16000, now it is 8000"):
-        journal.check(tmp_path, known, known | {"sample_rate": 8000})
+        resume.check_identity(tmp_path, known, known | {"sample_rate": 8000})
     with pytest.raises(InputError, match=r"begun with versions numpy 2\.0, now it is numpy 2\.1"):
-        journal.check(tmp_path, known, known | {"versions": {"numpy": "2.1"}})
+        resume.check_identity(tmp_path, known, known | {"versions": {"numpy": "2.1"}})
     with pytest.raises(InputError, match="begun with metrics None"):
-        journal.check(tmp_path, known, known | {"metrics": "all"})
+        resume.check_identity(tmp_path, known, known | {"metrics": "all"})
 
 
 def test_every_line_is_one_document(tmp_path):

@@ -18,7 +18,7 @@ from pse_bench.dataset import dataset
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, locks
 from pse_bench.planning import plan
-from pse_bench.runtime import journal
+from pse_bench.runtime import resume
 from pse_bench.runtime.executor import Outcome, Processes, Serial
 from pse_bench.simulation import dataset_writer, render
 from pse_bench.simulation.verify import verify
@@ -164,7 +164,7 @@ def test_killed_in_the_middle_and_run_again(corpus, many, process, command, tmp_
         first.communicate(timeout=300)
     assert first.returncode == -signal.SIGKILL
     assert not (out / "dataset.json").exists()
-    _, entries = journal.read(progress)
+    _, entries = resume.read_journal(progress)
     assert 1 <= len(entries) < 9
     # even beside a scene that is kept, whose files nobody writes again
     (out / f"stems/noise/{entries[0]['scene_id']}.flac.part").write_bytes(b"what a killed process leaves behind")
@@ -253,7 +253,7 @@ def test_stopped_before_the_journal_began(rendered, run, tmp_path, contents_of, 
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "record", full)
+        patch.setattr(resume, "open_journal", full)
         with pytest.raises(OSError, match="No space"):
             run(rendered / "plan.jsonl", out)
     if left:
