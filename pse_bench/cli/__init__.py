@@ -101,29 +101,9 @@ def cli(ctx: click.Context) -> None:
 
 
 def _collect() -> None:
-    from pse_bench.cli import (
-        benchmark,
-        checking,
-        corpora,
-        demo,
-        doctor,
-        exporting,
-        generate,
-        importing,
-        leaderboards,
-        merging,
-        packing,
-        reporting,
-        results,
-        rooms,
-        scoring,
-        system,
-        training,
-    )
+    from pse_bench.cli import corpora, demo, doctor, exchange, generate, results, scoring, training
 
-    making = (demo, corpora, generate, rooms, benchmark)
-    judging = (checking, scoring, merging, system, results, reporting, leaderboards)
-    for module in (*making, *judging, training, packing, exporting, importing, doctor):
+    for module in (demo, corpora, generate, scoring, results, training, exchange, doctor):
         for command in module.COMMANDS:
             cli.add_command(command)
 

@@ -1,14 +1,11 @@
 """corpus, manifest: which clips there are."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pse_bench.cli import options
-from pse_bench.cli.registry_group import RegistryGroup
-from pse_bench.errors import one_line
 
 
 @click.group()
@@ -33,10 +30,9 @@ def synth(out: Path, jobs: int) -> None:
         embedded.synthesize(out, executor=options.executor(jobs), progress=update)
     click.echo(f"{out}: embedded corpus; manifests in {out / 'manifests'}")
     if different := embedded.differing(out):
-        click.echo(
-            f"note: {len(different)} clips, as {different[0]}, are not those of the shipped manifests: another "
-            "espeak-ng or processor; figures on this corpus do not compare with published ones",
-            err=True,
+        options.echo_note(
+            f"{len(different)} clips, as {different[0]}, are not those of the shipped manifests: another "
+            "espeak-ng or processor; figures on this corpus do not compare with published ones"
         )
 
 
@@ -48,9 +44,6 @@ def _readers() -> Any:
 
 def _command(name: str, reader: Any) -> click.Command:
     """The command of a reader."""
-    common = options.combine_options(
-        click.argument("root", type=options.FOLDER), options.out_file, options.jobs, options.force
-    )
     named = click.option(
         "--name",
         default=reader.corpus or None,
@@ -68,46 +61,35 @@ def _command(name: str, reader: Any) -> click.Command:
         for option in reader.options
     ]
 
-    def write(root: Path, out: Path, jobs: int, force: bool, name: str | None, **asked: Any) -> None:
-        _write(reader, root, out=out, jobs=jobs, force=force, name=name or reader.name_of(root), **asked)
+    def write(root: Path, out: Path, force: bool, name: str | None, **asked: Any) -> None:
+        from pse_bench.io import atomic
+        from pse_bench.io.tables import write_table
+        from pse_bench.runtime.progress import progress
 
-    return click.command(name, help=reader.help)(options.combine_options(common, named, *own)(write))
+        atomic.require_new(out, force)
+        name = name or reader.name_of(root)
+        given = {"name": name, "notice": options.echo_note, **options.with_executor(asked)}
+        with progress("reading", "files") as update:
+            rows, problems = reader.read(root, progress=update, **given)
+        write_table(out, reader.record, rows)
+        minutes = sum(row.num_samples / row.sample_rate for row in rows) / 60
+        length = f"{minutes / 60:.2f} h" if minutes >= 10 else f"{minutes:.1f} min"
+        click.echo(f"{out}: {len(rows)} clips of {name}, {length}")
+        options.echo_next_step(f"pse-bench generate SCENARIO … --root {name}={root}")
+        options.exit_with_left_out(problems, f"listed in {out}")
+
+    root = click.argument("root", type=options.FOLDER)
+    taken = options.combine_options(root, options.out_file, options.jobs, options.force, named, *own)
+    return click.command(name, help=reader.help)(taken(write))
 
 
-@click.group(cls=RegistryGroup, registry=_readers, make=_command)
+@click.group(cls=options.RegistryGroup, registry=_readers, make=_command)
 def manifest() -> None:
     """List the clips of a corpus in a CSV.
 
     Paths in it are relative to ROOT, so the file is good on every machine. Clips that cannot be used are
     named and left out; the exit status is then 1.
     """
-
-
-def _write(reader: Any, root: Path, *, out: Path, jobs: int, force: bool, name: str, **asked: Any) -> None:
-    from pse_bench.errors import InputError
-    from pse_bench.io.tables import write_table
-    from pse_bench.runtime.progress import progress
-
-    if out.exists() and not force:
-        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
-    with progress("reading", "files") as update:
-        rows, problems = reader.read(
-            root,
-            name=name,
-            executor=options.executor(jobs),
-            progress=update,
-            notice=lambda line: click.echo(f"note: {one_line(line)}", err=True),
-            **asked,
-        )
-    write_table(out, reader.record, rows)
-    minutes = sum(row.num_samples / row.sample_rate for row in rows) / 60
-    length = f"{minutes / 60:.2f} h" if minutes >= 10 else f"{minutes:.1f} min"
-    click.echo(f"{out}: {len(rows)} clips of {name}, {length}")
-    options.echo_next_step(f"pse-bench generate SCENARIO … --root {name}={root}")
-    if problems:
-        options.echo_errors(problems)
-        click.echo(f"{len(problems)} left out; the others are listed in {out}", err=True)
-        sys.exit(1)
 
 
 COMMANDS = (corpus, manifest)

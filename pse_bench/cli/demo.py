@@ -24,7 +24,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     Corpus, plan, dataset, three reference systems, three trained models, scores, table, report: minutes on a
     laptop, seconds of it the second time. Needs pse-bench[embedded], and [baseline] for the trained models.
     """
-    from pse_bench.cli import corpora, generate, reporting, results, scoring
+    from pse_bench.cli import corpora, generate, results, scoring
 
     def step(command: click.Command, name: str, *words: object) -> None:
         """Print a command as it would be typed, and run it."""
@@ -50,7 +50,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
         submissions += ["--submission", submission]
         scored.append(result)
     step(results.table, "table", *scored)
-    step(reporting.report, "report", *scored, "--dataset", dataset, *submissions, "-o", page, "--force")
+    step(results.report, "report", *scored, "--dataset", dataset, *submissions, "-o", page, "--force")
     places = {
         dataset / "mixtures.csv": "every mixture: who, where, how loud",
         dataset / "TS2": "mixtures to listen to",

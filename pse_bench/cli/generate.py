@@ -1,4 +1,4 @@
-"""plan, render, generate, verify: from manifests to a dataset that can be trusted."""
+"""plan, rooms, render, generate, verify, benchmark: from manifests to a dataset that can be trusted."""
 
 import json
 import sys
@@ -9,7 +9,6 @@ import click
 from click.shell_completion import CompletionItem
 
 from pse_bench.cli import options
-from pse_bench.errors import one_line
 
 
 def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem | str]:
@@ -21,19 +20,13 @@ def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> li
 
 planning = options.combine_options(
     click.argument("scenario", shell_complete=_scenarios),
-    click.option(
-        "--speech", type=options.FILE, multiple=True, required=True, help="Manifest of speech; repeatable."
-    ),
-    click.option(
+    options.manifests("--speech", required=True, help="Manifest of speech; repeatable."),
+    options.manifests(
         "--interferer-speech",
-        type=options.FILE,
-        multiple=True,
         help="Manifest of people who only interfere; repeatable. Without it, everybody may be either.",
     ),
-    click.option(
-        "--noise", type=options.FILE, multiple=True, required=True, help="Manifest of noise; repeatable."
-    ),
-    click.option("--rir", type=options.FILE, multiple=True, help="Manifest of measured responses; repeatable."),
+    options.manifests("--noise", required=True, help="Manifest of noise; repeatable."),
+    options.manifests("--rir", help="Manifest of measured responses; repeatable."),
     click.option("-n", "--scenes", type=click.IntRange(1), required=True, help="Number of scenes."),
     click.option("--seed", type=int, required=True, help="Any whole number; the same seed, the same plan."),
 )
@@ -53,31 +46,74 @@ rendering = options.combine_options(
 @planning
 @options.out_file
 @options.force
-def plan(out: Path, force: bool, **asked: Any) -> None:
+def plan(out: Path, **asked: Any) -> None:
     """Draw the recipes of a dataset.
 
     SCENARIO is a YAML file or the name of a shipped scenario. Nothing is left to chance afterwards: the same
     plan renders to the same bytes.
     """
-    _plan(out, force, **asked)
+    _plan(out, **asked)
     click.echo(out)
     options.echo_next_step(f"pse-bench render {out} -o {out.stem}-dataset")
+
+
+def _plan(out: Path, **asked: Any) -> None:
+    from pse_bench.planning.job import plan_dataset
+    from pse_bench.runtime.progress import progress
+
+    with progress("planning", "scenes") as update:
+        plan_dataset(out=out, progress=update, echo=options.echo_note, **asked)
+
+
+@click.command()
+@click.argument("plans", type=options.FILE, nargs=-1, required=True)
+@options.bank
+@click.option("--build", is_flag=True, help="Simulate the rooms that the bank lacks.")
+@options.jobs
+@options.as_json
+def rooms(plans: tuple[Path, ...], bank: Path, build: bool, jobs: int, as_json: bool) -> None:
+    """Print how often each simulated room of one or more PLANS is used, as CSV.
+
+    Plans share the responses of a room that is the same in all of them. With --build, rooms are simulated before
+    any scene is rendered: once, for as many plans and machines as see the bank. Only scenarios with room.rooms
+    share rooms; a room that one scene alone has is simulated with the scene and needs no bank.
+    """
+    from pse_bench.io.text_table import as_csv
+    from pse_bench.planning import plan
+    from pse_bench.runtime.progress import progress
+    from pse_bench.simulation import rir_bank
+
+    if build:
+        recipes = (recipe for path in plans for recipe in plan.read(path)[2])
+        with progress("simulating", "rooms") as update:
+            rir_bank.build(recipes, bank, options.executor(jobs), update)
+    rows = [row.model_dump() for row in rir_bank.usage(plans, bank)]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        row["size_m"] = "x".join(f"{length:g}" for length in row["size_m"])
+    click.echo(as_csv(list(rir_bank.Use.model_fields), [row.values() for row in rows]))
+    if scenes := [row["scenes"] for row in rows]:
+        built = sum(row["built"] for row in rows)
+        spread = f"{sum(scenes)} scenes: {min(scenes)} to {max(scenes)} a room"
+        click.echo(f"{len(rows)} rooms ({built} built), {spread}", err=True)
 
 
 @click.command()
 @click.argument("plan", type=options.FILE)
 @options.out_folder
 @rendering
-def render(plan: Path, **asked: Any) -> None:
+def render(**asked: Any) -> None:
     """Render a plan into a dataset. Interrupted, the same command continues."""
-    _render(plan, **asked)
+    _render(**asked)
 
 
 @click.command()
 @planning
 @options.out_folder
 @rendering
-def generate(out: Path, dry_run: bool, force: bool, **asked: Any) -> None:
+def generate(**asked: Any) -> None:
     """Plan and render in one go. The plan is kept in the dataset as plan.jsonl."""
     import tempfile
 
@@ -85,8 +121,59 @@ def generate(out: Path, dry_run: bool, force: bool, **asked: Any) -> None:
     planned = {name: asked.pop(name) for name in names}
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
         path = Path(folder) / "plan.jsonl"
-        _plan(path, True, **planned)
-        _render(path, out=out, dry_run=dry_run, force=force, **asked)
+        _plan(path, **planned)
+        _render(path, **asked)
+
+
+def _render(
+    plan: Path, out: Path, *, roots: Any, jobs: int, format: str, dry_run: bool, as_json: bool, **asked: Any
+) -> None:
+    from pse_bench.runtime.progress import progress
+    from pse_bench.simulation import render as simulation
+
+    if dry_run:
+        guess = simulation.estimate(plan, roots=roots, jobs=jobs, format=format)
+        options.echo_errors(f"problem: {problem}" for problem in guess.problems)
+        duration = f"{guess.seconds / 60:.1f} minutes" if guess.seconds >= 90 else f"{guess.seconds:.0f} seconds"
+        text = (
+            f"{guess.scenes} scenes, {guess.mixtures} mixtures: about {guess.num_bytes / 1e6:.0f} MB and "
+            f"{duration} with {jobs} jobs (measured on {guess.probed} scenes); nothing was written"
+        )
+        click.echo(json.dumps(guess.__dict__) if as_json else text)
+        return
+    given = options.with_executor({"jobs": jobs, **asked})
+    with progress("simulating", "rooms") as rooms_update, progress("rendering", "scenes") as update:
+        report = simulation.render(
+            plan, out, roots=roots, format=format, progress=update, rooms_progress=rooms_update, **given
+        )
+    tell(report, as_json=as_json, shard=asked["share"])
+
+
+def tell(report: Any, *, as_json: bool, shard: Any = None) -> None:
+    """Say how a render or a merge of its shards ended; the exit status is 1 where scenes are missing."""
+    out, failed = report.dataset, report.problems
+    if as_json:
+        shown = {name: getattr(report, name) for name in ("scenes", "mixtures", "fingerprint")}
+        problems = [problem.model_dump() for problem in failed]
+        click.echo(json.dumps({"dataset": str(out), **shown, "problems": problems}))
+    else:
+        kept = f" ({report.reused} kept from an earlier run)" if report.reused else ""
+        end = f"shard {shard} is done" if shard else f"fingerprint {report.fingerprint[:12]}"
+        click.echo(f"{out}: {report.scenes} scenes{kept}, {report.mixtures} mixtures, {end}")
+        following = f"pse-bench verify {out}; pse-bench enhance {out} --system SYSTEM -o submissions/NAME"
+        if shard:
+            options.echo_next_step(f"pse-bench merge {out.parent}, once all shards are done")
+        elif not failed:
+            options.echo_next_step(following)
+    if failed:
+        options.echo_errors(f"{problem.scene_id}: {problem.reason}" for problem in failed[:5])
+        where = "" if shard else f"see {out / 'quarantine.csv'}; "
+        click.echo(
+            f"{len(failed)} of {report.scenes + len(failed)} scenes could not be rendered, {where}"
+            "put the sources right and run the same command again, it continues",
+            err=True,
+        )
+        sys.exit(1)
 
 
 @click.command()
@@ -97,29 +184,22 @@ def generate(out: Path, dry_run: bool, force: bool, **asked: Any) -> None:
 @options.roots
 @options.jobs
 @options.as_json
-def verify(folder: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_json: bool) -> None:
+def verify(folder: Path, as_json: bool, **asked: Any) -> None:
     """Check a dataset or a result, and name whatever differs.
 
     Of a dataset: the hash of every file, sums of stems, levels, lengths. Of a result: the hash of every file, and
     that its figures can be computed. A bit that has changed anywhere is found.
     """
-    from pse_bench.corpora.roots import Roots
     from pse_bench.runtime.progress import progress
     from pse_bench.scoring import results
-    from pse_bench.simulation.verify import verify as check
+    from pse_bench.simulation.verify import verify as verify_dataset
 
     kind = "result" if results.lies_in(folder) else "dataset"
     if kind == "result":
-        report = results.verify(folder)
+        report: Any = results.verify(folder)
     else:
         with progress("verifying", "scenes") as update:
-            report = check(
-                folder,
-                rerender=rerender,
-                roots=Roots.parse(roots),
-                executor=options.executor(jobs),
-                progress=update,
-            )
+            report = verify_dataset(folder, progress=update, **options.with_executor(asked))
     if as_json:
         click.echo(json.dumps({kind: str(folder), "checked": report.checked, "problems": report.problems}))
     else:
@@ -130,103 +210,46 @@ def verify(folder: Path, rerender: int, roots: tuple[str, ...], jobs: int, as_js
         sys.exit(1)
 
 
-def _plan(out: Path, force: bool, **asked: Any) -> None:
-    from pse_bench.planning.job import plan_dataset
+@click.command()
+@click.argument("name", metavar="[SET]", required=False)
+@click.option("-o", "--out", type=options.FOLDER, help="Folder to write.")
+@options.roots
+@options.jobs
+@options.force
+@click.pass_context
+def benchmark(ctx: click.Context, name: str | None, out: Path | None, roots: Any, jobs: int, force: bool) -> None:
+    """Make a benchmark set, and prove that it is the identical one.
+
+    Without SET, list the sets. What a set needs beside the corpora that its line names is made on the spot and
+    kept in ~/.cache/pse-bench. Interrupted, the same command continues. The exit status is 1 when the dataset is
+    not the one that was frozen.
+    """
+    from pse_bench.dataset import frozen_sets
     from pse_bench.runtime.progress import progress
 
-    with progress("planning", "scenes") as update:
-        plan_dataset(out=out, force=force, progress=update, echo=_note, **asked)
-
-
-def _note(line: str) -> None:
-    click.echo(f"note: {line}", err=True)
-
-
-def _render(
-    plan: Path,
-    *,
-    out: Path,
-    roots: tuple[str, ...],
-    jobs: int,
-    bank: Path,
-    format: str,
-    force: bool,
-    dry_run: bool,
-    as_json: bool,
-    shard: str | None,
-    **where_run: Any,
-) -> None:
-    from pse_bench.corpora.roots import Roots
-    from pse_bench.runtime.progress import progress
-    from pse_bench.simulation import render as simulation
-
-    where, chosen = Roots.parse(roots), options.chosen_shard(shard)
-    if dry_run:
-        guess = simulation.estimate(plan, roots=where, jobs=jobs, format=format)
-        for problem in guess.problems:
-            click.echo(f"problem: {one_line(problem)}", err=True)
-        if as_json:
-            click.echo(json.dumps(guess.__dict__))
-        else:
-            click.echo(
-                f"{guess.scenes} scenes, {guess.mixtures} mixtures: about {guess.num_bytes / 1e6:.0f} MB and "
-                f"{_duration(guess.seconds)} with {jobs} jobs (measured on {guess.probed} scenes); "
-                "nothing was written"
-            )
+    if name is None:
+        for title in frozen_sets.shipped():
+            about = frozen_sets.load(title).about
+            needs = f"--root {' '.join(f'{corpus}=DIR' for corpus in about.roots)}" if about.roots else "no corpus"
+            click.echo(f"{title}: {about.description} {about.mixtures} mixtures; needs {needs}")
         return
-    executor = options.chosen_executor(jobs=jobs, **where_run)
-    with progress("simulating", "rooms") as rooms_update, progress("rendering", "scenes") as update:
-        report = simulation.render(
-            plan,
-            out,
-            roots=where,
-            executor=executor,
-            bank=bank,
-            format=format,
-            share=chosen,
-            force=force,
-            progress=update,
-            rooms_progress=rooms_update,
+    if out is None:
+        raise click.UsageError("Missing option '-o' / '--out': the folder to write.")
+    chosen, cache = frozen_sets.load(name), options.cache() / "benchmarks"
+    with progress("making", "batches") as update:
+        made = frozen_sets.prepare(chosen, cache, roots=roots, executor=options.executor(jobs), progress=update)
+    if different := frozen_sets.unlisted_clips(chosen, made, roots):
+        options.echo_note(
+            f"{len(different)} clips that were made, as {different[0]}, are not those of {chosen.title}: "
+            "another release of a package, or another processor"
         )
-    tell(report, as_json=as_json, shard=chosen)
-
-
-def tell(report: Any, *, as_json: bool, shard: Any = None) -> None:
-    """Say how a render or a merge of its shards ended; the exit status is 1 where scenes are missing."""
-    if as_json:
-        summary = {
-            "dataset": str(report.dataset),
-            "scenes": report.scenes,
-            "mixtures": report.mixtures,
-            "fingerprint": report.fingerprint,
-            "problems": [problem.model_dump() for problem in report.problems],
-        }
-        click.echo(json.dumps(summary))
-    else:
-        kept = f" ({report.reused} kept from an earlier run)" if report.reused else ""
-        end = f"shard {shard} is done" if shard else f"fingerprint {report.fingerprint[:12]}"
-        click.echo(f"{report.dataset}: {report.scenes} scenes{kept}, {report.mixtures} mixtures, {end}")
-        if shard:
-            options.echo_next_step(f"pse-bench merge {report.dataset.parent}, once all shards are done")
-        elif not report.problems:
-            out = report.dataset
-            options.echo_next_step(
-                f"pse-bench verify {out}; pse-bench enhance {out} --system SYSTEM -o submissions/NAME"
-            )
-    if report.problems:
-        options.echo_errors(f"{problem.scene_id}: {problem.reason}" for problem in report.problems[:5])
-        total = len(report.problems)
-        where = f"see {report.dataset / 'quarantine.csv'}; " if not shard else ""
-        click.echo(
-            f"{total} of {report.scenes + total} scenes could not be rendered, {where}"
-            "put the sources right and run the same command again, it continues",
-            err=True,
-        )
+    everything = roots.joined(made)
+    ctx.invoke(render, plan=chosen.plan, out=out, roots=everything, jobs=jobs, force=force)
+    ctx.invoke(verify, folder=out, roots=roots, jobs=jobs)
+    if lines := frozen_sets.differences(chosen, out):
+        options.echo_errors(lines)
         sys.exit(1)
+    click.echo(f"{out}: the identical {chosen.title}, fingerprint {chosen.about.fingerprint}")
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
-
-
-COMMANDS = (plan, render, generate, verify)
+COMMANDS = (plan, rooms, render, generate, verify, benchmark)

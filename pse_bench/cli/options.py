@@ -1,28 +1,77 @@
-"""Options that several commands share, and the objects of the library that they name."""
+"""What several commands share: options and what of the library they name, messages, and groups of registries."""
 
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pse_bench.errors import one_line
+from pse_bench.errors import InputError, one_line
 
 FILE = click.Path(path_type=Path, dir_okay=False)
-SYSTEMS = "mixture, silence, oracle-mask, baseline:<recipe>, a .safetensors or .onnx file, or module:callable."
 FOLDER = click.Path(path_type=Path, file_okay=False)
+PLACE = click.Path(path_type=Path)
+SYSTEMS = "mixture, silence, oracle-mask, baseline:<recipe>, a .safetensors or .onnx file, or module:callable."
 
+
+def cache() -> Path:
+    """The folder of caches."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
+
+
+def _roots(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Any:
+    from pse_bench.corpora.roots import Roots
+
+    return Roots.parse(given)
+
+
+def _shard(_: click.Context, __: click.Parameter, given: str | None) -> Any:
+    from pse_bench.runtime.sharding import Shard
+
+    return Shard.parse(given) if given else None
+
+
+class ExecutorName(click.Choice):
+    """A name of ours, of an entry point, or ``module:attribute``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if ":" in value:
+            return value
+        from pse_bench.runtime.registry import EXECUTORS
+
+        return value if value in EXECUTORS.outside() else super().convert(value, param, ctx)
+
+
+def combine_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Combine options into one decorator, in the order of the help text."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+dataset = click.argument("dataset", type=FOLDER)
+submission = click.argument("submission", type=PLACE)
+results = click.argument("results", nargs=-1, required=True, type=FOLDER)
+manifests = partial(click.option, type=FILE, multiple=True)
 out_file = click.option("-o", "--out", type=FILE, required=True, help="File to write.")
 out_folder = click.option("-o", "--out", type=FOLDER, required=True, help="Folder to write.")
 force = click.option("--force", is_flag=True, help="Replace what an earlier run wrote.")
+quiet = click.option("--quiet", is_flag=True, help="Print no table.")
+streaming = click.option("--streaming", is_flag=True, help="Run a trained model hop by hop.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 roots = click.option(
     "--root",
     "roots",
     multiple=True,
     metavar="NAME=DIR",
+    callback=_roots,
     help="Folder of a corpus; repeatable. Or set PSE_BENCH_ROOT_<NAME>.",
 )
 jobs = click.option(
@@ -40,54 +89,6 @@ bank = click.option(
     show_default="~/.cache/pse-bench/rooms",
     help="Where responses of shared rooms are kept.",
 )
-
-
-def echo_next_step(line: str) -> None:
-    """Print the next command for a person; a script, whose stderr is no terminal, gets nothing."""
-    if sys.stderr.isatty():
-        click.echo(f"next: {line}", err=True)
-
-
-def echo_errors(lines: Iterable[str], *, err: bool = True) -> None:
-    """Print errors, a line each, with control characters of file names escaped."""
-    for line in lines:
-        click.echo(one_line(line), err=err)
-
-
-def cache() -> Path:
-    """The folder of caches."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
-
-
-def combine_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Combine options into one decorator, in the order of the help text."""
-
-    def decorate(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def executor(jobs: int, *, isolated: bool = False) -> Any:
-    """The executor of ``--jobs``. ``isolated`` work may crash its process, so it never runs in this one."""
-    from pse_bench.runtime.registry import EXECUTORS, ExecutorOptions
-
-    return click.get_current_context().with_resource(EXECUTORS["local"](ExecutorOptions(jobs, isolated)))
-
-
-class ExecutorName(click.Choice):
-    """A name of ours, of an entry point, or ``module:attribute``."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if ":" in value:
-            return value
-        from pse_bench.runtime.registry import EXECUTORS
-
-        return value if value in EXECUTORS.outside() else super().convert(value, param, ctx)
-
-
 distribution_options = combine_options(
     click.option(
         "--executor",
@@ -98,52 +99,98 @@ distribution_options = combine_options(
         help="local: --jobs processes here; dask: the workers of --scheduler; dask-jobqueue: of --config.",
     ),
     click.option("--scheduler", metavar="ADDRESS", help="Of a running dask scheduler, as tcp://host:8786."),
-    click.option(
-        "--config", "cluster_config", type=FILE, help="YAML that says how to ask Slurm for workers (see the docs)."
-    ),
-    click.option("--shard", metavar="I/N", help="Only shard I of N, for merge."),
+    click.option("--config", type=FILE, help="YAML that says how to ask Slurm for workers (see the docs)."),
+    click.option("--shard", "share", metavar="I/N", callback=_shard, help="Only shard I of N, for merge."),
 )
 
 
-def chosen_executor(
-    kind: str, *, scheduler: str | None, cluster_config: Path | None, jobs: int, isolated: bool = False
+def formats(help: str) -> Callable[[Any], Any]:
+    """The option ``--format`` of what prints tables."""
+    choices = click.Choice(["terminal", "markdown", "csv"])
+    return click.option("--format", "form", type=choices, default="terminal", show_default=True, help=help)
+
+
+def executor(
+    jobs: int,
+    *,
+    kind: str = "local",
+    scheduler: str | None = None,
+    config: Path | None = None,
+    isolated: bool = False,
 ) -> Any:
-    """Executor of a command with ``distribution_options``; its connections are closed when the command ends.
+    """The executor that ``--jobs`` and ``distribution_options`` name; its connections are closed when the command
+    ends. ``isolated`` work may crash its process, so it never runs in this one.
 
     Raises:
         InputError: an option is missing or belongs to another executor, or nothing answers.
     """
-    from pse_bench.errors import InputError
     from pse_bench.runtime.registry import EXECUTORS, ExecutorOptions
 
-    for name, given, owner in (("--scheduler", scheduler, "dask"), ("--config", cluster_config, "dask-jobqueue")):
+    for name, given, owner in (("--scheduler", scheduler, "dask"), ("--config", config, "dask-jobqueue")):
         if bool(given) != (kind == owner) and kind in EXECUTORS:
             raise InputError(f"{name} and --executor {owner} go together; give both or neither")
-    if kind == "local":
-        return executor(jobs, isolated=isolated)
-    asked = ExecutorOptions(jobs, isolated, scheduler, cluster_config)
+    asked = ExecutorOptions(jobs, isolated, scheduler, config)
     return click.get_current_context().with_resource(EXECUTORS.find(kind)(asked))
 
 
-def chosen_shard(shard: str | None) -> Any:
-    """The shard that ``--shard`` names, or None. Raises InputError."""
-    from pse_bench.runtime.sharding import Shard
+def with_executor(asked: dict[str, Any], *, isolated: bool = False) -> dict[str, Any]:
+    """The options of a command as arguments of a job of the library: ``executor`` in place of those that name it
+    (see ``executor``), all others as they are. Raises InputError."""
+    names = asked.keys() & {"jobs", "kind", "scheduler", "config"}
+    where = executor(**{name: asked[name] for name in names}, isolated=isolated)
+    return {"executor": where, **{name: value for name, value in asked.items() if name not in names}}
 
-    return Shard.parse(shard) if shard else None
+
+def echo_next_step(line: str) -> None:
+    """Print the next command for a person; a script, whose stderr is no terminal, gets nothing."""
+    if sys.stderr.isatty():
+        click.echo(f"next: {line}", err=True)
 
 
-def distribution(
-    *,
-    jobs: int,
-    shard: str | None,
-    kind: str,
-    scheduler: str | None,
-    cluster_config: Path | None,
-    isolated: bool = False,
-    **others: Any,
-) -> dict[str, Any]:
-    """The options of a command as arguments of a job of the library: ``executor`` and ``share`` for those of
-    ``distribution_options`` and ``--jobs``, all others as they are. Raises InputError."""
-    chosen = chosen_shard(shard)
-    where = chosen_executor(kind, scheduler=scheduler, cluster_config=cluster_config, jobs=jobs, isolated=isolated)
-    return {"executor": where, "share": chosen, **others}
+def echo_note(line: str) -> None:
+    """Print what is worth knowing and is no error."""
+    click.echo(f"note: {one_line(line)}", err=True)
+
+
+def echo_errors(lines: Iterable[str], *, err: bool = True) -> None:
+    """Print errors, a line each, with control characters of file names escaped."""
+    for line in lines:
+        click.echo(one_line(line), err=err)
+
+
+def exit_with_left_out(problems: list[str], rest: str) -> None:
+    """Name what was left out, if anything, and where the rest is, and end with status 1."""
+    if problems:
+        echo_errors(problems)
+        click.echo(f"{len(problems)} left out; the others are {rest}", err=True)
+        sys.exit(1)
+
+
+class RegistryGroup(click.Group):
+    """A group whose commands are its own, those of a registry's entries, and ``module:attribute``.
+
+    Args:
+        registry: gives the registry; it is called only when a command of the group is looked for.
+        make: gives the command of an entry from its name and the entry.
+    """
+
+    def __init__(
+        self, *args: Any, registry: Callable[[], Any], make: Callable[[str, Any], click.Command], **rest: Any
+    ) -> None:
+        super().__init__(*args, **rest)
+        self._registry, self._make = registry, make
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        known = self._registry()
+        return sorted({*super().list_commands(ctx), *known, *known.outside()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (own := super().get_command(ctx, cmd_name)) is not None:
+            return own
+        known = self._registry()
+        if ":" not in cmd_name and cmd_name not in known and cmd_name not in known.outside():
+            return None
+        try:
+            return self._make(cmd_name, known.find(cmd_name))
+        except InputError as error:
+            raise click.ClickException(str(error)) from error

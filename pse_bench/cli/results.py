@@ -1,21 +1,16 @@
-"""table, compare: results as text."""
+"""table, compare, report, inspect, leaderboard: results and datasets as text and pages, and who stands where."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pse_bench.cli import options
+from pse_bench.errors import plain
 
-form = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["terminal", "markdown", "csv"]),
-    default="terminal",
-    show_default=True,
-    help="How to print.",
-)
 by = click.option(
     "--by",
     metavar="COLUMN",
@@ -24,9 +19,9 @@ by = click.option(
 
 
 @click.command()
-@click.argument("results", nargs=-1, required=True, type=options.FOLDER)
+@options.results
 @by
-@form
+@options.formats("How to print.")
 def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
     """Print results side by side: a table a scenario, a column a system."""
     from pse_bench.reporting import tables
@@ -42,7 +37,7 @@ def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
 @click.argument("result_b", type=options.FOLDER)
 @click.option("--metrics", help="Names separated by commas: the family of figures; all that both have by default.")
 @by
-@form
+@options.formats("How to print.")
 @options.as_json
 def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None, form: str, as_json: bool) -> None:
     """Say what differs between two results, mixture by mixture, and how sure that is.
@@ -64,4 +59,149 @@ def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None,
         click.echo(tables.COMPARE_FORMATS[form](found, opened, by=by))
 
 
-COMMANDS = (table, compare)
+@click.command()
+@options.results
+@options.out_file
+@click.option(
+    "--dataset", type=options.FOLDER, help="What the results were scored on: adds scenes to see and hear."
+)
+@click.option(
+    "--submission",
+    "submissions",
+    multiple=True,
+    type=options.PLACE,
+    help="What a result was scored from, a folder or a zip; repeatable. Needs --dataset.",
+)
+@click.option(
+    "--scenes",
+    "worst",
+    type=click.IntRange(1, 9),
+    default=2,
+    show_default=True,
+    help="Worst scenes of each system and failure; the median one is always there.",
+)
+@click.option("--title", default="", help="Title of the page.")
+@options.jobs
+@options.force
+def report(results: tuple[Path, ...], out: Path, **asked: Any) -> None:
+    """Make a page of RESULTS, one or several side by side: plots, tables, and scenes to listen to.
+
+    One file that works from a mail attachment, without a network. Results hold figures only: with --dataset and a
+    --submission for each system, the page has the worst and the median scenes of each failure, with sound.
+    """
+    from pse_bench.reporting.report import build
+    from pse_bench.runtime.progress import progress
+
+    size = build(results, out, progress=progress, **options.with_executor(asked, isolated=True))
+    if not asked["submissions"]:
+        options.echo_note("nothing to hear; add --dataset DIR and --submission DIR for each system")
+    click.echo(f"{out}: {len(results)} result{'s' if len(results) > 1 else ''}, {size / 1e6:.1f} MB")
+
+
+@click.command()
+@options.dataset
+@click.option(
+    "--scene", "scene_id", metavar="ID", help="Look at one scene: waveforms, spectrograms, activity, levels."
+)
+@click.option("-o", "--out", type=options.FILE, help="Page to write; without it there is only the summary.")
+@options.force
+def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) -> None:
+    """Look at a dataset, or at one of its scenes, before it is used.
+
+    How levels, rooms, distances and durations are spread, who speaks, how often clips are used, what looks odd.
+    `verify` compares the files; this shows what they are.
+    """
+    from pse_bench.dataset.dataset import Dataset
+    from pse_bench.io import atomic
+    from pse_bench.reporting import dataset_page, scene_page
+    from pse_bench.reporting.media import Media
+    from pse_bench.runtime.progress import progress
+
+    if out:
+        atomic.require_new(out, force)
+    opened = Dataset.open(dataset).require_unchanged()
+    if scene_id is None:
+        with progress("looking", "scenes") as update:
+            found = dataset_page.overview(opened, update)
+        click.echo(plain(dataset_page.terminal(opened, found)))
+        size = dataset_page.write(opened, found, out) if out else 0
+    else:
+        kept = Media()
+        shown = scene_page.scene(opened, scene_id, kept)
+        click.echo(plain(scene_page.terminal(scene_id, shown)))
+        size = scene_page.write(opened, scene_id, shown, kept, out) if out else 0
+    if out:
+        click.echo(f"{out}: {size / 1e6:.1f} MB", err=True)
+
+
+@click.group()
+def leaderboard() -> None:
+    """Leaderboards: a CSV with a row a system, and beside it what each row was made from."""
+
+
+_board = click.argument("board", type=options.FILE)
+
+
+@leaderboard.command()
+@_board
+@options.results
+@click.option(
+    "--kind",
+    type=click.Choice(["reference", "baseline", "submission"]),
+    default="submission",
+    show_default=True,
+    help="What the systems are. One with the wrong enrollment is a control by itself.",
+)
+@click.option("--date", metavar="YYYY-MM-DD", default="", help="Date of the rows; today by default.")
+@click.option("--rtf", type=click.FloatRange(0), help="Real-time factor on one thread.")
+@click.option("--replace", is_flag=True, help="Take the place of the row of the same system and version.")
+def add(board: Path, results: tuple[Path, ...], **asked: Any) -> None:
+    """Put RESULTS on BOARD, the CSV named after their dataset (<name>-v<version>.csv).
+
+    Refused: partial results, results of another dataset or version of a metric, and changed files.
+    """
+    from pse_bench.leaderboard import leaderboard as boards
+
+    for result in results:
+        entry = boards.add(board, result, **asked).entry
+        ranked = f"rank {entry.rank}, mean rank {entry.mean_rank:.1f}" if entry.rank else ""
+        click.echo(f"{board}: {entry.name}: {ranked or 'a control, without a rank'}")
+
+
+@leaderboard.command()
+@_board
+@click.option("--sort", metavar="COLUMN", help="Order by a column of the CSV, best first; by rank by default.")
+@options.formats("How to print; csv has every column.")
+def show(board: Path, sort: str | None, form: str) -> None:
+    """Print BOARD with the figures that are ranked."""
+    from pse_bench.leaderboard import display
+    from pse_bench.leaderboard.table import read
+
+    rows = read(board)
+    click.echo(display.FORMATS[form](board, display.by_column(rows, sort) if sort else rows, sort or ""))
+
+
+@leaderboard.command()
+@_board
+@click.argument("results", nargs=-1, type=options.FOLDER)
+@options.as_json
+def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
+    """Compute BOARD again from what is kept beside it: figures, hashes, ranks and order.
+
+    With RESULTS, their rows are computed again from every single score.
+    """
+    from pse_bench.leaderboard import leaderboard as boards
+
+    problems = boards.verify(board, results)
+    if as_json:
+        click.echo(json.dumps({"board": str(board), "problems": problems}))
+    else:
+        options.echo_errors(problems)
+    if problems:
+        sys.exit(1)
+    if not as_json:
+        again = f", {len(results)} of them from their scores" if results else ""
+        click.echo(f"{board}: all rows follow from their results{again}")
+
+
+COMMANDS = (table, compare, report, inspect, leaderboard)

@@ -1,5 +1,6 @@
-"""enhance, detect, score: from a dataset to a submission, and from there to a result."""
+"""enhance, detect, check, score, merge, system: from a dataset to a submission, and from there to a result."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -7,12 +8,11 @@ from typing import Any
 
 import click
 
-from pse_bench.cli import options
-from pse_bench.errors import one_line
+from pse_bench.cli import generate, options
+from pse_bench.errors import InputError, plain
 
 SHOWN = 20
 """Estimates that are named one by one when they cannot be used."""
-
 
 _enrollment = click.option(
     "--enrollment",
@@ -21,18 +21,21 @@ _enrollment = click.option(
     show_default=True,
     help="wrong: another speaker's enrollment, as a control.",
 )
-_jobs = click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")
+_running = options.combine_options(
+    options.out_folder,
+    click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes."),
+    options.distribution_options,
+    options.force,
+)
+_detectors = "chance, energy, baseline:pvad, a pVAD's .safetensors file, or module:callable."
 
 
 @click.command()
-@click.argument("dataset", type=options.FOLDER)
+@options.dataset
 @click.option("--system", required=True, help=options.SYSTEMS)
 @_enrollment
-@click.option("--streaming", is_flag=True, help="Run a trained model hop by hop.")
-@options.out_folder
-@_jobs
-@options.distribution_options
-@options.force
+@options.streaming
+@_running
 def enhance(**asked: Any) -> None:
     """Run a system over a dataset and write a submission.
 
@@ -43,17 +46,10 @@ def enhance(**asked: Any) -> None:
 
 
 @click.command()
-@click.argument("dataset", type=options.FOLDER)
-@click.option(
-    "--system",
-    required=True,
-    help="chance, energy, baseline:pvad, a pVAD's .safetensors file, or module:callable.",
-)
+@options.dataset
+@click.option("--system", required=True, help=_detectors)
 @_enrollment
-@options.out_folder
-@_jobs
-@options.distribution_options
-@options.force
+@_running
 def detect(**asked: Any) -> None:
     """Let a system say who speaks when, and write a submission of activity.
 
@@ -69,26 +65,47 @@ def _submit(doing: str, done: str, dataset: Path, system: str, out: Path, **aske
     from pse_bench.runtime.progress import progress
     from pse_bench.systems import enhance as stage
 
-    given = options.distribution(**asked)
-    opened, shard = Dataset.open(dataset), given["share"]
+    shard = asked["share"]
+    given = {"memory": options.cache() / "embeddings", "notice": options.echo_note, **options.with_executor(asked)}
+    opened = Dataset.open(dataset)
     with progress(doing, "mixtures") as update:
-        count = stage.enhance(
-            opened, system, out, memory=options.cache() / "embeddings", progress=update, notice=_note, **given
-        )
+        count = stage.enhance(opened, system, out, progress=update, **given)
     click.echo(f"{out}: {done.format(count, system)}{f', shard {shard} is done' if shard else ''}")
-    if shard:
-        options.echo_next_step(f"pse-bench merge {out}, once all shards are done")
-    else:
-        options.echo_next_step(f"pse-bench score {dataset} {out} -o results/{out.name}")
+    scored = f"score {dataset} {out} -o results/{out.name}"
+    options.echo_next_step(f"pse-bench {_merging(out) if shard else scored}")
 
 
-def _note(line: str) -> None:
-    click.echo(f"note: {line}", err=True)
+def _merging(out: Path) -> str:
+    return f"merge {out}, once all shards are done"
 
 
 @click.command()
-@click.argument("dataset", type=options.FOLDER)
-@click.argument("submission", type=click.Path(path_type=Path))
+@options.dataset
+@options.submission
+@options.jobs
+@options.as_json
+def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
+    """Say everything that is wrong with a submission, a folder or a zip, and how to mend it.
+
+    Fatal is what cannot be scored; the exit status is then 1. A warning is what can be scored but will probably
+    not give the figures that its author hopes for: a constant delay or gain, clipping, normalised peaks, copies.
+    """
+    from pse_bench.dataset.dataset import Dataset
+    from pse_bench.runtime.progress import progress
+    from pse_bench.submission.check.run import check as check_submission
+
+    opened, executor = Dataset.open(dataset), options.executor(jobs, isolated=True)
+    with progress("checking", "estimates") as update:
+        report = check_submission(opened, submission, executor=executor, progress=update)
+    click.echo(json.dumps(report.document()) if as_json else plain(report.terminal()))
+    if not report.acceptable:
+        sys.exit(1)
+    options.echo_next_step(f"pse-bench score {dataset} {submission} -o results/{submission.stem}")
+
+
+@click.command()
+@options.dataset
+@options.submission
 @options.out_folder
 @click.option(
     "--metrics",
@@ -110,7 +127,7 @@ def _note(line: str) -> None:
 @options.distribution_options
 @click.option("--no-cache", is_flag=True, help="Compute every score, also those that are known from earlier runs.")
 @options.force
-@click.option("--quiet", is_flag=True, help="Print no table.")
+@options.quiet
 @options.as_json
 def score(
     dataset: Path,
@@ -129,47 +146,17 @@ def score(
     """
     from pse_bench.dataset.dataset import Dataset
     from pse_bench.runtime.progress import progress
-    from pse_bench.scoring import score as stage
+    from pse_bench.scoring.score import score as score_submission
 
     opened = Dataset.open(dataset)
-    listener = _recogniser(recogniser, opened) if recogniser else None
-    given = options.distribution(isolated=True, **asked)
-    cache = None if no_cache else options.cache() / "scores"
+    given = {
+        "recogniser": _recogniser(recogniser, opened) if recogniser else None,
+        "cache": None if no_cache else options.cache() / "scores",
+        **options.with_executor(asked, isolated=True),
+    }
     with progress("scoring", "mixtures") as update:
-        report = stage.score(opened, submission, out, recogniser=listener, cache=cache, progress=update, **given)
-    tell(report, out, quiet=quiet, as_json=as_json, shard=given["share"])
-
-
-def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = None) -> None:
-    """Print the outcome of a scoring or of a merge of its shards. The exit status is 1 where estimates could not
-    be used."""
-    from pse_bench.reporting import tables
-    from pse_bench.scoring.results import Result
-
-    options.echo_errors(report.problems[:SHOWN])
-    if len(report.problems) > SHOWN:
-        click.echo(f"… and {len(report.problems) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
-    for warning in report.warnings:
-        click.echo(f"warning: {one_line(warning)}", err=True)
-    if shard:
-        click.echo(f"{out}: {report.mixtures} mixtures scored, shard {shard} is done")
-    elif as_json:
-        click.echo(json.dumps([row.model_dump() for row in Result.open(out).summaries]))
-    elif quiet:
-        click.echo(f"{out}: {report.mixtures} mixtures scored")
-    else:
-        click.echo(tables.terminal([Result.open(out)]))
-    if shard:
-        options.echo_next_step(f"pse-bench merge {out}, once all shards are done")
-    elif not report.problems:
-        options.echo_next_step(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
-    if report.problems:
-        click.echo(
-            f"{len(report.problems)} of {report.files} estimates are missing or unusable and were given the "
-            "worst values; mend them and score again with --force",
-            err=True,
-        )
-        sys.exit(1)
+        report = score_submission(opened, submission, out, progress=update, **given)
+    tell(report, out, quiet=quiet, as_json=as_json, shard=asked["share"])
 
 
 def _recogniser(spec: str, dataset: Any) -> Any:
@@ -178,8 +165,138 @@ def _recogniser(spec: str, dataset: Any) -> Any:
 
     sentences = sorted({text for row in dataset.mixtures for text in (row.text, row.interferer_text)} - {""})
     listener = load(spec, sentences, {row.mixture_id for row in dataset.mixtures})
-    _note(f"{listener.name} {listener.version}: {listener.note}")
+    options.echo_note(f"{listener.name} {listener.version}: {listener.note}")
     return remembered(listener, options.cache() / "transcripts")
 
 
-COMMANDS = (enhance, detect, score)
+def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = None) -> None:
+    """Print the outcome of a scoring or of a merge of its shards. The exit status is 1 where estimates could not
+    be used."""
+    from pse_bench.reporting import tables
+    from pse_bench.scoring.results import Result
+
+    failed = report.problems
+    options.echo_errors(failed[:SHOWN])
+    if len(failed) > SHOWN:
+        click.echo(f"… and {len(failed) - SHOWN} more, see the details in {out / 'scores.csv'}", err=True)
+    options.echo_errors(f"warning: {warning}" for warning in report.warnings)
+    if shard or (quiet and not as_json):
+        click.echo(f"{out}: {report.mixtures} mixtures scored{f', shard {shard} is done' if shard else ''}")
+    elif as_json:
+        click.echo(json.dumps([row.model_dump() for row in Result.open(out).summaries]))
+    else:
+        click.echo(tables.terminal([Result.open(out)]))
+    if shard:
+        options.echo_next_step(f"pse-bench {_merging(out)}")
+    elif not failed:
+        options.echo_next_step(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
+    if failed:
+        click.echo(
+            f"{len(failed)} of {report.files} estimates are missing or unusable and were given the "
+            "worst values; mend them and score again with --force",
+            err=True,
+        )
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=options.PLACE)
+@click.option("-o", "--out", type=options.FOLDER, help="The whole, of shards that lie anywhere.")
+@options.quiet
+@options.as_json
+def merge(folders: tuple[Path, ...], out: Path | None, quiet: bool, as_json: bool) -> None:
+    """Merge what render, enhance, detect or score made with --shard.
+
+    FOLDER is the folder that all shards were written to. With -o, it is each shard, wherever it lies: a folder
+    part-I-of-N, or one that holds some. What comes out is, to the byte, what one run would have made; gaps and
+    overlaps are refused. Files are moved, not copied.
+    """
+    from pse_bench.runtime import merging
+    from pse_bench.scoring import result_writer
+    from pse_bench.simulation import dataset_writer
+    from pse_bench.systems import enhance as submissions
+
+    if out is None and len(folders) > 1:
+        raise click.UsageError("shards of several folders need -o OUT, the folder of the whole")
+    out, given = (folders[0], ()) if out is None else (out, folders)
+    if merging.removed_rest(out):
+        text = f"{out}: merged; the rest of its shards is removed"
+        click.echo(json.dumps({"merged": str(out)}) if as_json else text)
+        return
+    shards = merging.gather(out, given)
+    match shards[0].head.stage:
+        case "render":
+            generate.tell(dataset_writer.merge(out, shards), as_json=as_json)
+        case "score":
+            tell(result_writer.merge(out, shards), out, quiet=quiet, as_json=as_json)
+        case _:
+            count = submissions.merge(out, shards)
+            click.echo(json.dumps({"mixtures": count}) if as_json else f"{out}: {count} mixtures")
+
+
+@click.command()
+@click.argument("system")
+@options.streaming
+@click.option(
+    "--latency-ms",
+    type=click.FloatRange(0),
+    help="Algorithmic latency to hold it to; by default what it states, else 20 ms.",
+)
+@click.option(
+    "--sample-rate", type=click.IntRange(8000), default=16_000, show_default=True, help="Of the test signals, Hz."
+)
+@options.as_json
+def system(system: str, as_json: bool, **asked: Any) -> None:
+    """Figures of a system, yours or ours: speed on one thread, size, and whether it looks ahead.
+
+    The input is changed from some sample on, for many samples and signals: the output may not change earlier than
+    the algorithmic latency allows. The exit status is 1 when it does, unless the system says itself that it is not
+    causal. SYSTEM is what `enhance --system` takes.
+    """
+    # a process of its own, whose libraries have one thread
+    outcome = next(iter(options.executor(1, isolated=True).run(_measure, [{"name": system, **asked}])))
+    if outcome.lost:
+        raise InputError(f"system {system}: {outcome.lost}")
+    figures = outcome.value
+    if as_json:
+        click.echo(json.dumps({**dataclasses.asdict(figures), "kept": figures.kept}))
+    else:
+        for name, value in _rows(figures).items():
+            click.echo(f"{name:22}{value}")
+    if not figures.kept and (figures.causal is not False or asked["latency_ms"] is not None):
+        click.echo(
+            f"system {figures.system}: its output changes {figures.look_ahead_ms:.1f} ms before its input does; "
+            f"more than the {figures.latency_ms:g} ms that it may look ahead",
+            err=True,
+        )
+        sys.exit(1)
+
+
+def _measure(asked: dict[str, Any]) -> Any:
+    from pse_bench.systems.profile import measure
+
+    return measure(**asked)
+
+
+def _rows(figures: Any) -> dict[str, str]:
+    parameters, rate = figures.parameters, figures.macs_per_second
+    if not figures.responses:
+        causality = "nothing shown: no change of the input reached the output"
+    elif figures.kept:
+        heard = f"{figures.responses} of {figures.probes} changes heard"
+        causality = f"kept: {figures.look_ahead_ms:.2f} ms seen, {heard}"
+    else:
+        admitted = ", as it says (causal: false)" if figures.causal is False else ""
+        causality = f"broken: {figures.look_ahead_ms:.1f} ms seen{admitted}"
+    stated = "" if figures.stated else " (not stated; the baseline's)"
+    return {
+        "system": figures.system,
+        "algorithmic latency": f"{figures.latency_ms:g} ms{stated}",
+        "look-ahead": causality,
+        "real-time factor": f"{figures.rtf:.4f} on one thread",
+        "parameters": "unknown" if parameters is None else f"{parameters:,}",
+        "multiply-accumulates": "unknown" if rate is None else f"{rate / 1e6:,.0f} million a second",
+    }
+
+
+COMMANDS = (enhance, detect, check, score, merge, system)

@@ -1,6 +1,7 @@
 """train pvad, train pse, train interpolate."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from pse_bench.cli import options
 running = options.combine_options(
     click.option("--config", required=True, help="A configuration file, or the name of a shipped one."),
     click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace a value; dots go deeper."),
-    click.option("--speech", type=options.FILE, multiple=True, help="Manifest of speech; repeatable."),
-    click.option("--noise", type=options.FILE, multiple=True, help="Manifest of noise; repeatable."),
+    options.manifests("--speech", help="Manifest of speech; repeatable."),
+    options.manifests("--noise", help="Manifest of noise; repeatable."),
     click.option(
         "--speakers",
         type=options.FILE,
@@ -20,6 +21,7 @@ running = options.combine_options(
     ),
     click.option(
         "--dataset",
+        "datasets",
         multiple=True,
         metavar="PLACE",
         help="Train from rendered datasets instead, folders or shards of pack; repeatable.",
@@ -56,7 +58,7 @@ def train() -> None:
 @running
 def pvad(**asked: Any) -> None:
     """Train the personal voice activity detector."""
-    _train("pvad", guide=None, **asked)
+    _train("pvad", **asked)
 
 
 @train.command()
@@ -67,6 +69,18 @@ def pse(**asked: Any) -> None:
     _train("pse", **asked)
 
 
+def _train(task: str, config: str, changes: tuple[str, ...], **asked: Any) -> None:
+    from pse_bench.runtime.progress import progress
+    from pse_bench.training import config as configs
+    from pse_bench.training.job import train_model
+
+    chosen = configs.load(config, changes, task=task)
+    echo = partial(click.echo, err=True)
+    written = train_model(chosen, progress=progress, echo=echo, **options.with_executor(asked))
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(written)
+
+
 @train.command()
 @click.argument("one", type=options.FILE)
 @click.argument("other", type=options.FILE)
@@ -75,43 +89,14 @@ def pse(**asked: Any) -> None:
 @options.force
 def interpolate(one: Path, other: Path, share: float, out: Path, force: bool) -> None:
     """Write a checkpoint between two others: the control line that a recipe has to beat."""
-    from pse_bench.errors import InputError
+    from pse_bench.io import atomic
 
-    if out.exists() and not force:
-        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
+    atomic.require_new(out, force)
     from pse_bench.training import checkpoint
 
     model, about = checkpoint.interpolate(one, other, share=share)
     checkpoint.save(out, model, about)
     click.echo(out)
-
-
-def _train(
-    task: str,
-    *,
-    config: str,
-    changes: tuple[str, ...],
-    dataset: tuple[str, ...],
-    roots: tuple[str, ...],
-    jobs: int,
-    **asked: Any,
-) -> None:
-    from pse_bench.corpora.roots import Roots
-    from pse_bench.runtime.progress import progress
-    from pse_bench.training import config as configs
-    from pse_bench.training.job import train_model
-
-    written = train_model(
-        configs.load(config, changes, task=task),
-        datasets=dataset,
-        roots=Roots.parse(roots),
-        executor=options.executor(jobs),
-        progress=progress,
-        echo=lambda line: click.echo(line, err=True),
-        **asked,
-    )
-    if os.environ.get("RANK", "0") == "0":
-        click.echo(written)
 
 
 COMMANDS = (train,)

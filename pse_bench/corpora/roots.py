@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pse_bench.errors import InputError
@@ -44,6 +44,10 @@ class Roots:
             folder = self.locate(corpus, "")
             if not os.path.isdir(folder):
                 raise InputError(f"corpus {corpus}: {folder} is not a folder; correct --root {corpus}=DIR")
+
+    def joined(self, folders: Mapping[str, Path]) -> "Roots":
+        """These roots and more; a corpus that both have lies where ``folders`` says."""
+        return Roots(self._folders | {corpus: folder.resolve() for corpus, folder in folders.items()})
 
     def settled(self, corpora: Iterable[str]) -> "Roots":
         """The roots of some corpora with whole paths, which mean the same in every process."""

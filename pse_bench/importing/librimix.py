@@ -7,7 +7,7 @@ is compared with the file that the set ships.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from pse_bench.corpora import clip_reader, librimix, scan
 from pse_bench.corpora.librimix import Row, speaker_of
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, PseBenchError
-from pse_bench.io import atomic, audio
+from pse_bench.io import atomic, audio, tables
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Enrollment, Imported, Noise, Recipe, RecordedRoom, Segment, Talker, Utterance
@@ -37,7 +37,7 @@ def read(
     roots: Roots,
     seed: int,
     enrollments: Path | None = None,
-    speech: Sequence[Utterance] = (),
+    speech: Iterable[Path] = (),
     executor: Executor,
     progress: Update = lambda done, total: None,
 ) -> tuple[Imported, list[Recipe], list[str]]:
@@ -51,7 +51,7 @@ def read(
         seed: chooses the enrollment, another utterance of the target's in the same set, where ``enrollments``
             does not.
         enrollments: SpeakerBeam's ``map_mixture2enrollment``.
-        speech: utterances of the corpus that the sources are made of: who speaks, and the words of a source that
+        speech: manifests of the corpus that the sources are made of: who speaks, and the words of a source that
             holds its utterance in full.
         executor: where sounds are read.
 
@@ -72,7 +72,7 @@ def read(
     found, more = scan.describe(root, sorted(paths), executor=executor)
     known = {clip.path: clip for clip in found}
     problems += more
-    words = {utterance.utterance_id: utterance for utterance in speech}
+    words = {row.utterance_id: row for path in speech for row in tables.read_table(path, Utterance)}
     drafts = [
         (_draft(row, target, enrolled, corpus, known, words), row.mixture)
         for row, target, enrolled in wanted

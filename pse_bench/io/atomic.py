@@ -54,6 +54,12 @@ def _only_writer(part: Path, path: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def require_new(path: Path, force: bool) -> None:
+    """Refuse to replace a file unless asked to. Raises InputError."""
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists already; give another name, or --force to replace it")
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what killed processes have left half-written below a folder."""
     for left in folder.rglob("*.part"):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pse_bench.errors import InputError
+from pse_bench.io import atomic
 from pse_bench.io.documents import Record
 from pse_bench.io.tables import read_table
 from pse_bench.planning import plan
@@ -50,8 +51,7 @@ def plan_dataset(
         InputError: the plan is there already, or the scenario or a manifest cannot be read.
         RequestError: the manifests cannot give what the scenario asks for.
     """
-    if out.exists() and not force:
-        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
+    atomic.require_new(out, force)
     if isinstance(scenario, Mapping):
         content, named = dict(scenario), "the scenario"
         chosen = scenarios.parse_scenario(content, named)

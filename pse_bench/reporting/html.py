@@ -10,14 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from pse_bench import __version__
-from pse_bench.errors import InputError
 from pse_bench.io.atomic import write_text
-
-
-def require_new(out: Path, force: bool) -> None:
-    """Refuse to replace a page unless asked to. Raises InputError."""
-    if out.exists() and not force:
-        raise InputError(f"{out}: exists already; give another name, or --force to replace it")
 
 
 def write(out: Path, template: str, **values: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import RequestError
+from pse_bench.io import atomic
 from pse_bench.planning import plan
 from pse_bench.reporting import (
     breakdown_plot,
@@ -72,7 +73,7 @@ def build(
     """
     if submissions and dataset is None:
         raise RequestError("--submission needs --dataset, the folder that the results were scored on")
-    html.require_new(out, force)
+    atomic.require_new(out, force)
     results = [Result.open(folder) for folder in folders]
     check_comparable(results)
     scores = [result.read_scores() for result in results]

@@ -274,10 +274,7 @@ MISTAKES: dict[str, tuple[Callable[[Path, Path], tuple[object, ...]], str]] = {
         lambda home, out: ("render", home / "plan.jsonl", "-o", home / "mixture", *ROOTS(home)),
         "holds other files (TS1, TS2, TS3); give a new or empty folder",
     ),
-    "verify no dataset": (
-        lambda home, out: ("verify", home / "mixture"),
-        "no dataset here",
-    ),
+    "verify no dataset": (lambda home, out: ("verify", home / "mixture"), "no dataset here"),
     "manifest of a missing folder": (
         lambda home, out: ("manifest", "folder", out / "x", "-o", out / "m.csv", "--jobs", 1),
         "x: no such folder; check the path",

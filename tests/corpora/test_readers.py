@@ -129,12 +129,7 @@ def test_librispeech_transcript_lines_without_a_file_are_a_notice(tree):
     ("name", "content", "left", "expected"),
     [
         ("test-clean/1/10/1-10.trans.txt", "1-10-0000 HELLO", 3, "no line in 1-10.trans.txt"),
-        (
-            "SPEAKERS.TXT",
-            "22 | M | a | 1 | b",
-            2,
-            "speaker 1 is not in SPEAKERS.TXT, which leaves out 2 files",
-        ),
+        ("SPEAKERS.TXT", "22 | M | a | 1 | b", 2, "speaker 1 is not in SPEAKERS.TXT, which leaves out 2 files"),
         ("test-clean/1/10/1-10.trans.txt", None, 2, "no such file"),
         ("test-clean/1/10/1-10.trans.txt", b"1-10-0000 \xff", 2, "not UTF-8"),
     ],
@@ -358,11 +353,7 @@ def test_responses(tmp_path):
     decaying(root / "den.wav", 0.3)
     decaying(root / "cut.wav", 0.3, length_db=20)
     rows, problems = rir.READER.read(root, name="r", executor=Serial())
-    assert [(row.rir_id, row.room_id) for row in rows] == [
-        ("den", "den"),
-        ("hall/a", "hall"),
-        ("hall/b", "hall"),
-    ]
+    assert [(row.rir_id, row.room_id) for row in rows] == [("den", "den"), ("hall/a", "hall"), ("hall/b", "hall")]
     assert [row.rt60_s for row in rows] == pytest.approx([0.3, 0.8, 0.8], rel=0.05)
     assert "cut.wav: does not decay by 25 dB" in only(problems)
 
@@ -372,10 +363,7 @@ def test_responses(tmp_path):
     )
     rows, problems = rir.READER.read(root, name="r", table=table, executor=Serial(), notice=notices.append)
     assert [(row.rir_id, row.room_id) for row in rows] == [("den", "Den"), ("hall/a", "Hall")]
-    assert [problem.split(":")[0] for problem in problems] == [
-        str(root / "cut.wav"),
-        str(root / "hall/b.wav"),
-    ]
+    assert [problem.split(":")[0] for problem in problems] == [str(root / "cut.wav"), str(root / "hall/b.wav")]
     assert "1 of 4 lines have no file" in notices[0]
 
 
@@ -424,11 +412,7 @@ BROKEN = {
     ),
     "stereo": (".wav", lambda path: written(path, np.ones((99, 2)) / 9), "2 channels, expected 1"),
     "nan": (".wav", lambda path: written(path, np.array([0.1, np.nan]), subtype="FLOAT"), "NaN or infinite"),
-    "infinite": (
-        ".wav",
-        lambda path: written(path, np.array([0.1, np.inf]), subtype="FLOAT"),
-        "NaN or infinite",
-    ),
+    "infinite": (".wav", lambda path: written(path, np.array([0.1, np.inf]), subtype="FLOAT"), "NaN or infinite"),
     "zeros": (".wav", lambda path: written(path, np.zeros(99)), "only zeros"),
     "text": (
         ".flac",

@@ -18,13 +18,7 @@ from pse_bench.signal import vad
 
 RATE = 16_000
 SPEC = NoiseSpec(
-    corpus="set-noise",
-    seed=3,
-    sample_rate=RATE,
-    duration_s=1.5,
-    categories=["fan", "pink"],
-    clips=2,
-    talkers=3,
+    corpus="set-noise", seed=3, sample_rate=RATE, duration_s=1.5, categories=["fan", "pink"], clips=2, talkers=3
 )
 
 

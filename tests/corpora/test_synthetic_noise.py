@@ -109,11 +109,7 @@ def test_babble_is_the_sum_of_talkers_of_about_equal_power():
     assert 0.5 < np.ptp(levels) <= 4.01
 
 
-@given(
-    st.floats(-60, 0),
-    st.floats(1e-3, 1e3),
-    st.integers(0, 50),
-)
+@given(st.floats(-60, 0), st.floats(1e-3, 1e3), st.integers(0, 50))
 def test_levels_are_met_or_stay_below_the_ceiling(rms_dbfs, scale, name):
     samples = scale * rng.white_noise(500, 1, name)
     result = synthetic_noise.levelled(samples, rms_dbfs)

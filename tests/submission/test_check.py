@@ -11,7 +11,7 @@ import tiny
 from broken_submissions import CASES, Case, described, estimates, late, removed, sound, twice
 from click.testing import CliRunner
 
-from pse_bench.cli import checking
+from pse_bench.cli import scoring
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, tables
@@ -210,11 +210,11 @@ def test_the_command_exits_with_1_when_something_is_fatal(dataset: Dataset, good
     run = CliRunner()
     words = [str(dataset.folder), str(good), "--jobs", "1"]
     described("name: x\nversion: 1\nparameter: 2\n")(good, dataset)
-    told = run.invoke(checking.check, words)
+    told = run.invoke(scoring.check, words)
     assert told.exit_code == 1
     assert told.stdout.startswith("good: not acceptable (")
     assert "did you mean 'parameters'?" in told.stdout
-    document = json.loads(run.invoke(checking.check, [*words, "--json"]).stdout)
+    document = json.loads(run.invoke(scoring.check, [*words, "--json"]).stdout)
     assert document["acceptable"] is False
     assert document["findings"][0].keys() == {
         "severity",
@@ -229,7 +229,7 @@ def test_the_command_exits_with_1_when_something_is_fatal(dataset: Dataset, good
 
 
 def test_the_command_exits_with_0_on_warnings(dataset: Dataset, submitted: Submitted) -> None:
-    told = CliRunner().invoke(checking.check, [str(dataset.folder), str(submitted("silence")), "--jobs", "1"])
+    told = CliRunner().invoke(scoring.check, [str(dataset.folder), str(submitted("silence")), "--jobs", "1"])
     assert told.exit_code == 0
     assert "silence: acceptable (fatal: 0, warnings: 1); 9 of 9 estimates are there" in told.stdout
 

@@ -132,9 +132,7 @@ READER = Reader(
     Utterance,
     "utterance_id",
     help="A LibriSpeech tree: ROOT holds SPEAKERS.TXT.",
-    options=[
-        Option("--subset", "subsets", "Subset to list, such as test-other; repeatable.", repeatable=True),
-    ],
+    options=[Option("--subset", "subsets", "Subset to list, such as test-other; repeatable.", repeatable=True)],
     corpus="librispeech",
     licence="CC BY 4.0",
     citation="V. Panayotov et al., Librispeech: an ASR corpus based on public domain audio books, ICASSP 2015",

@@ -1,0 +1,182 @@
+"""export, pack, import: models and datasets for other programs, and other projects' test sets as plans."""
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pse_bench.cli import options
+from pse_bench.errors import InputError
+
+exporting = options.combine_options(
+    options.dataset,
+    click.option(
+        "--scenario",
+        "scenarios",
+        type=click.Choice(["TS1", "TS2", "TS3"]),
+        multiple=True,
+        help="Only mixtures of this scenario; repeatable.",
+    ),
+    options.out_folder,
+    options.force,
+)
+
+
+def _exporters() -> Any:
+    from pse_bench.export.exporter import exporters
+
+    return exporters()
+
+
+def _command(name: str, exporter: Any) -> click.Command:
+    @click.command(name, help=inspect.cleandoc(exporter.help))
+    @exporting
+    def write(dataset: Path, scenarios: tuple[str, ...], out: Path, force: bool) -> None:
+        from pse_bench.dataset.dataset import Dataset
+        from pse_bench.export.items import items
+        from pse_bench.runtime.progress import progress
+
+        opened = Dataset.open(dataset)
+        chosen = items(opened, scenarios)
+        with progress("exporting", "mixtures") as update:
+            path = exporter.write(opened, chosen, out, force=force, progress=update)
+        click.echo(f"{path}: {len(chosen)} {exporter.unit}")
+        options.echo_next_step(exporter.next_step(path))
+
+    return write
+
+
+@click.group(cls=options.RegistryGroup, registry=_exporters, make=_command)
+def export() -> None:
+    """Write a trained model, or a dataset, in a form that other programs read."""
+
+
+@export.command()
+@click.argument("checkpoint", type=options.FILE)
+@options.out_file
+@options.force
+def onnx(checkpoint: Path, out: Path, force: bool) -> None:
+    """Write an enhancer's checkpoint as an ONNX file that runs hop by hop without torch.
+
+    State goes in and out with every hop. The file is compared with torch before it takes its place.
+    """
+    from pse_bench.io import atomic
+
+    if out.suffix != ".onnx":
+        raise InputError(f"{out}: give a name that ends in .onnx, so that `enhance --system` knows it")
+    atomic.require_new(out, force)
+    try:
+        from pse_bench.systems import onnx_export
+    except ImportError as error:
+        raise InputError(f"export needs {error.name}; run pip install 'pse-bench[baseline]'") from error
+
+    difference = onnx_export.export(checkpoint, out)
+    click.echo(f"{out}: differs from torch by {difference:.1e} at most")
+
+
+@click.command()
+@options.dataset
+@click.option("-o", "--out", "place", metavar="PLACE", required=True, help="Folder or URL (s3://…) to write.")
+@click.option("--size", default="1GB", show_default=True, help="Bytes that a shard may have, as 500MB.")
+@options.jobs
+@options.force
+@options.as_json
+def pack(dataset: Path, place: str, size: str, as_json: bool, **asked: Any) -> None:
+    """Write a dataset as tar shards in the WebDataset layout.
+
+    PLACE is a folder or any URL that fsspec knows. train --dataset reads shards back, and so does the webdataset
+    package. Interrupted, the same command continues.
+    """
+    from pse_bench.dataset import webdataset
+    from pse_bench.dataset.dataset import Dataset
+    from pse_bench.runtime.progress import progress
+
+    num_bytes, opened = webdataset.parse_size(size), Dataset.open(dataset)
+    with progress("packing", "shards") as update:
+        index = webdataset.pack(opened, place, size=num_bytes, progress=update, **options.with_executor(asked))
+    shards = index.shardlist
+    scenes, total = sum(shard.nsamples for shard in shards), sum(shard.filesize for shard in shards)
+    if as_json:
+        click.echo(json.dumps({"place": place, "shards": len(shards), "scenes": scenes, "bytes": total}))
+    else:
+        click.echo(f"{place}: {scenes} scenes in {len(shards)} shards, {total / 1e6:.0f} MB")
+
+
+export.add_command(pack, "webdataset")  # the name under which one looks for it here
+
+
+@click.group("import")
+def import_() -> None:
+    """Take another project's test set as a plan, so that it gains TS1 and TS3 twins.
+
+    Every talker of a mixture is the enrolled target of a scene once. Nothing is simulated: sources are added as
+    they are, and the mixtures of TS2 are compared with those of the set. Scenes that cannot be taken are named
+    and left out; the exit status is then 1.
+    """
+
+
+importing = options.combine_options(
+    click.argument("metadata", type=options.FILE),
+    options.out_file,
+    options.roots,
+    click.option(
+        "--corpus",
+        default="librimix",
+        show_default=True,
+        help="Name of the folder with the set's audio, for --root.",
+    ),
+    click.option("--name", help="Name of the dataset.  [default: the metadata's, without its ending]"),
+    options.manifests(
+        "--speech",
+        help="Manifest of the corpus that the sources are made of: genders, and words where a source holds all.",
+    ),
+    options.jobs,
+    options.force,
+)
+
+
+@import_.command()
+@importing
+@click.option("--seed", type=int, default=1, show_default=True, help="Chooses enrollments.")
+def librimix(**asked: Any) -> None:
+    """LibriMix: METADATA lies beside its audio, as wav16k/max/metadata/mixture_test_mix_both.csv.
+
+    The enrollment is another utterance that the target says in the set.
+    """
+    _import(**asked)
+
+
+@import_.command()
+@importing
+@click.argument("enrollments", type=options.FILE)
+def speakerbeam(**asked: Any) -> None:
+    """SpeakerBeam: LibriMix's METADATA, and the map_mixture2enrollment that tells the ENROLLMENTS."""
+    _import(seed=0, **asked)
+
+
+def _import(
+    metadata: Path, out: Path, name: str | None, corpus: str, roots: Any, seed: int, force: bool, **asked: Any
+) -> None:
+    from pse_bench.importing import librimix as test_sets
+    from pse_bench.io import atomic
+    from pse_bench.planning import plan
+    from pse_bench.runtime.progress import progress
+
+    atomic.require_new(out, force)
+    name = name or re.sub(r"[^a-z0-9]+", "-", metadata.stem.lower()).strip("-")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise InputError(f"--name {name}: expected small letters, digits and hyphens, such as libri2mix-test")
+    roots.check([corpus])
+    given = {"name": name, "corpus": corpus, "roots": roots, "seed": seed, **options.with_executor(asked)}
+    with progress("importing", "scenes") as update:
+        about, recipes, problems = test_sets.read(metadata, progress=update, **given)
+    plan.write(out, plan.imported_header(about, seed=seed), recipes)
+    click.echo(f"{out}: {len(recipes)} scenes")
+    options.echo_next_step(f"pse-bench render {out} --root {corpus}={roots.locate(corpus, '')} -o {name}")
+    options.exit_with_left_out(problems, f"in {out}")
+
+
+COMMANDS = (export, pack, import_)
