@@ -99,9 +99,7 @@ def aggregates_of(metric: metrics.Metric, scenario: str, longest_s: float) -> li
     beside = metrics.computed_from(metric.name).values()
     return [
         Aggregate(
-            one,
-            low=-longest_s if one.low is None else one.low,
-            high=longest_s if one.high is None else one.high,
+            one, low=-longest_s if one.low is None else one.low, high=longest_s if one.high is None else one.high
         )
         for one in (metric, *(other for other in beside if scenario in other.scenarios))
     ]

@@ -52,12 +52,12 @@ def score_mixture(work: tuple[PvadJob, Mixture]) -> Detected:
     frames = job.dataset.read_frames(mixture)
     labels = voice_activity.classes(target=frames["target"], other=frames["interferer"])
     try:
-        estimate = submission.read_activity(job.folder, mixture)
+        probabilities, sha256 = submission.read_activity(job.folder, mixture)
     except InputError as error:
         problem = str(error).replace(str(job.folder), job.shown)
         row = worst(mixture, labels, problem.replace(f"{job.shown}/", ""))
         return Detected(row=row, sha256="", problem=problem)
-    return Detected(row=row_of(mixture, labels, estimate.probabilities), sha256=estimate.sha256)
+    return Detected(row=row_of(mixture, labels, probabilities), sha256=sha256)
 
 
 def row_of(mixture: Mixture, labels: np.ndarray, probabilities: np.ndarray) -> Detection:
@@ -69,9 +69,7 @@ def row_of(mixture: Mixture, labels: np.ndarray, probabilities: np.ndarray) -> D
         probabilities: shape (num_frames, 3).
     """
     delays, missed = voice_activity.onset_delays_s(
-        probability=probabilities[:, detection.TARGET],
-        active=labels == detection.TARGET,
-        hop_s=vad.HOP_S,
+        probability=probabilities[:, detection.TARGET], active=labels == detection.TARGET, hop_s=vad.HOP_S
     )
     in_ms = " ".join(str(round(1000 * delay)) for delay in delays)
     return _row(mixture, detection.histograms(probabilities, labels), in_ms, missed)

@@ -40,11 +40,8 @@ def faults(values: np.ndarray, num_frames: int) -> list[tuple[str, str]]:
 
 
 def parse(path: Path, num_frames: int) -> np.ndarray:
-    """The unchecked numbers of a file, float64 of shape (frames, 3).
-
-    Raises:
-        InputError: it is missing, no such CSV, or far longer than ``num_frames`` lines.
-    """
+    """The unchecked numbers of a file, float64 of shape (frames, 3). Raises InputError when it is missing, no such
+    CSV, or far longer than ``num_frames`` lines."""
     if path.is_file() and path.stat().st_size > MOST_BYTES * (2 * num_frames + 100):
         raise InputError(f"{path}: {path.stat().st_size} bytes are too many; write {num_frames} rows")
     head, _, body = documents.read_text(path).replace("\r\n", "\n").partition("\n")
@@ -60,11 +57,8 @@ def parse(path: Path, num_frames: int) -> np.ndarray:
 
 
 def read(path: Path, num_frames: int) -> np.ndarray:
-    """Read probabilities, float64 of shape (num_frames, 3).
-
-    Raises:
-        InputError: as ``parse``, or they cannot be probabilities of so many frames.
-    """
+    """Read probabilities, float64 of shape (num_frames, 3). Raises InputError as ``parse``, and where they are no
+    probabilities of so many frames."""
     values = parse(path, num_frames)
     if problems := faults(values, num_frames):
         raise InputError(f"{path}: {problems[0][1]}; write a row each 10 ms, {HEADER}, which add up to 1")

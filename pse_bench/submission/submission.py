@@ -48,15 +48,6 @@ class Estimate:
     sha256: str
 
 
-@dataclass(frozen=True)
-class ActivityEstimate:
-    """Probabilities of shape (num_frames, 3) of who speaks in a mixture, see ``activity_csv``, and the SHA-256 of
-    the file's bytes."""
-
-    probabilities: np.ndarray
-    sha256: str
-
-
 def opened(
     path: Path, mixtures: list[Mixture], passed_over: Callable[[str], None] = lambda name: None
 ) -> AbstractContextManager[Path]:
@@ -89,8 +80,8 @@ def system_content(folder: Path) -> dict[str, Any]:
 
 def write_system(folder: Path, system: System) -> None:
     """Write ``system.yaml``."""
-    content: dict[str, Any] = system.model_dump(exclude_none=True)
-    atomic.write_text(folder / DESCRIPTION, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    content = yaml.safe_dump(system.model_dump(exclude_none=True), sort_keys=False, allow_unicode=True)
+    atomic.write_text(folder / DESCRIPTION, content)
 
 
 def estimate_name(mixture: Mixture) -> str:
@@ -99,21 +90,13 @@ def estimate_name(mixture: Mixture) -> str:
 
 
 def content_sha256(estimates: Mapping[str, str]) -> str:
-    """The SHA-256 of a whole submission.
-
-    Args:
-        estimates: that of each estimate's file by its mixture, '' where no file can be used.
-    """
+    """The SHA-256 of a whole submission, from that of each estimate's file, '' where no file can be used."""
     return atomic.sha256_of_text(repr(sorted(estimates.items())))
 
 
 def read_estimate(folder: Path, mixture: Mixture) -> Estimate:
-    """Read the estimate of a mixture.
-
-    Raises:
-        InputError: it is missing, there twice, unreadable, or of another rate, length, channel count or
-            sample type than asked for, or holds NaN; the message names the file and the remedy.
-    """
+    """Read the estimate of a mixture. Raises InputError when it is missing, there twice, unreadable, of another
+    rate, length, channel count or sample type than asked for, or holds NaN."""
     name = estimate_name(mixture)
     found = audio.find(folder / mixture.scenario, mixture.scene_id)
     if not found:
@@ -131,13 +114,12 @@ def read_estimate(folder: Path, mixture: Mixture) -> Estimate:
 def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray) -> Path:
     """Write an estimate without losing anything: 16 bit where that is exact, else 24 bit, and float where full
     scale is exceeded; the file's path."""
-    name = estimate_name(mixture)
     scaled = samples * audio.FULL_SCALE
     if np.abs(samples).max() > 1 - 1 / audio.FULL_SCALE:
         ending, subtype = "wav", "FLOAT"
     else:
         ending, subtype = "flac", "PCM_16" if np.array_equal(scaled, np.round(scaled)) else "PCM_24"
-    path = folder / f"{name}.{ending}"
+    path = folder / f"{estimate_name(mixture)}.{ending}"
     # shared: a worker that was given up for lost may still be writing
     with atomic.replacing(path, shared=True) as part:
         audio.write(part, samples, mixture.sample_rate, subtype)
@@ -160,16 +142,13 @@ def activity_name(mixture: Mixture) -> str:
     return f"activity/{estimate_name(mixture)}.csv"
 
 
-def read_activity(folder: Path, mixture: Mixture) -> ActivityEstimate:
-    """Read who speaks in a mixture.
-
-    Raises:
-        InputError: the file is missing or not as ``activity_csv`` asks; the message names file and remedy.
-    """
+def read_activity(folder: Path, mixture: Mixture) -> tuple[np.ndarray, str]:
+    """Read who speaks in a mixture: probabilities of shape (num_frames, 3), see ``activity_csv``, and the SHA-256
+    of the file's bytes. Raises InputError when it is missing or not as asked."""
     path = folder / activity_name(mixture)
     if not path.is_file():
         raise InputError(f"{path}: missing; say who speaks in {mixture.mixture_id} and add it")
-    return ActivityEstimate(activity_csv.read(path, num_frames(mixture)), atomic.sha256(path))
+    return activity_csv.read(path, num_frames(mixture)), atomic.sha256(path)
 
 
 def write_activity(folder: Path, mixture: Mixture, values: np.ndarray) -> Path:

@@ -53,10 +53,7 @@ RULES: dict[str, tuple[Callable[[zipfile.ZipInfo], object], str]] = {
         lambda member: OUTSIDE.match(member.orig_filename),
         "names that are absolute, have a drive letter, or climb out with '..'",
     ),
-    "archive-name": (
-        _odd_name,
-        "names with backslashes, colons, control characters, empty or overlong parts",
-    ),
+    "archive-name": (_odd_name, "names with backslashes, colons, control characters, empty or overlong parts"),
     "archive-link": (_no_plain_file, "links, devices or other things that are not plain files"),
     "archive-encrypted": (lambda member: member.flag_bits & (0x1 | 0x40 | 0x2000), "encrypted files"),
     "archive-method": (
@@ -105,34 +102,44 @@ def opened(
     if not path.is_file():
         raise InputError(f"{path}: no such folder or zip; check the path")
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as private:
-        unpack(path, Path(private), limit_bytes, max_members=max_members, passed_over=passed_over)
-        yield _top(Path(private))
+        top = Path(private)
+        for name in unpack(path, top, limit_bytes, max_members):
+            passed_over(name)
+        # as long as a folder is alone and has folders in it, it is one around the content
+        while len(inside := list(top.iterdir())) == 1 and any(item.is_dir() for item in inside[0].glob("*")):
+            top = inside[0]
+        yield top
 
 
-def unpack(
-    path: Path,
-    into: Path,
-    limit_bytes: int,
-    *,
-    max_members: int = MAX_MEMBERS,
-    passed_over: Callable[[str], None] = lambda name: None,
-) -> None:
-    """Unpack a zip into an empty folder. Arguments and errors as for ``opened``."""
+def unpack(path: Path, into: Path, limit_bytes: int, max_members: int = MAX_MEMBERS) -> list[str]:
+    """Unpack a zip into an empty folder; the names that are passed over. Arguments and errors as ``opened``."""
     with path.open("rb", buffering=0) as raw:
-        directory = max(CHUNK, max_members * DIRECTORY_BYTES)
-        with _readable(path, _Bounded(raw, directory)) as archive:
+        try:
+            archive = zipfile.ZipFile(_Bounded(raw, max(CHUNK, max_members * DIRECTORY_BYTES)))
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, EOFError) as error:
+            # ValueError: names that are not UTF-8, or impossible offsets
+            reason = " ".join(str(error).split()) or type(error).__name__
+            found = f"not a zip that can be read ({reason})"
+            raise RefusedArchive(path, [finding("archive-unreadable", [], found)]) from error
+        with archive:
             members = archive.infolist()
             if findings := _judge(members, limit_bytes, max_members):
                 raise RefusedArchive(path, findings)
-            wanted = []
-            for member in members:
-                name = _normal(member)
-                if LITTER.search(name):
-                    passed_over(name)
-                elif name and not _is_folder(member):
-                    wanted.append((name, member))
-            _require_space(into, sum(member.file_size for _, member in wanted))
-            _extract(path, archive, into, wanted, limit_bytes)
+            named = [(_normal(member), member) for member in members]
+            wanted = [
+                (into / name, member)
+                for name, member in named
+                if name and not _is_folder(member) and not LITTER.search(name)
+            ]
+            needed, free = sum(member.file_size for _, member in wanted), shutil.disk_usage(into).free
+            if needed > free:
+                raise InputError(
+                    f"{into.parent}: {free / 1e6:.0f} MB are free, unpacking needs {needed / 1e6:.0f} MB; "
+                    "make room, or set TMPDIR to a folder elsewhere"
+                )
+            if findings := _extract(archive, wanted, limit_bytes):
+                raise RefusedArchive(path, findings)
+            return [name for name, _ in named if LITTER.search(name)]
 
 
 class _Bounded(io.BufferedReader):
@@ -148,16 +155,6 @@ class _Bounded(io.BufferedReader):
         return super().read(size)
 
 
-def _readable(path: Path, stream: _Bounded) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(stream)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, EOFError) as error:
-        # ValueError: names that are not UTF-8, or impossible offsets
-        reason = " ".join(str(error).split()) or type(error).__name__
-        found = f"not a zip that can be read ({reason})"
-        raise RefusedArchive(path, [finding("archive-unreadable", [], found)]) from error
-
-
 def _is_folder(member: zipfile.ZipInfo) -> bool:
     return member.orig_filename.endswith("/")
 
@@ -167,21 +164,16 @@ def _normal(member: zipfile.ZipInfo) -> str:
     return "/".join(part for part in member.orig_filename.split("/") if part not in ("", "."))
 
 
-# ---- judged by the headers
-
-
 def _judge(members: list[zipfile.ZipInfo], limit_bytes: int, max_members: int) -> list[Finding]:
-    """Everything that speaks against unpacking."""
-    if len(members) > max_members:
-        return [finding("archive-too-many", [], f"{len(members)} files and folders", most=max_members)]
-    refused: dict[str, list[str]] = {}
+    """Everything that the headers say against unpacking."""
+    of = len(members)
+    if of > max_members:
+        return [finding("archive-too-many", [], f"{of} files and folders", most=max_members)]
+    refused: dict[str, dict[str, None]] = {code: {} for code in RULES}
     for member in members:
         if code := next((code for code, (breaks, _) in RULES.items() if breaks(member)), ""):
-            refused.setdefault(code, []).append(member.orig_filename)
-    of = len(members)
-    findings = [
-        finding(code, dict.fromkeys(refused[code]), RULES[code][1], of) for code in RULES if code in refused
-    ]
+            refused[code][member.orig_filename] = None
+    findings = [finding(code, names, RULES[code][1], of) for code, names in refused.items() if names]
     if twice := _duplicates(members):
         found = "names that occur twice, or differ only in case, or are a file and a folder at once"
         findings.append(finding("archive-duplicate", twice, found, of))
@@ -193,7 +185,7 @@ def _too_big(total: int, limit_bytes: int) -> Finding:
     return finding("archive-too-big", [], f"unpacks to {total / 1e6:.1f} MB or more", most=limit_bytes / 1e6)
 
 
-def _duplicates(members: list[zipfile.ZipInfo]) -> list[str]:
+def _duplicates(members: list[zipfile.ZipInfo]) -> dict[str, None]:
     """The files that would land on another, on a file system that tells A from a or one that does not."""
     folded = [PurePosixPath(unicodedata.normalize("NFC", _normal(member)).casefold()) for member in members]
     there = {folder for path in folded for folder in path.parents}
@@ -204,47 +196,29 @@ def _duplicates(members: list[zipfile.ZipInfo]) -> list[str]:
             if path in there:
                 twice[member.orig_filename] = None
             there.add(path)
-    return list(twice)
-
-
-# ---- and again while unpacking
-
-
-def _require_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise InputError(
-            f"{folder.parent}: {free / 1e6:.0f} MB are free, unpacking needs {needed / 1e6:.0f} MB; "
-            "make room, or set TMPDIR to a folder elsewhere"
-        )
+    return twice
 
 
 def _extract(
-    path: Path,
-    archive: zipfile.ZipFile,
-    into: Path,
-    members: list[tuple[str, zipfile.ZipInfo]],
-    limit_bytes: int,
-) -> None:
-    left = limit_bytes
-    damaged = []
-    for name, member in members:
-        target = into / name
+    archive: zipfile.ZipFile, wanted: list[tuple[Path, zipfile.ZipInfo]], limit_bytes: int
+) -> list[Finding]:
+    """Write the members to their paths; what speaks against it after all."""
+    left, damaged = limit_bytes, []
+    for target, member in wanted:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with target.open("xb") as sink:
                 for chunk in _chunks(archive, member):
                     left -= len(chunk)
                     if left < 0:
-                        raise RefusedArchive(path, [_too_big(limit_bytes, limit_bytes)])
+                        return [_too_big(limit_bytes, limit_bytes)]
                     sink.write(chunk)
                 if sink.tell() != member.file_size:
                     raise zipfile.BadZipFile("not as long as its header says")
         except zipfile.BadZipFile:
             damaged.append(member.orig_filename)
-    if damaged:
-        found = "files that cannot be unpacked (cut off, or their checksum is wrong)"
-        raise RefusedArchive(path, [finding("archive-damaged", damaged, found, len(members))])
+    found = "files that cannot be unpacked (cut off, or their checksum is wrong)"
+    return [finding("archive-damaged", damaged, found, len(wanted))] if damaged else []
 
 
 def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -256,12 +230,3 @@ def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes
     except (zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
         # OSError: the place that a header names is before the file's beginning
         raise zipfile.BadZipFile(str(error)) from error
-
-
-def _top(folder: Path) -> Path:
-    """The folder that holds the content: as long as a folder is alone and has folders in it, that one."""
-    while True:
-        inside = list(folder.iterdir())
-        if len(inside) != 1 or not inside[0].is_dir() or not any(path.is_dir() for path in inside[0].iterdir()):
-            return folder
-        folder = inside[0]

@@ -131,7 +131,7 @@ def test_the_interval_is_that_of_leaving_out_each_speaker(dataset: Dataset, tmp_
     table = scored(dataset, folder, tmp_path / "r")
     people = sorted({row.target_speaker for row in dataset.mixtures})
     frames = {
-        row.mixture_id: (submission.read_activity(folder, row).probabilities, labels_of(dataset, row))
+        row.mixture_id: (submission.read_activity(folder, row)[0], labels_of(dataset, row))
         for row in dataset.mixtures
     }
 
@@ -331,7 +331,7 @@ def test_energy_is_better_than_chance_and_cannot_tell_talkers_apart(dataset: Dat
     assert found["energy"]["TS1", "pvad_ap_none"].value > found["chance"]["TS1", "pvad_ap_none"].value + 10
     assert found["chance"]["all", "pvad_mean_ap"].value == pytest.approx(100 / 3)
     for row in dataset.mixtures:
-        values = submission.read_activity(tmp_path / "energy", row).probabilities
+        values = submission.read_activity(tmp_path / "energy", row)[0]
         assert np.array_equal(values[:, 0], values[:, 1])
 
 
@@ -372,7 +372,7 @@ def test_a_callable_hears_the_enrollment_it_is_meant_to(dataset: Dataset, tmp_pa
     for which in ("right", "wrong"):
         out = tmp_path / which
         enhance.enhance(dataset, name, out, executor=Serial(), gives="activity", enrollment=which)
-        found[which] = [submission.read_activity(out, row).probabilities[0, 0] for row in dataset.mixtures]
+        found[which] = [submission.read_activity(out, row)[0][0, 0] for row in dataset.mixtures]
     assert all(one != other for one, other in zip(*found.values(), strict=True))
     assert submission.read_system(tmp_path / "wrong").name == f"{name} (wrong enrollment)"
     assert submission.read_system(tmp_path / "wrong").holds == ["activity"]

@@ -322,11 +322,7 @@ def undisturbed(
 
 @pytest.mark.parametrize("damage", [silent, *LINES], ids=lambda damage: damage.__name__)
 def test_no_damage_makes_a_figure_better(
-    two: Dataset,
-    undisturbed: tiny.Table,
-    submitted: Submitted,
-    tmp_path: Path,
-    damage: Callable[[Path], None],
+    two: Dataset, undisturbed: tiny.Table, submitted: Submitted, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     rows = [row for row in two.mixtures if row.scene_id == "s000003"]
     copy = damaged(submitted("oracle-mask"), tmp_path / "copy", rows, [damage] * 3)
@@ -482,8 +478,7 @@ def test_an_interrupted_scoring_continues(dataset: Dataset, submitted: Submitted
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
-    [({"names": ["tsos"]}, "metrics"), ({"reference": "reverberant"}, "reference")],
+    ("change", "what"), [({"names": ["tsos"]}, "metrics"), ({"reference": "reverberant"}, "reference")]
 )
 def test_it_does_not_continue_another_scoring(
     dataset: Dataset, submitted: Submitted, tmp_path: Path, change: dict, what: str

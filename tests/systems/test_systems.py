@@ -64,9 +64,7 @@ def test_what_a_callable_is_given(work: base.SystemInput, module: Write) -> None
     assert list(loaded.run(work)) == [1, 1, 5000, 16_000]
     seen = []
     given = base.LoadedSystem(
-        lambda work: seen.append((work.mixture.dtype, work.enrollment.dtype)) or work.mixture,
-        loaded.system,
-        "",
+        lambda work: seen.append((work.mixture.dtype, work.enrollment.dtype)) or work.mixture, loaded.system, ""
     )
     base.enhance(given, work, "s")
     assert seen == [(np.float32, np.float32)]

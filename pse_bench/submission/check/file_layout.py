@@ -1,13 +1,14 @@
 """Which file of a submission belongs to which mixture, and findings on their names."""
 
+import itertools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from pse_bench.io import audio
+from pse_bench.schemas import DESCRIPTIONS as SCENARIOS
 from pse_bench.schemas import Mixture
 from pse_bench.submission import submission
 from pse_bench.submission import zip as archive
@@ -33,7 +34,7 @@ class Layout:
 def assign(folder: Path, mixtures: list[Mixture], holds: Sequence[str] = ("audio",)) -> Layout:
     """Assign the files of a submission, which says what it ``holds``, to the mixtures of the dataset."""
     # a folder given by mistake may hold a whole disk
-    listed = list(islice(_files(folder), 20 * len(mixtures) + 10_000))
+    listed = list(itertools.islice(_files(folder), 20 * len(mixtures) + 10_000))
     left = dict.fromkeys(sorted(listed))
     layout = Layout()
     _assign_activity(layout, left, mixtures, "activity" in holds)
@@ -52,14 +53,14 @@ def assign(folder: Path, mixtures: list[Mixture], holds: Sequence[str] = ("audio
         del left[submission.DESCRIPTION]
     else:  # what was meant to be it, is said where it is missed
         left = {name: None for name in left if name.casefold() not in DESCRIPTIONS}
-    misnamed, missing = _misnamed(left, missing)
     of = len(mixtures)
+    misnamed, missing = _misnamed(left, missing)
     layout.findings += [_finding_misnamed(code, pairs, of) for code, pairs in misnamed.items()]
     if missing:
         layout.findings.append(_finding_missing(missing, layout, of))
     if both:
         layout.findings.append(finding("both-formats", both, "there as .flac and as .wav", of))
-    layout.findings += _extra(list(left), len(listed))
+    layout.findings += _extra(left, len(listed))
     return layout
 
 
@@ -88,8 +89,7 @@ def _files(folder: Path) -> Iterator[str]:
             folders.clear()
             continue
         seen.add((state.st_dev, state.st_ino))
-        for name in names:
-            yield (Path(place) / name).relative_to(folder).as_posix()
+        yield from ((Path(place) / name).relative_to(folder).as_posix() for name in names)
 
 
 # ---- files that are somewhere else
@@ -115,15 +115,10 @@ def _misnamed(
 
 def _meant(path: PurePosixPath, wanted: dict[tuple[str, str], Mixture]) -> Mixture | None:
     """The missing mixture that a file's path names by its scenario and scene, if there is just one."""
-    labels = {word.upper() for part in path.parts for word in WORDS.split(part)}
+    labels = {word.upper() for part in path.parts for word in WORDS.split(part)} & SCENARIOS.keys()
     scenes = {path.stem.casefold(), path.name.casefold(), *WORDS.split(path.stem.casefold())}
-    meant = [
-        wanted[label, scene]
-        for label in sorted(labels & {"TS1", "TS2", "TS3"})
-        for scene in scenes
-        if (label, scene) in wanted
-    ]
-    return meant[0] if len(meant) == 1 else None
+    meant = [key for key in itertools.product(labels, scenes) if key in wanted]
+    return wanted[meant[0]] if len(meant) == 1 else None
 
 
 def _how(path: PurePosixPath, row: Mixture) -> str:
@@ -133,32 +128,29 @@ def _how(path: PurePosixPath, row: Mixture) -> str:
         return "wrong-case"
     if path.parent.as_posix() == row.scenario and row.scene_id in (path.stem, path.name):
         return "wrong-ending"
-    if path.stem == row.scene_id and path.suffix in audio.FORMATS:
-        return "wrong-folder"
-    return "wrong-name"
+    return "wrong-folder" if path.stem == row.scene_id and path.suffix in audio.FORMATS else "wrong-name"
 
 
 def _finding_misnamed(code: str, pairs: list[tuple[str, Mixture]], of: int) -> Finding:
+    names, rows = zip(*pairs, strict=True)
+    paths = [PurePosixPath(name) for name in names]
     if code == "wrong-ending":
-        found = summarize_counts(
-            f"the ending {printable(PurePosixPath(name).suffix) or 'is missing'}" for name, _ in pairs
-        )
+        found = summarize_counts(f"the ending {printable(path.suffix) or 'is missing'}" for path in paths)
     elif code == "wrong-folder":
-        found = summarize_counts(f"the folder {printable(str(PurePosixPath(name).parent))}" for name, _ in pairs)
+        found = summarize_counts(f"the folder {printable(str(path.parent))}" for path in paths)
     else:
-        name, row = pairs[0]
-        found = f"named like {printable(name)}, which should be {submission.estimate_name(row)}.flac or .wav"
-    return finding(code, (name for name, _ in pairs), found, of)
+        found = (
+            f"named like {printable(names[0])}, which should be {submission.estimate_name(rows[0])}.flac or .wav"
+        )
+    return finding(code, names, found, of)
 
 
 def _finding_missing(missing: list[Mixture], layout: Layout, of: int) -> Finding:
-    present = len(layout.names)
-    whole = [
-        label
-        for label in dict.fromkeys(row.scenario for row in missing)
-        if not any(name.startswith(f"{label}/") for name in layout.names.values())
-    ]
-    found = f"no file; {present} of {of} are there" + (f", and none of {', '.join(whole)}" if whole else "")
+    present = {name.partition("/")[0] for name in layout.names.values()}
+    whole = dict.fromkeys(row.scenario for row in missing if row.scenario not in present)
+    found = f"no file; {len(layout.names)} of {of} are there" + (
+        f", and none of {', '.join(whole)}" if whole else ""
+    )
     remedy = None if present else "give the folder that holds TS1, TS2 and TS3, made from this dataset"
     return finding("missing-file", map(submission.estimate_name, missing), found, of, remedy)
 
@@ -166,7 +158,7 @@ def _finding_missing(missing: list[Mixture], layout: Layout, of: int) -> Finding
 # ---- files that nobody asked for
 
 
-def _extra(names: list[str], of: int) -> Iterator[Finding]:
+def _extra(names: Iterable[str], of: int) -> Iterator[Finding]:
     litter = [name for name in names if archive.LITTER.search(name)]
     unfinished = [name for name in names if name.endswith((".part", ".journal"))]
     others = [name for name in names if name not in {*litter, *unfinished}]

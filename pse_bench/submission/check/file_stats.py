@@ -1,6 +1,6 @@
 """Statistics of one estimate: its header, its levels, and how it compares with the mixture and the stems."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,53 +85,42 @@ def cause(path: Path, error: InputError) -> str:
 
 
 def measure(dataset: Dataset, folder: Path, row: Mixture, name: str) -> FileStats:
-    """Statistics of the estimate of a mixture.
-
-    Args:
-        dataset: where the mixture and the stems lie.
-        folder: the submission.
-        row: the mixture.
-        name: its estimate's name below the submission.
-    """
+    """Statistics of the estimate of a mixture, whose ``name`` is below the submission's ``folder``."""
     path = folder / name
     found: dict[str, Any] = {"mixture_id": row.mixture_id, "name": name, "scenario": row.scenario}
+    faults: list[tuple[str, str]] = []
+    samples = None
     try:
         header = audio.info(path)
+        faults += _header_faults(header, row)
+        found |= {"excess": header.num_samples - row.num_samples, "num_samples": header.num_samples}
+        most = 8 * row.num_samples + 10 * row.sample_rate  # of what is far too long, the header says enough
+        if 0 < header.num_samples * header.channels <= most:
+            samples = _read(path, header.num_samples)
     except InputError as error:
-        return FileStats(**found, faults=(("unreadable", cause(path, error)),))
-    faults = _header_faults(header, row)
-    found |= {"excess": header.num_samples - row.num_samples, "num_samples": header.num_samples}
-    most = 8 * row.num_samples + 10 * row.sample_rate  # of what is far too long, the header says enough
-    if header.num_samples == 0 or header.num_samples * header.channels > most:
-        return FileStats(**found, faults=tuple(faults))
-    try:
-        samples = _read(path, header.num_samples)
-    except InputError as error:
-        return FileStats(**found, faults=(*faults, ("unreadable", cause(path, error))))
-    if not np.isfinite(samples).all():
-        return FileStats(**found, faults=(*faults, ("not-finite", _what_is_not_finite(samples))))
-    found["sha256"] = atomic.sha256(path)
-    found |= _levels(samples[:, 0])
-    if header.sample_rate == row.sample_rate and abs(found["excess"]) <= REACH_S * row.sample_rate:
-        found |= _comparison(dataset, row, samples[:, 0], found["peak"])
+        faults.append(("unreadable", cause(path, error)))
+    if samples is not None and np.isfinite(samples).all():
+        found |= {"sha256": atomic.sha256(path), **_levels(samples[:, 0])}
+        if header.sample_rate == row.sample_rate and abs(found["excess"]) <= REACH_S * row.sample_rate:
+            found |= _comparison(dataset, row, samples[:, 0], found["peak"])
+    elif samples is not None:
+        kinds = (("NaN", np.isnan(samples)), ("infinite samples", np.isinf(samples)))
+        faults.append(("not-finite", " and ".join(word for word, there in kinds if there.any())))
     return FileStats(**found, faults=tuple(faults))
 
 
-def _header_faults(header: audio.Info, row: Mixture) -> list[tuple[str, str]]:
-    faults = []
+def _header_faults(header: audio.Info, row: Mixture) -> Iterator[tuple[str, str]]:
     if header.num_samples == 0:
-        faults.append(("empty", "no samples"))
+        yield "empty", "no samples"
     if header.sample_rate != row.sample_rate:
-        only = header.num_samples == row.num_samples
-        note = ", with the mixture's number of samples" if only else ""
-        faults.append(("wrong-rate", f"{header.sample_rate} Hz{note}"))
+        note = ", with the mixture's number of samples" if header.num_samples == row.num_samples else ""
+        yield "wrong-rate", f"{header.sample_rate} Hz{note}"
     elif header.num_samples not in (0, row.num_samples):
-        faults.append(("wrong-length", ""))  # said of all files together
+        yield "wrong-length", ""  # said of all files together
     if header.channels != 1:
-        faults.append(("wrong-channels", f"{header.channels} channels"))
+        yield "wrong-channels", f"{header.channels} channels"
     if header.subtype not in submission.SUBTYPES:
-        faults.append(("wrong-subtype", f"stored as {header.subtype}"))
-    return faults
+        yield "wrong-subtype", f"stored as {header.subtype}"
 
 
 def _read(path: Path, num_samples: int) -> np.ndarray:
@@ -143,11 +132,6 @@ def _read(path: Path, num_samples: int) -> np.ndarray:
     if len(samples) != num_samples:
         raise InputError(f"{path}: ends after {len(samples)} samples, its header says {num_samples}; restore it")
     return samples
-
-
-def _what_is_not_finite(samples: np.ndarray) -> str:
-    kinds = (("NaN", np.isnan(samples)), ("infinite samples", np.isinf(samples)))
-    return " and ".join(word for word, there in kinds if there.any())
 
 
 def _levels(samples: np.ndarray) -> dict[str, float]:
@@ -173,24 +157,23 @@ def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: floa
         "mixture_rms": float(np.sqrt(np.mean(mixture**2))),
     }
     length = min(len(estimate), len(mixture))
-    if peak > SILENT and estimate[:length].any():  # its peak may lie beyond the mixture
-        estimate = estimate[:length] / peak
-        signals = {"the mixture": mixture[:length]}  # first: it may itself be the target
-        for stem in REFERENCE_STEMS.values():
-            whole = dataset.read_stem(row.scene_id, stem, row.num_samples)
-            signals[f"stems/{stem}"] = whole[:length] / audio.FULL_SCALE
-        copies = [name for name, signal in signals.items() if _same(estimate, signal)]
-        if copies[:1] == ["the mixture"] and abs(20 * np.log10(peak / found["mixture_peak"])) > SAME_LEVEL_DB:
-            copies = []  # turned down, which a system may do
-        found["same_as"] = copies[0] if copies else ""
-        if row.scenario != "TS3" and peak <= INTEGER_PEAK:
-            reference = signals[f"stems/{REFERENCE_STEMS[dataset.description.reference]}"]
-            pairs = {"mixture": signals["the mixture"], "reference": reference}
-            found["matches"] = {
-                name: match(estimate * peak, signal, int(REACH_S * row.sample_rate))
-                for name, signal in pairs.items()
-                if signal.any()
-            }
+    if peak <= SILENT or not estimate[:length].any():  # its peak may lie beyond the mixture
+        return found
+    estimate = estimate[:length] / peak
+    signals = {"the mixture": mixture[:length]}  # first: it may itself be the target
+    for stem in REFERENCE_STEMS.values():
+        whole = dataset.read_stem(row.scene_id, stem, row.num_samples)
+        signals[f"stems/{stem}"] = whole[:length] / audio.FULL_SCALE
+    copy = next((name for name, signal in signals.items() if _same(estimate, signal)), "")
+    if copy != "the mixture" or abs(20 * np.log10(peak / found["mixture_peak"])) <= SAME_LEVEL_DB:
+        found["same_as"] = copy  # a mixture that is turned down is none: a system may do so
+    if row.scenario != "TS3" and peak <= INTEGER_PEAK:
+        reference = signals[f"stems/{REFERENCE_STEMS[dataset.description.reference]}"]
+        found["matches"] = {
+            name: match(estimate * peak, signal, int(REACH_S * row.sample_rate))
+            for name, signal in (("mixture", signals["the mixture"]), ("reference", reference))
+            if signal.any()
+        }
     return found
 
 

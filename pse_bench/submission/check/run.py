@@ -5,10 +5,12 @@ in as a system's output; all else is a warning.
 """
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from pse_bench.dataset.dataset import Dataset
@@ -17,35 +19,19 @@ from pse_bench.registry import nearest
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Mixture
-from pse_bench.submission import submission
-from pse_bench.submission.check import activity, diagnosis, file_layout, file_stats
-from pse_bench.submission.check.findings import CheckReport, Finding, finding, printable
+from pse_bench.submission import activity_csv, submission
+from pse_bench.submission.check import diagnosis, file_layout
+from pse_bench.submission.check.file_stats import FileStats, cause, measure
+from pse_bench.submission.check.findings import CheckReport, Finding, finding, printable, summarize_counts
 from pse_bench.submission.zip import RefusedArchive
 
-BATCH = 8
 MAX_PARAMETERS = 10**12
 MAX_LATENCY_MS = 10_000.0
 MAX_NAME = 80
 
 
-@dataclass(frozen=True)
-class CheckJob:
-    """The dataset and the submission that a worker reads."""
-
-    dataset: Dataset
-    folder: Path
-
-
-Item = tuple[Mixture, str]
-"""A mixture, and the name of its estimate below the submission."""
-
-
 def check(
-    dataset: Dataset,
-    path: Path,
-    *,
-    executor: Executor,
-    progress: Update = lambda done, total: None,
+    dataset: Dataset, path: Path, *, executor: Executor, progress: Update = lambda done, total: None
 ) -> CheckReport:
     """Findings on a submission.
 
@@ -59,68 +45,78 @@ def check(
         InputError: nothing lies at ``path``, the dataset itself is damaged, or there is no room to unpack a zip.
     """
     litter: list[str] = []
-    expected = len(dataset.mixtures)
+    mixtures = dataset.mixtures
     name = f"{dataset.description.name}-v{dataset.description.version}"
     try:
-        with submission.opened(path, dataset.mixtures, litter.append) as folder:
+        with submission.opened(path, mixtures, litter.append) as folder:
             holds = _holds(folder)
-            layout = file_layout.assign(folder, dataset.mixtures, holds)
-            items = [
-                (row, layout.names[row.mixture_id]) for row in dataset.mixtures if row.mixture_id in layout.names
-            ]
-            all_stats = _measure(
-                CheckJob(replace(dataset, mixtures=[]), folder.resolve()), items, executor, progress
-            )
-            findings = [
-                *layout.findings,
-                *system_findings(folder),
-                *activity.findings(dataset, folder, layout.activity),
-            ]
+            layout = file_layout.assign(folder, mixtures, holds)
+            reader, names = replace(dataset, mixtures=[]), layout.names
+            named = [(row, names[row.mixture_id]) for row in mixtures if row.mixture_id in names]
+            items = [(reader, folder.resolve(), row, name) for row, name in named]
+            all_stats = _measure(items, executor, progress)
+            findings = [*layout.findings, *system_findings(folder)]
+            findings += _activity_findings(mixtures, folder, layout.activity)
     except RefusedArchive as error:
-        return CheckReport(path.name, name, expected, 0, tuple(error.findings))
+        return CheckReport(path.name, name, len(mixtures), 0, tuple(error.findings))
     if litter:
         findings.append(file_layout.litter_finding(litter, len(litter) + len(items) + len(layout.activity)))
-    sounds = {row.mixture_id: row.mixture_sha256 for row in dataset.mixtures}
-    findings += diagnosis.diagnose(
-        all_stats,
-        sample_rate=dataset.description.sample_rate,
-        twins=lambda one, other: sounds[one] == sounds[other],
-    )
+    sounds = {row.mixture_id: row.mixture_sha256 for row in mixtures}
+    rate = dataset.description.sample_rate
+    findings += diagnosis.diagnose(all_stats, sample_rate=rate, twins=lambda one, two: sounds[one] == sounds[two])
     findings.sort(key=lambda finding: finding.severity != "fatal")
     by_kind = {"audio": layout.names, "activity": layout.activity}
     whole = set.intersection(*(set(by_kind[kind]) for kind in holds))
-    return CheckReport(path.name or str(path), name, expected, len(whole), tuple(findings))
+    return CheckReport(path.name or str(path), name, len(mixtures), len(whole), tuple(findings))
 
 
 # ---- the estimates, in workers
 
 
-def measure_batch(work: tuple[CheckJob, list[Item]]) -> list[file_stats.FileStats]:
-    """Statistics of some estimates."""
-    job, items = work
-    return [file_stats.measure(job.dataset, job.folder, row, name) for row, name in items]
+Work = tuple[Dataset, Path, Mixture, str]
+"""What ``file_stats.measure`` takes."""
 
 
-def _measure(job: CheckJob, items: list[Item], executor: Executor, progress: Update) -> list[file_stats.FileStats]:
+def measure_one(work: Work) -> FileStats:
+    """Statistics of one estimate."""
+    return measure(*work)
+
+
+def _measure(items: list[Work], executor: Executor, progress: Update) -> list[FileStats]:
     """Statistics of all estimates, in the order of the dataset; a file that takes its worker down is a fault."""
-    found: dict[str, file_stats.FileStats] = {}
-    lost: list[Item] = []
-    batches = [items[first : first + BATCH] for first in range(0, len(items), BATCH)]
-    for outcome in executor.run(measure_batch, [(job, batch) for batch in batches]):
-        if outcome.lost:
-            lost += batches[outcome.index]
-        else:
-            found |= {stats.mixture_id: stats for stats in outcome.value}
-            progress(len(found), len(items))
-    for outcome in executor.run(measure_batch, [(job, [item]) for item in lost]):
-        row, name = lost[outcome.index]
-        if outcome.lost:
-            faults = (("unreadable", f"reading it failed: {outcome.lost}"),)
-            found[row.mixture_id] = file_stats.FileStats(row.mixture_id, name, row.scenario, faults)
-        else:
-            (found[row.mixture_id],) = outcome.value
+    found: dict[int, FileStats] = {}
+    for outcome in executor.run(measure_one, items):
+        _, _, row, name = items[outcome.index]
+        faults = (("unreadable", f"reading it failed: {outcome.lost}"),)
+        dead = FileStats(row.mixture_id, name, row.scenario, faults)
+        found[outcome.index] = dead if outcome.lost else outcome.value
         progress(len(found), len(items))
-    return [found[row.mixture_id] for row, _ in items]
+    return [found[index] for index in range(len(items))]
+
+
+# ---- the files of who speaks
+
+
+def _activity_findings(mixtures: list[Mixture], folder: Path, names: Mapping[str, str]) -> Iterator[Finding]:
+    """Everything that is wrong with the files of who speaks; ``names`` are theirs by mixture id."""
+    by_code: dict[str, list[tuple[str, str]]] = {}
+    for row in mixtures:
+        if row.mixture_id not in names:
+            continue
+        name, num_frames = names[row.mixture_id], submission.num_frames(row)
+        try:
+            values = activity_csv.parse(folder / name, num_frames)
+        except InputError as error:
+            faults = [("unreadable", cause(folder / name, error))]
+        else:
+            faults = activity_csv.faults(values, num_frames)
+            if not faults and np.ptp(values, axis=0).max() == 0:
+                faults = [("constant", "the same in every frame, which is chance")]
+        for code, found in faults:
+            by_code.setdefault(code, []).append((name, found))
+    for code, pairs in by_code.items():
+        concerned, texts = zip(*pairs, strict=True)
+        yield finding(f"activity-{code}", concerned, summarize_counts(texts), len(names))
 
 
 # ---- system.yaml
@@ -135,9 +131,10 @@ def system_findings(folder: Path) -> list[Finding]:
         if path.is_file():
             found, _, remedy = str(error).removeprefix(f"{path}: ").partition("; ")
             return [_about_system("system-invalid", found, remedy or None)]
-        near = [name for name in sorted(os.listdir(folder)) if name.casefold() in file_layout.DESCRIPTIONS]
-        found = f"no {path.name}" + (f"; did you mean {near[0]!r}?" if near else "")
-        return [_about_system("system-missing", found, f"rename {near[0]}" if near else None)]
+        alike = [name for name in sorted(os.listdir(folder)) if name.casefold() in file_layout.DESCRIPTIONS]
+        near = alike[0] if alike else ""
+        found = f"no {path.name}" + (f"; did you mean {near!r}?" if near else "")
+        return [_about_system("system-missing", found, f"rename {near}" if near else None)]
     try:
         system = submission.System.model_validate(content, strict=True)
     except ValidationError as error:
@@ -159,13 +156,10 @@ def _problem(problem: Any) -> Finding:
         return _about_system("system-unknown-key", found, f"rename it to {near}" if near else None)
     if problem["type"] == "missing":
         return _about_system("system-missing-key", f"no key {key!r}", key=key)
-    if problem["type"] in ("string_too_short", "finite_number"):
-        found = f"{key}: {str(problem['input'])!r}"
-    else:
-        found = f"{key}: {problem['input']!r:.80}, a {type(problem['input']).__name__}"
-    return _about_system(
-        "system-wrong-value", found, wanted=problem["msg"].removeprefix("Input should be "), key=key
-    )
+    given, wanted = problem["input"], problem["msg"].removeprefix("Input should be ")
+    plain = problem["type"] in ("string_too_short", "finite_number")
+    found = f"{key}: {str(given)!r}" if plain else f"{key}: {given!r:.80}, a {type(given).__name__}"
+    return _about_system("system-wrong-value", found, wanted=wanted, key=key)
 
 
 def _holds(folder: Path) -> list[str]:
@@ -177,20 +171,18 @@ def _holds(folder: Path) -> list[str]:
         return kinds or ["audio"]
 
 
-def _absurd(system: submission.System) -> list[tuple[str, str]]:
+def _absurd(system: submission.System) -> Iterator[tuple[str, str]]:
     """Values of the right type that make no sense: found and expected."""
-    faults = []
     if not system.version.strip():
-        faults.append(("no version", "a version, by which one result is told from the next"))
+        yield "no version", "a version, by which one result is told from the next"
     if len(system.name) > MAX_NAME or not system.name.isprintable():
-        faults.append((f"name: {system.name!r}", f"at most {MAX_NAME} characters in one line"))
+        yield f"name: {system.name!r}", f"at most {MAX_NAME} characters in one line"
     if system.parameters is not None and not 0 <= system.parameters <= MAX_PARAMETERS:
-        faults.append((f"parameters: {system.parameters}", f"a count from 0 to {MAX_PARAMETERS:.0e}"))
-    latency = system.algorithmic_latency_ms
-    if latency is not None and not 0 <= latency <= MAX_LATENCY_MS:
-        faults.append((f"algorithmic_latency_ms: {latency:g}", f"milliseconds from 0 to {MAX_LATENCY_MS:g}"))
-    elif latency is not None and 0 < latency < 0.01:
-        faults.append((f"algorithmic_latency_ms: {latency:g}", "milliseconds; this is less than a sample"))
+        yield f"parameters: {system.parameters}", f"a count from 0 to {MAX_PARAMETERS:.0e}"
+    latency = system.algorithmic_latency_ms or 0.0
+    if not 0 <= latency <= MAX_LATENCY_MS:
+        yield f"algorithmic_latency_ms: {latency:g}", f"milliseconds from 0 to {MAX_LATENCY_MS:g}"
+    elif 0 < latency < 0.01:
+        yield f"algorithmic_latency_ms: {latency:g}", "milliseconds; this is less than a sample"
     if system.url and not system.url.startswith(("https://", "http://")):
-        faults.append((f"url: {system.url!r}", "an address that begins with https://"))
-    return faults
+        yield f"url: {system.url!r}", "an address that begins with https://"
