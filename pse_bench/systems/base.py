@@ -58,42 +58,33 @@ def num_frames(given: SystemInput) -> int:
 
 
 def enhance(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
-    """The estimate of one mixture: float64, shape of the mixture.
-
-    Raises:
-        InputError: the system failed, or gave another shape or numbers that are not finite floats.
-    """
-    name, estimate = loaded.system.name, call_system(loaded, given, mixture_id)
-    if estimate.shape != given.mixture.shape:
-        raise InputError(
-            f"system {name}: gave shape {estimate.shape} for {mixture_id}, expected {given.mixture.shape}; "
-            "keep the length and the alignment of the mixture"
-        )
+    """The estimate of one mixture: float64, shape of the mixture. Raises InputError when the system failed, or
+    gave another shape or numbers that are not finite floats."""
+    estimate, shape, of = call_system(loaded, given, mixture_id), given.mixture.shape, f"for {mixture_id}"
+    if estimate.shape != shape:
+        remedy = "keep the length and the alignment of the mixture"
+        raise _gave(loaded, f"shape {estimate.shape} {of}, expected {shape}; {remedy}")
     if estimate.dtype.kind != "f":
-        raise InputError(
-            f"system {name}: gave {estimate.dtype} for {mixture_id}, expected floats with full scale ±1; "
-            "convert the samples"
-        )
+        raise _gave(loaded, f"{estimate.dtype} {of}, expected floats with full scale ±1; convert the samples")
     if not np.isfinite(estimate).all():
-        raise InputError(f"system {name}: gave NaN or infinity for {mixture_id}; give finite samples")
+        raise _gave(loaded, f"NaN or infinity {of}; give finite samples")
     return estimate.astype(np.float64)
 
 
 def detect(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
     """Who speaks in one mixture: probabilities of target, other and no speech, float64, shape (num_frames, 3).
-
-    Raises:
-        InputError: the system failed, or gave another shape or what are no probabilities.
-    """
-    name, found = loaded.system.name, call_system(loaded, given, mixture_id)
+    Raises InputError when the system failed, or gave another shape or what are no probabilities."""
+    found = call_system(loaded, given, mixture_id)
     if found.dtype.kind != "f":
-        raise InputError(f"system {name}: gave {found.dtype} for {mixture_id}, expected floats")
+        raise _gave(loaded, f"{found.dtype} for {mixture_id}, expected floats")
     if problems := activity_csv.faults(found, num_frames(given)):
-        raise InputError(
-            f"system {name}: gave {problems[0][1]}, for {mixture_id}; give the probabilities of "
-            "target speech, other speech and no speech of each 10 ms, which add up to 1"
-        )
+        asked = "probabilities of target speech, other speech and no speech of each 10 ms, which add up to 1"
+        raise _gave(loaded, f"{problems[0][1]}, for {mixture_id}; give the {asked}")
     return found.astype(np.float64)
+
+
+def _gave(loaded: LoadedSystem, found: str) -> InputError:
+    return InputError(f"system {loaded.system.name}: gave {found}")
 
 
 def call_system(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
@@ -101,6 +92,5 @@ def call_system(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np
     try:
         return np.asarray(loaded.run(given))
     except (Exception, SystemExit) as error:  # code of somebody else
-        raise InputError(
-            f"system {loaded.system.name}: failed on {mixture_id} ({reason(error, ours=[__file__])})"
-        ) from error
+        why = reason(error, ours=[__file__])
+        raise InputError(f"system {loaded.system.name}: failed on {mixture_id} ({why})") from error

@@ -2,10 +2,11 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,16 +59,16 @@ STAGES = {
 
 @dataclass(frozen=True)
 class EnhanceJob:
-    """What a worker needs to enhance a mixture; ``folder`` is where the system's name was given, ``code`` what
-    was found there, ``memory`` where speaker embeddings are kept."""
+    """What a worker needs to enhance a mixture. Jobs are equal that ask for the same system: ``folder`` is where
+    its name was given, ``code`` what was found there, ``memory`` where speaker embeddings are kept."""
 
-    dataset: Dataset
+    dataset: Dataset = field(compare=False)
+    out: Path = field(compare=False)
     system: str
     gives: Output
     streaming: bool
     folder: Path
     code: str
-    out: Path
     memory: Path | None
 
 
@@ -109,14 +110,9 @@ def enhance(
     here = Path.cwd()
     loaded = registry.load(system, output=gives, streaming=streaming, folder=here, memory=memory)
     dataset.require_unchanged()
-    identity = {
-        "dataset": dataset.description.fingerprint,
-        "system": system,
-        "code": loaded.code,
-        "gives": gives,
-        "enrollment": enrollment,
-        "streaming": streaming,
-    }
+    fingerprint = dataset.description.fingerprint
+    identity: dict[str, Any] = {"dataset": fingerprint, "system": system, "code": loaded.code, "gives": gives}
+    identity |= {"enrollment": enrollment, "streaming": streaming}
     paths = _enrollments(dataset.mixtures, enrollment)
     rows = {row.mixture_id: row for row in dataset.mixtures}
     with resume.resumable(
@@ -129,9 +125,13 @@ def enhance(
                 "weights or other files that it reads have changed, start again with --force"
             )
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-        job = EnhanceJob(reader, system, gives, streaming, here, loaded.code, run.out.resolve(), memory)
+        job = EnhanceJob(reader, run.out.resolve(), system, gives, streaming, here, loaded.code, memory)
         progress(run.reused, len(run.items))
-        for entries, problem in _batches(job, todo, paths, executor):
+        work = [[(row, paths[row.mixture_id]) for row in batch] for batch in batches(todo, executor.jobs, BATCH)]
+        for outcome in executor.run(enhance_batch, [(job, batch) for batch in work]):
+            if outcome.lost:
+                raise InputError(f"system {system}: {work[outcome.index][0][0].mixture_id}: {outcome.lost}")
+            entries, problem = outcome.value
             for entry in entries:
                 run.add(entry)
             if problem:
@@ -139,8 +139,7 @@ def enhance(
             progress(len(run), len(run.items))
         STAGES[gives].remove_unfinished(run.out)  # a worker may have been lost on the way
         name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
-        known = {"name": name, "dataset_fingerprint": dataset.description.fingerprint}
-        about = loaded.system.model_copy(update=known)
+        about = loaded.system.model_copy(update={"name": name, "dataset_fingerprint": fingerprint})
         if share:
             run.finish_shard(share, len(rows), ShardState(system=about))
         else:
@@ -148,26 +147,9 @@ def enhance(
     return len(todo)
 
 
-def _batches(
-    job: EnhanceJob, rows: list[Mixture], paths: dict[str, str], executor: Executor
-) -> Iterator[tuple[list[Enhanced], str]]:
-    """What ``enhance_batch`` gives for all mixtures, in batches. Raises InputError where a worker died."""
-    work = batches(rows, executor.jobs, BATCH)
-    for outcome in executor.run(
-        enhance_batch, [(job, [(row, paths[row.mixture_id]) for row in batch]) for batch in work]
-    ):
-        if outcome.lost:
-            raise InputError(f"system {job.system}: {work[outcome.index][0].mixture_id}: {outcome.lost}")
-        yield outcome.value
-
-
 def merge(out: Path, shards: list[merging.FinishedShard]) -> int:
     """Make the shards that ``merging.gather`` found the submission that one run would have made; the number of
-    mixtures.
-
-    Raises:
-        InputError: the shards are not the whole of the dataset.
-    """
+    mixtures. Raises InputError where they are not the whole of the dataset."""
     with merging.merging(STAGES["audio"], out, shards) as found:
         found.check([[entry.mixture_id for entry in entries] for entries in found.entries])
         found.move([[entry.path for entry in entries] for entries in found.entries])
@@ -180,7 +162,7 @@ def enhance_batch(work: tuple[EnhanceJob, list[tuple[Mixture, str]]]) -> tuple[l
     job, mixtures = work
     entries: list[Enhanced] = []
     locks.require_seen(job.out / STAGES[job.gives].journal)
-    loaded = _loaded(job.system, job.gives, job.streaming, job.folder, job.code, job.memory)
+    loaded = _loaded(job)
     for row, enrollment_path in mixtures:
         try:
             given = _work(job.dataset, row, enrollment_path)
@@ -196,14 +178,14 @@ def enhance_batch(work: tuple[EnhanceJob, list[tuple[Mixture, str]]]) -> tuple[l
 
 
 @lru_cache(maxsize=2)
-def _loaded(
-    system: str, gives: Output, streaming: bool, folder: Path, code: str, memory: Path | None
-) -> LoadedSystem:
+def _loaded(job: EnhanceJob) -> LoadedSystem:
     """The system, loaded anew when its code or weights are others than before: workers may live long."""
-    if _codes.get(system, code) != code:
-        registry.forget(system)
-    _codes[system] = code
-    return registry.load(system, output=gives, streaming=streaming, folder=folder, memory=memory)
+    if _codes.get(job.system, job.code) != job.code:
+        registry.forget(job.system)
+    _codes[job.system] = job.code
+    return registry.load(
+        job.system, output=job.gives, streaming=job.streaming, folder=job.folder, memory=job.memory
+    )
 
 
 _codes: dict[str, str] = {}
@@ -211,17 +193,11 @@ _codes: dict[str, str] = {}
 
 
 def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> SystemInput:
-    def scaled(pcm: np.ndarray) -> np.ndarray:
-        return (pcm / audio.FULL_SCALE).astype(np.float32)
-
-    mixture = scaled(dataset.read_sound(row.mixture_path, row.num_samples))
+    pcm = [dataset.read_sound(row.mixture_path, row.num_samples), dataset.read_sound(enrollment_path)]
     # in TS3 the target is silent, so all of the mixture is the rest
-    target = (
-        np.zeros_like(mixture)
-        if row.scenario == "TS3"
-        else scaled(dataset.read_stem(row.scene_id, "target_early", row.num_samples))
-    )
-    enrollment = scaled(dataset.read_sound(enrollment_path))
+    silent = row.scenario == "TS3"
+    pcm.append(0 * pcm[0] if silent else dataset.read_stem(row.scene_id, "target_early", row.num_samples))
+    mixture, enrollment, target = ((part / audio.FULL_SCALE).astype(np.float32) for part in pcm)
     return SystemInput(mixture, enrollment, row.sample_rate, target, mixture - target)
 
 
@@ -237,10 +213,8 @@ def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
     for row in mixtures:
         others = [path for path, owner in owners.items() if owner not in voices[row.scene_id]]
         if not others:
-            raise RequestError(
-                f"{row.mixture_id}: everybody enrolled is in this scene, so there is no wrong enrollment; "
-                "use a dataset with more target speakers"
-            )
+            reason = "everybody enrolled is in this scene, so there is no wrong enrollment"
+            raise RequestError(f"{row.mixture_id}: {reason}; use a dataset with more target speakers")
         chosen[row.mixture_id] = min(others, key=lambda path: rng.sort_key(0, "wrong", row.scene_id, path))
     return chosen
 

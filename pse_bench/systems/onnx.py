@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 
 from pse_bench.errors import InputError
-from pse_bench.io import documents
+from pse_bench.io import atomic, documents
+from pse_bench.signal import streaming
 from pse_bench.speaker.encoders import DEFAULT
 
 KEY = "pse_bench"
 ELSEWHERE = re.compile(rb"[\x0a\x8a]\x80*\x00?[\x08\x88]\x80*\x00?location")
 """A key "location", as a file has it that names others (which could be any on this machine, and would not be part
 of what its hash says), however long its length is written."""
-
-REMEDY = "run pip install 'pse-bench[onnx]'"
 
 
 class Description(documents.Record):
@@ -39,25 +38,27 @@ class Description(documents.Record):
 
 @dataclass(frozen=True)
 class Model:
-    """An opened file: the session, what it says about itself, and the shape of each part of its state."""
+    """An opened file: the session, what it says about itself, the shapes of its state's parts, and its SHA-256."""
 
     session: Any
     about: Description
     state: dict[str, tuple[int, ...]]
+    digest: str
+
+    def __call__(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
+        """The estimate of a mixture, both float32 of shape (num_samples,)."""
+        return streaming.run(Stream(self, embedding), mixture)
 
 
 def open_model(path: Path) -> Model:
-    """Open an exported file, on one thread.
-
-    Raises:
-        InputError: it is missing or not such a file, or onnxruntime is not installed.
-    """
+    """Open an exported file, on one thread. Raises InputError when it is missing or no such file, and where
+    onnxruntime is not installed."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError(f"{path}: needs onnxruntime; {REMEDY}") from error
+        raise InputError(f"{path}: needs onnxruntime; run pip install 'pse-bench[onnx]'") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what is wrong is said by the exception
@@ -65,11 +66,9 @@ def open_model(path: Path) -> Model:
     if ELSEWHERE.search(content):
         raise InputError(f"{path}: keeps weights in other files; save it as one file")
     try:
+        # a fallback would print and try the same again
         session = onnxruntime.InferenceSession(
-            content,
-            options,
-            providers=["CPUExecutionProvider"],
-            enable_fallback=0,  # which prints and tries the same again
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
         metadata = session.get_modelmeta().custom_metadata_map
         shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
@@ -78,29 +77,22 @@ def open_model(path: Path) -> Model:
         raise InputError(f"{path}: onnxruntime cannot open it ({' '.join(str(error).split())})") from error
     if KEY not in metadata:
         raise InputError(f"{path}: has no metadata {KEY!r}; give a file of `pse-bench export onnx`")
-    about = documents.parse(
-        Description, documents.parse_json(metadata[KEY], f"{path} (metadata)"), f"{path} (metadata)"
-    )
+    where = f"{path} (metadata)"
+    about = documents.parse(Description, documents.parse_json(metadata[KEY], where), where)
     state = {name: shape for name, shape in shapes.items() if name not in ("frame", "embedding")}
     expected = {"frame": (1, about.hop), "embedding": (1, about.embedding)}
-    if {name: shapes.get(name) for name in expected} != expected or outputs != {
-        "estimate",
-        *(f"next_{name}" for name in state),
-    }:
+    answers = {"estimate", *(f"next_{name}" for name in state)}
+    if {name: shapes.get(name) for name in expected} != expected or outputs != answers:
         raise InputError(
             f"{path}: has the inputs {', '.join(shapes)} and outputs {', '.join(sorted(outputs))}; expected frame "
             f"{expected['frame']}, embedding {expected['embedding']}, a state, estimate and the next state"
         )
-    return Model(session, about, state)
+    return Model(session, about, state, atomic.sha256(path))
 
 
 class Stream:
-    """One call's enhancement, as ``streaming.FrameProcessor``.
-
-    Args:
-        model: from ``open_model``.
-        embedding: of the enrolled speaker, shape (embedding,).
-    """
+    """One call's enhancement for an enrolled speaker's embedding, shape (embedding,), as
+    ``streaming.FrameProcessor``."""
 
     def __init__(self, model: Model, embedding: np.ndarray) -> None:
         self.hop = model.about.hop

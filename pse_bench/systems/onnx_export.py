@@ -16,7 +16,6 @@ import torch
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
 from pse_bench.rng import white_noise
-from pse_bench.signal import streaming as streams
 from pse_bench.systems import onnx as onnx_system
 from pse_bench.training import checkpoint
 from pse_bench.training.models.e3net import E3Net, State, macs_per_second, num_parameters
@@ -40,10 +39,8 @@ class _Step(torch.nn.Module):
 
 
 def export(source: Path, out: Path) -> float:
-    """Write the checkpoint ``source`` as an ONNX file and compare the two on noise.
-
-    Returns:
-        the largest difference of a sample, full scale ±1.
+    """Write the checkpoint ``source`` as an ONNX file and compare the two on noise; the largest difference of a
+    sample, full scale ±1.
 
     Raises:
         InputError: the checkpoint is no enhancer, a package is missing, or the file does not do what torch does.
@@ -56,8 +53,15 @@ def export(source: Path, out: Path) -> float:
     model, about = checkpoint.load(source)
     if not isinstance(model, E3Net):
         raise InputError(f"{source}: holds a {about.kind}, and only an e3net can be exported; give another one")
-    config, state = model.config, model.initial_state(1)
-    inputs = (torch.zeros(1, config.hop), torch.zeros(1, config.embedding), *state)
+    config = model.config
+    description = onnx_system.Description(
+        name=about.recipe or "e3net",
+        parameters=num_parameters(model),
+        macs_per_second=macs_per_second(model),
+        **{key: getattr(about, key) for key in ("description", "training_data", "encoder")},
+        **{key: getattr(config, key) for key in ("sample_rate", "hop", "window", "embedding")},
+    )
+    inputs = (torch.zeros(1, config.hop), torch.zeros(1, config.embedding), *model.initial_state(1))
     with atomic.replacing(out) as part:
         with warnings.catch_warnings():
             # The tracing exporter: it needs no further package, writes LSTM nodes, and is said to go one day.
@@ -73,7 +77,7 @@ def export(source: Path, out: Path) -> float:
             )
         stored = onnx.load(part)
         entry = stored.metadata_props.add()
-        entry.key, entry.value = onnx_system.KEY, json.dumps(_description(model, about), sort_keys=True)
+        entry.key, entry.value = onnx_system.KEY, json.dumps(description.model_dump(), sort_keys=True)
         onnx.save(stored, part)
         difference = _difference(model, part)
         if not difference <= TOLERANCE:
@@ -81,26 +85,9 @@ def export(source: Path, out: Path) -> float:
     return difference
 
 
-def _description(model: E3Net, about: checkpoint.About) -> dict:
-    config = model.config
-    return onnx_system.Description(
-        name=about.recipe or "e3net",
-        description=about.description,
-        training_data=about.training_data,
-        encoder=about.encoder,
-        sample_rate=config.sample_rate,
-        hop=config.hop,
-        window=config.window,
-        embedding=config.embedding,
-        parameters=num_parameters(model),
-        macs_per_second=macs_per_second(model),
-    ).model_dump()
-
-
 def _difference(model: E3Net, path: Path) -> float:
     noise = (0.1 * white_noise(2 * model.config.sample_rate, 0, "export")).astype(np.float32)
     embedding = np.abs(white_noise(model.config.embedding, 0, "export embedding")).astype(np.float32)
     embedding /= np.linalg.norm(embedding)
     ours = run_stream(model, embedding, noise)
-    theirs = streams.run(onnx_system.Stream(onnx_system.open_model(path), embedding), noise)
-    return float(np.max(np.abs(ours - theirs)))
+    return float(np.max(np.abs(ours - onnx_system.open_model(path)(noise, embedding))))

@@ -42,8 +42,7 @@ class Figures:
     """A system's figures.
 
     Attributes:
-        system: its name.
-        causal: whether it says that it is causal; None where it does not say.
+        system, causal: its name, and whether it says that it is causal; None where it does not say.
         latency_ms: the algorithmic latency that was held against it: asked for, stated by it, or ``LATENCY_MS``.
         stated: whether that was asked for or stated.
         look_ahead_ms: the furthest that a change of the input was seen ahead of itself in the output.
@@ -72,15 +71,13 @@ class Figures:
 def measure(
     name: str, *, streaming: bool = False, sample_rate: int = 16_000, latency_ms: float | None = None
 ) -> Figures:
-    """Load a system and measure it.
+    """Load a system, see ``registry.load``, and measure it. Raises InputError when it cannot be loaded, fails, or
+    gives another output for the same input.
 
     Args:
-        name, streaming: see ``systems.load``.
+        name, streaming: which one.
         sample_rate: of the test signals, Hz.
         latency_ms: the claim; by default the system's own.
-
-    Raises:
-        InputError: it cannot be loaded, fails, or gives another output for the same input.
     """
     loaded = registry.load(name, streaming=streaming)
     claim = loaded.system.algorithmic_latency_ms if latency_ms is None else latency_ms
@@ -101,18 +98,13 @@ def measure(
 
 def look_ahead_samples(loaded: LoadedSystem, sample_rate: int) -> tuple[int, int, int]:
     """How many samples before a change of the input the output first differs, at worst; the number of changes
-    tried, and of those that reached the output.
-
-    Raises:
-        InputError: the system fails or gives another output for the same input.
-    """
+    tried, and of those that reached the output. Raises InputError as ``measure``."""
     num_samples = seconds_to_samples(DURATION_S, sample_rate)
     furthest = probes = responses = 0
     for kind in ("noise", "voice"):
-        target, rest = _parts(kind, num_samples, sample_rate, "first")
+        parts = _parts(kind, num_samples, sample_rate, "first")
         other = _parts(kind, num_samples, sample_rate, "second")
-        before = _run(loaded, target, rest, sample_rate, kind)
-        again = _run(loaded, target, rest, sample_rate, kind)
+        before, again = (base.enhance(loaded, _work(*parts, sample_rate), kind) for _ in range(2))
         if _differs(before, again).any():
             raise InputError(
                 f"system {loaded.system.name}: gives another output for the same input, so nothing can be said "
@@ -122,9 +114,8 @@ def look_ahead_samples(loaded: LoadedSystem, sample_rate: int) -> tuple[int, int
             # Drawn, since an even stride would meet all frames in the same place.
             low, high = (round(num_samples * (0.3 + 0.6 * share / PROBES)) for share in (number, number + 1))
             start = integer(low, high, 0, "figures", kind, number)
-            before_and_new = zip((target, rest), other, strict=True)
-            changed = [_changed(old, new, start, number % 3) for old, new in before_and_new]
-            after = _run(loaded, changed[0], changed[1], sample_rate, f"{kind} changed at {start}")
+            target, rest = (_changed(*pair, start, number % 3) for pair in zip(parts, other, strict=True))
+            after = base.enhance(loaded, _work(target, rest, sample_rate), f"{kind} changed at {start}")
             different = np.flatnonzero(_differs(before, after))
             probes += 1
             if len(different):
@@ -136,18 +127,14 @@ def look_ahead_samples(loaded: LoadedSystem, sample_rate: int) -> tuple[int, int
 def real_time_factor(loaded: LoadedSystem, sample_rate: int) -> float:
     """Processing time over duration, median of some runs on 10 s; loading, and embedding the enrollment where it
     is remembered, fall into a first run that does not count."""
-    parts = _parts("voice", seconds_to_samples(SPEED_DURATION_S, sample_rate), sample_rate, "speed")
-    work = _work(*parts, sample_rate)
+    num_samples = seconds_to_samples(SPEED_DURATION_S, sample_rate)
+    work = _work(*_parts("voice", num_samples, sample_rate, "speed"), sample_rate)
     times = []
     for _ in range(SPEED_RUNS + 1):
         begin = time.perf_counter()
         base.enhance(loaded, work, "the test of speed")
         times.append(time.perf_counter() - begin)
     return statistics.median(times[1:]) / SPEED_DURATION_S
-
-
-def _run(loaded: LoadedSystem, target: np.ndarray, rest: np.ndarray, sample_rate: int, what: str) -> np.ndarray:
-    return base.enhance(loaded, _work(target, rest, sample_rate), what)
 
 
 def _work(target: np.ndarray, rest: np.ndarray, sample_rate: int) -> SystemInput:
@@ -184,8 +171,6 @@ def _voice(num_samples: int, sample_rate: int, name: str) -> np.ndarray:
     phase = 2 * np.pi * (pitch_hz * time_s + 2 * np.sin(2 * np.pi * 0.7 * time_s))
     harmonics = range(1, int(min(4000, 0.45 * sample_rate) / pitch_hz))
     tone = sum(np.sin(k * phase + k * k) / k for k in harmonics)
-    syllables = np.maximum(
-        np.sin(2 * np.pi * 3.1 * time_s + uniform(0, 6, 0, "figures", name, "start")) + 0.6, 0.0
-    )
-    voice = tone * syllables
+    start = uniform(0, 6, 0, "figures", name, "start")
+    voice = tone * np.maximum(np.sin(2 * np.pi * 3.1 * time_s + start) + 0.6, 0.0)
     return LEVEL * voice / np.sqrt(np.mean(voice**2))

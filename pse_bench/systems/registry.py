@@ -14,13 +14,65 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from pse_bench import __version__
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
+from pse_bench.metrics import voice_activity
 from pse_bench.registry import Registry
+from pse_bench.signal import vad
 from pse_bench.submission.submission import System
-from pse_bench.systems import reference, trained
-from pse_bench.systems.base import LoadedSystem, Output, SystemInput, on_audio
+from pse_bench.systems import trained
+from pse_bench.systems.base import LoadedSystem, Output, SystemInput, num_frames, on_audio
+
+FRAME_S, HOP_S = 0.032, 0.008
+"""Frames of the oracle's mask."""
+
+
+# ---- reference systems
+
+
+def mixture(given: SystemInput) -> np.ndarray:
+    """The unprocessed mixture: never over-suppresses, leaks everything."""
+    return given.mixture
+
+
+def silence(given: SystemInput) -> np.ndarray:
+    """Digital silence: perfect in TS3, useless elsewhere. It must lead no ranking."""
+    return np.zeros_like(given.mixture)
+
+
+def oracle_mask(given: SystemInput) -> np.ndarray:
+    """The ideal ratio mask of the early target over everything else: what a magnitude mask can reach.
+
+    Source: D. Wang, J. Chen, "Supervised speech separation based on deep learning", TASLP 2018, eq. 5 (β = 1).
+    """
+    from scipy.signal import istft, stft
+
+    frame = round(FRAME_S * given.sample_rate)
+    overlap = frame - round(HOP_S * given.sample_rate)
+
+    def spectrum(samples: np.ndarray) -> np.ndarray:
+        return stft(samples, nperseg=frame, noverlap=overlap)[2]
+
+    target, rest = np.abs(spectrum(given.target)) ** 2, np.abs(spectrum(given.rest)) ** 2
+    mask = target / np.maximum(target + rest, 1e-20)
+    estimate = istft(mask * spectrum(given.mixture), nperseg=frame, noverlap=overlap)[1]
+    return estimate[: len(given.mixture)]
+
+
+def chance(given: SystemInput) -> np.ndarray:
+    """A third for each class in every frame: its average precision is the proportion of the class."""
+    return voice_activity.chance(num_frames(given))
+
+
+def energy(given: SystemInput) -> np.ndarray:
+    """Loud frames are target speech, whoever speaks."""
+    return voice_activity.energy_detector(mixture=given.mixture, hop=vad.hop_samples(given.sample_rate))
+
+
+# ---- all systems
 
 
 @dataclass(frozen=True)
@@ -34,32 +86,25 @@ class SystemSpec:
     latency_ms: float | None = None
 
 
-def _problem(entry: Any) -> str:
-    """What is wrong with a system from outside."""
-    known = isinstance(entry, SystemSpec) or callable(entry)
-    return "" if known else "is neither callable nor a SystemSpec; give enhance(mixture, enrollment, sample_rate)"
-
-
+UNFIT = "is neither callable nor a SystemSpec; give enhance(mixture, enrollment, sample_rate)"
 SYSTEMS: Registry[SystemSpec] = Registry(
     "system",
     {
-        "mixture": SystemSpec(reference.mixture, "The unprocessed mixture.", causal=True, latency_ms=0.0),
-        "silence": SystemSpec(reference.silence, "Digital silence.", causal=True, latency_ms=0.0),
+        "mixture": SystemSpec(mixture, "The unprocessed mixture.", causal=True, latency_ms=0.0),
+        "silence": SystemSpec(silence, "Digital silence.", causal=True, latency_ms=0.0),
         "oracle-mask": SystemSpec(
-            reference.oracle_mask, "Ideal ratio mask of the early target, made from the stems.", causal=False
+            oracle_mask, "Ideal ratio mask of the early target, made from the stems.", causal=False
         ),
-        "chance": SystemSpec(
-            reference.chance, "A third for each class in every frame.", causal=True, output="activity"
-        ),
+        "chance": SystemSpec(chance, "A third for each class in every frame.", causal=True, output="activity"),
         "energy": SystemSpec(
-            reference.energy,
+            energy,
             "The level of each frame against the clip's loud frames; it cannot tell talkers apart.",
             causal=False,
             output="activity",
         ),
     },
     group="pse_bench.systems",
-    check=_problem,
+    check=lambda entry: "" if isinstance(entry, SystemSpec) or callable(entry) else UNFIT,
 )
 
 
@@ -97,14 +142,13 @@ def load(
     """
     model = trained.is_one(name)
     if streaming and not model:
-        raise InputError(
-            f"system {name}: cannot be streamed; only baseline:<recipe>, a checkpoint and an .onnx file can"
-        )
+        streamed = "only baseline:<recipe>, a checkpoint and an .onnx file can"
+        raise InputError(f"system {name}: cannot be streamed; {streamed}")
     if name in SYSTEMS and SYSTEMS[name].output == output:
         loaded = _from_spec(name, SYSTEMS[name], __version__)
     elif model:
         path = name if folder is None or name.startswith(trained.SHIPPED) else str(folder / name)
-        loaded = _from_model(trained.load(path, output=output, streaming=streaming, memory=memory))
+        loaded = trained.load(path, output=output, streaming=streaming, memory=memory)
     else:
         module, _, attribute = name.partition(":")
         if not (module and attribute) and name not in SYSTEMS.outside():
@@ -116,19 +160,12 @@ def load(
 
 
 def _from_spec(name: str, spec: SystemSpec, version: str) -> LoadedSystem:
-    about = System(
-        name=name,
-        version=version,
-        description=spec.description,
-        causal=spec.causal,
-        algorithmic_latency_ms=spec.latency_ms,
-        parameters=0,
-    )
-    return LoadedSystem(spec.run, about, version)
-
-
-def _from_model(model: trained.TrainedModel) -> LoadedSystem:
-    return LoadedSystem(on_audio(model.run), model.system, model.digest, model.macs_per_second)
+    known: dict[str, Any] = {
+        "description": spec.description,
+        "causal": spec.causal,
+        "algorithmic_latency_ms": spec.latency_ms,
+    }
+    return LoadedSystem(spec.run, System(name=name, version=version, parameters=0, **known), version)
 
 
 def _from_outside(name: str, folder: Path | None, output: Output) -> LoadedSystem:
@@ -173,10 +210,8 @@ def _beside(module: ModuleType) -> dict[str, Path]:
     installed = [Path(path).resolve() for path in sysconfig.get_paths().values()]
     found = {}
     for name, loaded in list(sys.modules.items()):
-        source = getattr(loaded, "__file__", None)
-        path = Path(source).resolve() if source else None
-        if not path or not path.is_file() or not path.is_relative_to(beside):
-            continue
-        if path == own or not any(path.is_relative_to(folder) for folder in installed):
-            found[name] = path
+        source = Path(getattr(loaded, "__file__", None) or ".").resolve()
+        foreign = source == own or not any(source.is_relative_to(folder) for folder in installed)
+        if foreign and source.is_file() and source.is_relative_to(beside):
+            found[name] = source
     return found

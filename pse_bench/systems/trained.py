@@ -4,8 +4,6 @@ A model takes a mixture and a speaker embedding. The embedding comes from the en
 the model names, unless a caller hands in another.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +13,14 @@ from pse_bench import __version__
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
 from pse_bench.registry import suggestion
-from pse_bench.signal.streaming import run as run_stream
 from pse_bench.speaker.cache import CachedEncoder
 from pse_bench.speaker.encoders import ENCODERS, Embed
 from pse_bench.submission.submission import System
 from pse_bench.systems import onnx
-from pse_bench.systems.base import Output
+from pse_bench.systems.base import LoadedSystem, Output, SystemInput
 
 SHIPPED = "baseline:"
 ENDINGS = (".safetensors", ".onnx")
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A model ready to run: (mixture, enrollment, sample_rate) to an estimate, or to who speaks when.
-
-    Attributes:
-        run: the function; raises InputError for another sample rate than the model's.
-        system: its description.
-        digest: changes when its weights do.
-        macs_per_second: multiply-accumulates in a second of sound, where known.
-    """
-
-    run: Callable[[np.ndarray, np.ndarray, int], np.ndarray]
-    system: System
-    digest: str
-    macs_per_second: int | None
 
 
 def is_one(name: str) -> bool:
@@ -55,8 +35,9 @@ def load(
     streaming: bool = False,
     encoder: Embed | None = None,
     memory: Path | None = None,
-) -> TrainedModel:
-    """The model that ``baseline:<recipe>``, a path of a checkpoint or a path of an ONNX file asks for.
+) -> LoadedSystem:
+    """The model that ``baseline:<recipe>``, a path of a checkpoint or a path of an ONNX file asks for. Running it
+    raises InputError for another sample rate than the model's.
 
     Args:
         name: see above.
@@ -68,32 +49,49 @@ def load(
     Raises:
         InputError: no such model, or it cannot be used, or something that it needs is not installed.
     """
+    model: Any
+    figures: Any  # what has its rate, parameters and so on
     if name.endswith(".onnx"):
         if output == "activity":
             raise InputError(f"system {name}: an .onnx file detects nothing; give a pVAD's .safetensors file")
-        return _from_onnx(name, encoder, memory)
-    path = _checkpoint(name)
-    from pse_bench.training.models.inference import Detector, Enhancer
+        model = onnx.open_model(Path(name))
+        about = figures = model.about
+        latency_ms = 1000 * about.window / about.sample_rate
+        title = f"{about.name} ({Path(name).name})"
+        described = f"{about.name} through onnxruntime, {about.hop} samples at a time."
+    else:
+        path = _checkpoint(name)
+        from pse_bench.training.models.inference import Detector, Enhancer
 
-    model: Any = Detector(path) if output == "activity" else Enhancer(path, by_hops=streaming)
-    about = model.about
-    kind = (
-        f"Personal VAD, speaker {model.speaker}"
-        if output == "activity"
-        else f"E3Net, {about.recipe or 'no recipe named'}"
-    )
+        model = figures = Detector(path) if output == "activity" else Enhancer(path, by_hops=streaming)
+        about, latency_ms = model.about, 1000 * model.latency_s
+        title = name if name.startswith(SHIPPED) else f"{about.recipe or about.kind} ({path.name})"
+        enhances = f"E3Net, {about.recipe or 'no recipe named'}"
+        kind = f"Personal VAD, speaker {model.speaker}" if output == "activity" else enhances
+        described = f"{kind}, step {about.step}."
     system = System(
-        name=name if name.startswith(SHIPPED) else f"{about.recipe or about.kind} ({path.name})",
+        name=title,
         version=model.digest[:12],
-        description=about.description or f"{kind}, step {about.step}.",
+        description=about.description or described,
         causal=True,
-        algorithmic_latency_ms=1000 * model.latency_s,
-        parameters=model.parameters,
+        algorithmic_latency_ms=latency_ms,
+        parameters=figures.parameters,
         training_data=about.training_data,
     )
     embed = _encoder(name, about.encoder, encoder, memory)
-    run = _with_embedding(model, embed, name, model.sample_rate, model.embedding)
-    return TrainedModel(run, system, model.digest, model.macs_per_second)
+
+    def run(given: SystemInput) -> np.ndarray:
+        if given.sample_rate != figures.sample_rate:
+            rates = f"the mixture has {given.sample_rate} Hz and the model hears {figures.sample_rate} Hz"
+            raise InputError(f"{rates}; resample the dataset")
+        embedding = embed(given.enrollment, given.sample_rate)
+        if np.shape(embedding) != (figures.embedding,):
+            raise InputError(
+                f"the encoder gave shape {np.shape(embedding)}, {name} expects ({figures.embedding},)"
+            )
+        return model(given.mixture, embedding)
+
+    return LoadedSystem(run, system, model.digest, figures.macs_per_second)
 
 
 def _checkpoint(name: str) -> Path:
@@ -112,28 +110,6 @@ def _checkpoint(name: str) -> Path:
     return known[recipe]
 
 
-def _from_onnx(name: str, encoder: Embed | None, memory: Path | None) -> TrainedModel:
-    path = Path(name)
-    model = onnx.open_model(path)
-    about, digest = model.about, atomic.sha256(path)
-    system = System(
-        name=f"{about.name} ({path.name})",
-        version=digest[:12],
-        description=about.description or f"{about.name} through onnxruntime, {about.hop} samples at a time.",
-        causal=True,
-        algorithmic_latency_ms=1000 * about.window / about.sample_rate,
-        parameters=about.parameters,
-        training_data=about.training_data,
-    )
-
-    def run(mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
-        return run_stream(onnx.Stream(model, embedding), mixture)
-
-    embed = _encoder(name, about.encoder, encoder, memory)
-    personal = _with_embedding(run, embed, name, about.sample_rate, about.embedding)
-    return TrainedModel(personal, system, digest, about.macs_per_second)
-
-
 def _encoder(name: str, wanted: str, given: Embed | None, memory: Path | None) -> Embed:
     if given:
         return given
@@ -147,19 +123,3 @@ def _encoder(name: str, wanted: str, given: Embed | None, memory: Path | None) -
     if memory is None:
         return found.embed
     return CachedEncoder(found.embed, atomic.sha256_of_text(f"{wanted} {found.sha256} {__version__}"), memory)
-
-
-def _with_embedding(
-    run: Callable[[np.ndarray, np.ndarray], np.ndarray], encoder: Embed, name: str, rate: int, size: int
-) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
-    def personal(mixture: np.ndarray, enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
-        if sample_rate != rate:
-            raise InputError(
-                f"the mixture has {sample_rate} Hz and the model hears {rate} Hz; resample the dataset"
-            )
-        embedding: Any = encoder(enrollment, sample_rate)
-        if np.shape(embedding) != (size,):
-            raise InputError(f"the encoder gave shape {np.shape(embedding)}, {name} expects ({size},)")
-        return run(mixture, embedding)
-
-    return personal

@@ -95,14 +95,14 @@ def test_another_encoder(checkpoint_path: Path, onnx_path: Path, work: base.Syst
         return unit_embedding(samples, sample_rate)[::-1]
 
     for path in (checkpoint_path, onnx_path):
-        given = trained.load(str(path), encoder=encoder).run(work.mixture, work.enrollment, RATE)
-        usual = trained.load(str(path), encoder=unit_embedding).run(work.mixture, work.enrollment, RATE)
+        given = trained.load(str(path), encoder=encoder).run(work)
+        usual = trained.load(str(path), encoder=unit_embedding).run(work)
         assert given.shape == work.mixture.shape
         assert not np.allclose(given, usual, atol=1e-4)
     assert heard == [(9000, RATE)] * 2
     short = trained.load(str(checkpoint_path), encoder=lambda samples, sample_rate: np.ones(3))
     with pytest.raises(InputError, match=r"the encoder gave shape \(3,\), .* expects \(256,\)"):
-        short.run(work.mixture, work.enrollment, RATE)
+        short.run(work)
 
 
 def test_an_enrollment_is_heard_once_by_whatever_system(
@@ -116,10 +116,10 @@ def test_an_enrollment_is_heard_once_by_whatever_system(
         return unit_embedding(samples, sample_rate)
 
     def estimate(path: Path, **asked: object) -> np.ndarray:
-        return trained.load(str(path), memory=tmp_path, **asked).run(work.mixture, work.enrollment, RATE)
+        return trained.load(str(path), memory=tmp_path, **asked).run(work)
 
     replace_dvector(monkeypatch, listen, "weights")
-    expected = trained.load(str(checkpoint_path)).run(work.mixture, work.enrollment, RATE)
+    expected = trained.load(str(checkpoint_path)).run(work)
     assert [np.array_equal(estimate(checkpoint_path), expected) for _ in range(2)] == [True, True]
     estimate(onnx_path)
     assert len(heard) == 2
@@ -224,9 +224,10 @@ def test_an_onnx_file_needs_no_torch(onnx_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "import numpy as np\n"
-        "from pse_bench.systems import trained\n"
+        "from pse_bench.systems import base, trained\n"
         f"model = trained.load({str(onnx_path)!r}, encoder=lambda samples, rate: np.ones(256) / 16)\n"
-        "print(model.run(np.ones(1000, np.float32), np.ones(9000, np.float32), 16000).shape)\n"
+        "given = base.SystemInput(np.ones(1000, np.float32), np.ones(9000, np.float32), 16000, None, None)\n"
+        "print(model.run(given).shape)\n"
         "try:\n    trained.load('baseline:its')\nexcept Exception as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -259,7 +260,8 @@ def test_the_stream_of_a_model_from_elsewhere(tmp_path: Path) -> None:
     save(file, tmp_path / "late.onnx")
     late = trained.load(str(tmp_path / "late.onnx"), encoder=lambda samples, rate: np.ones(4))
     mixture = np.random.default_rng(0).standard_normal(1001).astype(np.float32)
-    assert np.array_equal(late.run(mixture, mixture, RATE), mixture)
+    given = base.SystemInput(mixture, mixture, RATE, mixture, mixture)
+    assert np.array_equal(late.run(given), mixture)
     assert late.system.parameters is None
 
 
