@@ -160,12 +160,9 @@ def load(
 
 
 def _from_spec(name: str, spec: SystemSpec, version: str) -> LoadedSystem:
-    known: dict[str, Any] = {
-        "description": spec.description,
-        "causal": spec.causal,
-        "algorithmic_latency_ms": spec.latency_ms,
-    }
-    return LoadedSystem(spec.run, System(name=name, version=version, parameters=0, **known), version)
+    about = System(name=name, version=version, description=spec.description, parameters=0)
+    known = {"causal": spec.causal, "algorithmic_latency_ms": spec.latency_ms}
+    return LoadedSystem(spec.run, about.model_copy(update=known), version)
 
 
 def _from_outside(name: str, folder: Path | None, output: Output) -> LoadedSystem:
