@@ -6,6 +6,8 @@ from typing import Any
 import click
 
 from pse_bench.cli import options
+from pse_bench.io import atomic
+from pse_bench.runtime.progress import progress
 
 
 @click.group()
@@ -24,7 +26,6 @@ def synth(out: Path, jobs: int) -> None:
     """
     from pse_bench.corpora.synthetic import embedded
     from pse_bench.io.locks import locked
-    from pse_bench.runtime.progress import progress
 
     with locked(out, "corpus synth"), progress("synthesizing", "batches") as update:
         embedded.synthesize(out, executor=options.executor(jobs), progress=update)
@@ -62,9 +63,7 @@ def _command(name: str, reader: Any) -> click.Command:
     ]
 
     def write(root: Path, out: Path, force: bool, name: str | None, **asked: Any) -> None:
-        from pse_bench.io import atomic
         from pse_bench.io.tables import write_table
-        from pse_bench.runtime.progress import progress
 
         atomic.require_new(out, force)
         name = name or reader.name_of(root)

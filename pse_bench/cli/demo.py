@@ -12,10 +12,8 @@ BASELINES = ("baseline:no-its", "baseline:its", "baseline:its-noisy-reference")
 
 
 @click.command()
-@click.option("--out", type=options.FOLDER, default=Path("demo"), show_default=True, help="Folder to write.")
-@click.option(
-    "-n", "--scenes", type=click.IntRange(1), default=SCENES, show_default=True, help="Number of scenes."
-)
+@options.option("--out", type=options.FOLDER, default=Path("demo"), help="Folder to write.")
+@options.option("-n", "--scenes", type=click.IntRange(1), default=SCENES, help="Number of scenes.")
 @options.jobs
 @click.pass_context
 def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:

@@ -10,6 +10,8 @@ import click
 
 from pse_bench.cli import options
 from pse_bench.errors import InputError
+from pse_bench.io import atomic
+from pse_bench.runtime.progress import progress
 
 exporting = options.combine_options(
     options.dataset,
@@ -37,7 +39,6 @@ def _command(name: str, exporter: Any) -> click.Command:
     def write(dataset: Path, scenarios: tuple[str, ...], out: Path, force: bool) -> None:
         from pse_bench.dataset.dataset import Dataset
         from pse_bench.export.items import items
-        from pse_bench.runtime.progress import progress
 
         opened = Dataset.open(dataset)
         chosen = items(opened, scenarios)
@@ -63,7 +64,6 @@ def onnx(checkpoint: Path, out: Path, force: bool) -> None:
 
     State goes in and out with every hop. The file is compared with torch before it takes its place.
     """
-    from pse_bench.io import atomic
 
     if out.suffix != ".onnx":
         raise InputError(f"{out}: give a name that ends in .onnx, so that `enhance --system` knows it")
@@ -80,7 +80,7 @@ def onnx(checkpoint: Path, out: Path, force: bool) -> None:
 @click.command()
 @options.dataset
 @click.option("-o", "--out", "place", metavar="PLACE", required=True, help="Folder or URL (s3://…) to write.")
-@click.option("--size", default="1GB", show_default=True, help="Bytes that a shard may have, as 500MB.")
+@options.option("--size", default="1GB", help="Bytes that a shard may have, as 500MB.")
 @options.jobs
 @options.force
 @options.as_json
@@ -92,7 +92,6 @@ def pack(dataset: Path, place: str, size: str, as_json: bool, **asked: Any) -> N
     """
     from pse_bench.dataset import webdataset
     from pse_bench.dataset.dataset import Dataset
-    from pse_bench.runtime.progress import progress
 
     num_bytes, opened = webdataset.parse_size(size), Dataset.open(dataset)
     with progress("packing", "shards") as update:
@@ -122,12 +121,7 @@ importing = options.combine_options(
     click.argument("metadata", type=options.FILE),
     options.out_file,
     options.roots,
-    click.option(
-        "--corpus",
-        default="librimix",
-        show_default=True,
-        help="Name of the folder with the set's audio, for --root.",
-    ),
+    options.option("--corpus", default="librimix", help="Name of the folder with the set's audio, for --root."),
     click.option("--name", help="Name of the dataset.  [default: the metadata's, without its ending]"),
     options.manifests(
         "--speech",
@@ -140,7 +134,7 @@ importing = options.combine_options(
 
 @import_.command()
 @importing
-@click.option("--seed", type=int, default=1, show_default=True, help="Chooses enrollments.")
+@options.option("--seed", type=int, default=1, help="Chooses enrollments.")
 def librimix(**asked: Any) -> None:
     """LibriMix: METADATA lies beside its audio, as wav16k/max/metadata/mixture_test_mix_both.csv.
 
@@ -161,9 +155,7 @@ def _import(
     metadata: Path, out: Path, name: str | None, corpus: str, roots: Any, seed: int, force: bool, **asked: Any
 ) -> None:
     from pse_bench.importing import librimix as test_sets
-    from pse_bench.io import atomic
     from pse_bench.planning import plan
-    from pse_bench.runtime.progress import progress
 
     atomic.require_new(out, force)
     name = name or re.sub(r"[^a-z0-9]+", "-", metadata.stem.lower()).strip("-")

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from pse_bench.cli import options
+from pse_bench.runtime.progress import progress
 
 
 def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem | str]:
@@ -35,7 +36,7 @@ rendering = options.combine_options(
     options.jobs,
     options.distribution_options,
     options.bank,
-    click.option("--format", type=click.Choice(["flac", "wav"]), default="flac", show_default=True),
+    options.option("--format", type=click.Choice(["flac", "wav"]), default="flac"),
     options.force,
     click.option("--dry-run", is_flag=True, help="Render a few scenes to nowhere; print bytes and minutes."),
     options.as_json,
@@ -59,7 +60,6 @@ def plan(out: Path, **asked: Any) -> None:
 
 def _plan(out: Path, **asked: Any) -> None:
     from pse_bench.planning.job import plan_dataset
-    from pse_bench.runtime.progress import progress
 
     with progress("planning", "scenes") as update:
         plan_dataset(out=out, progress=update, echo=options.echo_note, **asked)
@@ -80,7 +80,6 @@ def rooms(plans: tuple[Path, ...], bank: Path, build: bool, jobs: int, as_json: 
     """
     from pse_bench.io.text_table import as_csv
     from pse_bench.planning import plan
-    from pse_bench.runtime.progress import progress
     from pse_bench.simulation import rir_bank
 
     if build:
@@ -128,7 +127,6 @@ def generate(**asked: Any) -> None:
 def _render(
     plan: Path, out: Path, *, roots: Any, jobs: int, format: str, dry_run: bool, as_json: bool, **asked: Any
 ) -> None:
-    from pse_bench.runtime.progress import progress
     from pse_bench.simulation import render as simulation
 
     if dry_run:
@@ -190,7 +188,6 @@ def verify(folder: Path, as_json: bool, **asked: Any) -> None:
     Of a dataset: the hash of every file, sums of stems, levels, lengths. Of a result: the hash of every file, and
     that its figures can be computed. A bit that has changed anywhere is found.
     """
-    from pse_bench.runtime.progress import progress
     from pse_bench.scoring import results
     from pse_bench.simulation.verify import verify as verify_dataset
 
@@ -225,7 +222,6 @@ def benchmark(ctx: click.Context, name: str | None, out: Path | None, roots: Any
     not the one that was frozen.
     """
     from pse_bench.dataset import frozen_sets
-    from pse_bench.runtime.progress import progress
 
     if name is None:
         for title in frozen_sets.shipped():

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +48,10 @@ class ExecutorName(click.Choice):
 def combine_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Combine options into one decorator, in the order of the help text."""
 
-    def decorate(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+    return lambda command: reduce(lambda taking, option: option(taking), reversed(options), command)
 
 
+option = partial(click.option, show_default=True)
 dataset = click.argument("dataset", type=FOLDER)
 submission = click.argument("submission", type=PLACE)
 results = click.argument("results", nargs=-1, required=True, type=FOLDER)
@@ -90,12 +86,11 @@ bank = click.option(
     help="Where responses of shared rooms are kept.",
 )
 distribution_options = combine_options(
-    click.option(
+    option(
         "--executor",
         "kind",
         type=ExecutorName(["local", "dask", "dask-jobqueue"]),
         default="local",
-        show_default=True,
         help="local: --jobs processes here; dask: the workers of --scheduler; dask-jobqueue: of --config.",
     ),
     click.option("--scheduler", metavar="ADDRESS", help="Of a running dask scheduler, as tcp://host:8786."),
@@ -107,7 +102,7 @@ distribution_options = combine_options(
 def formats(help: str) -> Callable[[Any], Any]:
     """The option ``--format`` of what prints tables."""
     choices = click.Choice(["terminal", "markdown", "csv"])
-    return click.option("--format", "form", type=choices, default="terminal", show_default=True, help=help)
+    return option("--format", "form", type=choices, default="terminal", help=help)
 
 
 def executor(

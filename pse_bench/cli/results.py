@@ -10,6 +10,8 @@ import click
 
 from pse_bench.cli import options
 from pse_bench.errors import plain
+from pse_bench.io import atomic
+from pse_bench.runtime.progress import progress
 
 by = click.option(
     "--by",
@@ -72,12 +74,11 @@ def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None,
     type=options.PLACE,
     help="What a result was scored from, a folder or a zip; repeatable. Needs --dataset.",
 )
-@click.option(
+@options.option(
     "--scenes",
     "worst",
     type=click.IntRange(1, 9),
     default=2,
-    show_default=True,
     help="Worst scenes of each system and failure; the median one is always there.",
 )
 @click.option("--title", default="", help="Title of the page.")
@@ -90,7 +91,6 @@ def report(results: tuple[Path, ...], out: Path, **asked: Any) -> None:
     --submission for each system, the page has the worst and the median scenes of each failure, with sound.
     """
     from pse_bench.reporting.report import build
-    from pse_bench.runtime.progress import progress
 
     size = build(results, out, progress=progress, **options.with_executor(asked, isolated=True))
     if not asked["submissions"]:
@@ -112,10 +112,8 @@ def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) 
     `verify` compares the files; this shows what they are.
     """
     from pse_bench.dataset.dataset import Dataset
-    from pse_bench.io import atomic
     from pse_bench.reporting import dataset_page, scene_page
     from pse_bench.reporting.media import Media
-    from pse_bench.runtime.progress import progress
 
     if out:
         atomic.require_new(out, force)
@@ -145,11 +143,10 @@ _board = click.argument("board", type=options.FILE)
 @leaderboard.command()
 @_board
 @options.results
-@click.option(
+@options.option(
     "--kind",
     type=click.Choice(["reference", "baseline", "submission"]),
     default="submission",
-    show_default=True,
     help="What the systems are. One with the wrong enrollment is a control by itself.",
 )
 @click.option("--date", metavar="YYYY-MM-DD", default="", help="Date of the rows; today by default.")

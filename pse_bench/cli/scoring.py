@@ -10,20 +10,20 @@ import click
 
 from pse_bench.cli import generate, options
 from pse_bench.errors import InputError, plain
+from pse_bench.runtime.progress import progress
 
 SHOWN = 20
 """Estimates that are named one by one when they cannot be used."""
 
-_enrollment = click.option(
+_enrollment = options.option(
     "--enrollment",
     type=click.Choice(["right", "wrong"]),
     default="right",
-    show_default=True,
     help="wrong: another speaker's enrollment, as a control.",
 )
 _running = options.combine_options(
     options.out_folder,
-    click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Worker processes."),
+    options.option("--jobs", type=click.IntRange(1), default=1, help="Worker processes."),
     options.distribution_options,
     options.force,
 )
@@ -62,7 +62,6 @@ def detect(**asked: Any) -> None:
 def _submit(doing: str, done: str, dataset: Path, system: str, out: Path, **asked: Any) -> None:
     """Run a system over a dataset; ``doing`` and ``done`` are printed meanwhile and in the end."""
     from pse_bench.dataset.dataset import Dataset
-    from pse_bench.runtime.progress import progress
     from pse_bench.systems import enhance as stage
 
     shard = asked["share"]
@@ -91,7 +90,6 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
     not give the figures that its author hopes for: a constant delay or gain, clipping, normalised peaks, copies.
     """
     from pse_bench.dataset.dataset import Dataset
-    from pse_bench.runtime.progress import progress
     from pse_bench.submission.check.run import check as check_submission
 
     opened, executor = Dataset.open(dataset), options.executor(jobs, isolated=True)
@@ -145,7 +143,6 @@ def score(
     metric's worst value and is named; the exit status is then 1.
     """
     from pse_bench.dataset.dataset import Dataset
-    from pse_bench.runtime.progress import progress
     from pse_bench.scoring.score import score as score_submission
 
     opened = Dataset.open(dataset)
@@ -242,9 +239,7 @@ def merge(folders: tuple[Path, ...], out: Path | None, quiet: bool, as_json: boo
     type=click.FloatRange(0),
     help="Algorithmic latency to hold it to; by default what it states, else 20 ms.",
 )
-@click.option(
-    "--sample-rate", type=click.IntRange(8000), default=16_000, show_default=True, help="Of the test signals, Hz."
-)
+@options.option("--sample-rate", type=click.IntRange(8000), default=16_000, help="Of the test signals, Hz.")
 @options.as_json
 def system(system: str, as_json: bool, **asked: Any) -> None:
     """Figures of a system, yours or ours: speed on one thread, size, and whether it looks ahead.

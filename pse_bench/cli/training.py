@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from pse_bench.cli import options
+from pse_bench.io import atomic
+from pse_bench.runtime.progress import progress
 
 running = options.combine_options(
     click.option("--config", required=True, help="A configuration file, or the name of a shipped one."),
@@ -27,9 +29,7 @@ running = options.combine_options(
         help="Train from rendered datasets instead, folders or shards of pack; repeatable.",
     ),
     click.option("--init-from", "begin", type=options.FILE, help="Checkpoint whose weights to begin with."),
-    click.option(
-        "--workers", type=click.IntRange(0), default=0, show_default=True, help="Mix in so many processes."
-    ),
+    options.option("--workers", type=click.IntRange(0), default=0, help="Mix in so many processes."),
     click.option("--threads", type=click.IntRange(1), help="Threads of the model.  [default: torch's]"),
     options.out_folder,
     options.roots,
@@ -70,7 +70,6 @@ def pse(**asked: Any) -> None:
 
 
 def _train(task: str, config: str, changes: tuple[str, ...], **asked: Any) -> None:
-    from pse_bench.runtime.progress import progress
     from pse_bench.training import config as configs
     from pse_bench.training.job import train_model
 
@@ -89,7 +88,6 @@ def _train(task: str, config: str, changes: tuple[str, ...], **asked: Any) -> No
 @options.force
 def interpolate(one: Path, other: Path, share: float, out: Path, force: bool) -> None:
     """Write a checkpoint between two others: the control line that a recipe has to beat."""
-    from pse_bench.io import atomic
 
     atomic.require_new(out, force)
     from pse_bench.training import checkpoint

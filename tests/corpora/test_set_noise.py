@@ -8,7 +8,7 @@ import soundfile
 
 from pse_bench.corpora import clip_reader
 from pse_bench.corpora.roots import Roots
-from pse_bench.corpora.synthetic import benchmark_noise
+from pse_bench.corpora.synthetic import benchmark_noise, noise
 from pse_bench.corpora.synthetic.benchmark_noise import NoiseSpec
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import atomic, audio
@@ -99,7 +99,7 @@ def test_everybody_in_babble_talks_at_the_same_level(talkers):
 def test_babble_is_the_sum_of_its_talkers_each_turned_to_a_place_of_its_own():
     talkers = [np.zeros(500), np.zeros(700)]
     talkers[0][3], talkers[1][5] = 1.0, 2.0
-    total = benchmark_noise.babble(talkers, 2000, 1, "x")
+    total = sum(noise.turned(talkers, 2000, 1, "x"))
     places = [np.flatnonzero(total == value) for value in (1.0, 2.0)]
     assert [set(np.diff(place)) for place in places] == [{500}, {700}]
     assert np.count_nonzero(total) == len(places[0]) + len(places[1])

@@ -55,7 +55,7 @@ def test_clips_are_those_of_the_shipped_manifest(category, tmp_path):
     rows = tables.read_table(embedded.manifest(embedded.SHIPPED, "noise-train"), NoiseClip)
     row = next(row for row in rows if row.category == category)
     samples = synthetic_noise.make(category, row.num_samples, RATE, embedded.SEED, row.noise_id)
-    level_dbfs = rng.uniform(*embedded.NOISE_DBFS, embedded.SEED, "level", row.noise_id)
+    level_dbfs = rng.uniform(*synthetic_noise.LEVELS_DBFS, embedded.SEED, "level", row.noise_id)
     path = tmp_path / "clip.wav"
     audio.write(path, audio.to_pcm16(synthetic_noise.levelled(samples, level_dbfs)), RATE)
     assert atomic.sha256(path) == row.sha256

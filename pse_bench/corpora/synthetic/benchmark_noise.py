@@ -5,8 +5,8 @@ the corpus makes the same clips. The set's manifest of noise says what their byt
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -17,16 +17,15 @@ from pydantic import Field
 from pse_bench import rng
 from pse_bench.corpora import clip_reader
 from pse_bench.corpora.roots import Roots
-from pse_bench.corpora.synthetic import noise
+from pse_bench.corpora.synthetic import clips, noise
 from pse_bench.errors import InputError, RequestError
-from pse_bench.io import atomic, audio, documents
+from pse_bench.io import audio, documents
 from pse_bench.runtime.executor import Executor
+from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import Count, NoiseClip, Utterance
 from pse_bench.signal import vad
 
 BABBLE = "babble"
-NOISE_DBFS = (-34.0, -26.0)
-"""Levels of the clips, over all samples."""
 
 
 class NoiseSpec(documents.Record):
@@ -43,20 +42,21 @@ class NoiseSpec(documents.Record):
 
 @dataclass(frozen=True)
 class Order:
-    """One clip to make; ``talkers`` are the utterances of each person in it, where it is babble."""
+    """One clip to make; ``talkers`` are the utterances of each person in it, where it is babble, and ``sha256`` is
+    '' where it is not known."""
 
     spec: NoiseSpec
     category: str
     noise_id: str
     out: Path
-    talkers: tuple[tuple[Utterance, ...], ...]
+    talkers: list[list[Utterance]]
     roots: Roots
-    sha256: str
+    sha256: str = ""
 
-
-def path_of(category: str, noise_id: str) -> str:
-    """Where a clip lies in its corpus."""
-    return f"{category}/{noise_id}.wav"
+    @property
+    def path(self) -> str:
+        """Where the clip lies in its corpus."""
+        return f"{self.category}/{self.noise_id}.wav"
 
 
 def orders(
@@ -81,72 +81,49 @@ def orders(
         raise RequestError(f"babble of {spec.talkers} talkers: {len(people)} are listed; list more of them")
     found = []
     for category in (*spec.categories, BABBLE):
-        for take in range(1, spec.clips + 1):
-            noise_id = f"{category}-{take}"
+        for noise_id in (f"{category}-{take}" for take in range(1, spec.clips + 1)):
             drawn = sorted(people, key=partial(rng.sort_key, spec.seed, noise_id, "talker"))
-            chosen = tuple(tuple(people[who]) for who in drawn[: spec.talkers]) if category == BABBLE else ()
-            sha256 = known.get(path_of(category, noise_id), "")
-            found.append(Order(spec, category, noise_id, out, chosen, roots, sha256))
+            chosen = [people[who] for who in drawn[: spec.talkers]] if category == BABBLE else []
+            order = Order(spec, category, noise_id, out, chosen, roots)
+            found.append(replace(order, sha256=known.get(order.path, "")))
     return found
 
 
-def make(work: list[Order], *, executor: Executor, progress: Callable[[int, int], None] | None = None) -> None:
+def make(work: list[Order], *, executor: Executor, progress: Update = no_progress) -> None:
     """Write the clips that are not there as the manifest says.
 
     Raises:
         InputError: an utterance for babble is missing or not the one that is listed.
         RequestError: a worker died.
     """
-    lost, fault = "", ""
-    for done, outcome in enumerate(executor.run(carry_out, work), start=1):
-        lost, fault = lost or outcome.lost, fault or outcome.value
-        if progress:
-            progress(done, len(work))
-    if lost:
-        raise RequestError(f"noise of the set was not made: {lost}; run the command again, what was made is kept")
-    if fault:
+    faults = clips.make_all(carry_out, work, lambda _: "noise of the set", executor, progress)
+    if fault := next(filter(None, faults), ""):
         raise InputError(fault)
 
 
 def carry_out(order: Order) -> str:
     """Write one clip; what is wrong with its sources, or ''."""
-    path = order.out / path_of(order.category, order.noise_id)
-    if order.sha256 and path.is_file() and atomic.sha256(path) == order.sha256:
+    spec, path = order.spec, order.out / order.path
+    if clips.is_there(path, order.sha256):
         return ""
-    spec = order.spec
     num_samples = audio.seconds_to_samples(spec.duration_s, spec.sample_rate)
     try:
         if order.category == BABBLE:
-            speech = [_speech(clips, order.roots, spec.sample_rate) for clips in order.talkers]
-            samples = babble(speech, num_samples, spec.seed, order.noise_id)
+            speech = [_speech(utterances, order.roots, spec.sample_rate) for utterances in order.talkers]
+            samples = sum(noise.turned(speech, num_samples, spec.seed, order.noise_id), np.zeros(num_samples))
         else:
             samples = noise.make(order.category, num_samples, spec.sample_rate, spec.seed, order.noise_id)
     except InputError as error:
         return str(error)
-    samples = noise.levelled(samples, rng.uniform(*NOISE_DBFS, spec.seed, order.noise_id, "level"))
-    with atomic.replacing(path) as part:
-        audio.write(part, audio.to_pcm16(samples), spec.sample_rate)
+    level_dbfs = rng.uniform(*noise.LEVELS_DBFS, spec.seed, order.noise_id, "level")
+    clips.write(path, noise.levelled(samples, level_dbfs), spec.sample_rate)
     return ""
 
 
-def babble(talkers: list[np.ndarray], num_samples: int, seed: int, *name: rng.Name) -> np.ndarray:
-    """Several talkers at once, each from a drawn place of its speech, which starts over where it ends.
-
-    Args:
-        talkers: one signal a talker, at equal levels.
-        num_samples: length of the clip.
-    """
-    total = np.zeros(num_samples)
-    for index, talker in enumerate(talkers):
-        first = rng.integer(0, len(talker) - 1, seed, *name, "first", index)
-        total += np.resize(np.roll(talker, -first), num_samples)
-    return total
-
-
-def _speech(clips: tuple[Utterance, ...], roots: Roots, rate: int) -> np.ndarray:
+def _speech(utterances: Iterable[Utterance], roots: Roots, rate: int) -> np.ndarray:
     """A person's utterances one after the other, each at unit power while there is speech in it."""
     heard = []
-    for clip in clips:
+    for clip in utterances:
         path = roots.locate(clip.corpus, clip.path)
         samples, own_rate = clip_reader.read(path, clip.sha256)
         samples = audio.resample(samples[clip.start : clip.start + clip.num_samples], own_rate, rate)
@@ -159,25 +136,19 @@ def _speech(clips: tuple[Utterance, ...], roots: Roots, rate: int) -> np.ndarray
 
 def rows(work: list[Order]) -> list[NoiseClip]:
     """The manifest of clips as they lie there, sorted by path."""
-    listed = []
-    for order in work:
-        path = path_of(order.category, order.noise_id)
-        header = audio.info(order.out / path)
-        listed.append(
-            NoiseClip(
-                corpus=order.spec.corpus,
-                noise_id=order.noise_id,
-                category=order.category,
-                path=path,
-                num_samples=header.num_samples,
-                sample_rate=header.sample_rate,
-                sha256=atomic.sha256(order.out / path),
-            )
+    listed = [
+        NoiseClip(
+            corpus=order.spec.corpus,
+            noise_id=order.noise_id,
+            category=order.category,
+            **clips.fields_of(order.out, order.path),
         )
+        for order in work
+    ]
     return sorted(listed, key=lambda row: row.path)
 
 
 def differing(work: list[Order]) -> list[str]:
     """The paths of clips that are not as the set's manifest says."""
-    expected = {path_of(order.category, order.noise_id): order.sha256 for order in work}
+    expected = {order.path: order.sha256 for order in work}
     return [row.path for row in rows(work) if row.sha256 != expected[row.path]]

@@ -1,41 +1,39 @@
 """The embedded corpus: synthetic voices with exact transcripts, and noise, made on the spot.
 
 It is a corpus for trying, testing and teaching: voices and words are artificial, so figures on it compare
-systems roughly and say nothing about real speech. Who speaks is in ``embedded_voices``.
+systems roughly and say nothing about real speech. Who speaks is in ``voices``.
 
 Everything is a function of names: the bytes depend neither on the order nor on the number of workers. The
 manifests that ship with pse-bench say what the bytes are; ``differing`` tells where espeak-ng or a processor
 gave others.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from pse_bench import rng
-from pse_bench.corpora.synthetic import espeak, voices
-from pse_bench.corpora.synthetic import noise as synthetic_noise
+from pse_bench.corpora import csv_columns
+from pse_bench.corpora.synthetic import clips, espeak, noise, voices
 from pse_bench.corpora.synthetic.voices import SEED
-from pse_bench.errors import RequestError
 from pse_bench.io import atomic, audio, documents, tables
 from pse_bench.runtime.executor import Executor
+from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.signal import vad
 
 CORPUS = "embedded"
 SAMPLE_RATE = 16_000
 SPLITS = ("test", "train")
-CATEGORIES = ("babble", *sorted(synthetic_noise.MAKERS))
+CATEGORIES = ("babble", *sorted(noise.MAKERS))
 NOISE_CLIPS = 3
 """Clips a category and split."""
 NOISE_S = 16.0
 SPEECH_DBFS = (-30.0, -22.0)
 """Levels of the utterances, over speech-active samples."""
-NOISE_DBFS = (-34.0, -26.0)
-"""Levels of the noise clips, over all samples."""
 SILENCE_S = (0.03, 0.1)
 """Silence before and after an utterance."""
 _PLACES = [Path(__file__).parents[up] / "manifests" for up in (2, 3)]
@@ -70,20 +68,16 @@ def speech_path(utterance_id: str) -> str:
     return f"speech/{utterance_id.rsplit('-', 1)[0]}/{utterance_id}.wav"
 
 
-def noise_ids(split: str, category: str) -> list[str]:
-    """The clips of a category of noise."""
-    return [f"{split}-{category}-{take + 1}" for take in range(NOISE_CLIPS)]
-
-
-def noise_path(noise_id: str) -> str:
-    """Where a noise clip lies in the corpus."""
-    return f"noise/{noise_id.split('-', 1)[1].rsplit('-', 1)[0]}/{noise_id}.wav"
+def noise_paths(split: str, category: str) -> dict[str, str]:
+    """Where the clips of a category of noise lie in the corpus, by their ids."""
+    names = [f"{split}-{category}-{take + 1}" for take in range(NOISE_CLIPS)]
+    return {name: f"noise/{category}/{name}.wav" for name in names}
 
 
 # ---- making it
 
 
-def synthesize(out: Path, *, executor: Executor, progress: Callable[[int, int], None] | None = None) -> None:
+def synthesize(out: Path, *, executor: Executor, progress: Update = no_progress) -> None:
     """Write the corpus: clips, ``transcripts.csv`` and four manifests in ``manifests/``.
 
     Clips that are there already and are as the shipped manifests say are kept. The caller sees to it that
@@ -100,63 +94,37 @@ def synthesize(out: Path, *, executor: Executor, progress: Callable[[int, int], 
     """
     for kind in ("speech", "noise"):
         atomic.remove_unfinished(out / kind)
-    work = orders(out)
-    lost = ""
-    for done, outcome in enumerate(executor.run(carry_out, work), start=1):
-        if outcome.lost:
-            lost = f"{work[outcome.index].name} was not made: {outcome.lost}"
-        if progress:
-            progress(done, len(work))
-    if lost:
-        raise RequestError(f"{out}: {lost}; run the command again, what was made is kept")
-    rows = [
-        Transcript(utterance_id=utterance_id, speaker_id=speaker, text=text)
-        for split in SPLITS
-        for speaker in voices.speakers(split)
-        for utterance_id, text in voices.utterances(speaker).items()
-    ]
-    tables.write_table(out / "transcripts.csv", Transcript, rows)
+    clips.make_all(carry_out, orders(out), lambda order: f"{out}: {order.name}", executor, progress)
+    speech = {split: speech_rows(out, split) for split in SPLITS}
+    said = [row.model_dump(include=set(Transcript.model_fields)) for rows in speech.values() for row in rows]
+    tables.write_table(out / "transcripts.csv", Transcript, [Transcript(**row) for row in said])
     for split in SPLITS:
-        tables.write_table(manifest(out / "manifests", split), Utterance, speech_rows(out, split))
+        tables.write_table(manifest(out / "manifests", split), Utterance, speech[split])
         tables.write_table(manifest(out / "manifests", f"noise-{split}"), NoiseClip, noise_rows(out, split))
 
 
 def orders(out: Path) -> list[Order]:
     """The batches that make up the corpus, the longest (babble) first."""
     known = shipped()
-    noise = [Order("noise", split, category, out, known) for category in CATEGORIES for split in SPLITS]
-    speech = [
-        Order("speech", split, speaker, out, known) for split in SPLITS for speaker in voices.speakers(split)
+    return [
+        *(Order("noise", split, category, out, known) for category in CATEGORIES for split in SPLITS),
+        *(Order("speech", split, speaker, out, known) for split in SPLITS for speaker in voices.speakers(split)),
     ]
-    return noise + speech
 
 
 def carry_out(order: Order) -> int:
     """Make the clips of one batch that are not there yet; gives how many were made."""
-    if order.kind == "speech":
-        texts = voices.utterances(order.name)
-        missing = [clip_id for clip_id in texts if not _is_there(order, speech_path(clip_id))]
-        sounds = _spoken(order.name, [texts[clip_id] for clip_id in missing])
-        for clip_id, sound in zip(missing, sounds, strict=True):
-            _write(order.out / speech_path(clip_id), _utterance(sound, clip_id))
-    else:
-        clip_ids = noise_ids(order.split, order.name)
-        missing = [clip_id for clip_id in clip_ids if not _is_there(order, noise_path(clip_id))]
-        talkers = _talkers(order.split) if missing and order.name == "babble" else []
-        for clip_id in missing:
-            _write(order.out / noise_path(clip_id), _noise(order.name, clip_id, talkers))
+    texts = voices.utterances(order.name) if order.kind == "speech" else {}
+    paths = {name: speech_path(name) for name in texts} or noise_paths(order.split, order.name)
+    missing = [
+        name for name, path in paths.items() if not clips.is_there(order.out / path, order.known.get(path, ""))
+    ]
+    sounds = _spoken(order.name, [texts[name] for name in missing]) if texts else []
+    talkers = _talkers(order.split) if missing and order.name == "babble" else []
+    for index, name in enumerate(missing):
+        samples = _utterance(sounds[index], name) if texts else _noise(order.name, name, talkers)
+        clips.write(order.out / paths[name], samples, SAMPLE_RATE)
     return len(missing)
-
-
-def _is_there(order: Order, path: str) -> bool:
-    expected, clip = order.known.get(path), order.out / path
-    return expected is not None and clip.is_file() and atomic.sha256(clip) == expected
-
-
-def _write(path: Path, samples: np.ndarray) -> None:
-    # shared: a worker of a command that was killed may still be writing
-    with atomic.replacing(path, shared=True) as part:
-        audio.write(part, audio.to_pcm16(samples), SAMPLE_RATE)
 
 
 def _spoken(speaker: str, texts: list[str]) -> list[np.ndarray]:
@@ -181,7 +149,7 @@ def _utterance(sound: np.ndarray, utterance_id: str) -> np.ndarray:
         audio.seconds_to_samples(rng.uniform(*SILENCE_S, SEED, "silence", utterance_id, side), SAMPLE_RATE)
         for side in ("before", "after")
     ]
-    return np.pad(sound * min(gain, synthetic_noise.PEAK / np.max(np.abs(sound))), silence)
+    return np.pad(sound * min(gain, noise.PEAK / np.max(np.abs(sound))), silence)
 
 
 def _talkers(split: str) -> list[np.ndarray]:
@@ -195,10 +163,10 @@ def _talkers(split: str) -> list[np.ndarray]:
 def _noise(category: str, noise_id: str, talkers: list[np.ndarray]) -> np.ndarray:
     num_samples = audio.seconds_to_samples(NOISE_S, SAMPLE_RATE)
     if category == "babble":
-        samples = synthetic_noise.babble(talkers, num_samples, SEED, noise_id)
+        samples = noise.babble(talkers, num_samples, SEED, noise_id)
     else:
-        samples = synthetic_noise.make(category, num_samples, SAMPLE_RATE, SEED, noise_id)
-    return synthetic_noise.levelled(samples, rng.uniform(*NOISE_DBFS, SEED, "level", noise_id))
+        samples = noise.make(category, num_samples, SAMPLE_RATE, SEED, noise_id)
+    return noise.levelled(samples, rng.uniform(*noise.LEVELS_DBFS, SEED, "level", noise_id))
 
 
 # ---- what was made
@@ -218,7 +186,7 @@ def speech_rows(out: Path, split: str) -> list[Utterance]:
             speaker_id=speaker,
             gender=voices.gender(speaker),
             text=text,
-            **_measured(out, speech_path(utterance_id)),
+            **clips.fields_of(out, speech_path(utterance_id)),
         )
         for speaker in voices.speakers(split)
         for utterance_id, text in voices.utterances(speaker).items()
@@ -229,21 +197,11 @@ def speech_rows(out: Path, split: str) -> list[Utterance]:
 def noise_rows(out: Path, split: str) -> list[NoiseClip]:
     """The manifest of a split's noise clips as they lie in ``out``, sorted by path."""
     rows = [
-        NoiseClip(corpus=CORPUS, noise_id=noise_id, category=category, **_measured(out, noise_path(noise_id)))
+        NoiseClip(corpus=CORPUS, noise_id=noise_id, category=category, **clips.fields_of(out, path))
         for category in CATEGORIES
-        for noise_id in noise_ids(split, category)
+        for noise_id, path in noise_paths(split, category).items()
     ]
     return sorted(rows, key=lambda row: row.path)
-
-
-def _measured(out: Path, path: str) -> dict[str, Any]:
-    header = audio.info(out / path)
-    return {
-        "path": path,
-        "num_samples": header.num_samples,
-        "sample_rate": header.sample_rate,
-        "sha256": atomic.sha256(out / path),
-    }
 
 
 def shipped() -> dict[str, str]:
@@ -258,10 +216,7 @@ def differing(out: Path) -> list[str]:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    hashes: dict[str, str] = {}
-    for split in SPLITS:
-        if (speech := manifest(folder, split)).is_file():
-            hashes |= {row.path: row.sha256 for row in tables.read_table(speech, Utterance)}
-        if (noise := manifest(folder, f"noise-{split}")).is_file():
-            hashes |= {row.path: row.sha256 for row in tables.read_table(noise, NoiseClip)}
-    return hashes
+    parts = (*SPLITS, *(f"noise-{split}" for split in SPLITS))
+    there = [path for part in parts if (path := manifest(folder, part)).is_file()]
+    columns = [csv_columns.read(path, key=("path",), value=("sha256",)) for path in there]
+    return {path: sha256 for hashes in columns for path, sha256 in hashes.items()}

@@ -1,11 +1,11 @@
 """Noise made from names: six kinds, the same bits on every run and every processor.
 
-All chance comes from ``draws``. Arithmetic is float64 and the result is stored in 16 bits, so what little
+All chance comes from ``rng``. Arithmetic is float64 and the result is stored in 16 bits, so what little
 the last digit of a sine or a Fourier transform differs between processors is rounded away.
 Signals are float64 of shape (num_samples,); makers give any level, ``levelled`` sets it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from pse_bench import rng
 
 PEAK = 10 ** (-1 / 20)
 """No clip exceeds this: 1 dB below full scale."""
+LEVELS_DBFS = (-34.0, -26.0)
+"""Levels of clips in a corpus, over all samples."""
 
 # Long-term average speech spectrum, dB per third of an octave from 63 Hz to 8 kHz, both sexes, after Byrne
 # et al., J. Acoust. Soc. Am. 96 (1994), Table II, rounded to whole dB.
@@ -34,17 +36,20 @@ def levelled(samples: np.ndarray, rms_dbfs: float) -> np.ndarray:
 def babble(talkers: Sequence[np.ndarray], num_samples: int, seed: int, *name: rng.Name) -> np.ndarray:
     """Several talkers at once, each at equal power within ±2 dB and from a drawn place of its own speech.
 
-    Args:
-        talkers: one signal of continuous speech each; those shorter than the clip start over.
-        num_samples: length of the clip.
+    ``talkers`` are signals of continuous speech.
     """
     total = np.zeros(num_samples)
-    for index, talker in enumerate(talkers):
+    for index, stretch in enumerate(turned(talkers, num_samples, seed, *name)):
         gain_db = rng.uniform(-2, 2, seed, *name, "gain", index)
-        first = rng.integer(0, len(talker) - 1, seed, *name, "first", index)
-        stretch = np.resize(np.roll(talker, -first), num_samples)
         total += stretch * (10 ** (gain_db / 20) / np.sqrt(np.mean(stretch**2)))
     return total
+
+
+def turned(talkers: Iterable[np.ndarray], num_samples: int, seed: int, *name: rng.Name) -> Iterator[np.ndarray]:
+    """Each talker for a whole clip, from a drawn place of its speech, which starts over where it ends."""
+    for index, talker in enumerate(talkers):
+        first = rng.integer(0, len(talker) - 1, seed, *name, "first", index)
+        yield np.resize(np.roll(talker, -first), num_samples)
 
 
 def _shaped(
