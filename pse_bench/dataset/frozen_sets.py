@@ -4,7 +4,6 @@ A set is a folder ``<name>-v<version>`` of ``leaderboards``: ``set.json``, the p
 must sound like (``contents.csv``), manifests and ``speakers.csv``. ``leaderboards/freeze.py`` makes it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +17,7 @@ from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import documents, locks, tables
 from pse_bench.runtime.executor import Executor
+from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import SCHEMA, Count, EnrollmentSource, Gender, NoiseClip, Sha256, StoredFile, Utterance
 
 KIND: Literal["pse-bench benchmark set"] = "pse-bench benchmark set"
@@ -131,7 +131,7 @@ def prepare(
     *,
     roots: Roots,
     executor: Executor,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Update = no_progress,
 ) -> dict[str, Path]:
     """Make the corpora of a set that nobody has to have: the embedded one, synthetic noise, babble.
 
