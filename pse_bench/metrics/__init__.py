@@ -15,7 +15,6 @@ from pse_bench.metrics.modelled import OPINIONS, RECOGNITION, SPEAKER
 from pse_bench.metrics.outside import GROUP, defined, fault
 from pse_bench.metrics.signals import Ratio, ratio_of
 from pse_bench.registry import Registry
-from pse_bench.schemas import TableLabel
 
 __all__ = [
     "ALL_METRICS",
@@ -33,62 +32,50 @@ __all__ = [
     "ratio_of",
 ]
 
-_WITH_TARGET: tuple[TableLabel, ...] = ("TS1", "TS2")
 _TSOS = "Eskimez et al., arXiv 2110.09625, the TSOS measure"
 _LOST = Resolution(
     2.0, "dither of one step of 16 bits moves the ideal mask's by up to 1.95 (libri-mini-v1): faint bins weigh"
 )
-_FRAMES = Resolution(0.1, "one frame in a thousand")
-_DECIBEL = Resolution(0.1, "the last figure that is printed in the field")
 _LEVEL = Resolution(0.5, "half of the smallest difference of level that is heard")
-_INTELLIGIBILITY = Resolution(0.001, "the last figure that is printed in the field")
-_OPINION = Resolution(0.05, "dither of one step of 16 bits moves the ideal mask's by 0.04")
+_PRINTED = "the last figure that is printed in the field"
 
+_speech = partial(Metric, scenarios=("TS1", "TS2"), needs=("estimate", "reference", "sample_rate"))
 _tsos = partial(
-    Metric,
+    _speech,
     family="over-suppression",
     higher_is_better=False,
-    scenarios=_WITH_TARGET,
     low=0.0,
     needs=("estimate", "reference", "target_active", "sample_rate"),
 )
 _tsos_share = partial(_tsos, unit="%", aggregation="ratio", scale=100.0, high=100.0, worst=100.0, resolution=_LOST)
-_attenuation = partial(
-    Metric,
-    family="leakage",
-    unit="dB",
-    higher_is_better=True,
-    low=leakage.WORST_DB,
-    high=leakage.CAP_DB,
-    resolution=_LEVEL,
-)
+_leakage = partial(Metric, family="leakage", scenarios=("TS3",), resolution=_LEVEL)
+_reduction = partial(_leakage, unit="dB", higher_is_better=True, low=leakage.WORST_DB, high=leakage.CAP_DB)
 _leakage_energies = partial(
-    _attenuation,
+    _reduction,
     worst=leakage.WORST_DB,
     source="own statement of the ΔN of Taherian et al., arXiv 2211.02944",
     in_db=True,
 )
-_leakage_over_clips = partial(_attenuation, scenarios=("TS3",), of="leakage_reduction_db")
-_perceptual = partial(
-    Metric,
-    family="perceptual",
-    higher_is_better=True,
-    scenarios=_WITH_TARGET,
-    needs=("estimate", "reference", "sample_rate"),
-)
+_over_clips = partial(_reduction, of="leakage_reduction_db")
+_perceptual = partial(_speech, family="perceptual", higher_is_better=True)
 _intelligibility = partial(
-    _perceptual, unit="", low=0.0, high=1.0, worst=0.0, resolution=_INTELLIGIBILITY, packages=("pystoi",)
+    _perceptual,
+    unit="",
+    low=0.0,
+    high=1.0,
+    worst=0.0,
+    resolution=Resolution(0.001, _PRINTED),
+    packages=("pystoi",),
 )
 _distortion = partial(
-    Metric,
+    _speech,
     family="distortion",
     unit="dB",
     higher_is_better=True,
-    scenarios=_WITH_TARGET,
     low=distortion.LOW_DB,
     high=distortion.HIGH_DB,
     worst=distortion.LOW_DB,
-    resolution=_DECIBEL,
+    resolution=Resolution(0.1, _PRINTED),
     source="Le Roux et al., arXiv 1811.02508, section 3",
 )
 
@@ -98,14 +85,12 @@ _ALL = (
         description="target-active frames that were over-suppressed (level-independent rule)",
         source=f"{_TSOS}, with Σ|S|^2p on the right side",
         compute=oversuppression.tsos,
-        failure=oversuppression.tsos_of_failure,
     ),
     _tsos_share(
         name="tsos_paper",
         description="all frames that were over-suppressed by the published rule, reference at −26 dBFS",
         source=_TSOS,
         compute=oversuppression.tsos_paper,
-        failure=oversuppression.tsos_paper_of_failure,
     ),
     _tsos(
         name="tsos_s_per_30min",
@@ -117,7 +102,7 @@ _ALL = (
         resolution=Resolution(36.0, "2 % of the time, as tsos: the target may talk all of it"),
         source="unit of Thakker et al., arXiv 2204.00771; rule of tsos",
         compute=oversuppression.tsos_s_per_30min,
-        failure=oversuppression.tsos_s_of_failure,
+        failure=partial(oversuppression.tsos_s_per_30min, estimate=None),
     ),
     _tsos(
         name="tsos_longest_s",
@@ -126,7 +111,7 @@ _ALL = (
         resolution=Resolution(0.032, "one frame"),
         source="rule of tsos",
         compute=oversuppression.tsos_longest_s,
-        failure=oversuppression.tsos_longest_of_failure,
+        failure=partial(oversuppression.tsos_longest_s, estimate=None),
     ),
     _tsos(
         name="target_loss_db",
@@ -135,34 +120,33 @@ _ALL = (
         high=distortion.GREATEST_LOSS_DB,
         worst=distortion.GREATEST_LOSS_DB,
         source="own, with the projection of arXiv 1811.02508",
-        resolution=_DECIBEL,
+        resolution=Resolution(0.1, _PRINTED),
         needs=("estimate", "reference"),
         compute=distortion.target_loss_db,
     ),
     _leakage_energies(
         name="leakage_reduction_db",
         description="output energy below the mixture's while the target is silent",
-        scenarios=("TS3",),
         needs=("estimate", "mixture"),
         compute=leakage.leakage_energies,
         failure=leakage.leakage_energies_of_failure,
         quiet="energy",
     ),
-    _leakage_over_clips(
+    _over_clips(
         name="leakage_reduction_pooled_db",
         description="leakage reduction of all clips taken as one",
         aggregation="energies",
         needs=("detail",),
         compute=leakage.pooled_reduction_db,
     ),
-    _leakage_over_clips(
+    _over_clips(
         name="leakage_reduction_median_db",
         description="median leakage reduction over clips",
         aggregation="median",
         needs=("value",),
         compute=leakage.median,
     ),
-    _leakage_over_clips(
+    _over_clips(
         name="leakage_at_cap",
         description="clips whose leakage reduction is at the cap of 120 dB",
         unit="%",
@@ -174,37 +158,31 @@ _ALL = (
         resolution=Resolution(0.1, "one clip in a thousand"),
         compared=False,  # inaudible dither takes every exact zero away
     ),
-    Metric(
+    _leakage(
         name="residual_dbfs",
         description="level of the output while the target is silent",
-        family="leakage",
         unit="dBFS",
         higher_is_better=False,
-        scenarios=("TS3",),
         low=leakage.FLOOR_DBFS,
         high=0.0,
         worst=0.0,
-        resolution=_LEVEL,
         needs=("estimate",),
         compute=leakage.residual_dbfs,
         quiet="level",
     ),
-    Metric(
+    _leakage(
         name="leaky_frames",
         description="interferer-active frames attenuated by less than 15 dB",
-        family="leakage",
         unit="%",
         higher_is_better=False,
         aggregation="ratio",
         scale=100.0,
-        scenarios=("TS3",),
         low=0.0,
         high=100.0,
         worst=100.0,
-        resolution=_FRAMES,
+        resolution=Resolution(0.1, "one frame in a thousand"),
         needs=("estimate", "mixture", "interferer_active", "sample_rate"),
         compute=leakage.leaky_frames,
-        failure=leakage.leaky_frames_of_failure,
     ),
     _leakage_energies(
         name="pause_leakage_db",
@@ -225,7 +203,7 @@ _ALL = (
         name="estoi",
         description="extended short-time objective intelligibility",
         source="Jensen and Taal, IEEE/ACM TASLP 24(11), 2016; pystoi",
-        compute=perceptual.estoi,
+        compute=partial(perceptual.stoi, extended=True),
     ),
     _perceptual(
         name="pesq_wb",
@@ -234,7 +212,7 @@ _ALL = (
         low=perceptual.PESQ_WORST,
         high=5.0,
         worst=perceptual.PESQ_WORST,
-        resolution=_OPINION,
+        resolution=Resolution(0.05, "dither of one step of 16 bits moves the ideal mask's by 0.04"),
         source="ITU-T P.862.2, 2007; pesq",
         compute=perceptual.pesq_wb,
         packages=("pesq",),

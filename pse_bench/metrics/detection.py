@@ -9,7 +9,6 @@ alike. An onset that is missed is later than any that is noticed, so missing wha
 delay.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -38,12 +37,11 @@ def histograms(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         odds = np.log(probabilities) - np.log(against)
     steps = np.clip(np.round(100 * odds), -LIMIT, LIMIT).astype(np.int64) + LIMIT
-    return np.stack(
-        [
-            [np.bincount(steps[which, index], minlength=SIZE) for which in (labels == index, labels != index)]
-            for index in range(len(CLASSES))
-        ]
-    )
+    counts = np.zeros((len(CLASSES), 2, SIZE), dtype=np.int64)
+    for index in range(len(CLASSES)):
+        for row, which in enumerate((labels == index, labels != index)):
+            counts[index, row] = np.bincount(steps[which, index], minlength=SIZE)
+    return counts
 
 
 def worst_histograms(labels: np.ndarray) -> np.ndarray:
@@ -62,12 +60,12 @@ def _thresholds(pair: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.cumsum(positive)[there], np.cumsum(every)[there]
 
 
-def _precision(index: int) -> Callable[[np.ndarray], float]:
-    return lambda counts: 100 * area(*_thresholds(counts[index]))
+def _precision(counts: np.ndarray, index: int) -> float:
+    return 100 * area(*_thresholds(counts[index]))
 
 
 def _mean_precision(counts: np.ndarray) -> float:
-    return float(np.mean([_precision(index)(counts) for index in range(len(CLASSES))]))
+    return float(np.mean([_precision(counts, index) for index in range(len(CLASSES))]))
 
 
 def _equal_error(counts: np.ndarray) -> float:
@@ -76,9 +74,7 @@ def _equal_error(counts: np.ndarray) -> float:
 
 def median_delay_s(delays_s: np.ndarray, never_s: float) -> float:
     """Median over onsets, of which those missed have the delay ``never_s``, longer than all others."""
-    if not len(delays_s):
-        raise UndefinedScore("no onset of target speech")
-    if 2 * np.count_nonzero(delays_s >= never_s) >= len(delays_s):
+    if share_missed(delays_s, never_s) >= 50:
         raise UndefinedScore("half of the onsets or more are missed")
     return float(np.median(delays_s))
 
@@ -110,19 +106,19 @@ ACTIVITY = (
     _precision_of(
         name="pvad_ap_target",
         description="average precision of target speech",
-        compute=_precision(TARGET),
+        compute=partial(_precision, index=TARGET),
     ),
     _precision_of(
         name="pvad_ap_other",
         description="average precision of other speech",
         scenarios=("TS2", "TS3", "all"),
-        compute=_precision(OTHER),
+        compute=partial(_precision, index=OTHER),
     ),
     _precision_of(
         name="pvad_ap_none",
         description="average precision of no speech",
         scenarios=("TS1", "TS2", "TS3", "all"),
-        compute=_precision(NONE),
+        compute=partial(_precision, index=NONE),
     ),
     _precision_of(
         name="pvad_mean_ap",

@@ -11,25 +11,18 @@ section 3, the form with the scaled reference.
 import numpy as np
 
 from pse_bench.errors import FailedScore, UndefinedScore
-from pse_bench.metrics.signals import check_lengths, energy, inner, is_silent
+from pse_bench.metrics.signals import Signal, check_lengths, energy, inner, is_silent
 
 LOW_DB = -50.0
 HIGH_DB = 100.0
 GREATEST_LOSS_DB = 120.0
 
 
-def si_sdr(*, estimate: np.ndarray, reference: np.ndarray) -> float:
+def si_sdr(*, estimate: Signal, reference: Signal) -> float:
     """Scale-invariant signal-to-distortion ratio, in dB within [−50, 100].
 
-    10 log10(|αs|² / |αs − ŝ|²) with α = ŝᵀs / |s|².
-
-    Args:
-        estimate, reference: shape (num_samples,).
-
-    Raises:
-        UndefinedScore: the reference is silent.
-        FailedScore: the estimate is silent.
-        ValueError: the lengths differ.
+    10 log10(|αs|² / |αs − ŝ|²) with α = ŝᵀs / |s|². Undefined where the reference is silent, failed where the
+    estimate is.
     """
     check_lengths(estimate=estimate, reference=reference)
     if is_silent(reference):
@@ -45,18 +38,11 @@ def si_sdr(*, estimate: np.ndarray, reference: np.ndarray) -> float:
     return float(10 * np.log10(target / distortion))
 
 
-def si_sdri(*, estimate: np.ndarray, reference: np.ndarray, mixture: np.ndarray) -> float:
+def si_sdri(*, estimate: Signal, reference: Signal, mixture: Signal) -> float:
     """Improvement of SI-SDR over the unprocessed mixture, in dB within [−50, 100].
 
-    SI-SDR(ŝ, s) − SI-SDR(y, s).
-
-    Args:
-        estimate, reference, mixture: shape (num_samples,).
-
-    Raises:
-        UndefinedScore: the reference or the mixture is silent.
-        FailedScore: the estimate is silent.
-        ValueError: the lengths differ.
+    SI-SDR(ŝ, s) − SI-SDR(y, s). Undefined where the reference or the mixture is silent, failed where the estimate
+    is.
     """
     check_lengths(estimate=estimate, reference=reference, mixture=mixture)
     if is_silent(mixture):
@@ -65,18 +51,12 @@ def si_sdri(*, estimate: np.ndarray, reference: np.ndarray, mixture: np.ndarray)
     return min(max(gain, LOW_DB), HIGH_DB)
 
 
-def target_loss_db(*, estimate: np.ndarray, reference: np.ndarray) -> float:
+def target_loss_db(*, estimate: Signal, reference: Signal) -> float:
     """How much quieter the target is in the estimate than in the reference, in dB within [0, 120].
 
     −20 log10 |α| with α = ŝᵀs / |s|², the share of the reference that is in the estimate; 0 where it is louder.
-    A leakage reduction means as much as it exceeds this: turning everything down raises both alike.
-
-    Args:
-        estimate, reference: shape (num_samples,). A silent estimate is valid and lost everything.
-
-    Raises:
-        UndefinedScore: the reference is silent.
-        ValueError: the lengths differ.
+    A leakage reduction means as much as it exceeds this: turning everything down raises both alike. Undefined
+    where the reference is silent; a silent estimate is valid and lost everything.
 
     Source: own; α as in ``si_sdr``.
     """

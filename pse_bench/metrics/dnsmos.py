@@ -23,27 +23,20 @@ from typing import Any
 import numpy as np
 
 from pse_bench.errors import FailedScore, InputError, UndefinedScore
-from pse_bench.metrics.signals import energy
+from pse_bench.metrics.signals import Signal, energy
 from pse_bench.signal.mel import mel_spectrogram
 
 RATE_HZ = 16_000
-WINDOW = 144_160
-"""Samples of a window: 9.01 s."""
+WINDOW = 144_160  # samples: 9.01 s
 HOP = 16_000
 
 SILENT_DBFS = -70.0
 """Softer estimates than this count as silent. The models do not hear level as people do: noise that nobody can
 hear scores an overall of 1.8 to 2.2 (personalized 2.2 to 2.5), the same noise at −26 dBFS 1.1 (1.5)."""
 
-LOW = 1.0
+LOW = WORST = 1.0
 HIGH = 5.0
-WORST = LOW
-
 REMEDY = "pip install 'pse-bench[dnsmos]'"
-
-MEL_FRAME = 321
-MEL_HOP = 160
-NUM_MELS = 120
 
 
 @dataclass(frozen=True)
@@ -66,68 +59,68 @@ class Model:
 
 MODELS = {
     "p835": Model(
-        file="dnsmos_models/sig_bak_ovr.onnx",
-        sha256="269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd",
-        figures={
+        "dnsmos_models/sig_bak_ovr.onnx",
+        "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd",
+        {
             "sig": (-0.08397278, 1.22083953, 0.0052439),
             "bak": (-0.13166888, 1.60915514, -0.39604546),
             "ovrl": (-0.06766283, 1.11546468, 0.04602535),
         },
     ),
     "personalized": Model(
-        file="pdnsmos_models/sig_bak_ovr.onnx",
-        sha256="9e3a197449ca2177f0997afec3bd6b890117ce2f17b89d6eea7fa0d47272c81c",
-        figures={
+        "pdnsmos_models/sig_bak_ovr.onnx",
+        "9e3a197449ca2177f0997afec3bd6b890117ce2f17b89d6eea7fa0d47272c81c",
+        {
             "sig": (-0.01019296, 0.02751166, 1.19576786, -0.24348726),
             "bak": (-0.04976499, 0.44276479, -0.1644611, 0.96883132),
             "ovrl": (-0.00533021, 0.005101, 1.18058466, -0.11236046),
         },
     ),
     "p808": Model(
-        file="dnsmos_models/model_v8.onnx",
-        sha256="9246480c58567bc6affd4200938e77eef49468c8bc7ed3776d109c07456f6e91",
-        figures={"mos": (1.0, 0.0)},
+        "dnsmos_models/model_v8.onnx",
+        "9246480c58567bc6affd4200938e77eef49468c8bc7ed3776d109c07456f6e91",
+        {"mos": (1.0, 0.0)},
         on_mel=True,
     ),
 }
 
 METRICS = {
-    "dnsmos_sig": ("p835", "sig"),
-    "dnsmos_bak": ("p835", "bak"),
-    "dnsmos_ovrl": ("p835", "ovrl"),
-    "pdnsmos_sig": ("personalized", "sig"),
-    "pdnsmos_bak": ("personalized", "bak"),
-    "pdnsmos_ovrl": ("personalized", "ovrl"),
-    "dnsmos_p808": ("p808", "mos"),
+    "dnsmos_sig": ("p835", "sig", "speech quality"),
+    "dnsmos_bak": ("p835", "bak", "background quality"),
+    "dnsmos_ovrl": ("p835", "ovrl", "overall quality"),
+    "pdnsmos_sig": ("personalized", "sig", "speech quality by the personalized model"),
+    "pdnsmos_bak": ("personalized", "bak", "background quality by the personalized model"),
+    "pdnsmos_ovrl": ("personalized", "ovrl", "overall quality by the personalized model"),
+    "dnsmos_p808": ("p808", "mos", "overall quality after ITU-T P.808"),
 }
-"""Each metric's model and figure, the arguments of ``opinion``."""
+"""Each metric's model and figure, the arguments of ``opinion``, and what is predicted."""
 
 _REMEMBERED = 256
 _known: dict[tuple[str, bytes], dict[str, float]] = {}
 
 
-def opinion(*, estimate: np.ndarray, sample_rate: int, model: str, figure: str) -> float:
-    """One predicted opinion score, about 1 to 5.
+def opinion(*, estimate: Signal, sample_rate: int, model: str, figure: str) -> float:
+    """One predicted opinion score, about 1 to 5. The figures of one model come from one run.
 
-    The figures of one model come from one run, which is remembered by content within a process.
+    Args, Raises: as ``opinions``.
+    """
+    return opinions(estimate=estimate, sample_rate=sample_rate, model=model)[figure]
+
+
+def opinions(*, estimate: Signal, sample_rate: int, model: str) -> dict[str, float]:
+    """All figures of one model from one run, remembered by content within a process.
 
     Args:
-        estimate: shape (num_samples,), within ±1.
+        estimate: within ±1.
         sample_rate: Hz; only 16000 has a score.
         model: a key of ``MODELS``.
-        figure: one of the model's figures.
 
     Raises:
         UndefinedScore: another rate, or no samples.
         FailedScore: the estimate is silent (below −70 dBFS RMS) or goes beyond full scale.
         InputError: a package is missing, or its model file is not the known one.
     """
-    return opinions(estimate=estimate, sample_rate=sample_rate, model=model)[figure]
-
-
-def opinions(*, estimate: np.ndarray, sample_rate: int, model: str) -> dict[str, float]:
-    """All figures of one model. Arguments and errors as ``opinion``."""
-    _refuse_undefined(sample_rate)
+    opinion_of_failure(sample_rate=sample_rate)
     if len(estimate) == 0:
         raise UndefinedScore("the clip holds no samples")
     if energy(estimate) < 10 ** (SILENT_DBFS / 10) * len(estimate):
@@ -145,14 +138,10 @@ def opinions(*, estimate: np.ndarray, sample_rate: int, model: str) -> dict[str,
 
 
 def opinion_of_failure(*, sample_rate: int) -> float:
-    """What a clip without a usable estimate counts for: 1. Raises UndefinedScore as ``opinion``."""
-    _refuse_undefined(sample_rate)
-    return WORST
-
-
-def _refuse_undefined(sample_rate: int) -> None:
+    """What a clip without a usable estimate counts for: 1. Raises UndefinedScore at another rate than 16 kHz."""
     if sample_rate != RATE_HZ:
         raise UndefinedScore(f"DNSMOS needs {RATE_HZ} Hz, the clip has {sample_rate} Hz")
+    return WORST
 
 
 def _run(name: str, samples: np.ndarray) -> dict[str, float]:
@@ -161,11 +150,9 @@ def _run(name: str, samples: np.ndarray) -> dict[str, float]:
     for window in windows_of(samples):
         features = p808_features(window) if model.on_mel else window
         rows.append(session.run(None, {"input_1": features[None].astype(np.float32)})[0][0])
-    raw = np.array(rows, dtype=np.float64)  # (windows, figures)
-    return {
-        figure: float(np.mean(np.polyval(polynomial, raw[:, column])))
-        for column, (figure, polynomial) in enumerate(model.figures.items())
-    }
+    raw = np.array(rows, dtype=np.float64).T  # (figures, windows)
+    polynomials = zip(model.figures.items(), raw, strict=False)
+    return {figure: float(np.mean(np.polyval(polynomial, row))) for (figure, polynomial), row in polynomials}
 
 
 def windows_of(samples: np.ndarray) -> np.ndarray:
@@ -180,9 +167,7 @@ def windows_of(samples: np.ndarray) -> np.ndarray:
 def p808_features(window: np.ndarray) -> np.ndarray:
     """The input of P.808, shape (900, 120): mel powers in dB below their maximum, at most 80, brought from
     [−80, 0] to [−1, 1]."""
-    power = mel_spectrogram(
-        window[:-MEL_HOP], sample_rate=RATE_HZ, frame=MEL_FRAME, hop=MEL_HOP, num_mels=NUM_MELS
-    )
+    power = mel_spectrogram(window[:-160], sample_rate=RATE_HZ, frame=321, hop=160, num_mels=120)
     level_db = 10 * np.log10(np.maximum(power, 1e-10) / max(np.max(power), 1e-10))
     return np.maximum(level_db, -80.0) / 40 + 1
 
@@ -218,15 +203,14 @@ def _session(name: str) -> Any:
     """A model ready to run; one a process."""
     if reason := missing():
         raise InputError(reason)
-    path = model_path(name)
+    path, known = model_path(name), MODELS[name].sha256
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != MODELS[name].sha256:
+    if (found := hashlib.sha256(content).hexdigest()) != known:
         raise InputError(
-            f"{path}: not the known model file (sha256 {found:.12}, expected {MODELS[name].sha256:.12}); "
+            f"{path}: not the known model file (sha256 {found:.12}, expected {known:.12}); "
             "pip install --force-reinstall speechmos==0.0.1.1"
         )
     import onnxruntime

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics.signals import Ratio, check_lengths, energy, frame_samples, frames_of, hop_samples, ratio_of
-from pse_bench.signal.vad import frames_with
+from pse_bench.metrics import signals
+from pse_bench.metrics.signals import Mask, Ratio, Signal, check_lengths, energy
 
 CAP_DB = 120.0
 WORST_DB = -40.0
@@ -23,40 +23,32 @@ LEAKY_BELOW_DB = 15.0
 SHORTEST_PAUSE_S = 0.1
 
 
-def leakage_reduction_db(*, estimate: np.ndarray, mixture: np.ndarray) -> float:
+def leakage_reduction_db(*, estimate: Signal, mixture: Signal) -> float:
     """How far the output lies below the mixture over a TS3 clip, ΔN in dB within [−40, 120].
 
-    ΔN = 10 log10(Σy² / Σŝ²).
-
-    Args:
-        estimate, mixture: shape (num_samples,), full scale ±1.
-
-    Raises:
-        UndefinedScore: the mixture is silent.
-        ValueError: the lengths differ.
+    ΔN = 10 log10(Σy² / Σŝ²). Undefined where the mixture is silent.
     """
     return reduction_db(leakage_energies(estimate=estimate, mixture=mixture))
 
 
-def leakage_energies(*, estimate: np.ndarray, mixture: np.ndarray) -> Ratio:
-    """Σy² over Σŝ² of a TS3 clip. The estimate's energy is held at 40 dB above the mixture's.
-
-    Args, Raises: as ``leakage_reduction_db``.
-    """
+def leakage_energies(*, estimate: Signal, mixture: Signal) -> Ratio:
+    """Σy² over Σŝ² of ``leakage_reduction_db``. The estimate's energy is held at 40 dB above the mixture's."""
     check_lengths(estimate=estimate, mixture=mixture)
-    worst = leakage_energies_of_failure(mixture=mixture)
-    return Ratio(worst.numerator, min(energy(estimate), worst.denominator))
+    return _held(energy(estimate), leakage_energies_of_failure(mixture=mixture))
 
 
-def leakage_energies_of_failure(*, mixture: np.ndarray) -> Ratio:
-    """The energies that give −40 dB: what a missing output counts for when energies are pooled.
+def leakage_energies_of_failure(*, mixture: Signal) -> Ratio:
+    """The energies that give −40 dB: what a missing output counts for when energies are pooled."""
+    return _worst(energy(mixture), "the mixture is silent")
 
-    Raises:
-        UndefinedScore: the mixture is silent.
-    """
-    before = energy(mixture)
+
+def _held(after: float, worst: Ratio) -> Ratio:
+    return Ratio(worst.numerator, min(after, worst.denominator))
+
+
+def _worst(before: float, reason: str) -> Ratio:
     if before == 0.0:
-        raise UndefinedScore("the mixture is silent")
+        raise UndefinedScore(reason)
     return Ratio(before, before * 10 ** (-WORST_DB / 10))
 
 
@@ -68,144 +60,70 @@ def reduction_db(energies: Ratio) -> float:
     return max(float(10 * np.log10(before / after)), WORST_DB)
 
 
-def residual_dbfs(*, estimate: np.ndarray) -> float:
-    """Level of the output over a TS3 clip, 10 log10(mean ŝ²) in dBFS within [−120, 0].
-
-    Args:
-        estimate: shape (num_samples,), full scale ±1, so that a full-scale square wave has 0 dBFS.
-    """
+def residual_dbfs(*, estimate: Signal) -> float:
+    """Level of the output over a TS3 clip, 10 log10(mean ŝ²) in dBFS within [−120, 0]; a full-scale square wave
+    has 0 dBFS."""
     check_lengths(estimate=estimate)
     power = energy(estimate) / max(len(estimate), 1)
     return min(float(10 * np.log10(max(power, 10 ** (FLOOR_DBFS / 10)))), 0.0)
 
 
-def leaky_frames(
-    *, estimate: np.ndarray, mixture: np.ndarray, interferer_active: np.ndarray, sample_rate: int
-) -> Ratio:
+def leaky_frames(*, estimate: Signal, mixture: Signal, interferer_active: Mask, sample_rate: int) -> Ratio:
     """Interferer-active frames attenuated by less than 15 dB over all interferer-active frames of a TS3 clip
     (pooled over clips and times 100: %).
 
-    Frames of 32 ms with a hop of 16 ms, rectangular; active when more than half of the samples are.
-
-    Args:
-        estimate, mixture: shape (num_samples,), full scale ±1.
-        interferer_active: bool, shape (num_samples,).
-        sample_rate: Hz.
-
-    Raises:
-        UndefinedScore: no frame is interferer-active.
-        ValueError: the lengths differ.
+    Frames of 32 ms with a hop of 16 ms, rectangular; active when more than half of the samples are. Undefined
+    where none is.
     """
     check_lengths(estimate=estimate, mixture=mixture, interferer_active=interferer_active)
-    active = _interferer_frames(interferer_active, sample_rate)
+    active = signals.active_frames(interferer_active, sample_rate)
+    if not active.any():
+        raise UndefinedScore("no frame is interferer-active")
     leaky = leaking_frames(estimate=estimate, mixture=mixture, sample_rate=sample_rate)
     return Ratio(int(np.sum(leaky & active)), int(np.sum(active)))
 
 
-def leaking_frames(*, estimate: np.ndarray, mixture: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Frames of ``leaky_frames`` attenuated by less than 15 dB, whoever talks: bool, shape (num_frames,).
-
-    Args:
-        estimate, mixture: shape (num_samples,).
-        sample_rate: Hz.
-    """
-    before = np.sum(frames_of(mixture, sample_rate) ** 2, axis=-1)
-    after = np.sum(frames_of(estimate, sample_rate) ** 2, axis=-1)
+def leaking_frames(*, estimate: Signal, mixture: Signal, sample_rate: int) -> Mask:
+    """Frames of ``leaky_frames`` attenuated by less than 15 dB, whoever talks."""
+    before, after = (
+        np.sum(signals.frames_of(samples, sample_rate) ** 2, axis=-1) for samples in (mixture, estimate)
+    )
     return after > before * 10 ** (-LEAKY_BELOW_DB / 10)
 
 
-def leaky_frames_of_failure(*, mixture: np.ndarray, interferer_active: np.ndarray, sample_rate: int) -> Ratio:
-    """All interferer-active frames over themselves. Raises UndefinedScore as ``leaky_frames`` does."""
-    check_lengths(mixture=mixture, interferer_active=interferer_active)
-    count = int(np.sum(_interferer_frames(interferer_active, sample_rate)))
-    return Ratio(count, count)
-
-
-def pause_leakage_db(
-    *,
-    estimate: np.ndarray,
-    mixture: np.ndarray,
-    target_active: np.ndarray,
-    interferer_active: np.ndarray,
-    sample_rate: int,
-) -> float:
-    """Attenuation where the interferer talks and the target pauses within a TS2 clip, in dB within [−40, 120].
+def pause_powers(
+    *, estimate: Signal, mixture: Signal, target_active: Mask, interferer_active: Mask, sample_rate: int
+) -> Ratio:
+    """Attenuation where the interferer talks and the target pauses within a TS2 clip, from mean y² to mean ŝ², in
+    dB within [−40, 120].
 
     Taken over the union of all 32 ms frames (16 ms hop) in which more than half of the samples are
-    interferer-active and none is target-active; a sample that two frames share counts once.
-
-    Args:
-        estimate, mixture: shape (num_samples,), full scale ±1.
-        target_active, interferer_active: bool, shape (num_samples,).
-        sample_rate: Hz.
-
-    Raises:
-        UndefinedScore: there is less than 0.1 s of such audio, or the mixture is silent there.
-        ValueError: the lengths differ.
+    interferer-active and none is target-active; a sample that two frames share counts once. Undefined where there
+    is less than 0.1 s of such audio, or the mixture is silent there.
     """
-    return reduction_db(
-        pause_powers(
-            estimate=estimate,
-            mixture=mixture,
-            target_active=target_active,
-            interferer_active=interferer_active,
-            sample_rate=sample_rate,
-        )
-    )
-
-
-def pause_powers(
-    *,
-    estimate: np.ndarray,
-    mixture: np.ndarray,
-    target_active: np.ndarray,
-    interferer_active: np.ndarray,
-    sample_rate: int,
-) -> Ratio:
-    """Mean y² over mean ŝ² where ``pause_leakage_db`` looks. The estimate's is held at 40 dB above the mixture's.
-
-    Args, Raises: as ``pause_leakage_db``.
-    """
-    check_lengths(
-        estimate=estimate, mixture=mixture, target_active=target_active, interferer_active=interferer_active
-    )
-    worst = pause_powers_of_failure(
-        mixture=mixture,
-        target_active=target_active,
-        interferer_active=interferer_active,
-        sample_rate=sample_rate,
-    )
-    pause = pause_samples(
-        target_active=target_active, interferer_active=interferer_active, sample_rate=sample_rate
-    )
-    return Ratio(worst.numerator, min(energy(estimate[pause]) / int(np.sum(pause)), worst.denominator))
+    masks = {"target_active": target_active, "interferer_active": interferer_active}
+    check_lengths(estimate=estimate, mixture=mixture, **masks)
+    worst = pause_powers_of_failure(mixture=mixture, sample_rate=sample_rate, **masks)
+    return _held(_mean_power(estimate, pause_samples(sample_rate=sample_rate, **masks)), worst)
 
 
 def pause_powers_of_failure(
-    *, mixture: np.ndarray, target_active: np.ndarray, interferer_active: np.ndarray, sample_rate: int
+    *, mixture: Signal, target_active: Mask, interferer_active: Mask, sample_rate: int
 ) -> Ratio:
-    """The powers that give −40 dB: what a missing output counts for.
-
-    Raises:
-        UndefinedScore: as ``pause_leakage_db``.
-    """
-    check_lengths(mixture=mixture, target_active=target_active, interferer_active=interferer_active)
-    pause = pause_samples(
-        target_active=target_active, interferer_active=interferer_active, sample_rate=sample_rate
-    )
-    count = int(np.sum(pause))
-    if count < SHORTEST_PAUSE_S * sample_rate:
+    """The powers that give −40 dB: what a missing output counts for. Raises as ``pause_powers``."""
+    masks = {"target_active": target_active, "interferer_active": interferer_active}
+    check_lengths(mixture=mixture, **masks)
+    pause = pause_samples(sample_rate=sample_rate, **masks)
+    if int(np.sum(pause)) < SHORTEST_PAUSE_S * sample_rate:
         raise UndefinedScore("less than 0.1 s in which the interferer talks and the target does not")
-    before = energy(mixture[pause]) / count
-    if before == 0.0:
-        raise UndefinedScore("the mixture is silent in the target's pauses")
-    return Ratio(before, before * 10 ** (-WORST_DB / 10))
+    return _worst(_mean_power(mixture, pause), "the mixture is silent in the target's pauses")
 
 
-def pause_samples(*, target_active: np.ndarray, interferer_active: np.ndarray, sample_rate: int) -> np.ndarray:
-    """The samples that ``pause_leakage_db`` looks at: bool, shape (num_samples,)."""
-    frame, hop = frame_samples(sample_rate), hop_samples(sample_rate)
-    chosen = frames_with(interferer_active, frame, hop) & ~frames_with(target_active, frame, hop, 0.0)
+def pause_samples(*, target_active: Mask, interferer_active: Mask, sample_rate: int) -> Mask:
+    """The samples that ``pause_powers`` looks at."""
+    frame, hop = signals.frame_samples(sample_rate), signals.hop_samples(sample_rate)
+    interferer = signals.active_frames(interferer_active, sample_rate)
+    chosen = interferer & ~signals.active_frames(target_active, sample_rate, more_than=0.0)
     # Each chosen frame opens a bracket at its start and closes it at its end; a sample inside any is in the union.
     steps = np.zeros(len(target_active) + 1, dtype=np.int64)
     starts = hop * np.flatnonzero(chosen)
@@ -214,14 +132,11 @@ def pause_samples(*, target_active: np.ndarray, interferer_active: np.ndarray, s
     return np.cumsum(steps[:-1]) > 0
 
 
-def _interferer_frames(interferer_active: np.ndarray, sample_rate: int) -> np.ndarray:
-    active = frames_with(interferer_active, frame_samples(sample_rate), hop_samples(sample_rate))
-    if not active.any():
-        raise UndefinedScore("no frame is interferer-active")
-    return active
+def _mean_power(samples: Signal, chosen: Mask) -> float:
+    return energy(samples[chosen]) / int(np.sum(chosen))
 
 
-# ---- what stands beside the mean of leakage_reduction_db in a table
+# ---- what stands beside the mean of leakage_reduction_db in a table. ValueError where there is no clip
 
 
 def pooled_reduction_db(details: Sequence[str]) -> float:
@@ -229,25 +144,18 @@ def pooled_reduction_db(details: Sequence[str]) -> float:
 
     Args:
         details: the ``detail`` of each scored clip's ``leakage_reduction_db``.
-
-    Raises:
-        ValueError: there is no clip.
     """
     _some(details)
-    return reduction_db(sum(map(ratio_of, details), start=Ratio(0.0, 0.0)))
+    return reduction_db(sum(map(signals.ratio_of, details), start=Ratio(0.0, 0.0)))
 
 
 def median(values: Sequence[float]) -> float:
-    """The median over clips. Raises ValueError when there is none."""
+    """The median over clips."""
     return float(np.median(_some(values)))
 
 
 def share_at_cap(values: Sequence[float]) -> float:
-    """Clips at the cap of 120 dB, in % of all scored clips: how far the mean is a count of exact zeros.
-
-    Raises:
-        ValueError: there is no clip.
-    """
+    """Clips at the cap of 120 dB, in % of all scored clips: how far the mean is a count of exact zeros."""
     return 100.0 * float(np.mean(np.asarray(_some(values)) >= CAP_DB))
 
 

@@ -57,10 +57,8 @@ class Clip:
     transcribe: Callable[[np.ndarray], str] | None = None
 
     def __post_init__(self) -> None:
-        signals = {"target_active": self.target_active, "interferer_active": self.interferer_active}
-        if self.reference is not None:
-            signals["reference"] = self.reference
-        check_lengths(mixture=self.mixture, **signals)
+        names = ("mixture", "target_active", "interferer_active", "reference")
+        check_lengths(**{name: signal for name in names if (signal := getattr(self, name)) is not None})
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class Metric:
             ``detail``, as a sequence over those that have a value. Of activity, ``histograms`` or ``onsets``.
         compute: gives a number, or a Ratio that ``value_of`` turns into one.
         failure: takes ``needs`` without the estimate and gives what a failed clip counts for, in the form that
-            ``compute`` has; None where ``worst`` says it all.
+            ``compute`` has; None where ``worst`` says it all, the ratio included.
         low, high: every value lies within; None where the clip's length sets the bound.
         worst: what a failed clip gets; None where it depends on the clip (see ``failure``).
         resolution: the smallest difference worth naming, in ``unit``, and why it is that.
@@ -132,10 +130,6 @@ class Metric:
     model: str = ""
     missing: Callable[[], str] = str
 
-    @property
-    def needs_reference(self) -> bool:
-        return "reference" in self.needs
-
     def value_of(self, ratio: Ratio) -> float:
         """The value of one clip's ratio, or of the sum of many, in ``unit``."""
         if self.in_db:
@@ -162,20 +156,19 @@ def evaluate(metric: Metric, clip: Clip) -> Evaluation:
     Raises:
         ValueError: the metric needs a reference and the clip has none.
     """
-    _check_fields(metric, clip)
-    fault = _fault(clip)
-    if fault:
+    arguments = _arguments(metric, clip)
+    if fault := _fault(clip):
         return failed(metric, clip, fault)
     try:
-        result = metric.compute(**_arguments(metric, clip))
+        result = metric.compute(**arguments)
     except UndefinedScore as reason:
         return Evaluation(None, "undefined", str(reason))
     except FailedScore as reason:
         return failed(metric, clip, str(reason))
-    value, detail = _value_and_detail(metric, result)
+    value = _value(metric, result)
     if not np.isfinite(value):
         return failed(metric, clip, f"{metric.name} is not a finite number on this estimate")
-    return Evaluation(value, "ok", detail)
+    return Evaluation(value, "ok", str(result) if isinstance(result, Ratio) else "")
 
 
 def failed(metric: Metric, clip: Clip, reason: str) -> Evaluation:
@@ -190,29 +183,31 @@ def failed(metric: Metric, clip: Clip, reason: str) -> Evaluation:
     Raises:
         ValueError: the metric needs a reference and the clip has none.
     """
-    _check_fields(metric, clip)
     arguments = _arguments(metric, clip)
     arguments.pop("estimate")
     try:
-        if metric.failure is not None:
-            value, ratio = _value_and_detail(metric, metric.failure(**arguments))
-            return Evaluation(value, "failed", f"{ratio}; {reason}" if ratio else reason)
-        _refuse_undefined(metric, clip, arguments)
+        result = metric.failure(**arguments) if metric.failure else _worst(metric, clip, arguments)
     except UndefinedScore as undefined:
         return Evaluation(None, "undefined", str(undefined))
-    return Evaluation(metric.worst, "failed", reason)
+    detail = f"{result}; {reason}" if isinstance(result, Ratio) else reason
+    return Evaluation(_value(metric, result), "failed", detail)
 
 
-def _refuse_undefined(metric: Metric, clip: Clip, arguments: dict[str, Any]) -> None:
-    """Raise UndefinedScore where the clip has no score whatever the system does: the mixture is an output that
-    every system could have given."""
+def _worst(metric: Metric, clip: Clip, arguments: dict[str, Any]) -> Any:
+    """The stated worst, of a ratio the one that has it. Raises UndefinedScore where the clip has no score whatever
+    the system does: the mixture is an output that every system could have given."""
     with suppress(FailedScore):
-        metric.compute(estimate=clip.mixture, **arguments)
+        result = metric.compute(estimate=clip.mixture, **arguments)
+        if isinstance(result, Ratio) and metric.worst is not None:
+            worst = metric.worst / metric.scale * result.denominator
+            return Ratio(type(result.denominator)(worst), result.denominator)  # a count stays whole
+    return metric.worst
 
 
-def _check_fields(metric: Metric, clip: Clip) -> None:
-    if metric.needs_reference and clip.reference is None:
+def _arguments(metric: Metric, clip: Clip) -> dict[str, Any]:
+    if "reference" in metric.needs and clip.reference is None:
         raise ValueError(f"{metric.name} needs a reference; it runs in {', '.join(metric.scenarios)}")
+    return {name: getattr(clip, name) for name in metric.needs}
 
 
 def _fault(clip: Clip) -> str:
@@ -229,14 +224,10 @@ def _fault(clip: Clip) -> str:
     return ""
 
 
-def _arguments(metric: Metric, clip: Clip) -> dict[str, Any]:
-    return {name: getattr(clip, name) for name in metric.needs}
-
-
-def _value_and_detail(metric: Metric, result: float | Ratio) -> tuple[float, str]:
+def _value(metric: Metric, result: float | Ratio) -> float:
     value = metric.value_of(result) if isinstance(result, Ratio) else result
     if metric.low is not None:
         value = max(value, metric.low)
     if metric.high is not None:
         value = min(value, metric.high)
-    return float(value), str(result) if isinstance(result, Ratio) else ""
+    return float(value)

@@ -37,9 +37,9 @@ def fault(entry: Any, ours: Container[str] = ()) -> str:
         f"its name {entry.name!r} is one of ours; take another": entry.name in ours,
         "of clips only; give of='clip'": entry.of != "clip",
         "scenarios: expected some of TS1, TS2, TS3": not entry.scenarios or "all" in entry.scenarios,
-        f"needs: expected estimate and other fields of Clip ({', '.join(sorted(known))})": "estimate"
-        not in entry.needs
-        or not known.issuperset(entry.needs),
+        f"needs: expected estimate and other fields of Clip ({', '.join(sorted(known))})": not (
+            {"estimate"} <= set(entry.needs) <= known
+        ),
         "aggregation: expected mean or ratio": entry.aggregation not in ("mean", "ratio"),
         "worst: expected a number, what a failed clip gets": entry.worst is None or not isfinite(entry.worst),
         "low, high, scale and resolution: expected finite numbers": not all(map(isfinite, numbers)),
@@ -56,10 +56,9 @@ def definition(metric: Metric) -> dict[str, Any]:
 def defined(name: str, content: Mapping[str, Any], where: str) -> Metric:
     """The metric that a result keeps, which cannot be computed. Raises InputError where it is damaged."""
     stored = {key: content[key] for key in _STORED if key in content}
+    whole = {**stored, "name": name, "needs": ("estimate",), "compute": _not_here}
     try:
-        metric = TypeAdapter(Metric).validate_python(
-            {**stored, "name": name, "needs": ("estimate",), "compute": _not_here}
-        )
+        metric = TypeAdapter(Metric).validate_python(whole)
     except ValidationError as error:
         raise InputError(f"{where}: the definition of {name}: {explain(error, Record)}; restore it") from error
     if problem := fault(metric):

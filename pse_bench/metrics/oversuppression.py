@@ -9,6 +9,8 @@ Our ``tsos`` puts Σ_f |S|^{2p} on the right side, which makes it independent of
 −20 log10((1 − √γ)^{1/p}) = 11.0 dB in all bins is the threshold. ``tsos_paper`` puts Σ_f |S|^p there, as
 published; its two sides have different units, so it depends on level, window and DFT scaling, and we state ours.
 
+Every metric raises UndefinedScore where the reference is silent or no frame is target-active.
+
 Sources: Eskimez et al., "Personalized speech enhancement: new models and comprehensive evaluation"
 (arXiv 2110.09625, the TSOS measure); Thakker et al., "Fast real-time personalized speech enhancement: E3Net"
 (arXiv 2204.00771, seconds per 30 minutes).
@@ -19,8 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics.signals import Ratio, check_lengths, frame_samples, frames_of, hop_samples, is_silent
-from pse_bench.signal.vad import active_power, frames_with
+from pse_bench.metrics import signals
+from pse_bench.metrics.signals import Mask, Ratio, Signal, check_lengths
+from pse_bench.signal.vad import active_power
 
 EXPONENT = 0.3
 THRESHOLD = 0.1
@@ -31,63 +34,58 @@ PAPER_LEVEL_DBFS = -26.0
 
 @dataclass(frozen=True)
 class OverSuppression:
-    """Frame labels, bool of shape (num_frames,). ``flagged`` is set in inactive frames too; a metric on active
-    frames uses ``flagged & active``. ``hop_s`` is the distance between frames in seconds."""
+    """Frame labels. ``flagged`` is set in inactive frames too; ``lost`` are the flagged ones that are active.
+    ``hop_s`` is the distance between frames in seconds."""
 
-    flagged: np.ndarray
-    active: np.ndarray
+    flagged: Mask
+    active: Mask
     hop_s: float
+
+    @property
+    def lost(self) -> Mask:
+        return self.flagged & self.active
 
 
 def over_suppressed_frames(
-    *, estimate: np.ndarray, reference: np.ndarray, target_active: np.ndarray, sample_rate: int
+    *, estimate: Signal | None, reference: Signal, target_active: Mask, sample_rate: int
 ) -> OverSuppression:
     """Which frames are over-suppressed by the level-independent rule, and which are target-active.
 
-    Σ_f h(|S|^p − |Ŝ|^p)² > γ Σ_f |S|^{2p} with h(x) = max(x, 0).
-
-    Args:
-        estimate, reference: shape (num_samples,), full scale ±1.
-        target_active: bool, shape (num_samples,).
-        sample_rate: Hz.
-
-    Raises:
-        UndefinedScore: the reference is silent or no frame is target-active.
-        ValueError: the lengths differ.
+    Σ_f h(|S|^p − |Ŝ|^p)² > γ Σ_f |S|^{2p} with h(x) = max(x, 0). None stands for an estimate that is missing or
+    not a signal, which lost every frame.
     """
     active = _active_frames(reference, target_active, sample_rate)
+    hop_s = signals.hop_samples(sample_rate) / sample_rate
+    if estimate is None:
+        return OverSuppression(np.ones_like(active), active, hop_s)
     check_lengths(estimate=estimate, reference=reference)
     wanted = _compressed_spectrum(reference, sample_rate)
     lost = _lost_energy(wanted, _compressed_spectrum(estimate, sample_rate))
-    flagged = lost > THRESHOLD * np.sum(wanted**2, axis=-1)
-    return OverSuppression(flagged, active, hop_samples(sample_rate) / sample_rate)
+    return OverSuppression(lost > THRESHOLD * np.sum(wanted**2, axis=-1), active, hop_s)
 
 
-def tsos(*, estimate: np.ndarray, reference: np.ndarray, target_active: np.ndarray, sample_rate: int) -> Ratio:
+def tsos(*, estimate: Signal, reference: Signal, target_active: Mask, sample_rate: int) -> Ratio:
     """Over-suppressed frames over target-active frames of a clip (pooled over clips and times 100: %).
 
     A frame is over-suppressed where Σ_f h(|S|^p − |Ŝ|^p)² > γ Σ_f |S|^{2p} with p = 0.3 and γ = 0.1: an even loss
     of 11.0 dB is the limit, whatever the level. A silent estimate is valid and flags every frame that holds
     anything.
 
-    Args, Raises, Source: as ``over_suppressed_frames``; arXiv 2110.09625 with the right side made
-    level-independent and inactive frames left out.
+    Source: arXiv 2110.09625 with the right side made level-independent and inactive frames left out.
     """
     frames = over_suppressed_frames(
         estimate=estimate, reference=reference, target_active=target_active, sample_rate=sample_rate
     )
-    return Ratio(int(np.sum(frames.flagged & frames.active)), int(np.sum(frames.active)))
+    return Ratio(int(np.sum(frames.lost)), int(np.sum(frames.active)))
 
 
-def tsos_paper(
-    *, estimate: np.ndarray, reference: np.ndarray, target_active: np.ndarray, sample_rate: int
-) -> Ratio:
+def tsos_paper(*, estimate: Signal, reference: Signal, target_active: Mask, sample_rate: int) -> Ratio:
     """Over-suppressed frames over all frames by the published rule (pooled over clips and times 100: %).
 
     Σ_f h(|S|^p − |Ŝ|^p)² > γ Σ_f |S|^p, after both signals were given the one gain that brings the reference
     to −26 dBFS over its target-active samples.
 
-    Args, Raises: as ``over_suppressed_frames``. Source: arXiv 2110.09625, the TSOS measure.
+    Source: arXiv 2110.09625, the TSOS measure.
     """
     _active_frames(reference, target_active, sample_rate)
     check_lengths(estimate=estimate, reference=reference)
@@ -102,95 +100,55 @@ def tsos_paper(
 
 
 def tsos_s_per_30min(
-    *, estimate: np.ndarray, reference: np.ndarray, target_active: np.ndarray, sample_rate: int
+    *, estimate: Signal | None, reference: Signal, target_active: Mask, sample_rate: int
 ) -> Ratio:
     """Over-suppressed seconds over seconds of audio (pooled over clips and times 1800: s per 30 min).
 
     A flagged target-active frame stands for its hop of 16 ms.
 
-    Args, Raises: as ``over_suppressed_frames``. Source: the unit of arXiv 2204.00771.
+    Source: the unit of arXiv 2204.00771.
     """
     frames = over_suppressed_frames(
         estimate=estimate, reference=reference, target_active=target_active, sample_rate=sample_rate
     )
-    return _seconds(frames.flagged & frames.active, len(reference), sample_rate)
+    return Ratio(int(np.sum(frames.lost)) * frames.hop_s, len(reference) / sample_rate)
 
 
-def tsos_longest_s(
-    *, estimate: np.ndarray, reference: np.ndarray, target_active: np.ndarray, sample_rate: int
-) -> float:
-    """The longest unbroken run of over-suppressed target-active frames, in seconds (16 ms a frame).
-
-    Args, Raises: as ``over_suppressed_frames``.
-    """
+def tsos_longest_s(*, estimate: Signal | None, reference: Signal, target_active: Mask, sample_rate: int) -> float:
+    """The longest unbroken run of over-suppressed target-active frames, in seconds (16 ms a frame)."""
     frames = over_suppressed_frames(
         estimate=estimate, reference=reference, target_active=target_active, sample_rate=sample_rate
     )
-    return longest_run(frames.flagged & frames.active) * frames.hop_s
+    return longest_run(frames.lost) * frames.hop_s
 
 
-def longest_run(labels: np.ndarray) -> int:
+def longest_run(labels: Mask) -> int:
     """Length of the longest run of True, in frames."""
     breaks = np.flatnonzero(~np.concatenate([[False], labels, [False]]))
     return int(np.max(np.diff(breaks))) - 1
 
 
-# ---- what a clip counts for whose estimate is missing or not a signal: everything in it is lost
-
-
-def tsos_of_failure(*, reference: np.ndarray, target_active: np.ndarray, sample_rate: int) -> Ratio:
-    """All target-active frames over themselves. Raises UndefinedScore as ``tsos`` does."""
-    count = int(np.sum(_active_frames(reference, target_active, sample_rate)))
-    return Ratio(count, count)
-
-
-def tsos_paper_of_failure(*, reference: np.ndarray, target_active: np.ndarray, sample_rate: int) -> Ratio:
-    """All frames over themselves. Raises UndefinedScore as ``tsos_paper`` does."""
-    nothing = np.zeros_like(reference)
-    frames = tsos_paper(
-        estimate=nothing, reference=reference, target_active=target_active, sample_rate=sample_rate
-    )
-    return Ratio(frames.denominator, frames.denominator)
-
-
-def tsos_s_of_failure(*, reference: np.ndarray, target_active: np.ndarray, sample_rate: int) -> Ratio:
-    """All target-active time over the clip's time. Raises UndefinedScore as ``tsos`` does."""
-    active = _active_frames(reference, target_active, sample_rate)
-    return _seconds(active, len(reference), sample_rate)
-
-
-def tsos_longest_of_failure(*, reference: np.ndarray, target_active: np.ndarray, sample_rate: int) -> float:
-    """The longest run of target-active frames, in seconds. Raises UndefinedScore as ``tsos`` does."""
-    active = _active_frames(reference, target_active, sample_rate)
-    return longest_run(active) * (hop_samples(sample_rate) / sample_rate)
-
-
 # ---- shared steps
 
 
-def _active_frames(reference: np.ndarray, target_active: np.ndarray, sample_rate: int) -> np.ndarray:
+def _active_frames(reference: Signal, target_active: Mask, sample_rate: int) -> Mask:
     """Target-active frames. Depends on the reference alone, so all systems are undefined on the same clips."""
     check_lengths(reference=reference, target_active=target_active)
-    if is_silent(reference):
+    if signals.is_silent(reference):
         raise UndefinedScore("the reference is silent")
-    active = frames_with(target_active, frame_samples(sample_rate), hop_samples(sample_rate))
+    active = signals.active_frames(target_active, sample_rate)
     if not active.any():
         raise UndefinedScore("no frame is target-active")
     return active
 
 
-def _compressed_spectrum(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+def _compressed_spectrum(samples: Signal, sample_rate: int) -> np.ndarray:
     """|STFT|^p, shape (num_frames, frame // 2 + 1)."""
-    frame = frame_samples(sample_rate)
+    frame = signals.frame_samples(sample_rate)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
-    return np.abs(np.fft.rfft(frames_of(samples, sample_rate) * window, axis=-1)) ** EXPONENT
+    return np.abs(np.fft.rfft(signals.frames_of(samples, sample_rate) * window, axis=-1)) ** EXPONENT
 
 
 def _lost_energy(wanted: np.ndarray, got: np.ndarray) -> np.ndarray:
     """Σ_f h(|S|^p − |Ŝ|^p)², shape (num_frames,). The order matters: swapped, it would punish amplification."""
     return np.sum(np.maximum(wanted - got, 0.0) ** 2, axis=-1)
-
-
-def _seconds(frames: np.ndarray, num_samples: int, sample_rate: int) -> Ratio:
-    hop_s = hop_samples(sample_rate) / sample_rate
-    return Ratio(int(np.sum(frames)) * hop_s, num_samples / sample_rate)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from pse_bench.errors import FailedScore, UndefinedScore
-from pse_bench.metrics.signals import check_lengths, is_silent
+from pse_bench.metrics.signals import Signal, check_lengths, is_silent
 
 STOI_RATE_HZ = 10_000
 STOI_FRAME = 256
@@ -36,37 +36,23 @@ PESQ_SHORTEST = 46
 PESQ_CLICK = 4
 
 
-def stoi(*, estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
+def stoi(*, estimate: Signal, reference: Signal, sample_rate: int, extended: bool = False) -> float:
     """Short-time objective intelligibility, within [0, 1] (negative correlations count as 0).
 
-    Mean correlation of the third-octave envelopes of estimate and reference, over segments of 384 ms.
+    Mean correlation of the third-octave envelopes of estimate and reference, over segments of 384 ms (STOI), or of
+    the segment's spectra after their rows and columns are normalised (ESTOI, extended).
+
+    For ESTOI the library adds a trace of noise from NumPy's global generator, which shows when the estimate holds
+    digital silence; it is seeded here, the same for every clip, and put back as it was.
 
     Args:
-        estimate, reference: shape (num_samples,).
         sample_rate: Hz; pystoi resamples to 10 kHz.
+        extended: ESTOI instead of STOI.
 
     Raises:
         UndefinedScore: the reference is silent, or holds less than about 0.4 s of sound.
         FailedScore: the estimate is silent.
-        ValueError: the lengths differ.
     """
-    return _stoi(estimate, reference, sample_rate, extended=False)
-
-
-def estoi(*, estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
-    """Extended short-time objective intelligibility, within [0, 1] (negative correlations count as 0).
-
-    As STOI, with the correlation taken over the segment's spectra after their rows and columns are normalised.
-
-    The library adds a trace of noise from NumPy's global generator, which shows when the estimate holds digital
-    silence; it is seeded here, the same for every clip, and put back as it was.
-
-    Args, Raises: as ``stoi``.
-    """
-    return _stoi(estimate, reference, sample_rate, extended=True)
-
-
-def _stoi(estimate: np.ndarray, reference: np.ndarray, sample_rate: int, *, extended: bool) -> float:
     check_lengths(estimate=estimate, reference=reference)
     if is_silent(reference):
         raise UndefinedScore("the reference is silent")
@@ -101,18 +87,13 @@ def _seeded_numpy() -> Iterator[None]:
         np.random.set_state(state)
 
 
-def pesq_wb(*, estimate: np.ndarray, reference: np.ndarray, sample_rate: int) -> float:
+def pesq_wb(*, estimate: Signal, reference: Signal, sample_rate: int) -> float:
     """Wide-band PESQ as MOS-LQO, about 1.02 to 4.64.
 
-    Args:
-        estimate, reference: shape (num_samples,), 0.25 to 60 s long.
-        sample_rate: Hz; only 16000 has a score.
-
     Raises:
-        UndefinedScore: another rate, too short, too long, the reference is silent or has more than 45 bursts of
-            sound (the native code would overwrite memory).
+        UndefinedScore: another rate than 16 kHz, shorter than 0.25 s or longer than 60 s, the reference is silent
+            or has more than 40 bursts of sound (the native code would overwrite memory).
         FailedScore: the estimate is silent, or has nothing that PESQ can align with the reference.
-        ValueError: the lengths differ.
     """
     check_lengths(estimate=estimate, reference=reference)
     if sample_rate != PESQ_RATE_HZ:
@@ -130,7 +111,7 @@ def pesq_wb(*, estimate: np.ndarray, reference: np.ndarray, sample_rate: int) ->
     return _pesq(estimate, reference)
 
 
-def _pesq(estimate: np.ndarray, reference: np.ndarray) -> float:
+def _pesq(estimate: Signal, reference: Signal) -> float:
     from pesq import NoUtterancesError, pesq
 
     try:
@@ -149,7 +130,7 @@ def _pesq(estimate: np.ndarray, reference: np.ndarray) -> float:
     return score
 
 
-def bursts(samples: np.ndarray) -> int:
+def bursts(samples: Signal) -> int:
     """An upper estimate of how many utterances PESQ finds in a 16 kHz reference.
 
     PESQ's detector sets its own threshold, so we count at every threshold from 0 to 60 dB below the loudest

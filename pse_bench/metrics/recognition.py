@@ -16,12 +16,10 @@ Sources: Levenshtein, Soviet Physics Doklady 10(8), 1966; jiwer 4. The bounds ar
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import astuple, dataclass
 
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics.signals import Ratio, check_lengths
+from pse_bench.metrics.signals import Ratio, Signal, check_lengths
 
 NORMALISER = "pse-bench-en-1"
 """Name and version of the normaliser; raised by every change that moves a word count."""
@@ -35,8 +33,8 @@ MOST_LEAKED_PER_MIN = 300.0
 SHORTEST_S = 0.1
 """Words a minute have no meaning over less."""
 
-Transcribe = Callable[[np.ndarray], str]
-"""Gives the words in an estimate, float64 of shape (num_samples,)."""
+Transcribe = Callable[[Signal], str]
+"""Gives the words in an estimate; see ``pse_bench.asr``."""
 
 
 # ---- the normaliser
@@ -51,18 +49,13 @@ _SMALL = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
 )
+_ORDINALS = {
+    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
+    "twelve": "twelfth",
+}
 # fmt: on
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SCALES = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred"))
-_ORDINALS = {
-    "one": "first",
-    "two": "second",
-    "three": "third",
-    "five": "fifth",
-    "eight": "eighth",
-    "nine": "ninth",
-    "twelve": "twelfth",
-}
 _LONGEST_NUMBER = 12
 
 
@@ -80,10 +73,8 @@ def words(text: str) -> list[str]:
     text = "".join(c for c in text if not unicodedata.combining(c)).translate(_APOSTROPHES)
     text = _THOUSANDS.sub(lambda match: match[0].replace(",", ""), text)
     text = text.replace("%", " percent ").replace("&", " and ")
-    found: list[str] = []
-    for match in _WORD.finditer(text):
-        found += _number(match) if match["whole"] else [match[0]]
-    return found
+    spoken = (_number(match) if match["whole"] else [match[0]] for match in _WORD.finditer(text))
+    return [word for group in spoken for word in group]
 
 
 def normalise(text: str) -> str:
@@ -126,8 +117,7 @@ def _cardinal(number: int) -> list[str]:
 class WordCounts:
     """Word errors of one alignment, or of many added up (``sum(all_counts, start=WordCounts())``).
 
-    The rates are ratios over the words of the reference, not held at any bound; times 100 they are in %. Where a
-    reference has no words, its insertions still count in the sum.
+    Where a reference has no words, its insertions still count in the sum.
     """
 
     deletions: int = 0
@@ -136,32 +126,11 @@ class WordCounts:
     reference_words: int = 0
 
     def __add__(self, other: "WordCounts") -> "WordCounts":
-        return WordCounts(
-            self.deletions + other.deletions,
-            self.insertions + other.insertions,
-            self.substitutions + other.substitutions,
-            self.reference_words + other.reference_words,
-        )
+        return WordCounts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def errors(self) -> int:
         return self.deletions + self.insertions + self.substitutions
-
-    @property
-    def error_rate(self) -> Ratio:
-        return Ratio(self.errors, self.reference_words)
-
-    @property
-    def deletion_rate(self) -> Ratio:
-        return Ratio(self.deletions, self.reference_words)
-
-    @property
-    def insertion_rate(self) -> Ratio:
-        return Ratio(self.insertions, self.reference_words)
-
-    @property
-    def substitution_rate(self) -> Ratio:
-        return Ratio(self.substitutions, self.reference_words)
 
 
 def counts(reference: str, hypothesis: str) -> WordCounts:
@@ -177,132 +146,57 @@ def counts(reference: str, hypothesis: str) -> WordCounts:
     import jiwer
 
     aligned = jiwer.process_words(normalise(reference), normalise(hypothesis))
-    return WordCounts(
-        deletions=aligned.deletions,
-        insertions=aligned.insertions,
-        substitutions=aligned.substitutions,
-        reference_words=aligned.hits + aligned.substitutions + aligned.deletions,
-    )
+    said = aligned.hits + aligned.substitutions + aligned.deletions
+    return WordCounts(aligned.deletions, aligned.insertions, aligned.substitutions, said)
 
 
-# ---- metrics of a clip
+# ---- metrics of a clip. What a failed clip counts for is said without transcribing anything.
 
 
-def wer(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
-    """Word errors over the words of the reference, held at 200 % (pooled over clips and times 100: %).
+def word_errors(*, estimate: Signal, text: str, transcribe: Transcribe, kind: str = "errors") -> Ratio:
+    """Word errors over the words of the reference (pooled over clips and times 100: %).
 
-    (S + D + I) / N: substitutions, deletions and insertions of the best alignment, over the N words that the
-    target says, both texts normalised.
+    ``wer`` is (S + D + I) / N: substitutions, deletions and insertions of the best alignment, over the N words
+    that the target says, both texts normalised. ``sub`` is S / N, ``del`` is D / N, ``ins`` is I / N. Held at 200 %.
 
     Args:
-        estimate: shape (num_samples,), full scale ±1.
+        estimate: what to transcribe.
         text: what the target says; '' where it is not known.
-        transcribe: a recogniser; see ``pse_bench.asr``.
+        transcribe: the recogniser.
+        kind: ``errors``, or the one that is counted, as ``WordCounts`` calls it.
 
     Raises:
         UndefinedScore: the target's words are not known, or the text has none.
     """
-    return _held(_counts(estimate, text, transcribe).error_rate)
+    bound = bound_of_errors(text=text, transcribe=transcribe)
+    found = getattr(counts(text, transcribe(estimate)), kind)
+    return Ratio(min(found, bound.numerator), bound.denominator)
 
 
-def deletions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
-    """Words that were not recognised over the words of the reference (pooled over clips and times 100: %).
-
-    D / N: a recogniser's sign of over-suppression.
-
-    Args, Raises: as ``wer``.
-    """
-    return _counts(estimate, text, transcribe).deletion_rate
-
-
-def insertions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
-    """Words that were recognised and not spoken over the words of the reference, held at 200 % (pooled over
-    clips and times 100: %).
-
-    Args, Raises: as ``wer``.
-    """
-    return _held(_counts(estimate, text, transcribe).insertion_rate)
+def bound_of_errors(*, text: str, transcribe: Transcribe, per_word: float = MOST_ERRORS) -> Ratio:
+    """The most errors that a clip counts for, over the words of its reference. Of the text alone, so all systems
+    are undefined on the same clips."""
+    number = len(words(text))
+    if not number:
+        raise UndefinedScore("the target's words are not known")
+    return Ratio(int(per_word * number), number)
 
 
-def substitutions(*, estimate: np.ndarray, text: str, transcribe: Transcribe) -> Ratio:
-    """Words that were taken for others over the words of the reference (pooled over clips and times 100: %).
-
-    S / N.
-
-    Args, Raises: as ``wer``.
-    """
-    return _counts(estimate, text, transcribe).substitution_rate
-
-
-def leaked_words(*, estimate: np.ndarray, mixture: np.ndarray, transcribe: Transcribe, sample_rate: int) -> Ratio:
+def leaked_words(*, estimate: Signal, mixture: Signal, transcribe: Transcribe, sample_rate: int) -> Ratio:
     """Words recognised in a TS3 clip over its seconds, held at 300 a minute (pooled over clips and times 60:
     words per minute).
 
-    Args:
-        estimate, mixture: shape (num_samples,), full scale ±1.
-        transcribe: a recogniser; see ``pse_bench.asr``.
-        sample_rate: Hz.
-
     Raises:
         UndefinedScore: the clip is shorter than 0.1 s.
-        ValueError: the lengths differ.
     """
     check_lengths(estimate=estimate, mixture=mixture)
     worst = leaked_words_of_failure(mixture=mixture, transcribe=transcribe, sample_rate=sample_rate)
-    transcribed = counts("", transcribe(estimate)).insertions
-    return Ratio(min(transcribed, worst.numerator), worst.denominator)
+    return Ratio(min(counts("", transcribe(estimate)).insertions, worst.numerator), worst.denominator)
 
 
-# ---- what a clip counts for whose estimate is missing or not a signal; nothing is transcribed
-
-
-def errors_of_failure(*, text: str, transcribe: Transcribe) -> Ratio:
-    """200 % of the words of the reference: the bound of ``wer`` and ``insertions``.
-
-    Raises:
-        UndefinedScore: as ``wer``.
-    """
-    number = _reference_words(text)
-    return Ratio(int(MOST_ERRORS * number), number)
-
-
-def words_of_failure(*, text: str, transcribe: Transcribe) -> Ratio:
-    """All words of the reference: the bound of ``deletions`` and ``substitutions``.
-
-    Raises:
-        UndefinedScore: as ``wer``.
-    """
-    number = _reference_words(text)
-    return Ratio(number, number)
-
-
-def leaked_words_of_failure(*, mixture: np.ndarray, transcribe: Transcribe, sample_rate: int) -> Ratio:
-    """300 words a minute over a clip as long as the mixture.
-
-    Raises:
-        UndefinedScore: as ``leaked_words``.
-    """
+def leaked_words_of_failure(*, mixture: Signal, transcribe: Transcribe, sample_rate: int) -> Ratio:
+    """300 words a minute over a clip as long as the mixture."""
     duration_s = len(mixture) / sample_rate
     if duration_s < SHORTEST_S:
         raise UndefinedScore(f"shorter than {SHORTEST_S} s")
     return Ratio(MOST_LEAKED_PER_MIN / 60 * duration_s, duration_s)
-
-
-# ---- shared steps
-
-
-def _reference_words(text: str) -> int:
-    """How many words the target says: of the text alone, so all systems are undefined on the same clips."""
-    number = len(words(text))
-    if not number:
-        raise UndefinedScore("the target's words are not known")
-    return number
-
-
-def _counts(estimate: np.ndarray, text: str, transcribe: Transcribe) -> WordCounts:
-    _reference_words(text)
-    return counts(text, transcribe(estimate))
-
-
-def _held(ratio: Ratio) -> Ratio:
-    return Ratio(min(ratio.numerator, int(MOST_ERRORS * ratio.denominator)), ratio.denominator)

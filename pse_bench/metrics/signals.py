@@ -1,7 +1,7 @@
 """What every metric asks of its signals, and the one frame grid they share.
 
 Frames are 32 ms long with a hop of 16 ms and no padding, so frame t covers the samples [t · hop, t · hop + frame)
-and a signal shorter than one frame has none. All signals are float64 of shape (num_samples,), full scale ±1.
+and a signal shorter than one frame has none. Sample rates are in Hz.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from pse_bench.io.audio import seconds_to_samples
+from pse_bench.signal.vad import frames_with
+
+Signal = np.ndarray
+"""A sound: float64, shape (num_samples,), full scale ±1. Signals and masks of a clip have one length; every metric
+raises ValueError where they differ."""
+
+Mask = np.ndarray
+"""Samples or frames that are marked: bool, shape (num_samples,) or (num_frames,)."""
 
 FRAME_S = 0.032
 HOP_S = 0.016
@@ -33,23 +41,17 @@ class Ratio:
 
 
 def ratio_of(detail: str) -> Ratio:
-    """The ratio in a score's ``detail``, which is ``numerator/denominator`` or
-    ``numerator/denominator; reason``.
+    """The ratio in a score's ``detail``, which is ``numerator/denominator`` or ``numerator/denominator; reason``.
 
     Raises:
         ValueError: there is no ratio in it.
     """
-    numerator, slash, denominator = detail.partition(";")[0].partition("/")
+    parts = detail.partition(";")[0].split("/")
     try:
-        if not slash:
-            raise ValueError
-        return Ratio(_number(numerator), _number(denominator))
+        numerator, denominator = (int(text) if text.strip().isdigit() else float(text) for text in parts)
     except ValueError:
         raise ValueError(f"no 'numerator/denominator' in the detail {detail!r}") from None
-
-
-def _number(text: str) -> float:
-    return int(text) if text.strip().isdigit() else float(text)
+    return Ratio(numerator, denominator)
 
 
 def check_lengths(**signals: np.ndarray) -> None:
@@ -64,17 +66,17 @@ def check_lengths(**signals: np.ndarray) -> None:
         raise ValueError(f"signals have to share one shape (num_samples,), found {found}")
 
 
-def is_silent(samples: np.ndarray) -> bool:
+def is_silent(samples: Signal) -> bool:
     """Whether there is no energy at all."""
     return energy(samples) == 0.0
 
 
-def energy(samples: np.ndarray) -> float:
+def energy(samples: Signal) -> float:
     """Σx², in samples of full scale ±1."""
     return inner(samples, samples)
 
 
-def inner(one: np.ndarray, other: np.ndarray) -> float:
+def inner(one: Signal, other: Signal) -> float:
     """Σxy. Not ``np.dot``, whose last digits depend on how many threads the linear algebra library has."""
     return float(np.sum(one * other))
 
@@ -89,9 +91,14 @@ def hop_samples(sample_rate: int) -> int:
     return seconds_to_samples(HOP_S, sample_rate)
 
 
-def frames_of(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+def frames_of(samples: Signal, sample_rate: int) -> np.ndarray:
     """A read-only view of shape (num_frames, frame); num_frames is 0 when the signal is shorter than a frame."""
     frame = frame_samples(sample_rate)
     if len(samples) < frame:
         return np.zeros((0, frame))
     return np.lib.stride_tricks.sliding_window_view(samples, frame)[:: hop_samples(sample_rate)]
+
+
+def active_frames(active: Mask, sample_rate: int, more_than: float = 0.5) -> Mask:
+    """Frames of which more than that share of the samples is active."""
+    return frames_with(active, frame_samples(sample_rate), hop_samples(sample_rate), more_than)

@@ -11,18 +11,19 @@ under the step curve of precision over recall, Σ (R_n − R_{n−1}) P_n.
 import numpy as np
 
 from pse_bench.errors import UndefinedScore
+from pse_bench.metrics.signals import Mask
 
 CLASSES = ("target speech", "other speech", "no speech")
 SUSTAINED_S = 0.1
 """An onset is found at the first of this long a run of positive frames."""
 
 
-def average_precision(*, scores: np.ndarray, positive: np.ndarray) -> float:
+def average_precision(*, scores: np.ndarray, positive: Mask) -> float:
     """Area under the precision-recall steps, within [0, 1]; a chance score has the share of positives.
 
     Args:
         scores: shape (num_frames,), the higher the more likely positive.
-        positive: bool, shape (num_frames,).
+        positive: frames of the class.
 
     Raises:
         UndefinedScore: no frame is positive.
@@ -30,7 +31,7 @@ def average_precision(*, scores: np.ndarray, positive: np.ndarray) -> float:
     return area(*_accumulated(scores, positive))
 
 
-def equal_error_rate(*, scores: np.ndarray, positive: np.ndarray) -> float:
+def equal_error_rate(*, scores: np.ndarray, positive: Mask) -> float:
     """Where as many positives are missed as negatives taken, as shares, within [0, 1]; linear between thresholds.
 
     Args: as ``average_precision``.
@@ -41,28 +42,17 @@ def equal_error_rate(*, scores: np.ndarray, positive: np.ndarray) -> float:
     return crossing(*_accumulated(scores, positive))
 
 
-def mean_average_precision(*, probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over the three classes of the average precision of each against the others.
-
-    Args:
-        probabilities: shape (num_frames, 3).
-        labels: shape (num_frames,), class indices.
-
-    Raises:
-        UndefinedScore: a class has no frame.
-    """
-    return float(
-        np.mean(
-            [
-                average_precision(scores=probabilities[:, index], positive=labels == index)
-                for index in range(len(CLASSES))
-            ]
-        )
-    )
+def _accumulated(scores: np.ndarray, positive: Mask) -> tuple[np.ndarray, np.ndarray]:
+    """Positives and all frames at or above each distinct score, from the highest down."""
+    if scores.shape != positive.shape or scores.ndim != 1 or not len(scores):
+        raise ValueError(f"scores {scores.shape} and labels {positive.shape}: expected one number a frame of each")
+    order = np.argsort(-scores, kind="stable")
+    last_of_equal = np.flatnonzero(np.diff(scores[order], append=np.nan))
+    return np.cumsum(positive[order])[last_of_equal], last_of_equal + 1
 
 
 def onset_delays_s(
-    *, probability: np.ndarray, active: np.ndarray, hop_s: float, threshold: float = 0.5
+    *, probability: np.ndarray, active: Mask, hop_s: float, threshold: float = 0.5
 ) -> tuple[np.ndarray, int]:
     """How long after each onset of target speech it is noticed.
 
@@ -71,7 +61,7 @@ def onset_delays_s(
 
     Args:
         probability: of target speech, shape (num_frames,).
-        active: bool, shape (num_frames,).
+        active: frames of target speech.
         hop_s: distance of the frames.
         threshold: above it a frame is taken for target speech.
 
@@ -84,8 +74,7 @@ def onset_delays_s(
     for start, stop in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
         above = probability[start:stop] > threshold
         length = min(sustained, int(stop - start))
-        runs = np.convolve(above, np.ones(length, dtype=int), mode="valid")
-        found = np.flatnonzero(runs == length)
+        found = np.flatnonzero(np.convolve(above, np.ones(length, dtype=int), mode="valid") == length)
         if len(found):
             delays.append(found[0] * hop_s)
         else:
@@ -93,9 +82,8 @@ def onset_delays_s(
     return np.array(delays), missed
 
 
-def classes(*, target: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Class indices of frames from who speaks, both bool of shape (num_frames,): the target counts wherever it
-    speaks, alone or not."""
+def classes(*, target: Mask, other: Mask) -> np.ndarray:
+    """Class indices of frames from who speaks: the target counts wherever it speaks, alone or not."""
     return np.where(target, 0, np.where(other, 1, 2))
 
 
@@ -140,12 +128,3 @@ def energy_detector(*, mixture: np.ndarray, hop: int) -> np.ndarray:
     level_db = 10 * np.log10(np.mean(padded.astype(np.float64) ** 2, axis=1) + 1e-12)
     speech = 1 / (1 + np.exp(-np.clip((level_db - np.percentile(level_db, 95) + 10) / 3, -30, 30)))
     return np.stack([speech / 2, speech / 2, 1 - speech], axis=1)
-
-
-def _accumulated(scores: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positives and all frames at or above each distinct score, from the highest down."""
-    if scores.shape != positive.shape or scores.ndim != 1 or not len(scores):
-        raise ValueError(f"scores {scores.shape} and labels {positive.shape}: expected one number a frame of each")
-    order = np.argsort(-scores, kind="stable")
-    last_of_equal = np.flatnonzero(np.diff(scores[order], append=np.nan))
-    return np.cumsum(positive[order])[last_of_equal], last_of_equal + 1

@@ -23,6 +23,12 @@ def arrays(rows: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([one, other, 100 - one - other], axis=1) / 100, np.array([row[0] for row in rows])
 
 
+def mean_precision(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Of the three classes, from the frames."""
+    columns = enumerate(probabilities.T)
+    return np.mean([voice_activity.average_precision(scores=one, positive=labels == k) for k, one in columns])
+
+
 @given(clips)
 def test_summed_histograms_give_what_the_frames_of_all_clips_give(found) -> None:
     parts = [arrays(rows) for rows in found]
@@ -41,8 +47,9 @@ def test_summed_histograms_give_what_the_frames_of_all_clips_give(found) -> None
         exact = voice_activity.equal_error_rate(scores=scores[:, 0], positive=target)
         assert METRICS["pvad_eer"].compute(counts) == pytest.approx(100 * exact, abs=1e-9)
     if set(labels) == {0, 1, 2}:
-        exact = voice_activity.mean_average_precision(probabilities=scores, labels=labels)
-        assert METRICS["pvad_mean_ap"].compute(counts) == pytest.approx(100 * exact, abs=1e-9)
+        assert METRICS["pvad_mean_ap"].compute(counts) == pytest.approx(
+            100 * mean_precision(scores, labels), abs=1e-9
+        )
 
 
 @pytest.mark.parametrize("sharpness", [1.0, 4.0, 8.0])
@@ -55,7 +62,7 @@ def test_rounding_to_the_grid_moves_a_figure_by_less_than_a_tenth_of_a_percent(s
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     kept = np.array([[float(f"{value:.4g}") for value in row] for row in probabilities])  # as in a file
     counts = detection.histograms(kept, labels)
-    exact = voice_activity.mean_average_precision(probabilities=probabilities, labels=labels)
+    exact = mean_precision(probabilities, labels)
     assert METRICS["pvad_mean_ap"].compute(counts) == pytest.approx(100 * exact, abs=0.1)
     exact = voice_activity.equal_error_rate(scores=probabilities[:, 0], positive=labels == 0)
     assert METRICS["pvad_eer"].compute(counts) == pytest.approx(100 * exact, abs=0.1)

@@ -168,7 +168,7 @@ def test_the_figures_of_a_model_share_one_run(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(dnsmos, "_run", run)
     estimate = talker(110.0, 1.0)
-    for model, figure in METRICS.values():
+    for model, figure, _ in METRICS.values():
         opinion(estimate=estimate.copy(), sample_rate=RATE, model=model, figure=figure)
     assert runs == [(name, np.float32) for name in MODELS]
     opinion(estimate=-estimate, sample_rate=RATE, model="p835", figure="sig")

@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics import METRICS, Ratio, computed_from, evaluate, ratio_of
+from pse_bench.metrics import METRICS, Clip, Ratio, computed_from, evaluate, ratio_of
 from pse_bench.metrics.leakage import (
     leakage_reduction_db,
     leaky_frames,
     median,
-    pause_leakage_db,
     pause_samples,
     pooled_reduction_db,
     residual_dbfs,
@@ -134,15 +133,16 @@ def test_pause_leakage_looks_at_pauses_only(make_clip) -> None:
 @pytest.mark.parametrize(("pause_s", "defined"), [(0.08, False), (0.112, True)])
 def test_a_tenth_of_a_second_of_pause_is_needed(pause_s: float, defined: bool) -> None:
     samples = np.random.default_rng(0).standard_normal(RATE)
-    interferer_active = np.ones(RATE, dtype=bool)
-    target_active = np.ones(RATE, dtype=bool)
+    everywhere, target_active = np.ones(RATE, dtype=bool), np.ones(RATE, dtype=bool)
     target_active[256 * 8 : 256 * 8 + round(pause_s * RATE)] = False
-    arguments = {"mixture": samples, "target_active": target_active, "interferer_active": interferer_active}
+    score = evaluate(
+        METRICS["pause_leakage_db"], Clip(0.1 * samples, samples, samples, target_active, everywhere, RATE)
+    )
     if defined:
-        assert pause_leakage_db(estimate=0.1 * samples, sample_rate=RATE, **arguments) == pytest.approx(20.0)
+        assert score.value == pytest.approx(20.0)
     else:
-        with pytest.raises(UndefinedScore, match=r"less than 0\.1 s"):
-            pause_leakage_db(estimate=samples, sample_rate=RATE, **arguments)
+        assert score.status == "undefined"
+        assert "less than 0.1 s" in score.detail
 
 
 # ---- figures over all clips
