@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pse_bench import metrics, rng
-from pse_bench.scoring.aggregates import Aggregate, aggregates_of
+from pse_bench.scoring.summary import Aggregate, aggregates_of
 
 SPEAKERS = (5, 8, 12, 24, 47)
 POPULATION = 200_000

@@ -16,8 +16,7 @@ import numpy as np
 from runs import HEARD, KINDS, LEARNING, SEEDS, SHARES
 
 from pse_bench import metrics
-from pse_bench.scoring import aggregates
-from pse_bench.scoring.summary import Scores
+from pse_bench.scoring.summary import Scores, aggregates_of
 
 SHOWN = (
     ("TS1", "tsos"),
@@ -43,7 +42,7 @@ def sums_of(result: Path, speakers: list[str], figure: tuple[str, str]) -> Sums:
     """Numerators and denominators of a figure, added up by speaker, in the order of ``speakers``."""
     scores = Scores.read(result)
     label, name = figure
-    kind = aggregates.aggregates_of(metrics.ALL_METRICS[name], label, 0.0)[0]
+    kind = aggregates_of(metrics.ALL_METRICS[name], label, 0.0)[0]
     counted = [score for score in scores.cells[figure] if score.value is not None]
     found = np.zeros((len(speakers), 2))
     for pair, score in zip(kind.pairs(counted), counted, strict=True):

@@ -17,9 +17,8 @@ from pse_bench.errors import InputError
 from pse_bench.registry import suggestion
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring import statistics
-from pse_bench.scoring.aggregates import Aggregate
 from pse_bench.scoring.results import Result, check_comparable
-from pse_bench.scoring.summary import Scores
+from pse_bench.scoring.summary import Aggregate, Scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +29,7 @@ noise of a quiet room; dither of one step of 16 bits, at −92 dBFS, moves no le
 ALPHA = 1 - statistics.LEVEL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """One metric of two results over the mixtures that both have a value for.
 
@@ -49,8 +48,8 @@ class Line:
     difference: float | None
     ci_low: float | None
     ci_high: float | None
-    p: float | None
-    p_corrected: float | None
+    p: float | None = None
+    p_corrected: float | None = None
     resolution: float
     pairs: int
     expected: int
@@ -106,7 +105,14 @@ def compare(
     one, other = first.read_scores(), second.read_scores()
     if one.mixtures.keys() != other.mixtures.keys():
         raise InputError(f"{other.path}: other mixtures than in {one.path}; score both again")
-    cells = list(_chosen(_cells(one, other, by), names))
+    cells = list(_cells(one, other, by))
+    known = list(dict.fromkeys(cell.aggregate.metric.name for cell in cells))
+    if unknown := [name for name in names or [] if name not in known]:
+        hint = suggestion(unknown[0], known, "both have") if known else "both have: none in common"
+        raise InputError(f"metric {unknown[0]!r} is not in both results; {hint}")
+    if not cells:
+        raise InputError("the results have no metric in common; score both with the same --metrics")
+    cells = [cell for cell in cells if not names or cell.aggregate.metric.name in names]
     people = sorted({name for cell in cells for name in cell.names})
     chosen = statistics.swaps(len(people))
     lines = [_line(cell) for cell in cells]
@@ -129,29 +135,22 @@ def _cells(one: Scores, other: Scores, by: str | None) -> Iterator[_Cell]:
         if not beside or not aggregate.metric.compared:
             continue
         for group in found:
-            inside = [score for score in scores if score.mixture_id in group.mixtures]
+            inside = [(row, beside[row.mixture_id]) for row in scores if row.mixture_id in group.mixtures]
+            both = [pair for pair in inside if None not in (pair[0].value, pair[1].value)]
             if inside:
-                pairs = [(row, beside[row.mixture_id]) for row in inside]
-                yield _cell(label, group.label, aggregate, pairs, one, other)
+                own, quiet = _pairs(aggregate, one, [row for row, _ in both])
+                others, quieter = _pairs(aggregate, other, [row for _, row in both])
+                names = [one.mixtures[row.mixture_id].target_speaker for row, _ in both]
+                yield _Cell(label, group.label, aggregate, own, others, names, len(inside), quiet or quieter)
 
 
-def _cell(
-    label: str, part: str, aggregate: Aggregate, rows: list[tuple[Score, Score]], one: Scores, other: Scores
-) -> _Cell:
-    both = [pair for pair in rows if all(score.value is not None for score in pair)]
-    pairs, quiet = [], False
-    for scores, found in ((one, [pair[0] for pair in both]), (other, [pair[1] for pair in both])):
-        try:
-            raised = [
-                audible(scores.known[score.metric], score, scores.mixtures[score.mixture_id]) for score in found
-            ]
-            pairs.append(aggregate.pairs(raised))
-        except ValueError as error:
-            raise scores.damaged(aggregate.metric.name, error) from error
-        quiet = quiet or raised != found
-    names = [one.mixtures[pair[0].mixture_id].target_speaker for pair in both]
-    first, second = pairs
-    return _Cell(label, part, aggregate, first, second, names, len(rows), quiet)
+def _pairs(aggregate: Aggregate, scores: Scores, found: list[Score]) -> tuple[np.ndarray, bool]:
+    """The pairs of scores as they can be heard, and whether one of them was raised for that."""
+    try:
+        raised = [audible(scores.known[one.metric], one, scores.mixtures[one.mixture_id]) for one in found]
+        return aggregate.pairs(raised), raised != found
+    except ValueError as error:
+        raise scores.damaged(aggregate.metric.name, error) from error
 
 
 def audible(metric: metrics.Metric, score: Score, mixture: Mixture) -> Score:
@@ -169,39 +168,26 @@ def audible(metric: metrics.Metric, score: Score, mixture: Mixture) -> Score:
     return score.model_copy(update={"value": metric.value_of(raised), "detail": str(raised)})
 
 
-def _chosen(cells: Iterator[_Cell], names: Sequence[str] | None) -> Iterator[_Cell]:
-    found = list(cells)
-    known = list(dict.fromkeys(cell.aggregate.metric.name for cell in found))
-    for name in names or []:
-        if name not in known:
-            hint = suggestion(name, known, "both have") if known else "both have: none in common"
-            raise InputError(f"metric {name!r} is not in both results; {hint}")
-    if not found:
-        raise InputError("the results have no metric in common; score both with the same --metrics")
-    return (cell for cell in found if not names or cell.aggregate.metric.name in names)
-
-
 # ---- what is found
 
 
 def _line(cell: _Cell) -> Line:
-    aggregate, there = cell.aggregate, len(cell.names) > 0
-    metric, clusters = aggregate.metric, statistics.clusters_of(cell.names)
-    interval = aggregate.difference_interval(cell.first, cell.second, clusters) if there else None
-    values = [aggregate.value(pairs) if there else None for pairs in (cell.first, cell.second)]
+    aggregate, metric, both = cell.aggregate, cell.aggregate.metric, (cell.first, cell.second)
+    first = second = difference = low = high = None
+    if cell.names:
+        first, second, difference = *map(aggregate.value, both), aggregate.difference(*both)
+        low, high = aggregate.difference_interval(*both, statistics.clusters_of(cell.names)) or (None, None)
     return Line(
         scenario=cell.label,
         part=cell.part,
         metric=metric.name,
         unit=metric.unit,
         higher_is_better=metric.higher_is_better,
-        first=values[0],
-        second=values[1],
-        difference=aggregate.difference(cell.first, cell.second) if there else None,
-        ci_low=interval[0] if interval else None,
-        ci_high=interval[1] if interval else None,
-        p=None,
-        p_corrected=None,
+        first=first,
+        second=second,
+        difference=difference,
+        ci_low=low,
+        ci_high=high,
         resolution=metric.resolution.size,
         pairs=len(cell.names),
         expected=cell.expected,
@@ -210,8 +196,7 @@ def _line(cell: _Cell) -> Line:
 
 
 def _swapped(cell: _Cell, people: list[str], chosen: np.ndarray) -> np.ndarray:
-    own = sorted(set(cell.names))
-    columns = [people.index(name) for name in own]
+    columns = [people.index(name) for name in sorted(set(cell.names))]
     clusters = statistics.clusters_of(cell.names)
     return cell.aggregate.swapped(cell.first, cell.second, clusters, chosen[:, columns])
 
@@ -246,13 +231,10 @@ def _nothing(line: Line) -> str | None:
 
 def _notes(cells: Sequence[_Cell], speakers: int) -> list[str]:
     notes = []
-    least = statistics.smallest_p(speakers)
-    if least > ALPHA:
+    if (least := statistics.smallest_p(speakers)) > ALPHA:
         needed = next(n for n in range(1, 99) if statistics.smallest_p(n) <= ALPHA)
-        notes.append(
-            f"{speakers} target speakers: no test can reject, the smallest p there is is {least:.2g}; "
-            f"it takes at least {needed}"
-        )
+        rejects = f"no test can reject, the smallest p there is is {least:.2g}"
+        notes.append(f"{speakers} target speakers: {rejects}; it takes at least {needed}")
     if any(cell.quiet for cell in cells):
         notes.append(f"outputs below {SILENT_DBFS:g} dBFS are taken as being there: nobody hears the difference")
     return notes

@@ -77,11 +77,8 @@ def current(folder: Path, scored: Scored) -> bool:
 
 
 def merge(out: Path, shards: list[merging.FinishedShard]) -> ScoreReport:
-    """Make the shards that ``merging.gather`` found the result that one run would have made.
-
-    Raises:
-        InputError: the shards are not the whole of the dataset.
-    """
+    """Make the shards that ``merging.gather`` found the result that one run would have made. Raises InputError
+    where they are not the whole of the dataset."""
     with merging.merging(STAGE, out, shards) as found:
         holds = found.identity["system"].get("holds", ["audio"])
         if "audio" in holds:

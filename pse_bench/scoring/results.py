@@ -1,6 +1,7 @@
 """A result folder, and which of them may stand side by side."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,8 @@ from pydantic import ConfigDict
 from pse_bench import metrics
 from pse_bench.dataset.groups import groups_of
 from pse_bench.errors import InputError
+from pse_bench.io import documents
 from pse_bench.io.atomic import SEAL, sealed, sha256
-from pse_bench.io.documents import Record, parse, read_json
 from pse_bench.schemas import SCHEMA, TABLES, Summary
 from pse_bench.scoring import pvad
 from pse_bench.scoring.result_writer import RESULT_KEYS, STAGE
@@ -32,7 +33,7 @@ SAME = ("dataset_fingerprint", "reference")
 """What results that stand side by side have in common."""
 
 
-class _Known(Record):
+class _Known(documents.Record):
     """What readers take for granted where it is there; other keys are free."""
 
     model_config = ConfigDict(extra="ignore")
@@ -76,7 +77,7 @@ class Result:
                 raise InputError(f"{table}: missing or changed since it was scored; restore it or score again")
         if unknown := [key for key in about if key not in (*RESULT_KEYS, SEAL)]:
             raise InputError(f"{path}: unknown key {unknown[0]!r}; restore it or score again")
-        return cls(folder, about, summaries_of(Scores.read(folder, metrics.known(about["metrics"], str(path)))))
+        return cls(folder, about, summaries_of(cls(folder, about, []).read_scores()))
 
     def read_scores(self) -> Scores:
         """Every score, with the mixtures they belong to. Raises InputError as ``Scores.read``."""
@@ -95,23 +96,20 @@ class Result:
         """
         import pandas as pd
 
-        numbers = dict.fromkeys(("value", "ci_low", "ci_high"), float)
         head = ["system", *(["part", "mixtures", "target_speakers"] if by else []), *Summary.model_fields]
-        if not by:
-            found = [[self.system, *row.model_dump().values()] for row in self.summaries]
-            return pd.DataFrame(found, columns=head).astype(numbers)
+        lines = self._parts(by) if by else (((), row) for row in self.summaries)
+        found = [[self.system, *part, *row.model_dump().values()] for part, row in lines]
+        return pd.DataFrame(found, columns=head).astype(dict.fromkeys(("value", "ci_low", "ci_high"), float))
+
+    def _parts(self, by: str) -> Iterator[tuple[tuple[str, int, int], Summary]]:
+        """The summary of each group, with its label and how many mixtures and target speakers it has."""
         scores = self.read_scores()
         mixtures = list(scores.mixtures.values())
-        found = []
+        of = {label: [row for row in mixtures if label in (row.scenario, "all")] for label in TABLES}
         for group in groups_of(mixtures, by):
-            counts = {
-                label: group.counts(row for row in mixtures if label in (row.scenario, "all")) for label in TABLES
-            }
-            found += [
-                [self.system, group.label, *counts[row.scenario], *row.model_dump().values()]
-                for row in summaries_of(scores.among(group.mixtures))
-            ]
-        return pd.DataFrame(found, columns=head).astype(numbers)
+            counts = {label: group.counts(rows) for label, rows in of.items()}
+            for row in summaries_of(scores.among(group.mixtures)):
+                yield (group.label, *counts[row.scenario]), row
 
     @property
     def summary(self) -> "pd.DataFrame":
@@ -123,8 +121,8 @@ class Result:
         """The rows of ``scores.csv``, after the system's name."""
         import pandas as pd
 
-        rows = [row.model_dump() for cell in self.read_scores().cells.values() for row in cell]
-        return pd.DataFrame([{"system": self.system, **row} for row in rows])
+        rows = [row for cell in self.read_scores().cells.values() for row in cell]
+        return pd.DataFrame([{"system": self.system, **row.model_dump()} for row in rows])
 
     def require_sealed(self) -> "Result":
         """Refuse a result of an earlier version, a change of which would not be found. Raises InputError."""
@@ -141,11 +139,7 @@ def lies_in(folder: Path) -> bool:
 
 def verify(folder: Path) -> VerifyReport:
     """Check a result in a folder: every file has the hash that ``result.json`` gives, which has its own; nothing
-    else lies there; figures follow from the scores.
-
-    Raises:
-        InputError: no result there, or it was changed.
-    """
+    else lies there; figures follow from the scores. Raises InputError when there is none, or it was changed."""
     result = Result.open(folder)
     problems = [f"{path}: not a file of this result" for path in unexpected_files(folder, {*FILES, "result.json"})]
     if SEAL not in result.about:
@@ -156,37 +150,34 @@ def verify(folder: Path) -> VerifyReport:
 
 def about_of(path: Path) -> dict[str, Any]:
     """What a ``result.json`` says. Raises InputError when it is not one, or damaged."""
-    about = read_json(path)
+    about = documents.read_json(path)
     if not isinstance(about, dict) or about.get("kind") != "pse-bench result":
         raise InputError(f"{path}: not a result of pse-bench; score again")
     if about.get("schema") != SCHEMA:
         raise InputError(f"{path}: schema {about.get('schema')!r}, expected {SCHEMA}; score again")
     system = about.get("system")
     named = isinstance(system, dict) and isinstance(system.get("name"), str)
+    lacking = [key for key in SAME if not isinstance(about.get(key), str)]
     if not named or not isinstance(about.get("metrics"), dict):
-        raise InputError(f"{path}: damaged (no system name or no metrics); score again")
-    for key in SAME:
-        if not isinstance(about.get(key), str):
-            raise InputError(f"{path}: damaged (no {key}); score again")
-    parse(_Known, about, str(path))
+        lacking = ["system name or no metrics"]
+    if lacking:
+        raise InputError(f"{path}: damaged (no {lacking[0]}); score again")
+    documents.parse(_Known, about, str(path))
     return about
 
 
 def check_comparable(results: Sequence[Result]) -> None:
     """Refuse to put results of different datasets, references or metric versions side by side.
     Raises InputError."""
-    for key in SAME:
-        for result in results[1:]:
-            if result.about[key] != results[0].about[key]:
-                raise InputError(
-                    f"{result.folder}: {key.replace('_', ' ')} {result.about[key][:12]}, but {results[0].folder} "
-                    f"has {results[0].about[key][:12]}; only results of one dataset and reference compare"
-                )
+    for key, result in itertools.product(SAME, results):
+        own, first = result.about[key], results[0].about[key]
+        if own != first:
+            found = f"{key.replace('_', ' ')} {own[:12]}, but {results[0].folder} has {first[:12]}"
+            raise InputError(f"{result.folder}: {found}; only results of one dataset and reference compare")
     versions: dict[str, tuple[Any, Path]] = {}
     for result in results:
         for metric, version in result.about["metrics"].items():
-            known, first = versions.setdefault(metric, (version, result.folder))
+            known, where = versions.setdefault(metric, (version, result.folder))
             if version != known:
-                raise InputError(
-                    f"{result.folder}: {metric} of another version than in {first}; score both with one pse-bench"
-                )
+                found = f"{metric} of another version than in {where}"
+                raise InputError(f"{result.folder}: {found}; score both with one pse-bench")

@@ -16,7 +16,7 @@ from pse_bench.asr.recogniser import Recogniser
 from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import audio, locks
-from pse_bench.metrics import detection
+from pse_bench.metrics import Evaluation, detection, voice_activity
 from pse_bench.metrics.outside import definition
 from pse_bench.runtime import resume
 from pse_bench.runtime.executor import Executor
@@ -24,6 +24,7 @@ from pse_bench.runtime.progress import Update
 from pse_bench.runtime.sharding import Shard
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring import pvad, result_writer
+from pse_bench.scoring.pvad import Detected
 from pse_bench.scoring.result_writer import STAGE, Scored, ScoreReport, ShardState
 from pse_bench.scoring.score_cache import ScoreCache, package_versions
 from pse_bench.submission import submission
@@ -82,7 +83,8 @@ def score(
     """
     chosen = _metrics(names, recogniser)
     dataset.require_unchanged()
-    reference = reference or dataset.description.reference
+    about = dataset.description
+    reference, table = reference or about.reference, about.tables["mixtures.csv"]
     with submission.opened(path, dataset.mixtures) as folder:
         system = _system(dataset, folder, path)
         if "audio" not in system.holds:
@@ -93,26 +95,20 @@ def score(
                 )
             chosen = {}
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-        job = ScoreJob(
-            dataset=reader,
-            folder=folder.resolve(),
-            shown=str(path).rstrip("/"),
-            reference=reference,
-            names=tuple(chosen),
-            recogniser=recogniser,
-            cache=cache and cache.resolve(),
-        )
+        job = ScoreJob(reader, folder.resolve(), str(path).rstrip("/"), reference, tuple(chosen), recogniser)
+        job = replace(job, cache=cache and cache.resolve())
         versions = _identities(chosen.values(), recogniser)
         rows = {row.mixture_id: row for row in dataset.mixtures}
+        copied = resume.Source(dataset.folder / "mixtures.csv", "mixtures.csv", table)
         with resume.resumable(
             STAGE,
             out,
-            {"dataset": dataset.description.fingerprint, "reference": reference, "metrics": versions},
+            {"dataset": about.fingerprint, "reference": reference, "metrics": versions},
             list(rows),
             intact=lambda _, scored: result_writer.current(folder, scored),
             shard=share,
             force=force,
-            sources=[] if share and share.number > 1 else [_mixtures_table(dataset)],
+            sources=[] if share and share.number > 1 else [copied],
         ) as run:
             wanted = [rows[name] for name in run.items]
             total = len(wanted) * len(system.holds)
@@ -123,25 +119,25 @@ def score(
                 progress(len(run), total)
             detected = []
             if "activity" in system.holds:
-                pvad_job = pvad.PvadJob(reader, job.folder, job.shown)
-                detected = _detected(pvad_job, wanted, executor, lambda count: progress(len(run) + count, total))
+                detected = _detected(job, wanted, executor, lambda count: progress(len(run) + count, total))
+                versions = versions | _identities(detection.ACTIVITY, None)
             ordered = run.finished(Scored.model_validate)
-            about = {
-                "dataset": f"{dataset.description.name}-v{dataset.description.version}",
-                "dataset_fingerprint": dataset.description.fingerprint,
+            identity = {
+                "dataset": f"{about.name}-v{about.version}",
+                "dataset_fingerprint": about.fingerprint,
                 "reference": reference,
                 "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
-                "metrics": versions | _identities_of_activity(system),
+                "metrics": versions,
                 "recogniser": recogniser.identity if recogniser else None,
-                "mixtures_sha256": dataset.description.tables["mixtures.csv"],
+                "mixtures_sha256": table,
                 "pse_bench": __version__,
                 "packages": package_versions(chosen.values()),
                 "system": system.model_dump(),
             }
             if share:
-                run.finish_shard(share, len(rows), ShardState(detected=detected), about)
+                run.finish_shard(share, len(rows), ShardState(detected=detected), identity)
                 return result_writer.report(len(wanted), ordered, detected)
-            return result_writer.finish(run.out, about, len(wanted), ordered, detected)
+            return result_writer.finish(run.out, identity, len(wanted), ordered, detected)
 
 
 def _system(dataset: Dataset, folder: Path, path: Path) -> submission.System:
@@ -150,17 +146,13 @@ def _system(dataset: Dataset, folder: Path, path: Path) -> submission.System:
         system = submission.read_system(folder)
     except InputError as error:
         raise InputError(str(error).replace(str(folder), str(path))) from error
-    if system.dataset_fingerprint not in ("", dataset.description.fingerprint):
+    own, this = system.dataset_fingerprint, dataset.description.fingerprint
+    if own not in ("", this):
         raise InputError(
-            f"{path}: made from another dataset (its system.yaml says {system.dataset_fingerprint[:12]}, this "
-            f"is {dataset.description.fingerprint[:12]}); enhance this one, or score it with its own"
+            f"{path}: made from another dataset (its system.yaml says {own[:12]}, this is {this[:12]}); enhance "
+            "this one, or score it with its own"
         )
     return system
-
-
-def _mixtures_table(dataset: Dataset) -> resume.Source:
-    name = "mixtures.csv"
-    return resume.Source(dataset.folder / name, name, dataset.description.tables[name])
 
 
 def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> dict[str, metrics.Metric]:
@@ -213,10 +205,6 @@ def _identities(chosen: Iterable[metrics.Metric], recogniser: Recogniser | None)
     return found
 
 
-def _identities_of_activity(system: submission.System) -> dict[str, dict[str, Any]]:
-    return _identities(detection.ACTIVITY, None) if "activity" in system.holds else {}
-
-
 # ---- one mixture, in a worker
 
 
@@ -228,53 +216,52 @@ def score_mixture(work: tuple[ScoreJob, Mixture]) -> Scored:
         estimate = submission.read_estimate(job.folder, row)
     except InputError as error:
         return _without_estimate(job, row, str(error).replace(str(job.folder), job.shown))
-    clip = _clip(job, row, estimate.samples)
-    wanted = _chosen(job, row)
+    clip, wanted = _clip(job, row, estimate.samples), _chosen(job, row)
     safe = [metric for metric in wanted if metric.name not in job.crashed]
-    found = {metric.name: result for metric, result in zip(safe, _evaluated(job, safe, clip), strict=True)}
-    results = [(metric, found.get(metric.name) or _crashed(metric)) for metric in wanted]
-    return Scored(mixture_id=row.mixture_id, sha256=estimate.sha256, scores=_rows(row, results))
-
-
-def _crashed(metric: metrics.Metric) -> metrics.Evaluation:
-    """The worst value, without evaluating the metric in any form, which could crash again."""
-    return metrics.Evaluation(metric.worst, "failed", "the metric's library crashed on it")
-
-
-def _evaluated(job: ScoreJob, wanted: list[metrics.Metric], clip: metrics.Clip) -> list[metrics.Evaluation]:
-    """Each metric on a clip, from the memory where it was computed before."""
     if job.cache is None:
-        return [metrics.evaluate(metric, clip) for metric in wanted]
-    recogniser = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
-    return ScoreCache(job.cache, recogniser).evaluate(wanted, clip)
+        found = [metrics.evaluate(metric, clip) for metric in safe]
+    else:
+        recogniser = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
+        found = ScoreCache(job.cache, recogniser).evaluate(safe, clip)
+    by_name = {metric.name: one for metric, one in zip(safe, found, strict=True)}
+    # those left over are not evaluated in any form, which could crash again
+    reason = "the metric's library crashed on it"
+    results = [by_name.get(metric.name) or Evaluation(metric.worst, "failed", reason) for metric in wanted]
+    return Scored(mixture_id=row.mixture_id, sha256=estimate.sha256, scores=_rows(row, wanted, results))
 
 
 def _without_estimate(job: ScoreJob, row: Mixture, problem: str) -> Scored:
     """The worst values of one mixture."""
-    clip = _clip(job, row, None)
+    clip, wanted = _clip(job, row, None), _chosen(job, row)
     # no path of this machine in the table: from the label on, the file is named by the submission itself
     reason = problem.replace(f"{job.shown}/", "")
-    results = [(metric, metrics.failed(metric, clip, reason)) for metric in _chosen(job, row)]
-    return Scored(mixture_id=row.mixture_id, sha256="", problem=problem, scores=_rows(row, results))
+    scores = _rows(row, wanted, [metrics.failed(metric, clip, reason) for metric in wanted])
+    return Scored(mixture_id=row.mixture_id, sha256="", problem=problem, scores=scores)
 
 
 def _chosen(job: ScoreJob, row: Mixture) -> list[metrics.Metric]:
     """The metrics that run in a mixture's scenario."""
-    asked = [_metric(name) for name in job.names]
-    return [metric for metric in asked if row.scenario in metric.scenarios]
+    return [metric for metric in map(_metric, job.names) if row.scenario in metric.scenarios]
+
+
+def _rows(row: Mixture, wanted: list[metrics.Metric], results: list[Evaluation]) -> list[Score]:
+    return [
+        Score(mixture_id=row.mixture_id, scenario=row.scenario, metric=metric.name, **vars(one))
+        for metric, one in zip(wanted, results, strict=True)
+    ]
 
 
 def _clip(job: ScoreJob, row: Mixture, estimate: np.ndarray | None) -> metrics.Clip:
     dataset = job.dataset
     active = dataset.read_activity(row.scene_id, row.num_samples)
-    silent = row.scenario == "TS3"
+    silent, nobody = row.scenario == "TS3", np.zeros_like(active["target"])
     stem = REFERENCE_STEMS[job.reference]
     return metrics.Clip(
         estimate=estimate,
         mixture=dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE,
         reference=None if silent else dataset.read_stem(row.scene_id, stem, row.num_samples) / audio.FULL_SCALE,
-        target_active=np.zeros_like(active["target"]) if silent else active["target"],
-        interferer_active=np.zeros_like(active["target"]) if row.scenario == "TS1" else active["interferer"],
+        target_active=nobody if silent else active["target"],
+        interferer_active=nobody if row.scenario == "TS1" else active["interferer"],
         sample_rate=row.sample_rate,
         enrollment=dataset.read_sound(row.enrollment_path) / audio.FULL_SCALE,
         text=row.text,
@@ -282,18 +269,19 @@ def _clip(job: ScoreJob, row: Mixture, estimate: np.ndarray | None) -> metrics.C
     )
 
 
-def _rows(row: Mixture, results: list[tuple[Any, Any]]) -> list[Score]:
-    return [
-        Score(
-            mixture_id=row.mixture_id,
-            scenario=row.scenario,
-            metric=metric.name,
-            value=result.value,
-            status=result.status,
-            detail=result.detail,
-        )
-        for metric, result in results
-    ]
+def detect_mixture(work: tuple[ScoreJob, Mixture]) -> Detected:
+    """The detections of one mixture; the worst there are where its file is missing or cannot be used."""
+    job, row = work
+    locks.require_seen(job.folder / submission.DESCRIPTION)
+    frames = job.dataset.read_frames(row)
+    labels = voice_activity.classes(target=frames["target"], other=frames["interferer"])
+    try:
+        probabilities, sha256 = submission.read_activity(job.folder, row)
+    except InputError as error:
+        problem = str(error).replace(str(job.folder), job.shown)
+        worst = pvad.worst(row, labels, problem.replace(f"{job.shown}/", ""))
+        return Detected(row=worst, sha256="", problem=problem)
+    return Detected(row=pvad.row_of(row, labels, probabilities), sha256=sha256)
 
 
 # ---- all of them
@@ -310,25 +298,23 @@ def _all(job: ScoreJob, rows: list[Mixture], executor: Executor) -> Iterator[Sco
             lost.append(rows[outcome.index])
         else:
             yield outcome.value
-    outside = [name for name in job.names if name not in metrics.REGISTRY]
-    careful = replace(job, crashed=(*NATIVE, *(_metric(name).name for name in outside)))
+    outside = [_metric(name).name for name in job.names if name not in metrics.REGISTRY]
+    careful = replace(job, crashed=(*NATIVE, *outside))
     for outcome in executor.run(score_mixture, [(careful, row) for row in lost]):
         if outcome.lost:
             row = lost[outcome.index]
-            problem = (
-                f"{job.shown}/{submission.estimate_name(row)}: cannot be scored, {outcome.lost}; write it again"
-            )
-            yield _without_estimate(job, row, problem)
+            name = f"{job.shown}/{submission.estimate_name(row)}"
+            yield _without_estimate(job, row, f"{name}: cannot be scored, {outcome.lost}; write it again")
         else:
             yield outcome.value
 
 
 def _detected(
-    job: pvad.PvadJob, rows: list[Mixture], executor: Executor, progress: Callable[[int], None]
-) -> list[pvad.Detected]:
+    job: ScoreJob, rows: list[Mixture], executor: Executor, progress: Callable[[int], None]
+) -> list[Detected]:
     """What was said of who speaks in each mixture, in the order of the dataset."""
-    found: dict[int, pvad.Detected] = {}
-    for outcome in executor.run(pvad.score_mixture, [(job, row) for row in rows]):
+    found: dict[int, Detected] = {}
+    for outcome in executor.run(detect_mixture, [(job, row) for row in rows]):
         if outcome.lost:
             raise InputError(f"{job.shown}/{submission.activity_name(rows[outcome.index])}: {outcome.lost}")
         found[outcome.index] = outcome.value

@@ -7,10 +7,10 @@ estimate, see ``io.content_cache``.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import astuple, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,8 @@ def package_versions(chosen: Iterable[Metric] = ()) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class ScoreCache:
-    """Scores that are kept in ``folder``. Can be sent to another process.
-
-    Attributes:
-        folder: shared by any number of processes.
-        recogniser: stands for what ``transcribe`` answers; '' when it is not to be remembered.
-    """
+    """Scores that are kept in ``folder``, which any number of processes may share. ``recogniser`` stands for what
+    ``transcribe`` answers; '' when it is not to be remembered, because it does not go by the sound."""
 
     folder: Path
     recogniser: str
@@ -51,48 +47,33 @@ class ScoreCache:
         """Each metric on a clip, as ``metrics.evaluate`` gives it, computed only where it is not known."""
         if clip.estimate is None:
             return [metrics.evaluate(metric, clip) for metric in wanted]
-        keys = _Keys(clip, self)
-        cache = ContentCache(self.folder)
-        known = cache.get(keys.estimate) or {}
+
+        @cache
+        def content(name: str) -> str:
+            return _content(self.recogniser if name == "transcribe" else getattr(clip, name))
+
+        estimate, kept = content("estimate"), ContentCache(self.folder)
+        known = kept.get(estimate) or {}
         found, fresh = [], {}
         for metric in wanted:
-            key = keys.of(metric)
+            key = self._key(metric, content)
             evaluation = Evaluation(*known[key]) if key in known else metrics.evaluate(metric, clip)
             if key and key not in known:
-                fresh[key] = [evaluation.value, evaluation.status, evaluation.detail]
+                fresh[key] = list(astuple(evaluation))
             found.append(evaluation)
         if fresh:
             with suppress(OSError):  # what cannot be kept is computed again: no reason to lose a run
-                cache.put(keys.estimate, known | fresh)
+                kept.put(estimate, known | fresh)
         return found
 
-
-class _Keys:
-    """The keys of all metrics of one clip; every field is hashed once."""
-
-    def __init__(self, clip: Clip, scores: ScoreCache) -> None:
-        self._clip = clip
-        self._scores = scores
-        self._hashes: dict[str, str] = {}
-
-    @cached_property
-    def estimate(self) -> str:
-        return self._hash("estimate")
-
-    def of(self, metric: Metric) -> str:
-        """The key of a metric's score; '' when it has none because the recogniser does not go by the sound."""
-        if "transcribe" in metric.needs and not self._scores.recogniser:
+    def _key(self, metric: Metric, content: Callable[[str], str]) -> str:
+        """The key of a metric's score, with the SHA-256 of each field of the clip by ``content``; '' for none."""
+        if "transcribe" in metric.needs and not self.recogniser:
             return ""
-        takes = {name: self._hash(name) for name in ("estimate", *metric.needs)}
+        takes = {name: content(name) for name in ("estimate", *metric.needs)}
         packages = {name: installed_version(name) for name in (*PACKAGES, *metric.packages)}
         parts = [LAYOUT, metric.name, metric.version, metric.model, packages, takes]
         return atomic.sha256_of_text(json.dumps(parts, sort_keys=True))
-
-    def _hash(self, name: str) -> str:
-        if name not in self._hashes:
-            value = self._scores.recogniser if name == "transcribe" else getattr(self._clip, name)
-            self._hashes[name] = _content(value)
-        return self._hashes[name]
 
 
 def _content(value: Any) -> str:

@@ -22,7 +22,7 @@ Sampling, 1965; Hall, JRSS B 54(1), 1992; Westfall and Young, Resampling-Based M
 and Wolf, JASA 100, 2005 (step-down).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -42,7 +42,7 @@ Link = Callable[[np.ndarray], np.ndarray]
 Interval = tuple[float, float]
 
 
-def clusters_of(names: list[str]) -> np.ndarray:
+def clusters_of(names: Sequence[str | int]) -> np.ndarray:
     """Whole numbers from 0 in the order of the names, shape (num_clips,)."""
     return np.unique(np.array(names), return_inverse=True)[1]
 
@@ -53,7 +53,8 @@ def clusters_of(names: list[str]) -> np.ndarray:
 def quotient_interval(
     pairs: np.ndarray, clusters: np.ndarray, *, link: Link, low: float, high: float, skewed: bool = False
 ) -> Interval | None:
-    """Interval of a figure that is a function of two sums over clips: a mean, a share, a ratio of sums.
+    """Interval of a figure that is a function of two sums over clips: a mean, a share, a ratio of sums. None with
+    fewer than two speakers; without width where every speaker gives the same.
 
     Args:
         pairs: numerator and denominator of each clip, shape (num_clips, 2).
@@ -61,36 +62,27 @@ def quotient_interval(
         link: the figure from the sums.
         low, high: what the figure cannot leave.
         skewed: few clips may make up most of either sum, as the loudest do of an energy.
-
-    Returns:
-        None with fewer than two speakers; without width where every speaker gives the same.
     """
     sums = _sums(pairs, clusters)
     if len(sums) < 2:
         return None
     value = float(link(sums.sum(axis=0)))
     left = link(sums.sum(axis=0) - sums)
-    if skewed:
-        spread = _jackknife(left)
-        effective = min(_effective(sums[:, 0]), _effective(sums[:, 1]))
-        down, up = _around(value, spread, effective, high - low, left)
-        return max(low, down), min(high, up)
-    return left_out_interval(value, left, sums[:, 1], low=low, high=high)
+    if not skewed:
+        return left_out_interval(value, left, sums[:, 1], low=low, high=high)
+    down, up = _around(value, left, min(_effective(sums[:, 0]), _effective(sums[:, 1])), high - low)
+    return max(low, down), min(high, up)
 
 
 def left_out_interval(
     value: float, left: np.ndarray, weights: np.ndarray, *, low: float, high: float
 ) -> Interval | None:
-    """Interval of a figure over clips that are pooled in any way.
+    """Interval of a figure over clips that are pooled in any way; ``low``, ``high`` and None as above.
 
     Args:
         value: the figure over all clips.
         left: the figure without each of the speakers, shape (speakers,).
         weights: that the speakers have in it, shape (speakers,).
-        low, high: what the figure cannot leave.
-
-    Returns:
-        None with fewer than two speakers; without width where every speaker gives the same.
     """
     if len(left) < 2:
         return None
@@ -107,13 +99,8 @@ def left_out_interval(
 
 
 def median_interval(values: np.ndarray, clusters: np.ndarray) -> Interval | None:
-    """Woodruff's interval of a median: the share of clips below it has an interval, which the sorted values map to
-    one of the median.
-
-    Args:
-        values: of each clip, shape (num_clips,).
-        clusters: whose clip it is, shape (num_clips,).
-    """
+    """Woodruff's interval of a median of ``values``, shape (num_clips,): the share of clips below it has an
+    interval, which the sorted values map to one of the median."""
     middle = np.median(values)
     below = (values < middle) + 0.5 * (values == middle)
     counts = _sums(np.stack([below, np.ones(len(values))], axis=-1), clusters)
@@ -128,25 +115,17 @@ def median_interval(values: np.ndarray, clusters: np.ndarray) -> Interval | None
     return float(ordered[first]), float(ordered[number - 1 - first])
 
 
-# ---- the interval of a difference on the same clips
-
-
 def quotient_difference(
     first: np.ndarray, second: np.ndarray, clusters: np.ndarray, *, link: Link, span: float
 ) -> Interval | None:
-    """Interval of second − first, two figures over the same clips.
-
-    Args:
-        first, second: pairs of each clip, shape (num_clips, 2).
-        clusters, link: as ``quotient_interval`` has them.
-        span: the largest difference there can be.
-    """
+    """Interval of second − first, two figures over the same clips, whose pairs have shape (num_clips, 2); ``span``
+    is the largest difference there can be."""
     one, other = _sums(first, clusters), _sums(second, clusters)
     if len(one) < 2:
         return None
     value = float(link(other.sum(axis=0)) - link(one.sum(axis=0)))
     left = link(other.sum(axis=0) - other) - link(one.sum(axis=0) - one)
-    return _around(value, _jackknife(left), _effective(one[:, 1] + other[:, 1]), span, left)
+    return _around(value, left, _effective(one[:, 1] + other[:, 1]), span)
 
 
 # ---- tests
@@ -168,12 +147,8 @@ def swaps(speakers: int) -> np.ndarray:
 def swapped_quotients(
     first: np.ndarray, second: np.ndarray, clusters: np.ndarray, chosen: np.ndarray, *, link: Link
 ) -> np.ndarray:
-    """second − first after each swap, shape (num_swaps,).
-
-    Args:
-        first, second, clusters, link: as ``quotient_difference`` has them.
-        chosen: ``swaps`` of these speakers, shape (num_swaps, speakers).
-    """
+    """second − first of ``quotient_difference`` after each swap, shape (num_swaps,); ``chosen`` are ``swaps`` of
+    these speakers, shape (num_swaps, speakers)."""
     one, other = _sums(first, clusters), _sums(second, clusters)
     moved = chosen.astype(float) @ (other - one)
     return link(other.sum(axis=0) - moved) - link(one.sum(axis=0) + moved)
@@ -182,22 +157,15 @@ def swapped_quotients(
 def swapped_signs(differences: np.ndarray, clusters: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """How many more clips gained than lost, as a share, after each swap, shape (num_swaps,): the sign test that
     belongs to a median. A median itself would not do, since it hardly moves while most speakers stay.
-
-    Args:
-        differences: second − first of each clip, shape (num_clips,).
-        clusters, chosen: as ``swapped_quotients`` has them.
-    """
+    ``differences`` are second − first of each clip, shape (num_clips,)."""
     gained = np.bincount(clusters, np.sign(differences)) / len(differences)
     return np.where(chosen, -1.0, 1.0) @ gained
 
 
 def p_values(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two-sided p of each figure alone, and corrected over all of them, each of shape (num_figures,).
-
-    Args:
-        differences: of each figure after each swap, or what its test looks at instead, shape (num_figures,
-            num_swaps); the first is what was found.
-    """
+    """Two-sided p of each figure alone, and corrected over all of them, each of shape (num_figures,). Differences
+    are those of each figure after each swap, or what its test looks at instead, shape (num_figures, num_swaps);
+    the first is what was found."""
     size = np.abs(differences)
     scale = np.sqrt(np.mean(size**2, axis=1, keepdims=True))
     size = np.divide(size, scale, out=np.zeros_like(size), where=scale > 0)
@@ -248,15 +216,15 @@ def _expit(values: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * values))
 
 
-def _around(value: float, spread: float, effective: float, span: float, left: np.ndarray) -> Interval:
+def _around(value: float, left: np.ndarray, effective: float, span: float) -> Interval:
     """The interval of what has no bounds to be transformed between.
 
     Hall's correction for skewness may move an end outwards, up to twice as far, and never inwards: of few speakers
     one alone can make it without measure, and most often they show too little of it.
     """
+    spread, reach = _jackknife(left), _t(effective)
     if spread <= NOTHING * span:
         return value, value
-    reach = _t(effective)
     skew, ends = _skewness(left), _t(len(left)) * np.array([1.0, -1.0])
     if abs(skew) > 1e-6:
         ends = 3 / skew * (np.cbrt(1 + skew * (ends - skew / 6)) - 1)

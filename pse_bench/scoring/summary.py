@@ -1,4 +1,8 @@
-"""From the scores of clips to the lines of a table, each with its interval."""
+"""From the scores of clips to the lines of a table, each with its interval.
+
+An aggregate of a metric is either a function of two sums over clips (mean, share, ratio of sums, energies in dB)
+or a median. Both its value and how sure it is follow from that.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -7,19 +11,111 @@ from pathlib import Path
 
 import numpy as np
 
+from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io.tables import read_table, write_table
 from pse_bench.metrics import ALL_METRICS, Metric
-from pse_bench.metrics.metric import AGGREGATIONS
 from pse_bench.schemas import DESCRIPTIONS, Detection, Mixture, ScenarioLabel, Score, Summary
 from pse_bench.scoring import pvad, statistics
-from pse_bench.scoring.aggregates import Aggregate, aggregates_of
 
 LARGEST = 1e30
 """What no score, and no energy that one is made of, comes near; squares of it can still be computed with."""
 
 Cells = Mapping[tuple[str, str], Sequence[Score]]
 """Scores by scenario and metric."""
+
+
+# ---- a metric over clips
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """A metric over clips, or one computed from the scores of another, within ``low`` and ``high``.
+
+    Clips enter as pairs of a numerator and a denominator, shape (num_clips, 2); a median is of the numerators.
+    """
+
+    metric: Metric
+    low: float
+    high: float
+
+    @property
+    def is_median(self) -> bool:
+        return self.metric.aggregation == "median"
+
+    def pairs(self, scores: Sequence[Score]) -> np.ndarray:
+        """Pairs of scores that have a value. Raises ValueError where a detail has no ratio."""
+        return np.array([self._pair(score) for score in scores], dtype=float).reshape(-1, 2)
+
+    def _pair(self, score: Score) -> tuple[float, float]:
+        aggregation = self.metric.aggregation
+        if aggregation in ("ratio", "energies"):
+            ratio = metrics.ratio_of(score.detail)
+            if aggregation == "ratio" and ratio.denominator <= 0:  # an output's energy may be exactly zero
+                raise ValueError(f"no ratio in the detail {score.detail!r} of {score.mixture_id}")
+            return ratio.numerator, ratio.denominator
+        if aggregation == "share":
+            return float(self.metric.compute([getattr(score, self.metric.needs[0])])), 1.0
+        return float(score.value or 0.0), 1.0
+
+    def link(self, sums: np.ndarray) -> np.ndarray:
+        """The value from the sums of numerators and denominators, shape (..., 2)."""
+        above, below = sums[..., 0], sums[..., 1]
+        if self.metric.aggregation != "energies":
+            return self.metric.scale * above / np.where(below > 0, below, np.nan)
+        # held at its bounds, as ``leakage.reduction_db`` does for one clip
+        return np.maximum(10 * np.log10(above / np.maximum(below, above * 10 ** (-self.high / 10))), self.low)
+
+    def value(self, pairs: np.ndarray) -> float:
+        """The value over clips, in the metric's unit."""
+        return float(np.median(pairs[:, 0]) if self.is_median else self.link(pairs.sum(axis=0)))
+
+    def interval(self, pairs: np.ndarray, clusters: np.ndarray) -> statistics.Interval | None:
+        """Its interval; ``clusters`` of shape (num_clips,) as ``statistics.clusters_of`` gives them."""
+        if self.is_median:
+            return statistics.median_interval(pairs[:, 0], clusters)
+        # few clips may make up most of pooled energies
+        skewed, bounds = self.metric.aggregation == "energies", {"low": self.low, "high": self.high}
+        return statistics.quotient_interval(pairs, clusters, link=self.link, skewed=skewed, **bounds)
+
+    def difference(self, first: np.ndarray, second: np.ndarray) -> float:
+        """second − first over the same clips; of a median, the median of the clips' differences."""
+        if self.is_median:
+            return float(np.median(second[:, 0] - first[:, 0]))
+        return self.value(second) - self.value(first)
+
+    def difference_interval(
+        self, first: np.ndarray, second: np.ndarray, clusters: np.ndarray
+    ) -> statistics.Interval | None:
+        """The interval of ``difference``."""
+        if self.is_median:
+            return statistics.median_interval(second[:, 0] - first[:, 0], clusters)
+        span = self.high - self.low
+        return statistics.quotient_difference(first, second, clusters, link=self.link, span=span)
+
+    def swapped(
+        self, first: np.ndarray, second: np.ndarray, clusters: np.ndarray, chosen: np.ndarray
+    ) -> np.ndarray:
+        """The statistic of the test after each swap of speakers, shape (num_swaps,): ``difference``, of a median
+        its sign."""
+        if self.is_median:
+            return statistics.swapped_signs(second[:, 0] - first[:, 0], clusters, chosen)
+        return statistics.swapped_quotients(first, second, clusters, chosen, link=self.link)
+
+
+def aggregates_of(metric: Metric, scenario: str, longest_s: float) -> list[Aggregate]:
+    """The lines of a table for a metric in a scenario: its own, then what is computed from its scores.
+
+    ``longest_s`` is the length of the longest clip, which bounds what has no other bound.
+    """
+    beside = [other for other in metrics.computed_from(metric.name).values() if scenario in other.scenarios]
+    return [
+        Aggregate(one, -longest_s if one.low is None else one.low, longest_s if one.high is None else one.high)
+        for one in (metric, *beside)
+    ]
+
+
+# ---- all scores of a result
 
 
 @dataclass(frozen=True)
@@ -35,32 +131,26 @@ class Scores:
 
     @classmethod
     def read(cls, folder: Path, known: Mapping[str, Metric] = ALL_METRICS) -> "Scores":
-        """The scores of a result folder.
-
-        Args:
-            folder: that of the result.
-            known: ours, and those from outside that the result defines.
+        """The scores of a result folder; ``known`` are our metrics, and those from outside that the result
+        defines.
 
         Raises:
             InputError: ``scores.csv`` is damaged, or does not have one row a mixture of every metric it holds, and
                 likewise for ``detections.csv``.
         """
         mixtures = {row.mixture_id: row for row in read_table(folder / "mixtures.csv", Mixture)}
-        path = folder / "scores.csv"
+        path, activity = folder / "scores.csv", folder / pvad.FILE
         cells = _cells(path, {name: row.scenario for name, row in mixtures.items()}, known)
-        activity = folder / pvad.FILE
         return cls(path, mixtures, cells, pvad.read(activity, mixtures) if activity.exists() else (), known)
 
     def among(self, names: Iterable[str]) -> "Scores":
         """Those of some mixtures."""
         kept = set(names)
-        cells = {
-            key: [score for score in scores if score.mixture_id in kept] for key, scores in self.cells.items()
-        }
+        inside = ((key, [one for one in scores if one.mixture_id in kept]) for key, scores in self.cells.items())
         return replace(
             self,
             mixtures={name: row for name, row in self.mixtures.items() if name in kept},
-            cells={key: scores for key, scores in cells.items() if scores},
+            cells={key: scores for key, scores in inside if scores},
             detections=[row for row in self.detections if row.mixture_id in kept],
         )
 
@@ -96,35 +186,24 @@ def summarise(folder: Path, known: Mapping[str, Metric] = ALL_METRICS) -> list[S
 
 def summaries_of(scores: Scores) -> list[Summary]:
     """Every aggregate with its interval. Raises InputError where a detail has no ratio."""
-    return [
-        *(_summary(scores, *line) for line in scores.aggregates()),
-        *pvad.summaries(scores.detections, scores.mixtures),
-    ]
+    lines = [_summary(scores, *line) for line in scores.aggregates()]
+    return lines + pvad.summaries(scores.detections, scores.mixtures)
 
 
 def _summary(scores: Scores, label: ScenarioLabel, aggregate: Aggregate, found: Sequence[Score]) -> Summary:
-    metric = aggregate.metric
+    metric, value, interval = aggregate.metric, None, None
     counted = [score for score in found if score.value is not None]
     try:
         pairs = aggregate.pairs(counted)
+        if not (np.abs(pairs) < LARGEST).all():
+            raise ValueError("a figure beyond all measure")
     except ValueError as error:
         raise scores.damaged(metric.name, error) from error
-    if not (np.abs(pairs) < LARGEST).all():
-        raise scores.damaged(metric.name, ValueError("a figure beyond all measure"))
-    speakers = [scores.mixtures[score.mixture_id].target_speaker for score in counted]
-    interval = aggregate.interval(pairs, statistics.clusters_of(speakers)) if counted else None
-    return Summary(
-        scenario=label,
-        metric=metric.name,
-        value=aggregate.value(pairs) if counted else None,
-        ci_low=interval[0] if interval else None,
-        ci_high=interval[1] if interval else None,
-        unit=metric.unit,
-        higher_is_better=metric.higher_is_better,
-        aggregation=AGGREGATIONS[metric.aggregation],
-        scored=sum(score.status == "ok" for score in found),
-        expected=len(found),
-    )
+    if counted:
+        speakers = [scores.mixtures[score.mixture_id].target_speaker for score in counted]
+        interval = aggregate.interval(pairs, statistics.clusters_of(speakers))
+        value = aggregate.value(pairs)
+    return pvad.line(metric, label, value, interval, [score.status for score in found])
 
 
 def _cells(path: Path, scenarios: dict[str, str], known: Container[str]) -> Cells:
@@ -136,17 +215,13 @@ def _cells(path: Path, scenarios: dict[str, str], known: Container[str]) -> Cell
         if score.metric not in known:
             raise InputError(f"{path}: metric {score.metric!r} is not known; score again")
         if (score.value is None) != (score.status == "undefined"):
-            raise InputError(
-                f"{path}: {score.metric} of {score.mixture_id} is {score.status} with the value {score.value}; "
-                "score again"
-            )
+            fault = f"{score.metric} of {score.mixture_id} is {score.status} with the value {score.value}"
+            raise InputError(f"{path}: {fault}; score again")
         cells[score.scenario, score.metric].append(score)
     expected = Counter(scenarios.values())
     for (label, metric), scores in cells.items():
         names = {score.mixture_id for score in scores}
         if not len(names) == len(scores) == expected[label]:
-            raise InputError(
-                f"{path}: {len(scores)} rows of {metric} over {len(names)} mixtures of {label}, expected "
-                f"{expected[label]}; score again"
-            )
+            rows = f"{len(scores)} rows of {metric} over {len(names)} mixtures of {label}"
+            raise InputError(f"{path}: {rows}, expected {expected[label]}; score again")
     return cells

@@ -5,7 +5,7 @@ import pytest
 
 from pse_bench import metrics
 from pse_bench.schemas import Score
-from pse_bench.scoring.aggregates import aggregates_of
+from pse_bench.scoring.summary import aggregates_of
 
 
 def scores(metric: metrics.Metric, count: int) -> list[Score]:
