@@ -113,7 +113,7 @@ def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) 
     """
     from pse_bench.dataset.dataset import Dataset
     from pse_bench.reporting import dataset_page, scene_page
-    from pse_bench.reporting.media import Media
+    from pse_bench.reporting.clip_panel import Media
 
     if out:
         atomic.require_new(out, force)
@@ -171,11 +171,10 @@ def add(board: Path, results: tuple[Path, ...], **asked: Any) -> None:
 @options.formats("How to print; csv has every column.")
 def show(board: Path, sort: str | None, form: str) -> None:
     """Print BOARD with the figures that are ranked."""
-    from pse_bench.leaderboard import display
-    from pse_bench.leaderboard.table import read
+    from pse_bench.leaderboard import table
 
-    rows = read(board)
-    click.echo(display.FORMATS[form](board, display.by_column(rows, sort) if sort else rows, sort or ""))
+    rows = table.read(board)
+    click.echo(table.FORMATS[form](board, table.by_column(rows, sort) if sort else rows, sort or ""))
 
 
 @leaderboard.command()

@@ -25,6 +25,9 @@ from pse_bench.signal import vad
 REFERENCE_STEMS = {"early": "target_early", "reverberant": "target"}
 """The stem that a target is compared with, by the name of the reference."""
 
+ABSENT = {"TS1": "interferer", "TS3": "target"}
+"""Who of a scene is not heard in its mixture, by scenario."""
+
 SOUND_PACKAGES = ("numpy", "scipy", "soundfile", "pyroomacoustics")
 """Packages whose release can change what a dataset sounds like; their versions are part of it."""
 
@@ -200,8 +203,8 @@ class ReadableDataset(ABC):
     def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
         """Who speaks in each frame of a mixture: target and interferer, bool, (num_frames,)."""
         _, frames = self._activity(mixture.scene_id, mixture.num_samples)
-        silent = {"TS1": "interferer", "TS3": "target"}.get(mixture.scenario)
-        return {who: labels & (who != silent) for who, labels in frames.items()}
+        absent = ABSENT.get(mixture.scenario)
+        return {who: labels & (who != absent) for who, labels in frames.items()}
 
     def _activity(self, scene_id: str, num_samples: int | None) -> tuple[Activity, dict[str, np.ndarray]]:
         path = f"activity/{scene_id}.json"

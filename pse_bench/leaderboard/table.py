@@ -1,4 +1,4 @@
-"""The file of a leaderboard: a CSV with a row a system, and beside it what each row was made from.
+"""The file of a leaderboard: a CSV with a row a system, beside it what each row was made from; and its print.
 
 ``<name>-v<version>.csv`` is the board of that dataset. ``<name>-v<version>/results/<system>/`` keeps the
 ``result.json`` and ``summary.csv`` behind each row, from which the board can be computed again.
@@ -17,7 +17,8 @@ from pydantic import Field
 from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
-from pse_bench.leaderboard import ranking
+from pse_bench.io.text_table import Grid, for_terminal, in_markdown, literal
+from pse_bench.leaderboard.ranking import CRITERIA, LEAKAGE, LOSS, NEEDED, OVER_SUPPRESSION
 from pse_bench.schemas import TABLES, Sha256, Summary
 from pse_bench.scoring.results import Result, about_of
 
@@ -25,7 +26,16 @@ Kind = Literal["reference", "baseline", "submission", "control"]
 COLUMN = re.compile(r"(TS[123]|all)\.([a-z0-9_]+?)(_low|_high)?")
 """Scenario, figure, and which end of its interval."""
 
+ENDS = ("", "_low", "_high")
+"""How the columns of a figure and of the ends of its interval end."""
 DECIMALS = 4
+SHOWN = (*CRITERIA, LOSS)
+FOOT = (
+    f"order: mean rank over {', '.join(CRITERIA)}, leakage only as far as it exceeds {LOSS}; who removes nothing "
+    "stands last",
+    f"front: no other system is better in {OVER_SUPPRESSION} and {LEAKAGE} at once (references among themselves)",
+    "value [95 % interval over target speakers]; ↑ higher is better",
+)
 
 
 @dataclass(frozen=True)
@@ -40,49 +50,38 @@ def _of_system(key: str) -> FromResult:
     return FromResult(lambda result: result.about["system"].get(key))
 
 
+_VERSION = FromResult(lambda result: result.about["system"].get("version") or "")
+_FINGERPRINT = FromResult(lambda result: result.about["dataset_fingerprint"])
+_RESULT_SHA256 = FromResult(lambda result: atomic.sha256(result.folder / "result.json"))
+
+
 class Entry(documents.Record):
     """The fixed columns of a row; after them come ``<scenario>.<metric>`` and its ``_low`` and ``_high``."""
 
     # A column is declared here alone, with its meaning and how it follows from a result. One that is new has a
     # default, too: boards from before are read, verified and written without it.
-    system: Annotated[str, FromResult(lambda result: result.system), Field(description="name of the system")]
-    version: Annotated[
-        str,
-        FromResult(lambda result: result.about["system"].get("version") or ""),
-        Field(description="the system's"),
-    ]
-    kind: Annotated[Kind, Field(description="reference, baseline, submission or control")]
-    date: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="of the row")]
-    causal: Annotated[
-        bool | None,
-        _of_system("causal"),
-        Field(description="whether the output never depends on later input than the latency allows"),
-    ]
-    latency_ms: Annotated[
-        float | None, _of_system("algorithmic_latency_ms"), Field(description="algorithmic latency")
-    ]
-    parameters: Annotated[int | None, _of_system("parameters"), Field(description="number of trained parameters")]
-    rtf: Annotated[float | None, Field(description="real-time factor on one thread")]
-    dataset_fingerprint: Annotated[
-        Sha256,
-        FromResult(lambda result: result.about["dataset_fingerprint"]),
-        Field(description="of the dataset that the audio belongs to; it is scored against no other"),
-    ]
-    result_sha256: Annotated[
-        Sha256,
-        FromResult(lambda result: atomic.sha256(result.folder / "result.json")),
-        Field(description="of what is kept of the result"),
-    ]
-    rank: Annotated[int | None, Field(description="place; empty for controls")] = None
-    mean_rank: Annotated[
-        float | None, Field(description="mean rank over the five figures that order the board")
-    ] = None
-    pareto: Annotated[
-        bool,
-        Field(
-            description="whether no system is better in both over-suppression in TS2 and leakage reduction in TS3"
-        ),
-    ] = False
+    system: Annotated[str, FromResult(lambda result: result.system)] = Field(description="name of the system")
+    version: Annotated[str, _VERSION] = Field(description="the system's")
+    kind: Kind = Field(description="reference, baseline, submission or control")
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="of the row")
+    causal: Annotated[bool | None, _of_system("causal")] = Field(
+        description="whether the output never depends on later input than the latency allows"
+    )
+    latency_ms: Annotated[float | None, _of_system("algorithmic_latency_ms")] = Field(
+        description="algorithmic latency"
+    )
+    parameters: Annotated[int | None, _of_system("parameters")] = Field(description="number of trained parameters")
+    rtf: float | None = Field(description="real-time factor on one thread")
+    dataset_fingerprint: Annotated[Sha256, _FINGERPRINT] = Field(
+        description="of the dataset that the audio belongs to; it is scored against no other"
+    )
+    result_sha256: Annotated[Sha256, _RESULT_SHA256] = Field(description="of what is kept of the result")
+    rank: int | None = Field(None, description="place; empty for controls")
+    mean_rank: float | None = Field(None, description="mean rank over the five figures that order the board")
+    pareto: bool = Field(
+        False,
+        description="whether no system is better in both over-suppression in TS2 and leakage reduction in TS3",
+    )
 
     @property
     def name(self) -> str:
@@ -100,7 +99,7 @@ class Row:
     @property
     def figures(self) -> dict[str, float]:
         """The columns that are ranked, as far as they are there."""
-        return {column: self.cells[column] for column in ranking.NEEDED if column in self.cells}
+        return {column: self.cells[column] for column in NEEDED if column in self.cells}
 
 
 FROM_RESULT: dict[str, FromResult] = {
@@ -121,10 +120,9 @@ def row_of(result: Result, *, kind: Kind, date: str, rtf: float | None) -> Row:
     entry = documents.parse(Entry, {**found, "kind": kind, "date": date, "rtf": rtf}, where)
     cells: dict[str, float] = {}
     for row in result.summaries:
-        column = f"{row.scenario}.{row.metric}"
-        for name, value in ((column, row.value), (f"{column}_low", row.ci_low), (f"{column}_high", row.ci_high)):
+        for end, value in zip(ENDS, (row.value, row.ci_low, row.ci_high), strict=True):
             if value is not None:
-                cells[name] = round(value, DECIMALS) + 0.0  # no -0.0
+                cells[f"{row.scenario}.{row.metric}{end}"] = round(value, DECIMALS) + 0.0  # no -0.0
     return Row(entry, cells)
 
 
@@ -137,16 +135,21 @@ def evidence_folder(board: Path, entry: Entry) -> Path:
 def evidence(board: Path, entry: Entry) -> Result:
     """The result that a row was made from. Raises InputError when it is not what the row was made from."""
     folder = evidence_folder(board, entry)
-    path = folder / "result.json"
-    if not path.is_file() or atomic.sha256(path) != entry.result_sha256:
-        raise InputError(f"{path}: missing or changed since {entry.name} was added; restore it")
-    about = about_of(path)
     summary = folder / "summary.csv"
+    _check_kept(folder / "result.json", entry.result_sha256, entry)
+    about = about_of(folder / "result.json")
     # what earlier versions scored says nothing of it; then its figures are held against the row alone
-    expected = about.get("summary_sha256")
-    if expected and (not summary.is_file() or atomic.sha256(summary) != expected):
-        raise InputError(f"{summary}: missing or changed since {entry.name} was added; restore it")
+    if expected := about.get("summary_sha256"):
+        _check_kept(summary, expected, entry)
     return Result(folder, about, tables.read_table(summary, Summary))
+
+
+def _check_kept(path: Path, sha256: str, entry: Entry) -> None:
+    if not path.is_file() or atomic.sha256(path) != sha256:
+        raise InputError(f"{path}: missing or changed since {entry.name} was added; restore it")
+
+
+# ---- the CSV
 
 
 def read(board: Path) -> list[Row]:
@@ -154,14 +157,13 @@ def read(board: Path) -> list[Row]:
     lines = tables.csv_lines(documents.read_text(board), board)
     _, header = next(lines)
     fixed = [name for name in header if name in Entry.model_fields]
-    columns = [name for name in header if name not in Entry.model_fields]
     expected = [name for name in Entry.model_fields if name in fixed or name not in OPTIONAL]
     if fixed != expected or len(set(header)) != len(header):
         raise InputError(f"{board}: expected the columns {', '.join(Entry.model_fields)}, then figures")
-    for name in columns:
-        if not COLUMN.fullmatch(name):
+    for name in header:
+        if name not in fixed and not COLUMN.fullmatch(name):
             raise InputError(f"{board}: unknown column {name!r}; figures are <scenario>.<metric>[_low|_high]")
-    rows = [_parse(where, header, cells) for where, cells in lines]
+    rows = [_parse(where, dict(zip(header, cells, strict=True))) for where, cells in lines]
     for name, times in Counter(row.entry.name for row in rows).items():
         if times > 1:
             raise InputError(f"{board}: {name} is there twice; keep one")
@@ -172,8 +174,7 @@ class _Figure(documents.Record):
     value: float
 
 
-def _parse(where: str, header: list[str], cells: list[str]) -> Row:
-    content = dict(zip(header, cells, strict=True))
+def _parse(where: str, content: dict[str, str]) -> Row:
     fixed = {
         key: None if content[key] == "" and key not in ("system", "version") else content[key]
         for key in Entry.model_fields
@@ -181,41 +182,97 @@ def _parse(where: str, header: list[str], cells: list[str]) -> Row:
     }
     entry = documents.parse(Entry, fixed, where, strict=False)
     figures = {
-        key: documents.parse(_Figure, {"value": text}, f"{where}: {key}", strict=False).value if text else None
+        key: documents.parse(_Figure, {"value": text}, f"{where}: {key}", strict=False).value
         for key, text in content.items()
-        if key not in Entry.model_fields
+        if text and key not in Entry.model_fields
     }
-    row = Row(entry, {key: value for key, value in figures.items() if value is not None})
-    for column in ranking.NEEDED:
-        if column not in row.figures:
+    for column in NEEDED:
+        if column not in figures:
             raise InputError(f"{where}: {entry.name} has no {column}, which is ranked; add its result again")
-    return row
-
-
-def write(board: Path, rows: Sequence[Row]) -> None:
-    """Write a whole board, rows as they are given, columns in the order of tables."""
-    atomic.write_text(board, text_of(rows))
+    return Row(entry, figures)
 
 
 def text_of(rows: Sequence[Row]) -> str:
-    """The CSV that ``write`` writes."""
-    stream = io.StringIO()
-    lines = tables.csv_writer(stream)
-    columns = _columns(rows)
+    """A whole board as CSV, rows as they are given; the columns that any row has in the order of tables."""
+    there = {column for row in rows for column in row.cells}
+    known = [f"{label}.{name}{end}" for label in TABLES for name in metrics.REGISTRY for end in ENDS]
+    columns = [*(column for column in known if column in there), *sorted(there - set(known))]
     given = {name for row in rows for name in row.entry.model_fields_set}
     fixed = [name for name in Entry.model_fields if name in given or name not in OPTIONAL]
+    stream = io.StringIO()
+    lines = tables.csv_writer(stream)
     lines.writerow([*fixed, *columns])
     for row in rows:
-        content = row.entry.model_dump(exclude=set(OPTIONAL) - row.entry.model_fields_set)
-        values = [content.get(name) for name in fixed]
-        values += [row.cells.get(column) for column in columns]
-        lines.writerow([tables.cell(value) for value in values])
+        content = row.entry.model_dump(exclude=set(OPTIONAL) - row.entry.model_fields_set) | row.cells
+        lines.writerow([tables.cell(content.get(name)) for name in (*fixed, *columns)])
     return stream.getvalue()
 
 
-def _columns(rows: Sequence[Row]) -> list[str]:
-    """Columns that any row has, in the order of tables, each with its interval."""
-    there = {column for row in rows for column in row.cells}
-    names = [f"{label}.{name}" for label in TABLES for name in metrics.REGISTRY]
-    known = [column for name in names for column in (name, f"{name}_low", f"{name}_high")]
-    return [column for column in known if column in there] + sorted(there - set(known))
+# ---- shown
+
+
+def by_column(rows: Sequence[Row], column: str) -> list[Row]:
+    """Rows ordered by a column, the best figure first; rows without a value last.
+
+    Raises InputError when no row has such a column.
+    """
+
+    def value(row: Row) -> Any:
+        return getattr(row.entry, column) if column in Entry.model_fields else row.cells.get(column)
+
+    given = [row for row in rows if value(row) is not None]
+    if not given and column not in Entry.model_fields:
+        names = dict.fromkeys(name for row in rows for name in row.cells if not name.endswith(("_low", "_high")))
+        raise InputError(f"no column {column!r}; there are {', '.join([*Entry.model_fields, *names])}")
+    ordered = sorted(given, key=value, reverse=_higher_is_better(column))
+    return [*ordered, *(row for row in rows if value(row) is None)]
+
+
+def _higher_is_better(column: str) -> bool:
+    match = COLUMN.fullmatch(column)
+    metric = metrics.REGISTRY.get(match[2]) if match else None
+    return metric is not None and metric.higher_is_better
+
+
+def _grid(board: Path, rows: Sequence[Row], beside: str, name: Callable[[str], str] = str) -> Grid:
+    """The board with the figures that are ranked, and the column ``beside`` them, if it is another one. ``name``
+    makes a name fit for where it is shown."""
+    shown = dict.fromkeys([*SHOWN, *([beside] if COLUMN.fullmatch(beside) else [])])
+    head = ["rank", "system", "kind", "mean rank", "front"]
+    head += [f"{column} {'↑' if _higher_is_better(column) else '↓'}" for column in shown]
+    lines = [
+        [
+            "" if row.entry.rank is None else str(row.entry.rank),
+            name("".join(c if c.isprintable() else " " for c in row.entry.name)),
+            row.entry.kind,
+            "" if row.entry.mean_rank is None else f"{row.entry.mean_rank:.1f}",
+            "●" if row.entry.pareto else "",
+            *(_cell(row, column) for column in shown),
+        ]
+        for row in rows
+    ]
+    return Grid(board.stem, head, lines)
+
+
+def _cell(row: Row, column: str) -> str:
+    value, low, high = (row.cells.get(f"{column}{end}") for end in ENDS)
+    interval = "" if low is None or high is None else f" [{low:.1f}, {high:.1f}]"
+    return "" if value is None else f"{value:.1f}{interval}"
+
+
+def terminal(board: Path, rows: Sequence[Row], beside: str = "") -> str:
+    """For a terminal."""
+    return for_terminal([_grid(board, rows, beside)], 150) + "\n".join(FOOT)
+
+
+def markdown(board: Path, rows: Sequence[Row], beside: str = "") -> str:
+    """In Markdown."""
+    return in_markdown([_grid(board, rows, beside, literal)]) + "\n" + "\n".join(f"- {line}" for line in FOOT)
+
+
+FORMATS: dict[str, Callable[[Path, Sequence[Row], str], str]] = {
+    "terminal": terminal,
+    "markdown": markdown,
+    "csv": lambda board, rows, beside: text_of(rows).rstrip("\n"),
+}
+"""How a board is printed, with the figures that are ranked and the column that it is ordered by; csv has all."""

@@ -10,8 +10,7 @@ from pse_bench.errors import InputError
 from pse_bench.metrics import ALL_METRICS
 from pse_bench.reporting import plot
 from pse_bench.reporting.html import element
-from pse_bench.reporting.plot import HEADLINE, Axis, PlotData, Section
-from pse_bench.reporting.plot_style import Style
+from pse_bench.reporting.plot import HEADLINE, Axis, PlotData, Section, Style
 from pse_bench.reporting.tables import FEW_SPEAKERS, cell
 from pse_bench.schemas import Summary
 from pse_bench.scoring.summary import Scores, summaries_of
@@ -52,15 +51,16 @@ Panel = Sequence[tuple[Style, Sequence[GroupSummary]]]
 def section(data: PlotData) -> Section:
     """The headline aggregates by each column that the dataset can be broken down by."""
     found, notes = breakdowns(data)
-    drawn = [_breakdown(name, panels, opened=n < 2) for n, (name, panels) in enumerate(found.items())]
     words = (
         "The same figures over parts of the dataset, with 95 % intervals over target speakers; below each part "
         f"its mixtures and target speakers. Read intervals of fewer than {FEW_SPEAKERS} speakers as a hint; those "
         f"of fewer than {FEWEST} stand in the tables only."
     )
-    left = element("p", f"Not broken down: {'; '.join(notes)}.", class_="note") if notes else ""
-    body = (element("p", words, class_="caption"), plot.legend(style for style, _ in data.detailed), *drawn, left)
-    return plot.section("breakdowns", "When it fails", "When it fails", *body)
+    body = [plot.captioned(words, [style for style, _ in data.detailed])]
+    body += [_breakdown(name, panels, opened=n < 2) for n, (name, panels) in enumerate(found.items())]
+    if notes:
+        body.append(element("p", f"Not broken down: {'; '.join(notes)}.", class_="note"))
+    return Section("breakdowns", "When it fails", "When it fails", Markup().join(body))
 
 
 def breakdowns(data: PlotData) -> tuple[dict[str, dict[str, Panel]], list[str]]:
@@ -70,32 +70,28 @@ def breakdowns(data: PlotData) -> tuple[dict[str, dict[str, Panel]], list[str]]:
     for column, title in COLUMNS.items():
         for scenario in ("TS2", "TS3", "TS1"):
             names = [name for name in HEADLINE if name.startswith(scenario)]
-            chosen = [(style, _of(scores, scenario, names)) for style, scores in data.detailed]
             try:
-                panel = [(style, _groups(scores, column)) for style, scores in chosen if scores.mixtures]
+                every = [(style, _groups(scores, scenario, names, column)) for style, scores in data.detailed]
             except InputError as error:
                 if scenario == "TS2":
                     notes.append(str(error).removeprefix("--by "))
                 continue
+            panel = [(style, groups) for style, groups in every if groups]
             for name in names:
                 if any(name in group.rows for _, groups in panel for group in groups):
                     found[name][title] = panel
     return {name: panels for name, panels in found.items() if panels}, notes
 
 
-def _of(scores: Scores, scenario: str, names: Sequence[str]) -> Scores:
-    """The mixtures of a scenario, and the scores that these aggregates need."""
-    cells = {key: rows for key, rows in scores.cells.items() if ".".join(key) in names}
+def _groups(scores: Scores, scenario: str, names: Sequence[str], column: str) -> list[GroupSummary]:
+    """The named aggregates of a scenario by a column; none where the scenario has no mixtures."""
     inside = {key: row for key, row in scores.mixtures.items() if row.scenario == scenario}
-    return replace(scores, mixtures=inside, cells=cells, detections=())
-
-
-def _groups(scores: Scores, column: str) -> list[GroupSummary]:
-    mixtures = list(scores.mixtures.values())
+    cells = {key: rows for key, rows in scores.cells.items() if ".".join(key) in names}
+    own, mixtures = replace(scores, mixtures=inside, cells=cells, detections=()), list(inside.values())
     found = []
-    for group in groups_of(mixtures, column):
+    for group in groups_of(mixtures, column) if mixtures else ():
         if group.label != ALL:
-            rows = {f"{row.scenario}.{row.metric}": row for row in summaries_of(scores.among(group.mixtures))}
+            rows = {f"{row.scenario}.{row.metric}": row for row in summaries_of(own.among(group.mixtures))}
             found.append(GroupSummary(group.label, *group.counts(mixtures), rows))
     return found
 
@@ -105,22 +101,20 @@ def _groups(scores: Scores, column: str) -> list[GroupSummary]:
 
 def _breakdown(name: str, panels: Mapping[str, Panel], *, opened: bool) -> Markup:
     """All panels of an aggregate, which share an axis."""
-    shown: list[float | None] = []
+    values: list[float] = []
     for group in (group for panel in panels.values() for _, groups in panel for group in groups):
         if row := group.rows.get(name):
-            shown += [row.value, *((row.ci_low, row.ci_high) if group.speakers >= FEWEST else ())]
-    values = [value for value in shown if value is not None]
-    scenario, metric = name.split(".")
-    axis = plot.metric_axis(ALL_METRICS[metric], values, HEIGHT - BOTTOM, TOP)
+            values += plot.values_of(row)[: None if group.speakers >= FEWEST else 1]
+    scenario, word = name.split(".")
+    metric = ALL_METRICS[word]
+    axis = plot.axis_over(values, HEIGHT - BOTTOM, TOP, low=metric.low, high=metric.high)
     drawn = []
     for title, panel in panels.items():
         heads = [title, "mixtures/ speakers", *(style.name for style, _ in panel)]
-        numbers = plot.table(f"{metric} by {title}", heads, table_rows(name, panel))
+        numbers = plot.table(f"{word} by {title}", heads, table_rows(name, panel))
         numbers = plot.details("In figures", numbers, kind="numbers")
         drawn.append(plot.figure(f"by {title}", _panel(name, title, panel, axis), numbers))
-    return plot.details(
-        plot.metric_title(scenario, ALL_METRICS[metric], link=False), plot.grid(*drawn), opened=opened
-    )
+    return plot.details(plot.metric_title(scenario, metric, link=False), plot.grid(*drawn), opened=opened)
 
 
 def table_rows(name: str, panel: Panel) -> list[list[str]]:
@@ -144,23 +138,19 @@ def _panel(name: str, title: str, panel: Panel, axis: Axis) -> Markup:
         drawn.append(plot.text(centre, HEIGHT - 12, group.counts, "tick count", "middle"))
     for number, (style, own) in enumerate(panel):
         beside = min(9.0, step / (len(panel) + 1)) * (number - (len(panel) - 1) / 2)
-        dots = [
-            (round(centre + beside, 1), group, row)
-            for centre, group in zip(centres, own, strict=True)
-            if (row := group.rows.get(name)) and row.value is not None
-        ]
+        rows = [(centre, group, group.rows.get(name)) for centre, group in zip(centres, own, strict=True)]
+        dots = [(round(x + beside, 1), group, row) for x, group, row in rows if row and row.value is not None]
         if dots:
             line = "M" + "L".join(f"{x:.1f} {axis.at(row.value or 0.0)}" for x, _, row in dots)
             joined = [] if title == UNORDERED else [plot.path(line, "through")]
             drawn.append(element("g", *joined, *(_dot(style, *dot, axis) for dot in dots), class_=style.colour))
-    scenario, metric = name.split(".")
-    label = f"{scenario} {metric} by {title}; the table below has the figures"
+    label = f"{name.replace('.', ' ')} by {title}; the table below has the figures"
     return plot.svg((WIDTH, HEIGHT), *drawn, label=label)
 
 
 def _dot(style: Style, x: float, group: GroupSummary, row: Summary, axis: Axis) -> Markup:
     """One system in one group, with its interval where enough speakers carry it."""
-    y = axis.at(row.value or 0.0)
     low, high = plot.ends_of(row, axis)
     line = plot.path(f"M{x} {low}V{high}", "interval") if group.speakers >= FEWEST else ""
+    y = axis.at(row.value or 0.0)
     return plot.titled(f"{style.name}, {group.label}: {cell(row)}", line, style.mark(x, y, 0.75))

@@ -2,8 +2,9 @@
 use of clips, and anomalies. Files are not compared with their hashes: ``verify`` does that."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,22 @@ from pse_bench.dataset.groups import gender_pair
 from pse_bench.io.text_table import Grid, for_terminal
 from pse_bench.planning import plan
 from pse_bench.reporting import html, plot
-from pse_bench.reporting.anomalies import ActiveShares, anomalies
 from pse_bench.reporting.html import element
+from pse_bench.reporting.tables import FEW_SPEAKERS
 from pse_bench.runtime.progress import Update
-from pse_bench.schemas import DESCRIPTIONS, Mixture, Recipe
+from pse_bench.schemas import DESCRIPTIONS, Enrollment, Mixture, Recipe, Talker
 
 WIDTH, HEIGHT, KIND = 340, 150, "plot bars c0"
 BINS = 24
 MOST = 12
+OFF_DB = 0.1
+"""How far an achieved level may lie from the asked one."""
+OFF_RT60 = 0.15
+LEAST_ACTIVE = 0.15
+"""A target that is active for a smaller share of its clip is an anomaly."""
+
+ActiveShares = dict[str, tuple[float, float, float]]
+"""By scene, the shares of its time in which the target talks, the interferer, and both."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +61,12 @@ class Quantity:
         ]
         least, first, median, third, most = (f"{value:.2f}" for value in self.quartiles)
         label = f"{self.name} of {len(self.values)} scenes: {least} to {most} {self.unit}, median {median}"
-        words = (
-            f"median {median}, half within {first} … {third}, all within {least} … {most}; at most {counts.max()} "
-            "scenes a bar"
-        )
+        within = f"median {median}, half within {first} … {third}, all within {least} … {most}"
+        ticks = plot.x_grid(axis, 4, HEIGHT - 22, HEIGHT - 6)
         return plot.figure(
             element("strong", self.name) + " " + element("span", self.unit, class_="unit"),
-            plot.svg(
-                (WIDTH, HEIGHT), plot.x_grid(axis, 4, HEIGHT - 22, HEIGHT - 6), *bars, kind=KIND, label=label
-            ),
-            element("p", words, class_="unit"),
+            plot.svg((WIDTH, HEIGHT), ticks, *bars, kind=KIND, label=label),
+            element("p", f"{within}; at most {counts.max()} scenes a bar", class_="unit"),
         )
 
 
@@ -85,43 +90,32 @@ def overview(dataset: Dataset, progress: Update = lambda done, total: None) -> O
         InputError: they are missing or damaged.
     """
     rows = dataset.mixtures
-    scenes = list({row.scene_id: row for row in sorted(rows, key=_most_complete)}.values())
+    # of each scene the most complete mixture: one with an interferer comes last
+    ordered = sorted(rows, key=lambda row: (row.num_interferers > 0, row.scenario))
+    scenes = list({row.scene_id: row for row in ordered}.values())
     _, header, found = plan.read(dataset.folder / "plan.jsonl")
     there = {row.scene_id for row in rows}
     recipes = [recipe for recipe in found if recipe.scene_id in there]
-    shares = _shares(dataset, scenes, progress)
+    shares = {}
+    for number, row in enumerate(scenes, 1):
+        active = dataset.read_activity(row.scene_id, row.num_samples)
+        target, other = active["target"], active["interferer"]
+        shares[row.scene_id] = (float(target.mean()), float(other.mean()), float((target & other).mean()))
+        progress(number, len(scenes))
     return Overview(
         [(label, words, sum(row.scenario == label for row in rows)) for label, words in DESCRIPTIONS.items()],
         _quantities(scenes, recipes, shares),
         _counts(scenes),
         _use(recipes),
-        anomalies(rows, scenes, recipes, shares),
+        [*_off(rows), *_anomalies(scenes, recipes, shares)],
         header,
     )
-
-
-def _most_complete(row: Mixture) -> tuple[bool, str]:
-    """Sort key by which a scene's mixture with an interferer comes last."""
-    return row.num_interferers > 0, row.scenario
-
-
-def _shares(dataset: Dataset, scenes: Sequence[Mixture], progress: Update) -> dict[str, ActiveShares]:
-    """Shares of the time in which the target talks, the interferer, and both, by scene."""
-    found = {}
-    for number, row in enumerate(scenes, 1):
-        active = dataset.read_activity(row.scene_id, row.num_samples)
-        target, other = active["target"], active["interferer"]
-        found[row.scene_id] = (float(target.mean()), float(other.mean()), float((target & other).mean()))
-        progress(number, len(scenes))
-    return found
 
 
 # ---- how numbers are spread
 
 
-def _quantities(
-    scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: dict[str, ActiveShares]
-) -> list[Quantity]:
+def _quantities(scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: ActiveShares) -> list[Quantity]:
     talking = np.array(list(shares.values())) * 100
 
     def of(field: str) -> list[float]:
@@ -145,37 +139,84 @@ def _quantities(
 
 
 def _counts(scenes: Sequence[Mixture]) -> dict[str, list[tuple[str, int]]]:
-    def ranked(words: Iterable[str]) -> list[tuple[str, int]]:
-        return Counter(words).most_common()
-
-    return {
-        "target speakers": ranked(row.target_speaker for row in scenes),
-        "interferers": ranked(name for row in scenes for name in row.interferer_speaker.split(";") if name),
-        "genders, target–interferer": ranked(gender_pair(row) or "not given" for row in scenes),
-        "noise": ranked(row.noise_category or "not given" for row in scenes),
-        "enrollment": ranked(f"{row.enrollment_condition}, {row.enrollment_source}" for row in scenes),
-        "interferers in a scene": ranked(str(row.num_interferers) for row in scenes),
-        "rooms": ranked(row.room_id for row in scenes),
+    words: dict[str, Iterable[str]] = {
+        "target speakers": (row.target_speaker for row in scenes),
+        "interferers": (name for row in scenes for name in row.interferer_speaker.split(";") if name),
+        "genders, target–interferer": (gender_pair(row) or "not given" for row in scenes),
+        "noise": (row.noise_category or "not given" for row in scenes),
+        "enrollment": (f"{row.enrollment_condition}, {row.enrollment_source}" for row in scenes),
+        "interferers in a scene": (str(row.num_interferers) for row in scenes),
+        "rooms": (row.room_id for row in scenes),
     }
+    return {heading: Counter(found).most_common() for heading, found in words.items()}
 
 
 def _use(recipes: Sequence[Recipe]) -> list[tuple[str, int, float, int]]:
     """For each kind of clip: the number of different ones, and the mean and greatest number of uses."""
     kinds: dict[str, Callable[[Recipe], Iterable[str]]] = {
         "target utterances": lambda recipe: {segment.clip_id for segment in recipe.target.segments},
-        "interferer utterances": lambda recipe: {
-            s.clip_id for talker in recipe.interferers for s in talker.segments
-        },
+        "interferer utterances": lambda recipe: {s.clip_id for who in recipe.interferers for s in who.segments},
         "noise clips": lambda recipe: [recipe.noise.segment.clip_id] if recipe.noise else [],
         "enrollment utterances": lambda recipe: {segment.clip_id for segment in recipe.enrollment.segments},
         "rooms": lambda recipe: [recipe.room.room_id],
     }
-    found = []
-    for name, clips in kinds.items():
-        counted = Counter(clip for recipe in recipes for clip in clips(recipe))
-        if counted:
-            found.append((name, len(counted), counted.total() / len(counted), max(counted.values())))
-    return found
+    counted = {name: Counter(clip for recipe in recipes for clip in of(recipe)) for name, of in kinds.items()}
+    return [(name, len(c), c.total() / len(c), max(c.values())) for name, c in counted.items() if c]
+
+
+# ---- anomalies: a line for each that a person should look at
+
+
+def _off(rows: Sequence[Mixture]) -> Iterator[str]:
+    """Levels and reverberation times of mixtures that miss the requested values."""
+    for name, unit, least, off in (
+        ("SNR", "dB", OFF_DB, lambda row: _distance(row.snr_achieved_db, row.snr_db)),
+        ("SIR", "dB", OFF_DB, lambda row: _distance(row.sir_achieved_db, row.sir_db)),
+        ("RT60", "", OFF_RT60, lambda row: _distance(row.rt60_achieved_s, row.rt60_s) / (row.rt60_s or 1.0)),
+    ):
+        worst = max(rows, key=off)
+        if count := sum(off(row) > least for row in rows):
+            size = f"{off(worst):.2f} {unit}" if unit else f"{100 * off(worst):.0f} %"
+            yield f"{name}: {count} of {len(rows)} mixtures are off what was asked, {worst.mixture_id} by {size}"
+
+
+def _distance(one: float | None, other: float | None) -> float:
+    return 0.0 if one is None or other is None else abs(one - other)
+
+
+def _anomalies(scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: ActiveShares) -> Iterator[str]:
+    """Unbalanced speakers, scenes with the wrong talkers, and talkers that are hardly heard."""
+    targets = Counter(row.target_speaker for row in scenes)
+    others = {row.scene_id: row.interferer_speaker.split(";") for row in scenes}
+    if len(targets) < FEW_SPEAKERS:
+        yield f"{len(targets)} target speakers: intervals rest on speakers, and are a hint below {FEW_SPEAKERS}"
+    name, most = targets.most_common(1)[0]
+    if len(targets) > 1 and most > 3 * len(scenes) / len(targets):
+        yield f"{name} is the target of {most} of {len(scenes)} scenes; figures are mostly theirs"
+    alone = [row.scene_id for row in scenes if row.target_speaker in others[row.scene_id]]
+    yield from _named(alone, "the target is also an interferer")
+    enrolled = [recipe.scene_id for recipe in recipes if _said(recipe.enrollment) & _said(recipe.target)]
+    yield from _named(enrolled, "enrolled with what is said in the scene")
+    both = set(targets).intersection(chain.from_iterable(others.values()))
+    if both and len(both) < len(targets):
+        yield f"{len(both)} of {len(targets)} target speakers are interferers in other scenes, the rest are not"
+    silent = [row.scene_id for row in scenes if not row.text]
+    if len(silent) < len(scenes):
+        yield from _named(silent, "no transcript, while others have one")
+    little = [row.scene_id for row in scenes if shares[row.scene_id][0] < LEAST_ACTIVE]
+    yield from _named(little, f"the target talks for less than {100 * LEAST_ACTIVE:.0f} % of the time")
+    mute = [row.scene_id for row in scenes if row.num_interferers and not shares[row.scene_id][1]]
+    yield from _named(mute, "the interferer is never heard")
+
+
+def _said(talker: Enrollment | Talker) -> set[tuple[str, int]]:
+    return {(segment.clip_id, segment.start) for segment in talker.segments}
+
+
+def _named(scenes: Sequence[str], words: str) -> Iterator[str]:
+    """The line on scenes, named after the first, where there are any."""
+    if scenes:
+        yield f"{scenes[0]}{f' and {len(scenes) - 1} more' if len(scenes) > 1 else ''}: {words}"
 
 
 # ---- as a page, and as text
@@ -183,16 +224,10 @@ def _use(recipes: Sequence[Recipe]) -> list[tuple[str, int, float, int]]:
 
 def write(dataset: Dataset, found: Overview, out: Path) -> int:
     """Write the page; its size in bytes."""
-    about = dataset.description
+    about, scenario = dataset.description, html.scenario_yaml(found.header)
+    title = f"Dataset {about.name}-v{about.version}"
     return html.write(
-        out,
-        "dataset.html",
-        title=f"Dataset {about.name}-v{about.version}",
-        about=about,
-        found=found,
-        scenario=html.as_yaml(html.origin(found.header)),
-        most=MOST,
-        media={},
+        out, "dataset.html", title=title, about=about, found=found, scenario=scenario, most=MOST, media={}
     )
 
 

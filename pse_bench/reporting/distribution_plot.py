@@ -8,8 +8,7 @@ from markupsafe import Markup
 from pse_bench.metrics import ALL_METRICS, Metric
 from pse_bench.reporting import plot
 from pse_bench.reporting.html import element
-from pse_bench.reporting.plot import Axis, PlotData, Section
-from pse_bench.reporting.plot_style import Style
+from pse_bench.reporting.plot import Axis, PlotData, Section, Style
 
 WIDTH, ROW, BOTTOM = 340, 52, 30
 BINS = 32
@@ -18,7 +17,7 @@ BINS = 32
 def section(data: PlotData) -> Section:
     """A plot for each scenario and metric that any system shown in detail has, the headline ones first."""
     styles = [style for style, _ in data.detailed]
-    found = plots(data)
+    found = _plots(data)
     first = [found.pop(name) for name in plot.HEADLINE if name in found]
     hidden = [style.name for style in data.styles if style not in styles]
     words = (
@@ -26,12 +25,12 @@ def section(data: PlotData) -> Section:
         "failed clip counts with the worst value."
         + (f" Not shown here and below: {', '.join(hidden)}; the tables have them." if hidden else "")
     )
-    more = plot.details("All other metrics", plot.grid(*found.values())) if found else ""
-    body = (element("p", words, class_="caption"), plot.legend(styles), plot.grid(*first), more)
-    return plot.section("distributions", "Distributions", "How clips are spread", *body)
+    more = plot.details("All other metrics", plot.grid(*found.values())) if found else Markup()
+    body = plot.captioned(words, styles) + plot.grid(*first) + more
+    return Section("distributions", "Distributions", "How clips are spread", body)
 
 
-def plots(data: PlotData) -> dict[str, Markup]:
+def _plots(data: PlotData) -> dict[str, Markup]:
     """The figures by scenario and metric, in the order of tables."""
     order = {name: number for number, name in enumerate(ALL_METRICS)}  # those from outside come last
     keys: dict[tuple[str, str], None] = {}
@@ -41,23 +40,21 @@ def plots(data: PlotData) -> dict[str, Markup]:
         known = {**scores.known, **known}
     found = {}
     for key in keys:
-        values = [
-            (style, np.array([score.value for score in scores.cells.get(key, []) if score.value is not None]))
-            for style, scores in data.detailed
-        ]
+        cells = [(style, scores.cells.get(key, [])) for style, scores in data.detailed]
+        values = [(style, np.array([s.value for s in own if s.value is not None])) for style, own in cells]
         if values := [(style, own) for style, own in values if len(own)]:
             found[".".join(key)] = _figure(key[0], known[key[1]], values)
     return found
 
 
 def _figure(scenario: str, metric: Metric, values: Sequence[tuple[Style, np.ndarray]]) -> Markup:
-    axis = plot.metric_axis(metric, np.concatenate([own for _, own in values]), 10, WIDTH - 10)
+    everything = np.concatenate([own for _, own in values])
+    axis = plot.axis_over(everything, 10, WIDTH - 10, low=metric.low, high=metric.high)
     height = ROW * len(values) + BOTTOM
     rows = [_row(style, own, axis, ROW * number, metric.unit) for number, (style, own) in enumerate(values, 1)]
     label = f"{scenario} {metric.name}. {''.join(f'{words}. ' for words, _ in rows)}"
-    drawn = plot.svg(
-        (WIDTH, height), plot.x_grid(axis, 4, height - 22, height - 6), *(row for _, row in rows), label=label
-    )
+    ticks = plot.x_grid(axis, 4, height - 22, height - 6)
+    drawn = plot.svg((WIDTH, height), ticks, *(row for _, row in rows), label=label)
     return plot.figure(plot.metric_title(scenario, metric), drawn)
 
 
@@ -68,19 +65,18 @@ def _row(style: Style, values: np.ndarray, axis: Axis, base: float, unit: str) -
     places = [axis.at(edge) for edge in edges]
     steps = "".join(f"V{base - h:.1f}H{after}" for h, after in zip(heights, places[1:], strict=True))
     ends = np.percentile(values, [0, 25, 50, 75, 100])
-    least, first, middle, third, most = ends
+    least, first, middle, third, most = (f"{value:.3g}" for value in ends)
     words = (
-        f"{style.name}: median {middle:.3g}{f' {unit}' if unit else ''}, half of the clips between {first:.3g} "
-        f"and {third:.3g}, all between {least:.3g} and {most:.3g}; {len(values)} clips"
+        f"{style.name}: median {middle}{f' {unit}' if unit else ''}, half of the clips between {first} and "
+        f"{third}, all between {least} and {most}; {len(values)} clips"
     )
-    least, first, middle, third, most = (axis.at(value) for value in ends)
-    box = {"x": first, "y": base + 3, "width": max(third - first, 1), "height": 6}
+    low, left, median, right, high = (axis.at(value) for value in ends)
     return words, plot.titled(
         words,
         plot.path(f"M{places[0]} {base}{steps}V{base}Z", "outline"),
-        plot.path(f"M{least} {base + 6}H{most}", "ends"),
-        element("rect", class_="quartiles", **box),
-        plot.path(f"M{middle} {base - 20}V{base + 11}", "median"),
+        plot.path(f"M{low} {base + 6}H{high}", "ends"),
+        element("rect", class_="quartiles", x=left, y=base + 3, width=max(right - left, 1), height=6),
+        plot.path(f"M{median} {base - 20}V{base + 11}", "median"),
         plot.text(10, base - 27, style.short, "rowname"),
         kind=style.colour,
     )

@@ -24,10 +24,10 @@ def write(out: Path, template: str, **values: Any) -> int:
 def render(template: str, **values: Any) -> str:
     """The text of a page."""
     environment = _environment()
-    script = _source(environment, "page.js")
+    style, script = (environment.loader.get_source(environment, name)[0] for name in ("style.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(template).render(
-        style=Markup(_source(environment, "style.css")),
+        style=Markup(style),
         script=Markup(script),
         # nothing but what is in the file is ever loaded, and no script but ours runs
         policy=f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
@@ -62,11 +62,8 @@ def element(tag: str, *content: str, **attributes: str | float | None) -> Markup
     """An element of HTML or SVG. Text is escaped, numbers are rounded to 0.01; an attribute that is None is left
     out, and underscores in names stand for hyphens (``class_`` for ``class``)."""
     given = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items() if value is not None}
-    shown = {
-        name: f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
-        for name, value in given.items()
-    }
-    inside = Markup().join(Markup(' {}="{}"').format(name, value) for name, value in shown.items())
+    shown = ((n, f"{v:.2f}".rstrip("0").rstrip(".") if isinstance(v, float) else v) for n, v in given.items())
+    inside = Markup().join(Markup(' {}="{}"').format(name, value) for name, value in shown)
     return Markup("<{0}{1}>{2}</{0}>").format(tag, inside, Markup().join(content))
 
 
@@ -74,13 +71,14 @@ def sort_head(words: str, *, link: str = "", descending: bool = False) -> Markup
     """The head of a column that sorts its table, at first ``descending`` where more is better; ``link`` names a
     metric."""
     first = "descending" if descending else None
-    more = [" ", definition_link(link)] if link else []
-    return element("th", element("button", words, type="button"), *more, aria_sort="none", data_first=first)
+    button = element("button", words, type="button")
+    return element("th", button, _definition_link(link), aria_sort="none", data_first=first)
 
 
-def definition_link(name: str) -> Markup:
-    """A question mark that leads to the definition of a metric."""
-    return element("a", "?", class_="what", href=f"#metric-{name}", aria_label=f"definition of {name}")
+def _definition_link(name: str) -> Markup:
+    """A question mark that leads to the definition of a metric; nothing without a name."""
+    target, label = f"#metric-{name}", f"definition of {name}"
+    return " " + element("a", "?", class_="what", href=target, aria_label=label) if name else Markup()
 
 
 def metric_heading(about: Any, name: str, *, link: bool = True, line: str = "") -> Markup:
@@ -92,9 +90,7 @@ def metric_heading(about: Any, name: str, *, link: bool = True, line: str = "") 
     better, arrow = ("higher", "↑") if about.higher_is_better else ("lower", "↓")
     unit = Markup(" ") + element("span", about.unit, class_="unit") if about.unit else ""
     pointed = element("span", arrow, class_="arrow", aria_label=f"{better} is better")
-    return Markup().join(
-        [element("code", name), line, unit, " ", pointed, *([" ", definition_link(name)] if link else [])]
-    )
+    return Markup().join([element("code", name), line, unit, " ", pointed, _definition_link(name if link else "")])
 
 
 def formula(text: str) -> Markup:
@@ -103,19 +99,10 @@ def formula(text: str) -> Markup:
     return Markup(re.sub(r"Σ_(\w)", r"Σ<sub>\1</sub>", raised))
 
 
-def origin(header: dict[str, Any]) -> Any:
-    """The source of a plan by its header: a scenario, or an imported test set."""
-    return header.get("scenario") or header["imported"]
-
-
-def as_yaml(content: Any) -> str:
-    """YAML text of a document, in its own order of keys."""
+def scenario_yaml(header: dict[str, Any]) -> str:
+    """The source of a plan by its header, a scenario or an imported test set, as YAML in its own order of keys."""
     import yaml
 
+    content = header.get("scenario") or header["imported"]
     text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
-    return text
-
-
-def _source(environment: Any, name: str) -> str:
-    text: str = environment.loader.get_source(environment, name)[0]
     return text

@@ -1,4 +1,4 @@
-"""Elements of plots: axes with round ticks, and grid, text and tables as elements of SVG and HTML.
+"""What plots share: the style of each system, axes with round ticks, and grid, text and tables as SVG and HTML.
 
 A plot of the report is a function from ``PlotData`` to a ``Section``, named in ``report.PLOTS``.
 """
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from pse_bench.leaderboard.leaderboard import CONTROL, REFERENCES
 from pse_bench.leaderboard.ranking import LEAKAGE, OVER_SUPPRESSION, PAUSE_LEAKAGE
 from pse_bench.metrics import Metric
+from pse_bench.reporting import tables
 from pse_bench.reporting.html import element, metric_heading
-from pse_bench.reporting.plot_style import Style, detailed
 from pse_bench.schemas import Summary
 from pse_bench.scoring.results import Result
 from pse_bench.scoring.summary import Scores
@@ -21,6 +22,85 @@ HEADLINE = (OVER_SUPPRESSION, LEAKAGE, PAUSE_LEAKAGE, "TS1.tsos", "TS2.si_sdri",
 """The aggregates that are shown first, and over groups of mixtures."""
 ROOT_TICKS = (0, 1, 5, 10, 20, 40, 60, 80, 100, 120)
 """Where an axis of square roots has ticks."""
+
+# ---- styles
+
+COLOURS = 8
+OUTLINES = {
+    "circle": "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0Z",
+    "triangle": "M0-7L6.6 5H-6.6Z",
+    "diamond": "M0-7.6L7.6 0 0 7.6-7.6 0Z",
+    "down": "M0 7L6.6-5H-6.6Z",
+    "hexagon": "M-7 0L-3.5-6H3.5L7 0 3.5 6H-3.5Z",
+    "plus": "M-2.4-7H2.4V-2.4H7V2.4H2.4V7H-2.4V2.4H-7V-2.4H-2.4Z",
+    "square": "M-5.6-5.6H5.6V5.6H-5.6Z",
+    "star": "M0-8L2.1-2.9 7.6-2.5 3.4 1.1 4.7 6.5 0 3.6-4.7 6.5-3.4 1.1-7.6-2.5-2.1-2.9Z",
+}
+"""Each shape as a path around 0 0."""
+REFERENCE_SHAPES = {"mixture": "square", "silence": "square", "oracle-mask": "star"}
+SHAPES = tuple(shape for shape in OUTLINES if shape not in REFERENCE_SHAPES.values())
+SHORT = 26
+"""Characters of a name that a plot has room for; tables and legends have all of it."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """A system on all plots of a page. ``colour`` is a class of the style sheet. What is ``hollow`` has an outline
+    only: controls, and the mixture. ``trivial`` are the two that do nothing and leave nothing."""
+
+    name: str
+    colour: str
+    shape: str
+    hollow: bool = False
+    reference: bool = False
+    control: bool = False
+    trivial: bool = False
+
+    @property
+    def short(self) -> str:
+        if self.control:
+            return "wrong enrollment"  # a line ties it to its system
+        return self.name if len(self.name) <= SHORT else f"{self.name[: SHORT - 1]}…"
+
+    def mark(self, x: float = 0, y: float = 0, size: float = 1) -> Markup:
+        """The shape at a place of a plot."""
+        kind = f"shape {self.colour}{' hollow' if self.hollow else ''}"
+        place = f"translate({x} {y}) scale({size})"
+        return element("path", class_=kind, transform=place, d=OUTLINES[self.shape])
+
+    @property
+    def swatch(self) -> Markup:
+        """The shape for a legend or a table."""
+        box, hidden = "-9 -9 18 18", "true"
+        return element("svg", self.mark(), class_="swatch", viewBox=box, width=15, height=15, aria_hidden=hidden)
+
+
+def styles_of(results: Sequence[Result]) -> list[Style]:
+    """The style of each result. A control has the colour of its system."""
+    found: list[Style] = []
+    numbers: dict[str, int] = {}
+    for result, name in zip(results, tables.heads(results), strict=True):
+        own = result.system.removesuffix(CONTROL)
+        control = own != result.system
+        if own in REFERENCES:
+            hollow, trivial = control or own == "mixture", own in ("mixture", "silence")
+            found.append(Style(name, "reference", REFERENCE_SHAPES[own], hollow, not control, control, trivial))
+        else:
+            number = numbers.setdefault(own if control or own not in numbers else name, len(numbers))
+            shape = SHAPES[(number + number // COLOURS) % len(SHAPES)]
+            found.append(Style(name, f"c{number % COLOURS}", shape, hollow=control, control=control))
+    return found
+
+
+def detailed(styles: Sequence[Style]) -> list[int]:
+    """The numbers of those to show clip by clip: the systems, and the mixture that they began with. Controls have
+    a section of their own. An oracle and silence would stretch every axis: they are shown where there is nothing
+    else."""
+    everybody = range(len(styles))
+    right = [n for n in everybody if not styles[n].control]
+    if any(not styles[n].reference for n in right):
+        return [n for n in right if not styles[n].reference or styles[n].hollow]
+    return [n for n in right if styles[n].hollow or not styles[n].trivial] or list(everybody)
 
 
 @dataclass(frozen=True)
@@ -63,17 +143,15 @@ class Axis:
 
     def at(self, value: float) -> float:
         """The pixel of a value; of one beyond the axis, its end."""
-        inside = min(max(value, self.low), self.high)
-        low, high, position = (self._transformed(v) for v in (self.low, self.high, inside))
+        low, high, position = self.low, self.high, min(max(value, self.low), self.high)
+        if self.root:
+            low, high, position = (math.copysign(math.sqrt(abs(v)), v) for v in (low, high, position))
         return round(self.start + (self.stop - self.start) * (position - low) / (high - low), 1)
-
-    def _transformed(self, value: float) -> float:
-        return math.copysign(math.sqrt(abs(value)), value) if self.root else value
 
     def ticks(self, most: int = 6) -> list[tuple[float, str]]:
         """Pixels and labels of round values."""
         if self.root:
-            values: Iterable[float] = sorted({*ROOT_TICKS, *(-value for value in ROOT_TICKS)})
+            values = sorted({*ROOT_TICKS, *(-value for value in ROOT_TICKS)})
             return [(self.at(value), f"{value:g}") for value in values if self.low <= value <= self.high]
         step = round_step(self.high - self.low, most)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
@@ -98,25 +176,27 @@ def axis_over(
     return Axis(bottom, min(math.inf if high is None else high, most + margin), start, stop)
 
 
-def metric_axis(metric: Metric, values: Iterable[float], start: float, stop: float) -> Axis:
-    """An axis over values of a metric, within its bounds."""
-    return axis_over(values, start, stop, low=metric.low, high=metric.high)
-
-
 def x_grid(axis: Axis, top: float, bottom: float, labels: float) -> Markup:
     """Vertical grid lines between two heights; their labels stand at the height ``labels``."""
-    return Markup().join(
-        path(f"M{x} {top}V{bottom}", "grid") + text(x, labels, words, "tick", "middle")
-        for x, words in axis.ticks()
-    )
+    found = ((path(f"M{x} {top}V{bottom}", "grid"), x, words) for x, words in axis.ticks())
+    return Markup().join(line + text(x, labels, words, "tick", "middle") for line, x, words in found)
 
 
 def y_grid(axis: Axis, left: float, right: float, labels: float) -> Markup:
     """Horizontal grid lines between two sides; their labels end at ``labels``."""
-    return Markup().join(
-        path(f"M{left} {y}H{right}", "grid") + text(labels, y + 4, words, "tick", "end")
-        for y, words in axis.ticks()
-    )
+    found = ((path(f"M{left} {y}H{right}", "grid"), y + 4, words) for y, words in axis.ticks())
+    return Markup().join(line + text(labels, y, words, "tick", "end") for line, y, words in found)
+
+
+def values_of(row: Summary) -> list[float]:
+    """The value of an aggregate and the ends of its interval, as far as it has them."""
+    return [value for value in (row.value, row.ci_low, row.ci_high) if value is not None]
+
+
+def ends_of(row: Summary, axis: Axis) -> tuple[float, float]:
+    """The pixels of the ends of an aggregate's interval; where there is none, of its value."""
+    low, high = ((row.value or 0.0) if end is None else end for end in (row.ci_low, row.ci_high))
+    return axis.at(low), axis.at(high)
 
 
 # ---- elements
@@ -141,20 +221,6 @@ def titled(words: str, *content: str, kind: str | None = None) -> Markup:
     return element("g", element("title", words), *content, class_=kind)
 
 
-def ends_of(row: Summary, axis: Axis) -> tuple[float, float]:
-    """The pixels of the ends of an aggregate's interval; where there is none, of its value."""
-    value = row.value or 0.0
-    low, high = (value if end is None else end for end in (row.ci_low, row.ci_high))
-    return axis.at(low), axis.at(high)
-
-
-# ---- around the drawings
-
-
-def section(id: str, link: str, title: str, *body: str) -> Section:
-    return Section(id, link, title, Markup().join(body))
-
-
 def figure(title: str, *content: str) -> Markup:
     return element("figure", element("figcaption", title), *content)
 
@@ -167,8 +233,10 @@ def details(summary: str, *content: str, kind: str = "more", opened: bool = Fals
     return element("details", element("summary", summary), *content, class_=kind, open="" if opened else None)
 
 
-def legend(styles: Iterable[Style]) -> Markup:
-    return element("ul", *(element("li", style.swatch, " ", style.name) for style in styles), class_="legend")
+def captioned(words: str, styles: Iterable[Style]) -> Markup:
+    """The head of a section of plots: a caption and the legend."""
+    items = (element("li", style.swatch, " ", style.name) for style in styles)
+    return element("p", words, class_="caption") + element("ul", *items, class_="legend")
 
 
 def table(label: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:

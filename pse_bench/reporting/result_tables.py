@@ -1,20 +1,24 @@
-"""The parts of a report that need results alone: tables, controls, warnings, and descriptions of systems."""
+"""The parts of a report that need results alone: tables, controls, warnings, descriptions of systems, and
+definitions of metrics from their records and docstrings."""
 
+import inspect
+import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pse_bench import metrics
 from pse_bench.io.documents import parse, read_text
 from pse_bench.io.tables import cell
 from pse_bench.io.text_table import as_csv
 from pse_bench.leaderboard.leaderboard import CONTROL
-from pse_bench.reporting import media, tables
-from pse_bench.reporting.plot_style import Style
+from pse_bench.metrics.metric import AGGREGATIONS
+from pse_bench.reporting import clip_panel, tables
+from pse_bench.reporting.plot import PlotData, Style
 from pse_bench.schemas import TABLES, Score
 from pse_bench.scoring import comparison, result_writer
-from pse_bench.scoring.comparison import Line
 from pse_bench.scoring.results import Result
-from pse_bench.scoring.summary import Scores
 from pse_bench.submission.submission import System
 
 LARGEST_CSV = 3_000_000
@@ -23,25 +27,15 @@ CONTROLLED = ("tsos", "target_loss_db", "si_sdr", "wer", "pause_leakage_db", "le
 SHOWN_WARNINGS = 12
 
 
-@dataclass(frozen=True)
-class Download:
-    """A table to download from the page; without ``uri`` it is too large."""
-
-    name: str
-    words: str
-    uri: str
-    size: int
-
-
-def about(result: Result, scores: Scores) -> dict[str, Any]:
+def about(data: PlotData) -> dict[str, Any]:
     """The dataset, reference and packages that all results share."""
-    about = result.about
+    about, mixtures = data.results[0].about, data.scores[0].mixtures
     return {
         "dataset": about.get("dataset", "unknown"),
         "fingerprint": about["dataset_fingerprint"],
         "reference": about["reference"],
-        "mixtures": len(scores.mixtures),
-        "speakers": len({row.target_speaker for row in scores.mixtures.values()}),
+        "mixtures": len(mixtures),
+        "speakers": len({row.target_speaker for row in mixtures.values()}),
         "recogniser": about.get("recogniser") or {},
         "packages": about.get("packages") or {},
     }
@@ -71,38 +65,20 @@ def descriptions(results: Sequence[Result]) -> dict[str, list[Any]]:
     return {"heads": heads, "rows": [[row[head] for head in heads] for row in rows]}
 
 
-def names(results: Sequence[Result]) -> list[str]:
-    return list(dict.fromkeys(row.metric for result in results for row in result.summaries))
-
-
-def versions(results: Sequence[Result]) -> dict[str, Any]:
-    return {name: version for result in results for name, version in result.about["metrics"].items()}
-
-
-def aggregates(results: Sequence[Result], styles: Sequence[Style]) -> list[dict[str, Any]]:
+def aggregates(data: PlotData) -> list[dict[str, Any]]:
     """A table a scenario: a column a metric, a row a system."""
     found = []
     for label, description in TABLES.items():
-        rows = [{row.metric: row for row in result.summaries if row.scenario == label} for result in results]
+        rows = [{row.metric: row for row in result.summaries if row.scenario == label} for result in data.results]
         columns = list({name: row for table in rows for name, row in table.items()}.values())
+        cells = [[table.get(column.metric) for column in columns] for table in rows]
         if columns:
-            lines = [
-                (style, [table.get(column.metric) for column in columns])
-                for style, table in zip(styles, rows, strict=True)
-            ]
-            found.append(
-                {
-                    "label": label,
-                    "description": description,
-                    "columns": columns,
-                    "lines": lines,
-                    "expected": max(column.expected for column in columns),
-                }
-            )
+            about = {"label": label, "description": description, "expected": max(row.expected for row in columns)}
+            found.append({**about, "columns": columns, "lines": list(zip(data.styles, cells, strict=True))})
     return found
 
 
-def controls(results: Sequence[Result]) -> list[tuple[str, list[Line], list[str]]]:
+def controls(results: Sequence[Result]) -> list[tuple[str, list[comparison.Line], list[str]]]:
     """Each system with the right against the wrong enrollment, where both were scored."""
     found = []
     by_name = {result.system: result for result in results}
@@ -110,40 +86,112 @@ def controls(results: Sequence[Result]) -> list[tuple[str, list[Line], list[str]
         own = by_name.get(name.removesuffix(CONTROL))
         if own and own is not control:
             both = [
-                metric
-                for metric in CONTROLLED
-                if metric in own.about["metrics"] and metric in control.about["metrics"]
+                name for name in CONTROLLED if name in own.about["metrics"] and name in control.about["metrics"]
             ]
             compared = comparison.compare(own, control, names=both)
             found.append((own.system, compared.lines, compared.notes))
     return found
 
 
-def warnings(scores: Sequence[Scores], styles: Sequence[Style]) -> list[tuple[Style, list[str], int]]:
+def warnings(data: PlotData) -> list[tuple[Style, list[str], int]]:
     """Clips of each system that failed or have no score: the first lines, and how many more there are."""
     found = []
-    for style, table in zip(styles, scores, strict=True):
-        lines = result_writer.warnings([row for rows in table.cells.values() for row in rows], [])
-        if lines:
+    for style, table in zip(data.styles, data.scores, strict=True):
+        if lines := result_writer.warnings([row for rows in table.cells.values() for row in rows], []):
             found.append((style, lines[:SHOWN_WARNINGS], max(0, len(lines) - SHOWN_WARNINGS)))
     return found
 
 
-def downloads(results: Sequence[Result], scores: Sequence[Scores], styles: Sequence[Style]) -> list[Download]:
+# ---- downloads
+
+
+@dataclass(frozen=True)
+class Download:
+    """A table to download from the page; without ``uri`` it is too large."""
+
+    name: str
+    words: str
+    uri: str
+    size: int
+
+
+def downloads(data: PlotData) -> list[Download]:
+    """The tables of all systems as CSV, and the mixtures that they share."""
     every = [
         (style.name, *(cell(value) for value in row.model_dump().values()))
-        for style, table in zip(styles, scores, strict=True)
+        for style, table in zip(data.styles, data.scores, strict=True)
         for rows in table.cells.values()
         for row in rows
     ]
-    return [
-        _download("summary.csv", "every figure of every system with its interval", tables.to_csv(results)),
-        _download("scores.csv", "every clip", as_csv(["system", *Score.model_fields], every)),
-        _download("mixtures.csv", "what each clip is", read_text(results[0].folder / "mixtures.csv").rstrip("\n")),
+    mixtures = read_text(data.results[0].folder / "mixtures.csv").rstrip("\n")
+    found = []
+    for name, words, text in (
+        ("summary.csv", "every figure of every system with its interval", tables.to_csv(data.results)),
+        ("scores.csv", "every clip", as_csv(["system", *Score.model_fields], every)),
+        ("mixtures.csv", "what each clip is", mixtures),
+    ):
+        content = f"{text}\n".encode()
+        uri = clip_panel.data_uri("text/csv", content) if len(content) <= LARGEST_CSV else ""
+        found.append(Download(name, words, uri, len(content)))
+    return found
+
+
+# ---- definitions
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A metric in words: a line, the paragraphs of its docstring, and its properties as pairs."""
+
+    name: str
+    description: str
+    paragraphs: list[str]
+    properties: list[tuple[str, str]]
+
+
+def definitions(results: Sequence[Result]) -> list[Definition]:
+    """The metrics of the results, each followed by what is computed from its scores, as they were when scored."""
+    about = {name: version for result in results for name, version in result.about["metrics"].items()}
+    known = {**metrics.known(about, "result.json"), **metrics.REGISTRY}
+    names = dict.fromkeys(row.metric for result in results for row in result.summaries)
+    return [_definition(known[name], about.get(name, {})) for name in names]
+
+
+def _definition(metric: metrics.Metric, scored: dict[str, Any]) -> Definition:
+    unit = f" {metric.unit}" if metric.unit else ""
+    better = ("better", "higher" if metric.higher_is_better else "lower")
+    over_clips = ("over clips", AGGREGATIONS[metric.aggregation])
+    scenarios = ("scenarios", ", ".join(metric.scenarios))
+    source = [("source", metric.source), ("version", str(scored.get("version", metric.version)))]
+    if metric.of == "activity":
+        properties = [("unit", metric.unit), better, scenarios, over_clips, *source]
+        return Definition(metric.name, metric.description, [], properties)
+    if metric.of != "clip":
+        properties = [("unit", metric.unit), better, over_clips, ("computed from", metric.of)]
+        return Definition(metric.name, metric.description, _paragraphs(metric.compute), properties)
+    properties = [
+        ("unit", metric.unit or "none"),
+        better,
+        scenarios,
+        ("over clips", "ratio of sums" if metric.aggregation == "ratio" else "mean"),
+        ("a failed clip counts", "everything lost" if metric.worst is None else f"{metric.worst:g}{unit}"),
+        ("smallest difference worth naming", f"{metric.resolution.size:g}{unit}: {metric.resolution.reason}"),
+        *source,
     ]
+    if model := scored.get("model"):
+        properties.append(("model", model))
+    # the function that has the metric's name computes a clip's value; one from outside need not be there
+    compute = getattr(metric.compute, "func", metric.compute)
+    paragraphs = (
+        []
+        if "definition" in scored
+        else _paragraphs(getattr(sys.modules[compute.__module__], metric.name, compute))
+    )
+    return Definition(metric.name, metric.description, paragraphs, properties)
 
 
-def _download(name: str, words: str, text: str) -> Download:
-    content = f"{text}\n".encode()
-    uri = media.data_uri("text/csv", content) if len(content) <= LARGEST_CSV else ""
-    return Download(name, words, uri, len(content))
+def _paragraphs(function: Any) -> list[str]:
+    """What a docstring says before its first section."""
+    said = (inspect.getdoc(function) or "").split("\n\n")
+    found = itertools.takewhile(lambda text: not text.startswith(("Args", "Raises", "Source", "Returns")), said)
+    return [" ".join(text.replace("``", "").split()) for text in found]

@@ -10,9 +10,8 @@ from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.io.text_table import Grid, for_terminal
 from pse_bench.registry import nearest
-from pse_bench.reporting import clip_panel, html
-from pse_bench.reporting.clip_panel import Panel
-from pse_bench.reporting.media import Media
+from pse_bench.reporting import html
+from pse_bench.reporting.clip_panel import Media, Panel, lane, panel
 from pse_bench.schemas import Mixture
 from pse_bench.signal.vad import active_power, power_db
 
@@ -22,6 +21,8 @@ STEMS = {
     "interferer": "interferer",
     "noise": "noise",
 }
+COLUMNS = 72
+"""Characters of a lane in a terminal."""
 
 
 @dataclass(frozen=True)
@@ -63,43 +64,36 @@ def scene(dataset: Dataset, scene_id: str, kept: Media) -> Scene:
         hint = f"did you mean {near!r}?" if near else f"there are {known[0]} to {known[-1]}"
         raise InputError(f"{dataset.folder}: no scene {scene_id!r}; {hint}")
     fullest = max(rows, key=lambda row: (row.num_interferers, row.scenario == "TS2"))
-    length = fullest.num_samples
+    length, rate = fullest.num_samples, fullest.sample_rate
     active = dataset.read_activity(scene_id, length)
-    sounds = {f"mixture {row.scenario}": _scaled(dataset.read_sound(row.mixture_path, length)) for row in rows}
-    for stem, name in STEMS.items():
-        if dataset.stem_path(scene_id, stem).is_file():
-            sounds[name] = _scaled(dataset.read_stem(scene_id, stem, length))
-    enrollment = _scaled(dataset.read_sound(fullest.enrollment_path))
-    masks = {"interferer": active["interferer"]} | dict.fromkeys(list(STEMS.values())[:2], active["target"])
-    levels = [_level(name, samples, masks.get(name)) for name, samples in sounds.items()]
-    lanes = [clip_panel.lane(who, who, mask) for who, mask in active.items()]
+    pcm = {f"mixture {row.scenario}": dataset.read_sound(row.mixture_path, length) for row in rows}
+    there = {stem: name for stem, name in STEMS.items() if dataset.stem_path(scene_id, stem).is_file()}
+    pcm |= {name: dataset.read_stem(scene_id, stem, length) for stem, name in there.items()}
+    sounds = {name: samples / audio.FULL_SCALE for name, samples in pcm.items()}
+    enrollment = {"enrollment": dataset.read_sound(fullest.enrollment_path) / audio.FULL_SCALE}
+    masks = {name: active[stem.split("_")[0]] for stem, name in there.items() if stem != "noise"}
+    lanes = [lane(who, who, mask) for who, mask in active.items()]
     return Scene(
-        [*levels, _level("enrollment", enrollment, None)],
-        clip_panel.panel(list(sounds.items()), lanes, fullest.sample_rate, kept, waves=True),
-        clip_panel.panel([("enrollment", enrollment)], [], fullest.sample_rate, kept, waves=True),
+        [_level(name, samples, masks.get(name)) for name, samples in (sounds | enrollment).items()],
+        panel(sounds, lanes, rate, kept, waves=True),
+        panel(enrollment, [], rate, kept, waves=True),
         _properties(fullest, active),
     )
 
 
-def _scaled(pcm: np.ndarray) -> np.ndarray:
-    return pcm / audio.FULL_SCALE
-
-
 def _level(name: str, samples: np.ndarray, mask: np.ndarray | None) -> Level:
-    peak = float(np.abs(samples).max())
-    return Level(
-        name,
-        power_db(float(np.mean(samples**2))),
-        power_db(active_power(samples, mask)) if mask is not None and mask.any() else None,
-        power_db(peak**2),
-    )
+    whole, peak = float(np.mean(samples**2)), float(np.abs(samples).max())
+    active = power_db(active_power(samples, mask)) if mask is not None and mask.any() else None
+    return Level(name, power_db(whole), active, power_db(peak**2))
 
 
 def _properties(row: Mixture, active: dict[str, np.ndarray]) -> list[tuple[str, str]]:
     def number(value: float | None, unit: str) -> str:
         return "none" if value is None else f"{value:.2f} {unit}"
 
-    both = active["target"] & active["interferer"]
+    def share(mask: np.ndarray) -> str:
+        return f"{100 * float(mask.mean()):.0f} % of the time"
+
     return [
         ("target", f"{row.target_speaker} ({row.target_gender or 'gender not given'})"),
         ("interferer", row.interferer_speaker and f"{row.interferer_speaker} ({row.interferer_gender})"),
@@ -111,9 +105,9 @@ def _properties(row: Mixture, active: dict[str, np.ndarray]) -> list[tuple[str, 
         ("distances", f"{number(row.target_distance_m, 'm')}, {number(row.interferer_distance_m, 'm')}"),
         ("duration", f"{row.num_samples / row.sample_rate:.2f} s at {row.sample_rate} Hz"),
         ("enrollment", f"{row.enrollment_s:.2f} s, {row.enrollment_condition}, {row.enrollment_source}"),
-        ("target talks", f"{100 * float(active['target'].mean()):.0f} % of the time"),
-        ("interferer talks", f"{100 * float(active['interferer'].mean()):.0f} % of the time"),
-        ("both talk", f"{100 * float(both.mean()):.0f} % of the time"),
+        ("target talks", share(active["target"])),
+        ("interferer talks", share(active["interferer"])),
+        ("both talk", share(active["target"] & active["interferer"])),
         ("gain of the scene", f"{row.scene_gain_db:.2f} dB"),
         ("target says", row.text),
         ("interferer says", row.interferer_text),
@@ -123,15 +117,8 @@ def _properties(row: Mixture, active: dict[str, np.ndarray]) -> list[tuple[str, 
 def write(dataset: Dataset, scene_id: str, found: Scene, kept: Media, out: Path) -> int:
     """Write the page; its size in bytes."""
     about = dataset.description
-    return html.write(
-        out,
-        "scene.html",
-        title=f"Scene {scene_id}",
-        dataset_name=f"{about.name}-v{about.version}",
-        fingerprint=about.fingerprint,
-        found=found,
-        media=kept.uris,
-    )
+    named = {"title": f"Scene {scene_id}", "dataset_name": f"{about.name}-v{about.version}"}
+    return html.write(out, "scene.html", **named, fingerprint=about.fingerprint, found=found, media=kept.uris)
 
 
 def terminal(scene_id: str, found: Scene) -> str:
@@ -143,14 +130,14 @@ def terminal(scene_id: str, found: Scene) -> str:
         for level in found.levels
     ]
     grid = Grid("Levels in dBFS", ["", "whole", "where active", "peak"], levels)
-    lanes = [f"{lane.name:{width}}  {_bar(lane)}" for lane in found.panel.lanes]
+    lanes = [f"{lane.name:{width}}  {_bar(lane.runs)}" for lane in found.panel.lanes]
     return "\n".join([scene_id, *properties, "", for_terminal([grid], None).rstrip(), *lanes])
 
 
-def _bar(lane: clip_panel.Lane, columns: int = 72) -> str:
+def _bar(runs: list[tuple[float, float]]) -> str:
     """The runs of a lane as a line of characters."""
-    filled = [False] * columns
-    for begin, length in lane.runs:
-        first, last = int(begin * columns / 1000), int((begin + length) * columns / 1000)
-        filled[first : max(last, first + 1)] = [True] * (max(last, first + 1) - first)
-    return "".join("█" if full else "·" for full in filled[:columns])
+    filled = np.zeros(COLUMNS, bool)
+    for begin, length in runs:
+        first, last = int(begin * COLUMNS / 1000), int((begin + length) * COLUMNS / 1000)
+        filled[first : max(last, first + 1)] = True
+    return "".join("█" if full else "·" for full in filled)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from pse_bench.leaderboard import ranking
 from pse_bench.leaderboard.leaderboard import CONTROL
+from pse_bench.leaderboard.ranking import LEAKAGE, OVER_SUPPRESSION
 from pse_bench.metrics.leakage import CAP_DB, WORST_DB
 from pse_bench.reporting import html, plot
-from pse_bench.reporting.plot import Axis, PlotData, Section
-from pse_bench.reporting.plot_style import Style
+from pse_bench.reporting.plot import Axis, PlotData, Section, Style
 from pse_bench.reporting.tables import in_pieces
 from pse_bench.schemas import Summary
 from pse_bench.scoring.results import Result
@@ -21,6 +21,15 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 24, 26, 56
 CORNERS = {"mixture": (0.0, 0.0), "silence": (100.0, CAP_DB)}
 """Where doing nothing and silence stand; drawn when no result shows it."""
 
+LABELS = (
+    *((12, -6, "start"), (-12, -6, "end"), (12, 16, "start"), (-12, 16, "end")),
+    *((0, -16, "middle"), (0, 26, "middle"), (12, -24, "start"), (-12, 34, "end")),
+)
+"""Places of a name beside its point, the best first, and how its text is anchored there."""
+ANCHORS = {"start": 0.0, "middle": 0.5, "end": 1.0}
+"""The share of a text that stands left of its place."""
+
+Label = tuple[float, float, str]
 Box = tuple[float, float, float, float]
 
 
@@ -48,7 +57,7 @@ class Mark:
     y: float
     x_ends: tuple[float, float]
     y_ends: tuple[float, float]
-    label: tuple[float, float, str]
+    label: Label
 
 
 @dataclass(frozen=True)
@@ -63,8 +72,24 @@ class Picture:
     y: Axis
     marks: list[Mark]
     corners: dict[str, tuple[float, float]]
-    front: str
-    controls: list[tuple[float, float, float, float]]
+
+    @property
+    def front(self) -> str:
+        """The edge of everything that the front is better than, as the path of an SVG. References have no edge
+        where there are other systems: an oracle and silence would hide it."""
+        best = [mark for mark in self.marks if mark.point.on_front]
+        shown = [mark for mark in best if not mark.point.style.reference] or best
+        shown.sort(key=lambda mark: (mark.x, -mark.y))
+        ends = [*(mark.x for mark in shown[1:]), self.x.stop]
+        steps = [f"V{mark.y}H{end}" for mark, end in zip(shown, ends, strict=False)]
+        return f"M{shown[0].x} {self.y.start}{''.join(steps)}" if shown else ""
+
+    @property
+    def controls(self) -> list[tuple[float, float, float, float]]:
+        """Lines from systems to their controls."""
+        by_name = {mark.point.style.name: mark for mark in self.marks}
+        pairs = [(by_name.get(mark.point.style.name.replace(CONTROL, "")), mark) for mark in self.marks]
+        return [(own.x, own.y, mark.x, mark.y) for own, mark in pairs if own and mark.point.style.control]
 
 
 def section(data: PlotData) -> Section:
@@ -82,17 +107,13 @@ def points_of(results: Sequence[Result], styles: Sequence[Style]) -> list[Point]
     rows = []
     for result, style in zip(results, styles, strict=True):
         found = {f"{row.scenario}.{row.metric}": row for row in result.summaries if row.value is not None}
-        if ranking.OVER_SUPPRESSION in found and ranking.LEAKAGE in found:
-            rows.append((style, found[ranking.OVER_SUPPRESSION], found[ranking.LEAKAGE]))
-    front: set[str] = set()
-    for references in (True, False):
-        group = [row for row in rows if not row[0].control and row[0].reference == references]
-        values = [
-            {ranking.OVER_SUPPRESSION: over.value or 0.0, ranking.LEAKAGE: leak.value or 0.0}
-            for _, over, leak in group
-        ]
-        front |= {row[0].name for row, best in zip(group, ranking.on_front(values), strict=True) if best}
-    return [Point(style, over, leak, style.name in front) for style, over, leak in rows]
+        if OVER_SUPPRESSION in found and LEAKAGE in found:
+            rows.append((style, found[OVER_SUPPRESSION], found[LEAKAGE]))
+    ranked = [row for row in rows if not row[0].control]
+    figures = [{OVER_SUPPRESSION: over.value or 0.0, LEAKAGE: leak.value or 0.0} for _, over, leak in ranked]
+    marks = ranking.on_front(figures, [style.reference for style, _, _ in ranked])
+    front = {style.name for (style, _, _), best in zip(ranked, marks, strict=True) if best}
+    return [Point(*row, row[0].name in front) for row in rows]
 
 
 def pictures(points: Sequence[Point]) -> list[Picture]:
@@ -108,87 +129,42 @@ def pictures(points: Sequence[Point]) -> list[Picture]:
 def _picture(points: Sequence[Point], kind: str, *, near: bool) -> Picture:
     width, height = SIZES[kind]
     across, upwards = (LEFT, width - RIGHT), (height - BOTTOM, TOP)
-    over = [end for point in points for end in _values(point.over)]
-    leak = [end for point in points for end in _values(point.leak)]
+    over = [end for point in points for end in plot.values_of(point.over)]
+    leak = [end for point in points for end in plot.values_of(point.leak)]
     x = Axis(0.0, 100.0, *across, root=True)
     y = Axis(min(0.0, *leak), CAP_DB, *upwards, root=True)
     if near:
         x = plot.axis_over(over, *across, low=0.0, high=100.0)
         y = plot.axis_over(leak, *upwards, low=WORST_DB, high=CAP_DB)
     there = {point.style.name for point in points}
-    corners = {
-        name: (x.at(over), y.at(leak)) for name, (over, leak) in CORNERS.items() if name not in there and not near
-    }
+    corners = {name: (x.at(a), y.at(b)) for name, (a, b) in CORNERS.items() if name not in there and not near}
     places = [(x.at(p.over.value or 0.0), y.at(p.leak.value or 0.0)) for p in points]
     crosses = [(plot.ends_of(point.over, x), plot.ends_of(point.leak, y)) for point in points]
     taken = [(left - 9, top - 9, left + 9, top + 9) for left, top in (*places, *corners.values())]
     for (left, top), (beside, above) in zip(places, crosses, strict=True):
         taken += [(beside[0], top - 1, beside[1], top + 1), (left - 1, above[1], left + 1, above[0])]
     marks = []
-    for point, (left, top), cross in zip(points, places, crosses, strict=True):
-        label, box = _label(left, top, len(point.style.short) * LETTER, taken, (width, height))
+    for point, place, cross in zip(points, places, crosses, strict=True):
+        label, box = _label(*place, len(point.style.short) * LETTER, taken, (width, height))
         taken.append(box)
-        marks.append(Mark(point, left, top, *cross, label))
-    return Picture(kind, near, width, height, x, y, marks, corners, _front(marks, x, y), _controls(marks))
+        marks.append(Mark(point, *place, *cross, label))
+    return Picture(kind, near, width, height, x, y, marks, corners)
 
 
-def _values(row: Summary) -> list[float]:
-    """The value of an aggregate and the ends of its interval."""
-    return [value for value in (row.value, row.ci_low, row.ci_high) if value is not None]
-
-
-def _label(
-    x: float, y: float, width: float, taken: Sequence[Box], size: tuple[int, int]
-) -> tuple[tuple[float, float, str], Box]:
+def _label(x: float, y: float, width: float, taken: Sequence[Box], size: tuple[int, int]) -> tuple[Label, Box]:
     """The first place around a point that is free: where the text goes, and the box that it fills."""
-    options = [
-        (x + 12, y - 6, "start"),
-        (x - 12, y - 6, "end"),
-        (x + 12, y + 16, "start"),
-        (x - 12, y + 16, "end"),
-        (x, y - 16, "middle"),
-        (x, y + 26, "middle"),
-        (x + 12, y - 24, "start"),
-        (x - 12, y + 34, "end"),
-    ]
-    boxes = []
-    for left, top, anchor in options:
-        begin = left - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * width
-        boxes.append((begin, top - 11, begin + width, top + 3))
-
-    def crowded(box: Box) -> float:
+    found = []
+    for number, (right, down, anchor) in enumerate(LABELS):
+        left, base = x + right - ANCHORS[anchor] * width, y + down
+        box = (left, base - 11, left + width, base + 3)
         outside = box[0] < LEFT or box[2] > size[0] - 4 or box[1] < 8 or box[3] > size[1] - BOTTOM
-        return sum(_overlap(box, other) for other in taken) + (1e4 if outside else 0.0)
-
-    best = min(range(len(options)), key=lambda number: (crowded(boxes[number]), number))
-    return options[best], boxes[best]
+        crowded = sum(_overlap(box, other) for other in taken) + (1e4 if outside else 0.0)
+        found.append((crowded, number, (x + right, base, anchor), box))
+    _, _, label, box = min(found)
+    return label, box
 
 
 def _overlap(one: Box, other: Box) -> float:
     across = min(one[2], other[2]) - max(one[0], other[0])
     down = min(one[3], other[3]) - max(one[1], other[1])
     return max(across, 0.0) * max(down, 0.0)
-
-
-def _front(marks: Sequence[Mark], x: Axis, y: Axis) -> str:
-    """The edge of everything that the front is better than, as the path of an SVG. References have no edge where
-    there are other systems: an oracle and silence would hide it."""
-    best = [mark for mark in marks if mark.point.on_front]
-    shown = [mark for mark in best if not mark.point.style.reference] or best
-    if not shown:
-        return ""
-    shown.sort(key=lambda mark: (mark.x, -mark.y))
-    steps = [f"M{shown[0].x} {y.start}"] + [
-        f"V{mark.y}H{after}" for mark, after in zip(shown, [*(mark.x for mark in shown[1:]), x.stop], strict=True)
-    ]
-    return "".join(steps)
-
-
-def _controls(marks: Sequence[Mark]) -> list[tuple[float, float, float, float]]:
-    """Lines from systems to their controls."""
-    by_name = {mark.point.style.name: mark for mark in marks}
-    return [
-        (own.x, own.y, mark.x, mark.y)
-        for name, mark in by_name.items()
-        if mark.point.style.control and (own := by_name.get(name.replace(CONTROL, "")))
-    ]

@@ -1,17 +1,16 @@
 """The clips of a report: the worst and the median of each failure and system, as far as they fit into the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.metrics import ALL_METRICS
 from pse_bench.metrics.leakage import CAP_DB
-from pse_bench.reporting import clip_panel
-from pse_bench.reporting.clip_panel import Panel
-from pse_bench.reporting.media import Media
-from pse_bench.reporting.plot_style import Style
+from pse_bench.reporting.clip_panel import Media, Panel, estimate_panel
+from pse_bench.reporting.plot import PlotData, Style, detailed
 from pse_bench.reporting.tables import digits_of
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring.summary import Scores
@@ -60,11 +59,9 @@ class ShownClips:
 
     def of(self, failure: Failure) -> list[tuple[Style, list[ShownClip]]]:
         """The clips of a failure by system."""
-        by_style: dict[Style, list[ShownClip]] = {}
-        for clip in self.found:
-            if clip.failure == failure:
-                by_style.setdefault(clip.style, []).append(clip)
-        return list(by_style.items())
+        mine = [clip for clip in self.found if clip.failure == failure]
+        styles = dict.fromkeys(clip.style for clip in mine)
+        return [(style, [clip for clip in mine if clip.style == style]) for style in styles]
 
 
 @dataclass(frozen=True)
@@ -79,6 +76,17 @@ class AudibleSystem:
 
 Candidate = tuple[AudibleSystem, Failure, Score, str]
 ORDINALS = {0: "", 1: "2nd ", 2: "3rd "}
+
+
+def audible_systems(data: PlotData, folders: Mapping[int, Path]) -> list[AudibleSystem]:
+    """The systems whose failures are worth a sound, of those whose audio is given by the result's number: the
+    detailed ones, the mixture only when alone; all where none of these is given."""
+    shown = detailed(data.styles)
+    wanted = [n for n in shown if not data.styles[n].trivial] or shown
+    return [
+        AudibleSystem(data.styles[n], data.scores[n], data.results[n].about["reference"], folders[n])
+        for n in [n for n in wanted if n in folders] or folders
+    ]
 
 
 def choose_clips(
@@ -97,14 +105,9 @@ def choose_clips(
         kept: where sounds and pictures go; clips beyond its budget are left out, with a note.
     """
     chosen = ShownClips()
-    ranked: list[list[Candidate]] = []
-    for system in systems:
-        for failure in FAILURES:
-            candidates, note = _candidates(system, failure, worst)
-            ranked.append(candidates)
-            chosen.notes += [note] if note else []
+    ranked = [_candidates(system, failure, worst, chosen.notes) for system in systems for failure in FAILURES]
     # rank by rank: what does not fit is the last of every system, not everything of the last system
-    wanted = [each[n] for n in range(max(map(len, ranked), default=0)) for each in ranked if n < len(each)]
+    wanted = [found for found in chain.from_iterable(zip_longest(*ranked)) if found]
     for number, (system, failure, score, place) in enumerate(wanted):
         progress(number, len(wanted))
         if kept.full:
@@ -115,7 +118,7 @@ def choose_clips(
             break
         row = system.scores.mixtures[score.mixture_id]
         try:
-            panel = clip_panel.estimate_panel(dataset, row, system.folder, system.reference, kept)
+            panel = estimate_panel(dataset, row, system.folder, system.reference, kept)
         except InputError as error:
             chosen.notes.append(f"{system.style.name}: {str(error).replace(f'{system.folder}/', '')}")
             continue
@@ -126,16 +129,18 @@ def choose_clips(
     return chosen
 
 
-def _candidates(system: AudibleSystem, failure: Failure, worst: int) -> tuple[list[Candidate], str]:
-    """The worst clips of a failure, then the median, or why there is none."""
+def _candidates(system: AudibleSystem, failure: Failure, worst: int, notes: list[str]) -> list[Candidate]:
+    """The worst clips of a failure, then the median; where there is none, ``notes`` say why."""
     sign = 1 if ALL_METRICS[failure.metric].higher_is_better else -1
     cells = system.scores.cells.get((failure.scenario, failure.metric), [])
     scores = [row for row in cells if row.value is not None]
     scores.sort(key=lambda row: ((row.value or 0.0) * sign, row.mixture_id))
     if not scores:
-        return [], f"{system.style.name}: {failure.scenario} {failure.metric} was not scored"
+        notes.append(f"{system.style.name}: {failure.scenario} {failure.metric} was not scored")
+        return []
     if scores[0].value == failure.faultless:
-        return [], f"{system.style.name}: no {failure.name.lower()} in any of {len(scores)} clips"
+        notes.append(f"{system.style.name}: no {failure.name.lower()} in any of {len(scores)} clips")
+        return []
     places = {n: f"{ORDINALS.get(n, f'{n + 1}th ')}worst" for n in range(min(worst, len(scores)))}
     places.setdefault(len(scores) // 2, "median")  # of few clips the median is among the worst
-    return [(system, failure, scores[rank], place) for rank, place in places.items()], ""
+    return [(system, failure, scores[rank], place) for rank, place in places.items()]

@@ -60,7 +60,7 @@ def _result(folder: Path) -> Read:
 
 def _board(path: Path) -> None:
     rows = table.read(path)
-    table.write(path, leaderboard.order(rows))
+    path.write_text(table.text_of(leaderboard.order(rows)), encoding="utf-8")
     assert {row.entry.name for row in table.read(path)} == {row.entry.name for row in rows}
 
 

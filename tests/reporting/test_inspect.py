@@ -13,7 +13,7 @@ from reporting.conftest import SCENE, Scored
 from pse_bench.cli import cli
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.reporting import dataset_page, scene_page
-from pse_bench.reporting.media import Media
+from pse_bench.reporting.clip_panel import Media
 from pse_bench.schemas import Mixture
 
 

@@ -11,8 +11,8 @@ from reporting.conftest import SCRIPT, Scored
 
 from pse_bench.metrics import ratio_of
 from pse_bench.metrics.signals import hop_samples
-from pse_bench.reporting import breakdown_plot, clip_panel, media, plot_style, tradeoff, worst_clips
-from pse_bench.reporting.plot import Axis, PlotData, axis_over
+from pse_bench.reporting import breakdown_plot, clip_panel, tradeoff, worst_clips
+from pse_bench.reporting.plot import Axis, PlotData, Style, axis_over, styles_of
 from pse_bench.scoring.results import Result
 from pse_bench.scoring.summary import Scores, summaries_of
 
@@ -57,14 +57,14 @@ def test_a_lane_is_its_mask(labels: list[bool]) -> None:
 def test_sounds_keep_their_level_and_length(gain_db: float) -> None:
     chance = np.random.default_rng(1)
     samples = 0.1 * 10 ** (gain_db / 20) * np.convolve(chance.standard_normal(3 * RATE), np.ones(8) / 3, "same")
-    kind, content = media.encode_sound(samples, RATE)
+    kind, content = clip_panel.encode_sound(samples, RATE)
     heard, rate = soundfile.read(io.BytesIO(content))
     assert (kind, rate, len(heard)) == ("audio/mpeg", RATE, len(samples))
     assert clip_panel.level_dbfs(heard) == pytest.approx(clip_panel.level_dbfs(samples), abs=0.5)
 
 
 def test_a_rate_that_mp3_does_not_have_is_kept() -> None:
-    kind, content = media.encode_sound(np.full(5000, 0.25), 10_000)
+    kind, content = clip_panel.encode_sound(np.full(5000, 0.25), 10_000)
     heard, rate = soundfile.read(io.BytesIO(content))
     assert (kind, rate) == ("audio/flac", 10_000)
     assert np.abs(heard - 0.25).max() < 1e-4
@@ -73,10 +73,10 @@ def test_a_rate_that_mp3_does_not_have_is_kept() -> None:
 def test_a_tone_stands_where_it_sounds() -> None:
     tone = 0.5 * np.sin(2 * np.pi * 2000 * np.arange(2 * RATE) / RATE)
     tone[: RATE // 2] = 0.0
-    levels = media.levels_db(tone, RATE)
-    assert levels.shape[0] == media.ROWS
+    levels = clip_panel.levels_db(tone, RATE)
+    assert levels.shape[0] == clip_panel.ROWS
     row, column = np.unravel_index(levels.argmax(), levels.shape)
-    assert abs(row - media.ROWS * 0.75) <= 2  # 2 of 8 kHz, from above
+    assert abs(row - clip_panel.ROWS * 0.75) <= 2  # 2 of 8 kHz, from above
     assert levels[:, : levels.shape[1] // 4 - 2].max() < -100
     assert levels.max() == pytest.approx(-6, abs=3)
     assert column >= levels.shape[1] // 4 - 2
@@ -88,7 +88,7 @@ def test_the_marked_frames_are_those_that_are_scored(scored: Scored) -> None:
         for score in scores.cells[label, metric]:
             row = scores.mixtures[score.mixture_id]
             found = clip_panel.estimate_panel(
-                scored.dataset, row, scored.submissions[SCRIPT], "early", media.Media()
+                scored.dataset, row, scored.submissions[SCRIPT], "early", clip_panel.Media()
             )
             lane = next(lane for lane in found.lanes if lane.kind == kind)
             frames = ratio_of(score.detail).numerator
@@ -97,7 +97,7 @@ def test_the_marked_frames_are_those_that_are_scored(scored: Scored) -> None:
 
 def test_the_front_is_that_of_the_systems(scored: Scored) -> None:
     results = [Result.open(folder) for folder in scored.results.values()]
-    points = {p.style.name: p for p in tradeoff.points_of(results, plot_style.styles_of(results))}
+    points = {p.style.name: p for p in tradeoff.points_of(results, styles_of(results))}
     assert points[SCRIPT].on_front
     assert points["mixture"].on_front
     assert points["silence"].on_front
@@ -124,9 +124,7 @@ def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> No
         )
 
     points = [
-        tradeoff.Point(
-            plot_style.Style(f"s{n}", "c0", "circle", False, False, False, False), row("a", x), row("b", y), n == 0
-        )
+        tradeoff.Point(Style(f"s{n}", "c0", "circle"), row("a", x), row("b", y), n == 0)
         for n, (x, y) in enumerate(places)
     ]
     for picture in tradeoff.pictures(points):
@@ -139,7 +137,7 @@ def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> No
 def test_breakdowns_are_the_figures_of_their_parts(scored: Scored) -> None:
     results = [Result.open(folder) for folder in scored.results.values()]
     scores = [Scores.read(result.folder) for result in results]
-    found, notes = breakdown_plot.breakdowns(PlotData(results, scores, plot_style.styles_of(results)))
+    found, notes = breakdown_plot.breakdowns(PlotData(results, scores, styles_of(results)))
     assert set(found) >= {"TS2.tsos", "TS3.leakage_reduction_db"}
     panel = found["TS2.tsos"]["SNR (dB)"]
     assert [style.name for style, _ in panel] == ["mixture", SCRIPT]
@@ -160,8 +158,8 @@ def nothing(done: int, total: int) -> None:
 
 def test_what_there_is_no_room_for_is_said(scored: Scored) -> None:
     heard = _heard(scored)
-    everything = worst_clips.choose_clips(scored.dataset, heard, media.Media(), worst=2, progress=nothing)
-    kept = media.Media(budget=100_000)
+    everything = worst_clips.choose_clips(scored.dataset, heard, clip_panel.Media(), worst=2, progress=nothing)
+    kept = clip_panel.Media(budget=100_000)
     some = worst_clips.choose_clips(scored.dataset, heard, kept, worst=2, progress=nothing)
     assert 0 < len(some.found) < len(everything.found)
     assert some.found == everything.found[: len(some.found)]
@@ -175,12 +173,12 @@ def test_what_there_is_no_room_for_is_said(scored: Scored) -> None:
 def test_who_does_not_fail_has_no_scenes(scored: Scored) -> None:
     def clips_of(name: str) -> worst_clips.ShownClips:
         heard = _heard(scored, name)
-        return worst_clips.choose_clips(scored.dataset, heard, media.Media(), worst=1, progress=nothing)
+        return worst_clips.choose_clips(scored.dataset, heard, clip_panel.Media(), worst=1, progress=nothing)
 
     assert any("mixture: no over-suppression in any of 4 clips" in note for note in clips_of("mixture").notes)
     assert any("silence: no leakage in any of 4 clips" in note for note in clips_of("silence").notes)
 
 
 def _heard(scored: Scored, name: str = SCRIPT) -> list[worst_clips.AudibleSystem]:
-    style = plot_style.Style(name, "c0", "circle", False, False, False, False)
+    style = Style(name, "c0", "circle")
     return [worst_clips.AudibleSystem(style, Scores.read(scored.results[name]), "early", scored.submissions[name])]
