@@ -78,46 +78,37 @@ class Activity(Record):
     target: str
     interferer: str
 
+    @cached_property
+    def frames(self) -> dict[str, np.ndarray]:
+        """Labels by who speaks, bool of shape (num_frames,)."""
+        labels = {"target": self.target, "interferer": self.interferer}
+        return {who: np.frombuffer(text.encode(), dtype=np.uint8) == ord("1") for who, text in labels.items()}
+
+    @property
+    def masks(self) -> dict[str, np.ndarray]:
+        """Sample masks by who speaks, bool of shape (num_samples,)."""
+        length, rate = self.num_samples, self.sample_rate
+        return {who: vad.to_samples(labels, length, rate) for who, labels in self.frames.items()}
+
 
 def activity_document(scene_id: str, rate: int, num_samples: int, labels: dict[str, np.ndarray]) -> str:
     """The text of a scene's activity file."""
-    document = {
-        "schema": SCHEMA,
-        "scene_id": scene_id,
-        "sample_rate": rate,
-        "num_samples": num_samples,
-        "hop": vad.hop_samples(rate),
-        **{who: (active + np.uint8(ord("0"))).tobytes().decode("ascii") for who, active in labels.items()},
-    }
-    return json.dumps(document) + "\n"
+    about = {"schema": SCHEMA, "scene_id": scene_id, "sample_rate": rate, "num_samples": num_samples}
+    texts = {who: (active + np.uint8(ord("0"))).tobytes().decode("ascii") for who, active in labels.items()}
+    return json.dumps({**about, "hop": vad.hop_samples(rate), **texts}) + "\n"
 
 
-def activity_frames(
-    text: str, where: str, num_samples: int | None = None
-) -> tuple[Activity, dict[str, np.ndarray]]:
-    """An activity file and its labels by who speaks, bool of shape (num_frames,), from its text.
-
-    Raises:
-        InputError: it is damaged, or not of the length that is given.
-    """
+def parse_activity(text: str, where: str, num_samples: int | None = None) -> Activity:
+    """An activity file from its text. Raises InputError when it is damaged, or not of the length that is given."""
     document = parse(Activity, parse_json(text, where), where)
     if document.hop != vad.hop_samples(document.sample_rate):
         raise InputError(f"{where}: hop {document.hop} at {document.sample_rate} Hz is not 10 ms; restore it")
     if num_samples not in (None, document.num_samples):
         raise InputError(f"{where}: of {document.num_samples} samples, expected {num_samples}; restore it")
-    frames = {}
-    for who in ("target", "interferer"):
-        frames[who] = np.frombuffer(getattr(document, who).encode(), dtype=np.uint8) == ord("1")
-        if len(frames[who]) != -(-document.num_samples // document.hop):
-            raise InputError(f"{where}: {len(frames[who])} frames of {who} do not fit its grid; restore it")
-    return document, frames
-
-
-def activity_masks(document: Activity, frames: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Sample masks by who speaks, bool of shape (num_samples,)."""
-    return {
-        who: vad.to_samples(labels, document.num_samples, document.sample_rate) for who, labels in frames.items()
-    }
+    for who, labels in document.frames.items():
+        if len(labels) != -(-document.num_samples // document.hop):
+            raise InputError(f"{where}: {len(labels)} frames of {who} do not fit its grid; restore it")
+    return document
 
 
 def sound_versions() -> dict[str, str]:
@@ -198,18 +189,17 @@ class ReadableDataset(ABC):
 
         Raises InputError when the file is not the one that was rendered, or is not of the length that is given.
         """
-        return activity_masks(*self._activity(scene_id, num_samples))
+        return self._activity(scene_id, num_samples).masks
 
     def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
         """Who speaks in each frame of a mixture: target and interferer, bool, (num_frames,)."""
-        _, frames = self._activity(mixture.scene_id, mixture.num_samples)
-        absent = ABSENT.get(mixture.scenario)
+        frames, absent = self._activity(mixture.scene_id, mixture.num_samples).frames, ABSENT.get(mixture.scenario)
         return {who: labels & (who != absent) for who, labels in frames.items()}
 
-    def _activity(self, scene_id: str, num_samples: int | None) -> tuple[Activity, dict[str, np.ndarray]]:
+    def _activity(self, scene_id: str, num_samples: int | None) -> Activity:
         path = f"activity/{scene_id}.json"
         name = self.name_of(path)
-        return activity_frames(text_of(self.read_bytes(path), name), name, num_samples)
+        return parse_activity(text_of(self.read_bytes(path), name), name, num_samples)
 
 
 @dataclass(frozen=True)
@@ -226,23 +216,19 @@ class Dataset(ReadableDataset):
         changed."""
         path = folder / "dataset.json"
         if not path.is_file():
-            hint = (
-                "its render was interrupted: run the same render again"
-                if (folder / "render.journal").exists()
-                else "give the folder that render or generate wrote"
-            )
+            hint = "give the folder that render or generate wrote"
+            if (folder / "render.journal").exists():
+                hint = "its render was interrupted: run the same render again"
             raise InputError(f"{folder}: no dataset here (dataset.json is missing); {hint}")
         content = read_json(path)
         if isinstance(content, dict) and content.get("schema") != SCHEMA:
             raise InputError(f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}; render it again")
         description = parse(Description, content, str(path))
         sealed(content, path)
-        mixtures = read_table(folder / "mixtures.csv", Mixture)
-        if len(mixtures) != description.mixtures:
-            raise InputError(
-                f"{folder / 'mixtures.csv'}: {len(mixtures)} rows, dataset.json says {description.mixtures}; "
-                "restore it"
-            )
+        mixtures, said = read_table(folder / "mixtures.csv", Mixture), description.mixtures
+        if len(mixtures) != said:
+            found = f"{len(mixtures)} rows, dataset.json says {said}"
+            raise InputError(f"{folder / 'mixtures.csv'}: {found}; restore it")
         return cls(folder, description, mixtures)
 
     def require_unchanged(self) -> "Dataset":

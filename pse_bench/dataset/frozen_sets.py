@@ -115,11 +115,7 @@ def load(name: str) -> BenchmarkSet:
     folder = Path(name) if (Path(name) / "set.json").is_file() else SHIPPED / name
     if not (folder / "set.json").is_file():
         raise InputError(f"{name}: no such benchmark set; there are {', '.join(shipped()) or 'none'}")
-    where = folder / "set.json"
-    return BenchmarkSet(
-        folder,
-        documents.read_record(Description, where),
-    )
+    return BenchmarkSet(folder, documents.read_record(Description, folder / "set.json"))
 
 
 # ---- what it needs
@@ -149,19 +145,15 @@ def prepare(
     Raises:
         InputError: a corpus has no folder, or a clip of it is not the one that the set lists.
     """
+    noise = chosen.about.made_noise
     roots.check(chosen.about.roots)
-    made = {}
-    if chosen.about.made_noise is None:
-        folder = cache / "embedded"
-        with locks.locked(folder, "benchmark"):
+    folder = cache / "embedded" if noise is None else cache / chosen.title / "noise"
+    with locks.locked(folder, "benchmark"):
+        if noise is None:
             embedded.synthesize(folder, executor=executor, progress=progress)
-        made[embedded.CORPUS] = folder
-    else:
-        folder = cache / chosen.title / "noise"
-        with locks.locked(folder, "benchmark"):
+        else:
             benchmark_noise.make(noise_orders(chosen, folder, roots), executor=executor, progress=progress)
-        made[chosen.about.made_noise.corpus] = folder
-    return made
+    return {embedded.CORPUS if noise is None else noise.corpus: folder}
 
 
 def noise_orders(chosen: BenchmarkSet, folder: Path, roots: Roots) -> list[benchmark_noise.Order]:
@@ -202,16 +194,14 @@ def differences(chosen: BenchmarkSet, folder: Path) -> list[str]:
     if there.description.fingerprint == about.fingerprint:
         return []
     expected = tables.read_table(chosen.folder / "contents.csv", Content)
-    found = {row.path: row.content_sha256 for row in contents(there.files)}
-    other = [row.path for row in expected if found.get(row.path) != row.content_sha256]
-    lines = [
+    found, versions = {(row.path, row.content_sha256) for row in contents(there.files)}, there.description.versions
+    other = [row.path for row in expected if (row.path, row.content_sha256) not in found]
+    return [
         f"{folder}: not {chosen.title}: {len(other)} of {len(expected)} files sound different or are missing, as "
-        f"{', '.join(other[:SHOWN])}"
+        f"{', '.join(other[:SHOWN])}",
+        *(
+            f"{package} {versions.get(package, 'is missing')} here, frozen with {version}; install that release"
+            for package, version in about.versions.items()
+            if package != "pse-bench" and versions.get(package) != version
+        ),
     ]
-    versions = there.description.versions
-    lines += [
-        f"{package} {versions.get(package, 'is missing')} here, frozen with {version}; install that release"
-        for package, version in about.versions.items()
-        if package != "pse-bench" and versions.get(package) != version
-    ]
-    return lines

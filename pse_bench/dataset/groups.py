@@ -1,8 +1,9 @@
 """Groups of mixtures by a column of ``mixtures.csv``: a band of levels, a pair of genders, a group of speakers."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from pse_bench.errors import InputError
@@ -42,33 +43,23 @@ def groups_of(mixtures: Sequence[Mixture], column: str) -> list[Group]:
     """
     import pandas as pd
 
-    value_of = _value_of(column)
+    if column not in (*Mixture.model_fields, *DERIVED):
+        hint = suggestion(column, [*Mixture.model_fields, *DERIVED])
+        raise InputError(f"--by {column}: not a column of mixtures.csv; {hint}")
+    value_of = DERIVED.get(column, attrgetter(column))
     values = pd.Series({row.mixture_id: value_of(row) for row in mixtures}, dtype=object)
     labels, order = _labels(values[values.notna() & values.ne("")])
     if len(labels) < len(values):
         labels, order = labels.reindex(values.index, fill_value=NOT_GIVEN), [*order, NOT_GIVEN]
     if len(order) < 2:
-        raise InputError(
-            f"--by {column}: is {order[0] if order else NOT_GIVEN!r} everywhere; nothing to break down"
-        )
+        only = order[0] if order else NOT_GIVEN
+        raise InputError(f"--by {column}: is {only!r} everywhere; nothing to break down")
     if len(order) > MOST_CATEGORIES:
         raise InputError(
             f"--by {column}: {len(order)} different values, at most {MOST_CATEGORIES}; take another column"
         )
     members = labels.groupby(labels).groups
     return [*(Group(label, frozenset(members[label])) for label in order), Group(ALL, frozenset(values.index))]
-
-
-Value = float | str | None
-
-
-def _value_of(column: str) -> Callable[[Mixture], Value]:
-    if column in DERIVED:
-        return DERIVED[column]
-    if column not in Mixture.model_fields:
-        hint = suggestion(column, [*Mixture.model_fields, *DERIVED])
-        raise InputError(f"--by {column}: not a column of mixtures.csv; {hint}")
-    return lambda row: getattr(row, column)
 
 
 def gender_pair(row: Mixture) -> str | None:
@@ -90,7 +81,7 @@ def same_gender(row: Mixture) -> str | None:
     return "same" if alike == len(others) else "some" if alike else "different"
 
 
-DERIVED: dict[str, Callable[[Mixture], Value]] = {"gender_pair": gender_pair, "same_gender": same_gender}
+DERIVED: dict[str, Callable[[Mixture], str | None]] = {"gender_pair": gender_pair, "same_gender": same_gender}
 """What can be broken down by beside the columns."""
 
 
@@ -114,13 +105,18 @@ def _bands(numbers: "pd.Series") -> "pd.Series":
     import pandas as pd
 
     low, high = numbers.min(), numbers.max()
-    exponent = math.floor(math.log10((high - low) / MOST_BANDS))
-    steps = [factor * 10.0**power for power in range(exponent, exponent + 3) for factor in (1, 2, 5)]
+    steps = round_steps(high - low, MOST_BANDS)
     step = next(s for s in steps if _place(high, s) - _place(low, s) < MOST_BANDS)
     places = range(_place(low, step), _place(high, step) + 1)
     names = [f"{round(place * step, 9):g} to {round((place + 1) * step, 9):g}" for place in places]
     edges = [place - 0.5 for place in (*places, places[-1] + 1)]
     return pd.cut(numbers.map(lambda value: _place(value, step)), edges, labels=names).astype(str)
+
+
+def round_steps(span: float, most: int) -> Iterator[float]:
+    """Those of 1, 2, 5, 10, … that fit about ``most`` times into a span, and the next larger ones."""
+    exponent = math.floor(math.log10(span / most))
+    return (factor * 10.0**power for power in range(exponent, exponent + 3) for factor in (1, 2, 5))
 
 
 def _place(value: float, step: float) -> int:

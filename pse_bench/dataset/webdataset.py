@@ -1,4 +1,5 @@
-"""A dataset as tar shards in the WebDataset layout, for training sets with more files than a disk likes.
+"""A dataset as tar shards in the WebDataset layout, for training sets with more files than a disk likes: written,
+and read back file by file.
 
 A shard is a tar of whole scenes in the order of the plan; the files of a scene follow each other as
 ``<scene_id>.<field>``: ``target.flac`` and the other stems, ``ts1.flac`` and the other mixtures,
@@ -14,16 +15,20 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pse_bench.dataset.dataset import Dataset, Description
+from pse_bench.dataset.dataset import Dataset, Description, ReadableDataset
 from pse_bench.errors import InputError
-from pse_bench.io import atomic, documents, storage
+from pse_bench.io import atomic, documents, storage, tables
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Mixture, Sha256, StoredFile
@@ -36,9 +41,10 @@ BLOCK = 512
 RECORD = tarfile.RECORDSIZE
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
-
 Place = Annotated[int, Field(ge=0, lt=2**62)]
 """Bytes, of which no store holds more."""
+Scene = tuple[list[Mixture], list[StoredFile]]
+"""The rows and the files of a scene."""
 
 
 class Shard(documents.Record):
@@ -78,7 +84,7 @@ class Work:
     dataset: Dataset
     place: str
     name: str
-    scenes: list[tuple[list[Mixture], list[StoredFile]]]
+    scenes: list[Scene]
 
 
 def parse_size(text: str) -> int:
@@ -111,42 +117,46 @@ def pack(
         InputError: a file of the dataset is missing or changed, or something else lies at ``place``.
     """
     dataset.require_unchanged()
+    description, table = dataset.description, (dataset.folder / TABLE).read_bytes()
     with storage.held(place, "pack"):
         _check_free(dataset, place, size, force)
-        _tidy(place)
-        return _write(dataset, place, size, executor, progress)
+        for left in storage.names(place):  # what killed processes have left half-written
+            found = re.fullmatch(r"[0-9a-f]{32}\.(.+)\.part", left)
+            if found and (found[1] in (INDEX, TABLE) or OWN.fullmatch(found[1])):
+                storage.remove(place, left)
+        shards = _write(dataset, place, size, executor, progress)
+        with storage.writing(place, TABLE) as part:
+            part.write_bytes(table)
+        document = {
+            "__kind__": "wids-shard-index-v1",
+            "wids_version": 1,
+            "schema": SCHEMA,
+            "kind": KIND,
+            "name": f"{description.name}-v{description.version}",
+            "size": size,
+            "dataset": description.model_dump(by_alias=True),
+            "shardlist": [shard.model_dump() for shard in shards],
+        }
+        _write_json(place, INDEX, document)
+        current = {f"{Path(shard.url).stem}{ending}" for shard in shards for ending in (".tar", ".json")}
+        for left in storage.names(place):
+            if OWN.fullmatch(left) and left not in current:
+                storage.remove(place, left)  # of the shards that these replace
+        return read_index(place)
 
 
-def _write(dataset: Dataset, place: str, size: int, executor: Executor, progress: Update) -> Index:
+def _write(dataset: Dataset, place: str, size: int, executor: Executor, progress: Update) -> list[Shard]:
     reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-    groups = list(_groups(_scenes(dataset), size))
-    names = [f"{dataset.description.name}-{number:06d}" for number in range(len(groups))]
-    work = [Work(reader, place, name, group) for name, group in zip(names, groups, strict=True)]
+    name = dataset.description.name
+    work = [Work(reader, place, f"{name}-{n:06d}", group) for n, group in enumerate(_groups(dataset, size))]
     shards: dict[int, Shard] = {}
     progress(0, len(work))
     for outcome in executor.run(write_shard, work):
         if outcome.lost:
-            raise InputError(f"{place}/{names[outcome.index]}.tar: not written, {outcome.lost}; run it again")
+            raise InputError(f"{place}/{work[outcome.index].name}.tar: not written, {outcome.lost}; run it again")
         shards[outcome.index] = outcome.value
         progress(len(shards), len(work))
-    with storage.writing(place, TABLE) as part:
-        part.write_bytes((dataset.folder / TABLE).read_bytes())
-    document = {
-        "__kind__": "wids-shard-index-v1",
-        "wids_version": 1,
-        "schema": SCHEMA,
-        "kind": KIND,
-        "name": f"{dataset.description.name}-v{dataset.description.version}",
-        "size": size,
-        "dataset": dataset.description.model_dump(by_alias=True),
-        "shardlist": [shards[number].model_dump() for number in range(len(work))],
-    }
-    _write_json(place, INDEX, document)
-    current = {f"{name}{ending}" for name in names for ending in (".tar", ".json")}
-    for left in storage.names(place):
-        if OWN.fullmatch(left) and left not in current:
-            storage.remove(place, left)  # of the shards that these replace
-    return read_index(place)
+    return [shards[number] for number in range(len(work))]
 
 
 def _check_free(dataset: Dataset, place: str, size: int, force: bool) -> None:
@@ -169,29 +179,29 @@ def _check_free(dataset: Dataset, place: str, size: int, force: bool) -> None:
         raise InputError(f"{place}: holds other files ({', '.join(strangers[:3])}); give a new or empty place")
 
 
-def _tidy(place: str) -> None:
-    """Remove what killed processes have left half-written."""
-    for left in storage.names(place):
-        found = re.fullmatch(r"[0-9a-f]{32}\.(.+)\.part", left)
-        if found and (found[1] in (INDEX, TABLE) or OWN.fullmatch(found[1])):
-            storage.remove(place, left)
-
-
 def read_index(place: str) -> Index:
     """The index of shards. Raises InputError when there is none or it is of another version."""
-    where = f"{place}/{INDEX}"
-    return documents.parse(
-        Index, documents.parse_json(storage.read(place, INDEX).decode(errors="replace"), where), where
-    )
+    return _read(Index, place, INDEX, strict=True)
 
 
 def read_contents(place: str, shard: Shard) -> Contents:
     """Where in a shard what lies. Raises InputError when it is missing or of another shard."""
     name = shard.url.removesuffix(".tar") + ".json"
-    found = _parse_contents(storage.read(place, name), f"{place}/{name}")
+    found = _read(Contents, place, name)
     if found.shard != shard:
         raise InputError(f"{place}/{name}: of another shard than the index lists; write the shards again")
     return found
+
+
+def _read(record: type[documents.R], place: str, name: str, *, strict: bool = False) -> documents.R:
+    where = f"{place}/{name}"
+    document = documents.parse_json(storage.read(place, name).decode(errors="replace"), where)
+    return documents.parse(record, document, where, strict=strict)
+
+
+def _write_json(place: str, name: str, document: Any) -> None:
+    with storage.writing(place, name) as part:
+        part.write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def field_of(path: str) -> str:
@@ -204,12 +214,15 @@ def field_of(path: str) -> str:
 
 
 def write_shard(work: Work) -> Shard:
-    """Write one shard and its table of contents, unless both are there."""
-    name = f"{work.name}.tar"
+    """Write one shard and its table of contents, unless an earlier run has left both."""
+    name, table = f"{work.name}.tar", f"{work.name}.json"
     fingerprint = work.dataset.description.fingerprint
-    paths = [file.path for _, stored in work.scenes for file in stored]
-    if (there := _there(work, name, fingerprint, paths)) is not None:
-        return there
+    with suppress(InputError):
+        there = _read(Contents, work.place, table)
+        paths = [file.path for _, stored in work.scenes for file in stored]
+        same = there.dataset_fingerprint == fingerprint and list(there.members) == paths
+        if same and storage.size(work.place, name) == there.shard.filesize:
+            return there.shard
     members: dict[str, tuple[int, int, str]] = {}
     with storage.writing(work.place, name) as part:
         with part.open("wb") as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -220,23 +233,11 @@ def write_shard(work: Work) -> Shard:
                     _add(tar, f"{scene_id}.{field_of(file.path)}", content)
                     members[file.path] = (tar.offset - _padded(len(content)), len(content), file.sha256)
                 _add(tar, f"{scene_id}.scene.json", _scene_document(rows))
-        shard = Shard(
-            url=name, nsamples=len(work.scenes), filesize=part.stat().st_size, sha256=atomic.sha256(part)
-        )
+        filesize, sha256 = part.stat().st_size, atomic.sha256(part)
+    shard = Shard(url=name, nsamples=len(work.scenes), filesize=filesize, sha256=sha256)
     contents = {"shard": shard.model_dump(), "dataset_fingerprint": fingerprint, "members": members}
-    _write_json(work.place, f"{work.name}.json", contents)
+    _write_json(work.place, table, contents)
     return shard
-
-
-def _there(work: Work, name: str, fingerprint: str, paths: list[str]) -> Shard | None:
-    """The shard as an earlier run has left it, if it is this one."""
-    try:
-        found = _parse_contents(storage.read(work.place, f"{work.name}.json"), work.name)
-    except InputError:
-        return None
-    if found.dataset_fingerprint != fingerprint or list(found.members) != paths:
-        return None
-    return found.shard if storage.size(work.place, name) == found.shard.filesize else None
 
 
 def _scene_document(rows: list[Mixture]) -> bytes:
@@ -250,23 +251,16 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-# ---- all of them
-
-
-def _scenes(dataset: Dataset) -> list[tuple[list[Mixture], list[StoredFile]]]:
-    """Rows and files of every scene, in the order of the plan."""
-    scenes: dict[str, tuple[list[Mixture], list[StoredFile]]] = {}
+def _groups(dataset: Dataset, size: int) -> Iterator[list[Scene]]:
+    """Scenes in the order of the plan, as many together as fit into a shard."""
+    scenes: dict[str, Scene] = {}
     for row in dataset.mixtures:
         scenes.setdefault(row.scene_id, ([], []))[0].append(row)
     for file in dataset.files:
         scenes[Path(file.path).stem][1].append(file)
-    return list(scenes.values())
-
-
-def _groups(scenes: Iterable[Any], size: int) -> Iterable[list[Any]]:
-    group: list[Any] = []
+    group: list[Scene] = []
     total = 2 * BLOCK
-    for rows, stored in scenes:
+    for rows, stored in scenes.values():
         sizes = [*(file.num_bytes for file in stored), len(_scene_document(rows))]
         own = sum(BLOCK + _padded(length) for length in sizes)
         if group and -(-(total + own) // RECORD) * RECORD > size:
@@ -282,11 +276,71 @@ def _padded(length: int) -> int:
     return -(-length // BLOCK) * BLOCK
 
 
-def _parse_contents(content: bytes, where: str) -> Contents:
-    document = documents.parse_json(content.decode(errors="replace"), where)
-    return documents.parse(Contents, document, where, strict=False)
+# ---- read back
 
 
-def _write_json(place: str, name: str, document: Any) -> None:
-    with storage.writing(place, name) as part:
-        part.write_text(json.dumps(document, ensure_ascii=False) + "\n", encoding="utf-8")
+@dataclass(frozen=True)
+class ShardedDataset(ReadableDataset):
+    """A dataset in tar shards: to a reader it is the dataset itself."""
+
+    place: str
+    description: Description
+    mixtures: list[Mixture]
+    shards: list[Shard]
+
+    @classmethod
+    def open(cls, place: str) -> "ShardedDataset":
+        """Raises InputError when there are no shards, or their table is not the one that was written."""
+        index, where = read_index(place), f"{place}/{TABLE}"
+        content = storage.read(place, TABLE)
+        if hashlib.sha256(content).hexdigest() != index.dataset.tables.get(TABLE):
+            raise InputError(f"{where}: not the table of these shards; write them again")
+        rows = tables.table_of(documents.text_of(content, where), Mixture, where)
+        listed, scenes = sum(shard.nsamples for shard in index.shardlist), len({row.scene_id for row in rows})
+        if listed != scenes:
+            raise InputError(
+                f"{place}/{INDEX}: lists {listed} scenes, {where} has {scenes}; write the shards again"
+            )
+        return cls(place, index.dataset, rows, index.shardlist)
+
+    @property
+    def where(self) -> str:
+        return self.place
+
+    @cached_property
+    def _shard_of(self) -> dict[str, Shard]:
+        """Each scene's shard: scenes lie in the order of the table."""
+        ends = list(accumulate(shard.nsamples for shard in self.shards))
+        scenes = dict.fromkeys(row.scene_id for row in self.mixtures)
+        return {scene_id: self.shards[bisect_right(ends, number)] for number, scene_id in enumerate(scenes)}
+
+    def name_of(self, path: str) -> str:
+        return f"{self.place}: {path}"
+
+    def has(self, path: str) -> bool:
+        return path in self._members(path)
+
+    def read_bytes(self, path: str) -> bytes:
+        url = self._shard_of[Path(path).stem].url
+        if (member := self._members(path).get(path)) is None:
+            raise InputError(f"{self.place}/{url}: holds no {path}; write the shards again")
+        offset, num_bytes, sha256 = member
+        content = storage.read(self.place, url, offset, offset + num_bytes)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise InputError(f"{self.place}/{url}: {path} in it is damaged; write the shards again")
+        return content
+
+    def _members(self, path: str) -> dict[str, tuple[int, int, str]]:
+        return _contents(self.place, self._shard_of[Path(path).stem].model_dump_json())
+
+
+@lru_cache(maxsize=64)
+def _contents(place: str, shard: str) -> dict[str, tuple[int, int, str]]:
+    return read_contents(place, Shard.model_validate_json(shard)).members
+
+
+def open_any(place: str) -> ReadableDataset:
+    """A dataset in a folder, or in shards. Raises InputError when there is neither."""
+    if storage.is_url(place) or storage.size(place, INDEX) is not None:
+        return ShardedDataset.open(place)
+    return Dataset.open(storage.folder(place))

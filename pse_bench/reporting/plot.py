@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from pse_bench.dataset.groups import round_steps
 from pse_bench.leaderboard.leaderboard import CONTROL, REFERENCES
 from pse_bench.leaderboard.ranking import LEAKAGE, OVER_SUPPRESSION, PAUSE_LEAKAGE
 from pse_bench.metrics import Metric
@@ -153,16 +154,10 @@ class Axis:
         if self.root:
             values = sorted({*ROOT_TICKS, *(-value for value in ROOT_TICKS)})
             return [(self.at(value), f"{value:g}") for value in values if self.low <= value <= self.high]
-        step = round_step(self.high - self.low, most)
+        span = self.high - self.low
+        step = next(step for step in round_steps(span, most) if span / step <= most)
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [(self.at(n * step), f"{round(n * step, 9) + 0.0:g}") for n in range(first, last + 1)]
-
-
-def round_step(span: float, most: int) -> float:
-    """The smallest of 1, 2, 5, 10, … that fits at most ``most`` times into a span."""
-    exponent = math.floor(math.log10(span / most))
-    steps = (factor * 10.0**power for power in range(exponent, exponent + 3) for factor in (1, 2, 5))
-    return next(step for step in steps if span / step <= most)
 
 
 def axis_over(

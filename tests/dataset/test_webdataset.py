@@ -11,7 +11,7 @@ from work import Home, call, contents
 
 from pse_bench.dataset import webdataset as pack
 from pse_bench.dataset.dataset import Dataset
-from pse_bench.dataset.webdataset_reader import ShardedDataset, open_any
+from pse_bench.dataset.webdataset import ShardedDataset, open_any
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, storage
 from pse_bench.runtime.executor import Processes, Serial

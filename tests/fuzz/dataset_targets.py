@@ -61,7 +61,7 @@ def _dataset(folder: Path) -> Read:
 
 
 def _activity(text: str) -> None:
-    dataset.activity_masks(*dataset.activity_frames(text, "activity.json"))
+    assert dataset.parse_activity(text, "activity.json").masks
 
 
 def _system(folder: Path) -> Read:
@@ -146,7 +146,7 @@ TARGETS: tuple[Target, ...] = (
     _table("files", schemas.StoredFile, valid.STORED, 50_000),
     _table("contents", frozen_sets.Content, frozen_sets.Content(path="TS1/s0", content_sha256=valid.HASH), 30_000),
     Target("dataset.json", "dataset.Dataset.open", "json", lambda: [_description()], _dataset, 30_000),
-    Target("activity", "dataset.activity_frames", "json", lambda: [valid.activity()], of_text(_activity), 80_000),
+    Target("activity", "dataset.parse_activity", "json", lambda: [valid.activity()], of_text(_activity), 80_000),
     Target(
         "set.json",
         "benchmark.load",

@@ -11,7 +11,7 @@ import valid
 from target import Read, Target, either, of_file
 
 from pse_bench import schemas
-from pse_bench.dataset import webdataset, webdataset_reader
+from pse_bench.dataset import webdataset
 from pse_bench.io.content_cache import ContentCache
 from pse_bench.runtime import dask, merging, resume
 from pse_bench.scoring import result_writer
@@ -145,9 +145,9 @@ def _shards(name: str) -> Callable[[Path], Read]:
             (folder / file).write_bytes(content)
 
         def read(content: bytes) -> None:
-            webdataset_reader._contents.cache_clear()
+            webdataset._contents.cache_clear()
             (folder / name).write_bytes(content)
-            there = webdataset_reader.open_any(str(folder))
+            there = webdataset.open_any(str(folder))
             scenes = list(dict.fromkeys(row.scene_id for row in there.mixtures))[:2]
             for scene_id in scenes:
                 there.has(f"activity/{scene_id}.json")

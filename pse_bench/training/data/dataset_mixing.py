@@ -7,7 +7,7 @@ import numpy as np
 
 from pse_bench import rng
 from pse_bench.dataset.dataset import ReadableDataset
-from pse_bench.dataset.webdataset_reader import open_any
+from pse_bench.dataset.webdataset import open_any
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.schemas import Mixture
