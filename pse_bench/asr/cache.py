@@ -8,7 +8,7 @@ import numpy as np
 
 from pse_bench.asr.recogniser import Recogniser, sha256_of_sound
 from pse_bench.errors import InputError
-from pse_bench.io.content_cache import ContentCache
+from pse_bench.io.atomic import ContentCache
 
 
 @dataclass(frozen=True)

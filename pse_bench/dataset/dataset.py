@@ -178,7 +178,8 @@ class ReadableDataset(ABC):
         is given, of this length.
         """
         rate = self.description.sample_rate
-        return audio.pcm16_of(self.read_bytes(path), self.name_of(path), sample_rate=rate, num_samples=num_samples)
+        content = audio.FileContent(self.read_bytes(path), self.name_of(path))
+        return audio.read_pcm16(content, sample_rate=rate, num_samples=num_samples)
 
     def read_stem(self, scene_id: str, stem: str, num_samples: int | None = None) -> np.ndarray:
         """A stem as stored: int16, shape (num_samples,); raises as ``read_sound``."""

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, hashes and sealed documents."""
+"""Files that are whole or absent: atomic writes, hashes, sealed documents, and what was computed once."""
 
 import contextlib
 import hashlib
@@ -6,10 +6,12 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pse_bench.errors import InputError
+from pse_bench.io import documents
 from pse_bench.io.locks import lock
 
 SEAL = "seal_sha256"
@@ -66,16 +68,15 @@ def remove_unfinished(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str, *, shared: bool = False) -> None:
-    """Write a whole text file, or nothing; ``shared`` as in ``replacing``."""
-    with replacing(path, shared=shared) as part:
-        part.write_text(text, encoding="utf-8", newline="")
-
-
 def write_bytes(path: Path, content: bytes, *, shared: bool = False) -> None:
     """Write a whole file, or nothing; ``shared`` as in ``replacing``."""
     with replacing(path, shared=shared) as part:
         part.write_bytes(content)
+
+
+def write_text(path: Path, text: str, *, shared: bool = False) -> None:
+    """Write a whole text file, or nothing; ``shared`` as in ``replacing``."""
+    write_bytes(path, text.encode(), shared=shared)
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -85,8 +86,7 @@ def write_json(path: Path, document: Any) -> None:
 
 def write_sealed(path: Path, document: dict[str, Any]) -> None:
     """Write a JSON document with its seal, by which ``sealed`` tells later whether a bit of it has changed."""
-    rest = {key: value for key, value in document.items() if key != SEAL}
-    write_json(path, rest | {SEAL: _seal(rest)})
+    write_json(path, _with_seal(document))
 
 
 def sealed(document: dict[str, Any], path: Path) -> bool:
@@ -97,14 +97,14 @@ def sealed(document: dict[str, Any], path: Path) -> bool:
     """
     if SEAL not in document:
         return False
-    rest = {key: value for key, value in document.items() if key != SEAL}
-    if document[SEAL] != _seal(rest) or path.read_bytes() != _json(document):
+    if document != _with_seal(document) or path.read_bytes() != _json(document):
         raise InputError(f"{path}: changed since it was written (sha256 differs); restore it or make it again")
     return True
 
 
-def _seal(rest: dict[str, Any]) -> str:
-    return hashlib.sha256(_json(rest)).hexdigest()
+def _with_seal(document: dict[str, Any]) -> dict[str, Any]:
+    rest = {key: value for key, value in document.items() if key != SEAL}
+    return rest | {SEAL: hashlib.sha256(_json(rest)).hexdigest()}
 
 
 def _json(document: Any) -> bytes:
@@ -121,3 +121,34 @@ def sha256(path: Path) -> str:
 def sha256_of_text(text: str) -> str:
     """SHA-256 of a text in UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ContentCache:
+    """What was computed once: small JSON documents, one a key. Any number of processes may share the folder.
+
+    A key is the SHA-256 of all inputs, and the identity of what computes; '' where the key covers that, too. An
+    entry that is damaged, or of another key than its name says, counts as none.
+    """
+
+    folder: Path
+
+    def get(self, key: str, identity: str = "") -> Any:
+        """The content of a key; None where there is none."""
+        try:
+            entry = documents.read_json(self._path(key, identity))
+            return entry["content"] if entry == _entry(key, identity, entry["content"]) else None
+        except (InputError, KeyError, TypeError):
+            return None
+
+    def put(self, key: str, content: Any, identity: str = "") -> None:
+        """Keep the content of a key, whole or not at all. Raises OSError where it cannot be written."""
+        write_text(self._path(key, identity), json.dumps(_entry(key, identity, content)) + "\n", shared=True)
+
+    def _path(self, key: str, identity: str) -> Path:
+        return self.folder / identity[:16] / key[:2] / f"{key}.json"
+
+
+def _entry(key: str, identity: str, content: Any) -> dict[str, Any]:
+    digest = sha256_of_text(json.dumps(content))
+    return {"key": key, "identity": identity, "sha256": digest, "content": content}

@@ -48,25 +48,40 @@ def seconds_to_samples(seconds: float, sample_rate: int) -> int:
     return int(seconds * sample_rate + 0.5)
 
 
-def info(path: Path) -> Info:
-    """The header of a sound file. Raises InputError when it cannot be opened."""
-    with _opened(path) as stream:
-        return _header(stream, str(path))
+class FileContent(io.BytesIO):
+    """A file's bytes, read as the file ``where``.
+
+    A place before the beginning, where a damaged header may point, is none, and no exception in a callback of
+    libsndfile's, which would be printed and passed over.
+    """
+
+    def __init__(self, content: bytes, where: str) -> None:
+        super().__init__(content)
+        self.where = where
+
+    def __str__(self) -> str:
+        return self.where
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
 
 
-def _opened(path: Path) -> soundfile.SoundFile:
-    if not path.is_file():
-        raise InputError(f"{path}: {_instead_of_a_file(path)}")
-    return _open(str(path), str(path))
-
-
-def _open(file: "str | _InMemory", where: str) -> soundfile.SoundFile:
+def _open(file: Path | FileContent) -> soundfile.SoundFile:
+    """An open file, whose ``name`` names it in errors."""
+    if isinstance(file, Path) and not file.is_file():
+        raise InputError(f"{file}: {_instead_of_a_file(file)}")
     try:
-        return soundfile.SoundFile(file)
+        stream = soundfile.SoundFile(file)
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(
-            f"{where}: not a sound file that can be opened ({_reason(error)}); restore or remove it"
+            f"{file}: not a sound file that can be opened ({_reason(error)}); restore or remove it"
         ) from error
+    if stream.frames >= UNKNOWN_LENGTH:
+        raise InputError(f"{file}: its header does not say how long it is; store it again")
+    return stream
 
 
 def _instead_of_a_file(path: Path) -> str:
@@ -77,16 +92,14 @@ def _instead_of_a_file(path: Path) -> str:
         if path.is_symlink():
             return "no such file but a link that leads nowhere; restore or remove it"
         return "no such file; check the path and the --root it is relative to"
-    kinds = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
-    kind = next((word for of_kind, word in kinds if of_kind(mode)), "device")
+    kind = {"d": "folder", "p": "pipe", "s": "socket"}.get(stat.filemode(mode)[0], "device")
     return f"no such file but a {kind}; rename or remove it"
 
 
-def _header(stream: soundfile.SoundFile, where: str) -> Info:
-    header = Info(stream.samplerate, stream.frames, stream.channels, stream.subtype)
-    if header.num_samples >= UNKNOWN_LENGTH:
-        raise InputError(f"{where}: its header does not say how long it is; store it again")
-    return header
+def info(path: Path) -> Info:
+    """The header of a sound file. Raises InputError when it cannot be opened."""
+    with _open(path) as stream:
+        return Info(stream.samplerate, stream.frames, stream.channels, stream.subtype)
 
 
 def read(
@@ -109,63 +122,56 @@ def read(
         InputError: the file is missing, unreadable, truncated, not mono, empty, of another rate or length,
             or holds NaN or infinity.
     """
-    with _opened(path) as stream:
-        header = _mono(stream, path)
-        if sample_rate is not None and header.sample_rate != sample_rate:
-            raise InputError(f"{path}: sampled at {header.sample_rate} Hz, expected {sample_rate} Hz; resample it")
-        if num_samples is not None and header.num_samples != num_samples:
+    with _open(path) as stream:
+        _check_mono(stream)
+        if sample_rate not in (None, stream.samplerate):
+            raise InputError(f"{path}: sampled at {stream.samplerate} Hz, expected {sample_rate} Hz; resample it")
+        if num_samples not in (None, stream.frames):
             raise InputError(
-                f"{path}: {header.num_samples} samples long, expected {num_samples}; "
+                f"{path}: {stream.frames} samples long, expected {num_samples}; "
                 "keep the length and the alignment of the original"
             )
-        stop = header.num_samples if stop is None else stop
-        return _joined(_numbers(stream, header, path, start, stop)), header.sample_rate
+        stop = stream.frames if stop is None else stop
+        return _joined(_numbers(stream, start, stop)), stream.samplerate
 
 
 def blocks(path: Path) -> Iterator[np.ndarray]:
     """Blocks of ``BLOCK`` samples of a whole file, however long it is, as ``read`` gives them. Raises as there."""
-    with _opened(path) as stream:
-        header = _mono(stream, path)
-        yield from _numbers(stream, header, path, 0, header.num_samples)
+    with _open(path) as stream:
+        _check_mono(stream)
+        yield from _numbers(stream, 0, stream.frames)
 
 
-def _mono(stream: soundfile.SoundFile, path: Path) -> Info:
-    header = _header(stream, str(path))
-    if header.channels != 1:
-        raise InputError(f"{path}: has {header.channels} channels, expected 1; mix down to mono first")
-    if header.num_samples == 0:
-        raise InputError(f"{path}: holds no samples; restore or remove it")
-    return header
+def _check_mono(stream: soundfile.SoundFile) -> None:
+    if stream.channels != 1:
+        raise InputError(f"{stream.name}: has {stream.channels} channels, expected 1; mix down to mono first")
+    if stream.frames == 0:
+        raise InputError(f"{stream.name}: holds no samples; restore or remove it")
 
 
-def _numbers(stream: soundfile.SoundFile, header: Info, path: Path, start: int, stop: int) -> Iterator[np.ndarray]:
+def _numbers(stream: soundfile.SoundFile, start: int, stop: int) -> Iterator[np.ndarray]:
     """Blocks of float64, all of them finite."""
-    # of 16 bits: quicker, and the same numbers
-    kind, scale = ("int16", FULL_SCALE) if header.subtype == "PCM_16" else ("float64", None)
-    for block in _decoded(stream, header, str(path), start, stop, kind):
-        samples = block / scale if scale else block
+    of_16_bits = stream.subtype == "PCM_16"  # quicker, and the same numbers
+    for block in _decoded(stream, start, stop, "int16" if of_16_bits else "float64"):
+        samples = block / FULL_SCALE if of_16_bits else block
         if not np.isfinite(samples).all():
-            raise InputError(f"{path}: holds NaN or infinite samples; write finite numbers")
+            raise InputError(f"{stream.name}: holds NaN or infinite samples; write finite numbers")
         yield samples
 
 
-def _decoded(
-    stream: soundfile.SoundFile, header: Info, where: str, start: int, stop: int, kind: str
-) -> Iterator[np.ndarray]:
+def _decoded(stream: soundfile.SoundFile, start: int, stop: int, kind: str) -> Iterator[np.ndarray]:
     """Blocks of a stretch, as many samples as were asked for."""
-    done = start
-    while done < stop:
+    for done in range(start, stop, BLOCK):
         wanted = min(BLOCK, stop - done)
         try:
             if done == start and start:
                 stream.seek(start)
             block = stream.read(wanted, dtype=kind)
         except (soundfile.SoundFileError, RuntimeError) as error:
-            raise InputError(f"{where}: damaged ({_reason(error)}); restore or remove it") from error
-        done += len(block)
+            raise InputError(f"{stream.name}: damaged ({_reason(error)}); restore or remove it") from error
         if len(block) < wanted:
             raise InputError(
-                f"{where}: ends after {done} samples, its header says {header.num_samples}; "
+                f"{stream.name}: ends after {done + len(block)} samples, its header says {stream.frames}; "
                 "the file is truncated, restore or remove it"
             )
         yield block
@@ -178,42 +184,37 @@ def _joined(blocks: Iterator[np.ndarray]) -> np.ndarray:
     return np.concatenate(found) if found else np.zeros(0)
 
 
-def read_pcm16(path: Path, *, sample_rate: int | None = None, num_samples: int | None = None) -> np.ndarray:
+def read_pcm16(
+    file: Path | FileContent, *, sample_rate: int | None = None, num_samples: int | None = None
+) -> np.ndarray:
     """The samples of a 16-bit mono file exactly as stored: int16, shape (num_samples,).
 
-    Args:
-        path: the file.
-        sample_rate, num_samples: what is expected; None accepts any rate in Hz, and any length but none.
+    ``sample_rate`` (Hz) and ``num_samples`` are what is expected; None accepts any rate, and any length but none.
 
     Raises:
         InputError: the file is something else, or damaged.
     """
-    with _opened(path) as stream:
-        return _pcm16(stream, str(path), sample_rate, num_samples)
+    with _open(file) as stream:
+        if stream.channels != 1 or stream.subtype != "PCM_16":
+            found = f"{stream.channels} channels of {stream.subtype}"
+            raise InputError(f"{file}: {found}, expected mono PCM_16; restore it")
+        if sample_rate not in (None, stream.samplerate):
+            found = f"sampled at {stream.samplerate} Hz"
+            raise InputError(f"{file}: {found}, expected {sample_rate} Hz; restore it")
+        if stream.frames == 0 or num_samples not in (None, stream.frames):
+            expected = "some" if num_samples is None else num_samples
+            raise InputError(f"{file}: {stream.frames} samples long, expected {expected}; restore it")
+        return _joined(_decoded(stream, 0, stream.frames, "int16"))
 
 
-def pcm16_of(
-    content: bytes, where: str, *, sample_rate: int | None = None, num_samples: int | None = None
-) -> np.ndarray:
-    """As ``read_pcm16``, of a file's bytes; ``where`` names it in the error."""
-    with _open(_InMemory(content), where) as stream:
-        return _pcm16(stream, where, sample_rate, num_samples)
+def find(folder: Path, stem: str, endings: Iterable[str] = FORMATS) -> list[Path]:
+    """The sound files in a folder that are called ``stem``, whatever their format; none where it is too long."""
+    return [path for ending in endings if os.path.isfile(path := folder / f"{stem}{ending}")]
 
 
-def _pcm16(
-    stream: soundfile.SoundFile, where: str, sample_rate: int | None, num_samples: int | None
-) -> np.ndarray:
-    header = _header(stream, where)
-    if header.channels != 1 or header.subtype != "PCM_16":
-        raise InputError(
-            f"{where}: {header.channels} channels of {header.subtype}, expected mono PCM_16; restore it"
-        )
-    if sample_rate is not None and header.sample_rate != sample_rate:
-        raise InputError(f"{where}: sampled at {header.sample_rate} Hz, expected {sample_rate} Hz; restore it")
-    if header.num_samples == 0 or num_samples not in (None, header.num_samples):
-        expected = "some" if num_samples is None else num_samples
-        raise InputError(f"{where}: {header.num_samples} samples long, expected {expected}; restore it")
-    return _joined(_decoded(stream, header, where, 0, header.num_samples, "int16"))
+def _reason(error: Exception) -> str:
+    text = str(error).strip().rstrip(".")
+    return text.rsplit(": ", 1)[-1] if text else type(error).__name__
 
 
 def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "PCM_16") -> bytes:
@@ -226,22 +227,9 @@ def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "P
     return stream.getvalue()
 
 
-class _InMemory(io.BytesIO):
-    """A file's bytes; a place before the beginning, where a damaged header may point, is none, and no exception in
-    a callback of libsndfile's, which would be printed and passed over."""
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        try:
-            return super().seek(offset, whence)
-        except (ValueError, OverflowError):
-            return self.tell()
-
-
 def write(path: Path, samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
-    """Write a mono file; the format follows from the name's ending (.flac or .wav).
-
-    The caller writes to a temporary name first (see ``atomic.replacing``).
-    """
+    """Write a mono file; the format follows from the name's ending (.flac or .wav), below a .part that
+    ``atomic.replacing`` has put on it."""
     name = path.with_suffix("") if path.suffix == ".part" else path
     path.write_bytes(encode(samples, sample_rate, name.suffix, subtype))
 
@@ -282,10 +270,7 @@ def _low_pass(most: int) -> np.ndarray:
 
 
 def needed_to_resample(first: int, last: int, from_hz: int, to_hz: int) -> tuple[int, int, int]:
-    """The stretch that resampled samples depend on.
-
-    Args:
-        first, last: the wanted samples, first included and last not, at ``to_hz``.
+    """The stretch that the samples from ``first`` to before ``last`` at ``to_hz`` depend on.
 
     Returns:
         The stretch's first and last sample at ``from_hz`` (the last may lie beyond the signal's end), and how many
@@ -302,13 +287,3 @@ def resampled_length(num_samples: int, from_hz: int, to_hz: int) -> int:
     """The length that ``resample`` gives."""
     up, down = _ratio(from_hz, to_hz)
     return -(-num_samples * up // down)
-
-
-def find(folder: Path, stem: str, endings: Iterable[str] = FORMATS) -> list[Path]:
-    """The sound files in a folder that are called ``stem``, whatever their format; none where it is too long."""
-    return [path for ending in endings if os.path.isfile(path := folder / f"{stem}{ending}")]
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip().rstrip(".")
-    return text.rsplit(": ", 1)[-1] if text else type(error).__name__

@@ -14,11 +14,9 @@ from pse_bench.errors import InputError
 @contextlib.contextmanager
 def locked(folder: Path, purpose: str) -> Iterator[None]:
     """Hold a folder for one process. Raises InputError when another one is at work in it."""
-    with _held(folder) as free:
-        if not free:
-            raise InputError(
-                f"{folder}: another process is at work here ({purpose}); wait for it or stop it"
-            ) from None
+    with _opened(folder) as handle:
+        if not lock(handle):
+            raise InputError(f"{folder}: another process is at work here ({purpose}); wait for it or stop it")
         yield
 
 
@@ -26,27 +24,21 @@ def locked(folder: Path, purpose: str) -> Iterator[None]:
 def taking_turns(folder: Path, purpose: str) -> Iterator[None]:
     """Hold a folder of something that several commands may want at once, as the caches are: when another process
     is at work in it, say so on stderr and wait. What it was to make may be there then, so look again."""
-    with _held(folder) as free:
-        if free:
-            yield
-            return
-    print(
-        f"note: {folder}: another process is at work here ({purpose}); waiting for what it makes",
-        file=sys.stderr,
-        flush=True,
-    )
-    with _held(folder, waiting=True):
+    with _opened(folder) as handle:
+        if not lock(handle):
+            note = f"another process is at work here ({purpose}); waiting for what it makes"
+            print(f"note: {folder}: {note}", file=sys.stderr, flush=True)
+            lock(handle, waiting=True)
         yield
 
 
 @contextlib.contextmanager
-def _held(folder: Path, *, waiting: bool = False) -> Iterator[bool]:
-    """Hold a folder, and tell whether it could be held."""
+def _opened(folder: Path) -> Iterator[int]:
+    """The folder itself is the lock, so nothing is left behind by a process that was killed."""
     folder.mkdir(parents=True, exist_ok=True)
-    # The folder itself is the lock, so nothing is left behind by a process that was killed.
     handle = os.open(folder, os.O_RDONLY)
     try:
-        yield lock(handle, waiting=waiting)
+        yield handle
     finally:
         os.close(handle)
 
@@ -63,11 +55,7 @@ def lock(handle: int, *, waiting: bool = False) -> bool:
 
 
 def require_seen(path: Path) -> None:
-    """In a worker: refuse to go on where it does not see what was written for it, and so works elsewhere.
-
-    Raises:
-        InputError: the file is not there.
-    """
+    """In a worker: raise InputError where it does not see what was written for it, and so works elsewhere."""
     if not path.is_file():
         raise InputError(
             f"{path}: not seen by the worker on {platform.node()}; give folders that all machines share"

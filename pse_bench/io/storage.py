@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,9 @@ def remove(place: str, name: str) -> None:
     system.rm_file(f"{root}/{name}")
 
 
-@contextmanager
-def held(place: str, purpose: str) -> Iterator[None]:
-    """Hold a folder for one process; a URL cannot be held. Raises InputError when another process is at work in
-    it."""
-    with nullcontext() if is_url(place) else locks.locked(folder(place), purpose):
-        yield
+def held(place: str, purpose: str) -> AbstractContextManager[None]:
+    """Hold a folder as ``locks.locked`` does; a URL cannot be held."""
+    return nullcontext() if is_url(place) else locks.locked(folder(place), purpose)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 A score's key is the SHA-256 of the metric (name, version, model), of the packages that compute it, and of all
 that the metric takes: the samples of estimate, reference and what else it needs. There is one small JSON file an
-estimate, see ``io.content_cache``.
+estimate, see ``io.atomic``.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import numpy as np
 
 from pse_bench import metrics
 from pse_bench.io import atomic
-from pse_bench.io.content_cache import ContentCache
+from pse_bench.io.atomic import ContentCache
 from pse_bench.metrics import Clip, Evaluation, Metric
 from pse_bench.metrics.metric import PACKAGES
 from pse_bench.registry import installed_version

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pse_bench.io.content_cache import ContentCache
+from pse_bench.io.atomic import ContentCache
 
 Encoder = Callable[[np.ndarray, int], np.ndarray]
 """Samples, float32 of shape (num_samples,), and their rate in Hz to an embedding of shape (size,), unit length. It

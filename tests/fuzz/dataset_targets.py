@@ -113,7 +113,7 @@ def _sound(ending: str) -> Callable[[Path], Read]:
             for clip in found:
                 assert clip.num_samples > 0
             either(audio.read_pcm16, path)
-            either(audio.pcm16_of, content, "shard")
+            either(audio.read_pcm16, audio.FileContent(content, "shard"))
             either(audio.read, path, start=100, stop=200)
             submission.read_estimate(folder, row)
             return [*lines, *problems]

@@ -12,7 +12,7 @@ from target import Read, Target, either, of_file
 
 from pse_bench import schemas
 from pse_bench.dataset import webdataset
-from pse_bench.io.content_cache import ContentCache
+from pse_bench.io.atomic import ContentCache
 from pse_bench.runtime import dask, merging, resume
 from pse_bench.scoring import result_writer
 from pse_bench.simulation import dataset_writer
@@ -214,7 +214,7 @@ def _cache_seeds() -> list[bytes]:
 # ---- all of these
 
 TARGETS: tuple[Target, ...] = (
-    Target("cache", "io.content_cache", "json", _cache_seeds, _cached, 80_000),
+    Target("cache", "atomic.ContentCache", "json", _cache_seeds, _cached, 80_000),
     Target(
         "render-journal",
         "store.prepare",
