@@ -4,7 +4,6 @@ import os
 import platform
 import re
 import shutil
-from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,76 +38,40 @@ Packages = dict[str, str | None]
 """Packages with their installed releases, None where missing."""
 
 
-@dataclass(frozen=True)
-class Extra:
-    """An extra: its packages, and what brings it."""
-
-    name: str
-    serves: str
-    packages: Packages
-    install: str
-
-    @property
-    def there(self) -> bool:
-        """Whether all of it is installed."""
-        return None not in self.packages.values()
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What was found. ``disk`` in bytes free, by folder; ``threads`` as the variables that libraries heed."""
-
-    version: str
-    python: str
-    machine: str
-    packages: Packages
-    extras: list[Extra]
-    disk: dict[str, int]
-    cores: int
-    threads: dict[str, str]
-
-    @property
-    def missing(self) -> list[str]:
-        """Packages that every command needs and that are not there."""
-        return [name for name, release in self.packages.items() if release is None]
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {**asdict(self), "missing": self.missing}
-
-
-def diagnose(cache: Path, threads: tuple[str, ...]) -> Diagnosis:
-    """Look at this installation; nothing is imported or changed.
+def diagnose(cache: Path, threads: tuple[str, ...]) -> dict[str, Any]:
+    """What this installation is, as JSON takes it; nothing is imported or changed.
 
     Args:
         cache: the folder for what can be made again.
         threads: names of the variables that say how many threads a library may use.
+
+    Returns:
+        ``version``, ``python``, ``machine``; the ``packages`` that every command needs, and those ``missing`` of
+        them; ``extras``, each with what it ``serves`` and what brings it; ``disk`` in bytes free, by folder;
+        ``cores``; ``threads``, the variables that are set.
     """
     groups: dict[str, Packages] = {"": {}}
     for found in filter(None, map(_NEEDED.match, _requirements())):
         groups.setdefault(found[2] or "", {})[found[1]] = installed_version(found[1]) or None
     own = groups.pop("")
-    extras = [
-        Extra(name, SERVES.get(name, ""), packages, f"pip install '{NAME}[{name}]'")
-        for name, packages in groups.items()
-    ]
+    extras = [(name, SERVES.get(name, ""), held, f"pip install '{NAME}[{name}]'") for name, held in groups.items()]
     for encoder in ENCODERS.values():
         if encoder.package:
-            packages = {encoder.package: installed_version(encoder.package) or None}
-            extras.append(Extra("speaker encoder", ENCODER_SERVES, packages, encoder.install))
-    folders = {
-        place: next(above for above in (place, *place.parents) if above.is_dir()) for place in (Path.cwd(), cache)
+            held = {encoder.package: installed_version(encoder.package) or None}
+            extras.append(("speaker encoder", ENCODER_SERVES, held, encoder.install))
+    places = (Path.cwd(), cache)
+    there = [next(above for above in (place, *place.parents) if above.is_dir()) for place in places]
+    return {
+        "version": installed_version(NAME) or "unknown",
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "packages": own,
+        "extras": [dict(zip(("name", "serves", "packages", "install"), extra, strict=True)) for extra in extras],
+        "disk": {str(place): shutil.disk_usage(at).free for place, at in zip(places, there, strict=True)},
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "threads": {name: os.environ[name] for name in threads if name in os.environ},
+        "missing": [name for name, release in own.items() if release is None],
     }
-    return Diagnosis(
-        version=installed_version(NAME) or "unknown",
-        python=platform.python_version(),
-        machine=f"{platform.system()} {platform.machine()}",
-        packages=own,
-        extras=extras,
-        disk={str(folder): shutil.disk_usage(there).free for folder, there in folders.items()},
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        threads={name: os.environ[name] for name in threads if name in os.environ},
-    )
 
 
 def _requirements() -> list[str]:

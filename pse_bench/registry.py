@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from pathlib import Path
@@ -21,7 +21,7 @@ from pse_bench.errors import InputError, PseBenchError
 T = TypeVar("T")
 
 
-class Registry(Mapping[str, T]):
+class Registry(dict[str, T]):
     """A mapping of our own entries by name that ``find`` also looks into from outside.
 
     Args:
@@ -34,48 +34,33 @@ class Registry(Mapping[str, T]):
     def __init__(
         self, kind: str, entries: Mapping[str, T], *, group: str, check: Callable[[Any], str] = lambda _: ""
     ) -> None:
-        self.kind, self.group = kind, group
-        self._entries, self._check = dict(entries), check
-
-    def __getitem__(self, name: str) -> T:
-        return self._entries[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
+        super().__init__(entries)
+        self.kind, self.group, self._check = kind, group, check
 
     def outside(self) -> dict[str, EntryPoint]:
         """The entry points of installed packages by name; ours go before one of the same name."""
-        return {point.name: point for point in entry_points(group=self.group) if point.name not in self._entries}
+        return {point.name: point for point in entry_points(group=self.group) if point.name not in self}
 
     def find(self, name: str, folder: Path | None = None) -> T:
-        """The entry of a name: ours, an entry point's, or what ``module:attribute`` gives.
-
-        Args:
-            name: as somebody gave it.
-            folder: where a module is looked for beside the installed ones; the current one by default.
+        """The entry of a name: ours, an entry point's, or what ``module:attribute`` gives, looked for in
+        ``folder`` or the current one, too.
 
         Raises:
             InputError: there is none, or it is not what this registry holds.
         """
-        if name in self._entries:
-            return self._entries[name]
+        if name in self:
+            return self[name]
         if ":" in name:
             entry = load_attribute(name, self.kind, folder)
         elif name in (points := self.outside()):
             try:
                 entry = points[name].load()
             except (Exception, SystemExit) as error:  # whatever somebody else's module raises
-                raise InputError(
-                    f"{self.kind} {name}: cannot load {points[name].value} ({reason(error)})"
-                ) from error
+                origin = points[name].value
+                raise InputError(f"{self.kind} {name}: cannot load {origin} ({reason(error)})") from error
         else:
-            known = [*self._entries, *points]
-            raise InputError(
-                f"{self.kind} {name!r} is not known; {suggestion(name, known)} or give module:attribute"
-            )
+            near = suggestion(name, [*self, *points])
+            raise InputError(f"{self.kind} {name!r} is not known; {near} or give module:attribute")
         if problem := self._check(entry):
             raise InputError(f"{self.kind} {name}: {problem}")
         return entry
@@ -132,18 +117,14 @@ def load_attribute(name: str, kind: str, folder: Path | None = None) -> Any:
 
 
 def reason(error: BaseException, ours: Iterable[str] = ()) -> str:
-    """An exception in one line, with the place in the code that raised it; ours say themselves what to do.
-
-    ``ours`` are files that are not taken for that place.
-    """
+    """An exception in one line, with the place in the code that raised it, which is in none of the files ``ours``;
+    a PseBenchError says itself what to do."""
     if isinstance(error, PseBenchError):
         return str(error)
     skipped = {__file__, importlib.__file__, *ours}
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename not in skipped and not frame.filename.startswith("<")
-    ]
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename not in skipped and not frame.filename.startswith("<"):
+            place = f" at {Path(frame.filename).name}:{frame.lineno}"
     text = " ".join(str(error).split())
     return f"{type(error).__name__}{': ' if text else ''}{text}{place}"

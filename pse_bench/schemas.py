@@ -1,4 +1,5 @@
-"""The records that stand in files between two stages. Every field is a column or key of design and docs.
+"""The records that stand in files between two stages, in the order of the flow: manifests of clips, plan (a fully
+drawn recipe a scene), dataset, result. Every field is a column or key of design and docs.
 
 Unit suffixes: ``_s`` seconds, ``_m`` metres, ``_db`` decibels, ``_dbfs`` decibels relative to full scale;
 without a suffix, samples or no unit.
@@ -26,22 +27,14 @@ Rate = Annotated[int, Field(ge=100, le=768_000)]
 """Hz."""
 Position = tuple[float, float, float]
 
-DESCRIPTIONS: dict[ScenarioLabel, str] = {
+TableLabel = Literal["TS1", "TS2", "TS3", "all"]
+DESCRIPTIONS: dict[TableLabel, str] = {
     "TS1": "target + noise",
     "TS2": "target + interferer + noise",
     "TS3": "inactive target: interferer + noise",
 }
-TableLabel = Literal["TS1", "TS2", "TS3", "all"]
-TABLES: dict[TableLabel, str] = {
-    "TS1": DESCRIPTIONS["TS1"],
-    "TS2": DESCRIPTIONS["TS2"],
-    "TS3": DESCRIPTIONS["TS3"],
-    "all": "TS1, TS2 and TS3 pooled",
-}
+TABLES = {**DESCRIPTIONS, "all": "TS1, TS2 and TS3 pooled"}
 """What tables and boards are divided into."""
-
-
-# ---- manifests: what clips exist
 
 
 class Utterance(Record):
@@ -93,9 +86,6 @@ class MeasuredResponse(Record):
     sha256: Sha256
 
 
-# ---- plan: a fully drawn recipe a scene
-
-
 class Segment(Record):
     """A stretch of a clip laid into a track. Samples are counted at the scene's rate."""
 
@@ -132,21 +122,16 @@ ENGINE_GROUP = "pse_bench.engines"
 
 
 def engine_name(name: str) -> str:
-    """A room engine's name: ours, or one that an installed package announces. No file names code to import.
-
-    Raises:
-        ValueError: there is none of this name.
-    """
+    """A room engine's name: ours, or one that an installed package announces. No file names code to import. Raises
+    ValueError where there is none of this name."""
     if name not in ENGINES and not entry_points(group=ENGINE_GROUP, name=name):
         raise ValueError(f"expected one of {', '.join(ENGINES)}, or an entry point of {ENGINE_GROUP}")
     return name
 
 
 class SimulatedRoom(Record):
-    """A shoebox. All its sources are calibrated together, so that their mean RT60 is the asked one.
-
-    ``tail``: images to the end, or noise from the end of the early sound on.
-    """
+    """A shoebox. All its sources are calibrated together, so that their mean RT60 is the asked one. ``tail``:
+    images to the end, or noise from the end of the early sound on."""
 
     engine: Annotated[str, AfterValidator(engine_name)]
     room_id: str
@@ -227,10 +212,8 @@ class Recipe(Record):
     @property
     def corpora(self) -> set[str]:
         """The corpora that the scene's sound comes from."""
-        noises = {noise.corpus for noise in (self.noise, self.enrollment.noise) if noise}
-        people = {talker.corpus for talker in (self.target, *self.interferers)}
-        rooms = {self.room.corpus} if isinstance(self.room, MeasuredRoom) else set()
-        return noises | people | rooms
+        sources = (self.target, *self.interferers, self.noise, self.enrollment.noise, self.room)
+        return {source.corpus for source in sources if isinstance(source, Talker | Noise | MeasuredRoom)}
 
     @property
     def enrollment_source(self) -> EnrollmentSource:
@@ -250,9 +233,6 @@ class Imported(Record):
     sample_rate: Rate
     reference: Literal["early", "reverberant"]
     metadata_sha256: Sha256
-
-
-# ---- dataset
 
 
 class Mixture(Record):
@@ -301,9 +281,6 @@ class StoredFile(Record):
     num_bytes: int
     sha256: Sha256
     content_sha256: Sha256
-
-
-# ---- result
 
 
 class Score(Record):

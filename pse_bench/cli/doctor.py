@@ -24,21 +24,23 @@ def doctor(as_json: bool) -> None:
 
     found = diagnose(options.cache(), THREAD_VARIABLES)
     if as_json:
-        click.echo(json.dumps(found.document()))
+        click.echo(json.dumps(found))
     else:
-        click.echo(f"pse-bench {found.version}, Python {found.python}, {found.machine}")
-        held = [f"{name} {release}" for name, release in found.packages.items() if release]
+        click.echo(f"pse-bench {found['version']}, Python {found['python']}, {found['machine']}")
+        held = [f"{name} {release}" for name, release in found["packages"].items() if release]
         click.echo(f"packages   {', '.join(held)}")
-        for extra in found.extras:
-            absent = ", ".join(name for name, release in extra.packages.items() if release is None)
-            state = "there" if extra.there else f"missing: {absent}; {extra.install}"
-            click.echo(f"{extra.name:16}{state}\n{'':16}for {extra.serves}")
-        for folder, free in found.disk.items():
+        for extra in found["extras"]:
+            absent = ", ".join(name for name, release in extra["packages"].items() if release is None)
+            state = f"missing: {absent}; {extra['install']}" if absent else "there"
+            click.echo(f"{extra['name']:16}{state}\n{'':16}for {extra['serves']}")
+        for folder, free in found["disk"].items():
             click.echo(f"disk       {free / 1e9:.1f} GB free in {folder}")
-        limits = ", ".join(f"{name}={value}" for name, value in found.threads.items())
-        click.echo(f"threads    {found.cores} cores; {limits or 'no variable limits the threads of a library'}")
-    if found.missing:
-        click.echo(f"missing: {', '.join(found.missing)}; run pip install --force-reinstall pse-bench", err=True)
+        limits = ", ".join(f"{name}={value}" for name, value in found["threads"].items())
+        cores = f"{found['cores']} cores"
+        click.echo(f"threads    {cores}; {limits or 'no variable limits the threads of a library'}")
+    if found["missing"]:
+        missing = ", ".join(found["missing"])
+        click.echo(f"missing: {missing}; run pip install --force-reinstall pse-bench", err=True)
         sys.exit(1)
 
 

@@ -78,7 +78,7 @@ def rooms(plans: tuple[Path, ...], bank: Path, build: bool, jobs: int, as_json: 
     any scene is rendered: once, for as many plans and machines as see the bank. Only scenarios with room.rooms
     share rooms; a room that one scene alone has is simulated with the scene and needs no bank.
     """
-    from pse_bench.io.text_table import as_csv
+    from pse_bench.io.tables import as_csv
     from pse_bench.planning import plan
     from pse_bench.simulation import rir_bank
 

@@ -9,7 +9,7 @@ from typing import Any
 from pse_bench.dataset import frozen_sets
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, locks
-from pse_bench.io.text_table import FORMULA
+from pse_bench.io.tables import FORMULA
 from pse_bench.leaderboard import ranking, table
 from pse_bench.leaderboard.table import Kind, Row
 from pse_bench.scoring.results import Result, check_comparable

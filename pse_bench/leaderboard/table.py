@@ -17,7 +17,7 @@ from pydantic import Field
 from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
-from pse_bench.io.text_table import Grid, for_terminal, in_markdown, literal
+from pse_bench.io.tables import Grid, for_terminal, in_markdown, literal
 from pse_bench.leaderboard.ranking import CRITERIA, LEAKAGE, LOSS, NEEDED, OVER_SUPPRESSION
 from pse_bench.schemas import TABLES, Sha256, Summary
 from pse_bench.scoring.results import Result, about_of

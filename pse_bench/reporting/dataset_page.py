@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.dataset.groups import gender_pair
-from pse_bench.io.text_table import Grid, for_terminal
+from pse_bench.io.tables import Grid, for_terminal
 from pse_bench.planning import plan
 from pse_bench.reporting import html, plot
 from pse_bench.reporting.html import element

@@ -10,8 +10,7 @@ from typing import Any
 
 from pse_bench import metrics
 from pse_bench.io.documents import parse, read_text
-from pse_bench.io.tables import cell
-from pse_bench.io.text_table import as_csv
+from pse_bench.io.tables import as_csv, cell
 from pse_bench.leaderboard.leaderboard import CONTROL
 from pse_bench.metrics.metric import AGGREGATIONS
 from pse_bench.reporting import clip_panel, tables

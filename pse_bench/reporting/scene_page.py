@@ -8,7 +8,7 @@ import numpy as np
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import audio
-from pse_bench.io.text_table import Grid, for_terminal
+from pse_bench.io.tables import Grid, for_terminal
 from pse_bench.registry import nearest
 from pse_bench.reporting import html
 from pse_bench.reporting.clip_panel import Media, Panel, lane, panel

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from pse_bench.io.text_table import Grid, csv_of, for_terminal, in_markdown, literal
+from pse_bench.io.tables import Grid, csv_of, for_terminal, in_markdown, literal
 from pse_bench.schemas import DESCRIPTIONS, TABLES, Summary
 from pse_bench.scoring.comparison import Comparison, Line
 from pse_bench.scoring.results import Result

@@ -18,60 +18,52 @@ def no_progress(done: int, total: int) -> None:
 @contextmanager
 def progress(what: str, unit: str) -> Iterator[Update]:
     """Show work (``what``, "rendering") as it is done: count of ``unit`` ("scenes"), rate and time left."""
-    yield from (_bar if sys.stderr.isatty() else _lines)(what, unit)
-
-
-class _Pace:
-    """How fast it goes, counted from the first update: what an earlier run had done is no speed."""
-
-    def __init__(self) -> None:
-        self._begin: tuple[float, int] | None = None
-
-    def at(self, done: int) -> tuple[float, float]:
-        """Items a second and seconds since the first update."""
-        now = time.monotonic()
-        begin, already = self._begin = self._begin or (now, done)
-        return (done - already) / (now - begin) if now > begin else 0.0, now - begin
-
-
-def _bar(what: str, unit: str) -> Iterator[Update]:
-    from rich import progress as rich_progress
-    from rich.console import Console
-
-    columns = (
-        rich_progress.TextColumn("{task.description}"),
-        rich_progress.BarColumn(),
-        rich_progress.MofNCompleteColumn(),
-        rich_progress.TextColumn(f"{unit}  {{task.fields[rate]}}"),
-        rich_progress.TimeRemainingColumn(),
-    )
-    with rich_progress.Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None, rate="", visible=False)
-        pace = _Pace()
+    begin: tuple[float, int] | None = None
+    with (_bar if sys.stderr.isatty() else _lines)(what, unit) as show:
 
         def update(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, rate=f"{pace.at(done)[0]:.1f}/s", visible=True)
+            nonlocal begin
+            now = time.monotonic()
+            # counted from the first update: what an earlier run had done is no speed
+            first, already = begin = begin or (now, done)
+            show(done, total, now - first, (done - already) / (now - first) if now > first else 0.0)
 
         yield update
 
 
-def _lines(what: str, unit: str) -> Iterator[Update]:
-    last = time.monotonic()
-    pace = _Pace()
+Show = Callable[[int, int, float, float], None]
+"""Called as an ``Update``, with the seconds since the first one and the items a second."""
 
-    def update(done: int, total: int) -> None:
+
+@contextmanager
+def _bar(what: str, unit: str) -> Iterator[Show]:
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = ("{task.description}", bars.BarColumn(), bars.MofNCompleteColumn(), f"{unit}  {{task.fields[rate]}}")
+    with bars.Progress(*columns, bars.TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None, rate="", visible=False)
+        yield lambda done, total, _, rate: bar.update(
+            task, completed=done, total=total, rate=f"{rate:.1f}/s", visible=True
+        )
+
+
+@contextmanager
+def _lines(what: str, unit: str) -> Iterator[Show]:
+    last = time.monotonic()
+
+    def show(done: int, total: int, elapsed: float, rate: float) -> None:
         nonlocal last
-        rate, elapsed = pace.at(done)
         now = time.monotonic()
         if done < total and now - last < EVERY_S:
             return
         last = now
+        speed = f", {rate:.1f}/s" if rate > 0 else ""
         left = f", {_clock((total - done) / rate)} left" if rate > 0 and done < total else ""
         spent = f" in {_clock(elapsed)}" if done == total else ""
-        speed = f", {rate:.1f}/s" if rate > 0 else ""
         print(f"{what}: {done}/{total} {unit}{speed}{left}{spent}", file=sys.stderr, flush=True)
 
-    yield update
+    yield show
 
 
 def _clock(seconds: float) -> str:

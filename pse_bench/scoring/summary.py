@@ -15,7 +15,7 @@ from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io.tables import read_table, write_table
 from pse_bench.metrics import ALL_METRICS, Metric
-from pse_bench.schemas import DESCRIPTIONS, Detection, Mixture, ScenarioLabel, Score, Summary
+from pse_bench.schemas import DESCRIPTIONS, Detection, Mixture, Score, Summary, TableLabel
 from pse_bench.scoring import pvad, statistics
 
 LARGEST = 1e30
@@ -154,7 +154,7 @@ class Scores:
             detections=[row for row in self.detections if row.mixture_id in kept],
         )
 
-    def aggregates(self) -> list[tuple[ScenarioLabel, Aggregate, Sequence[Score]]]:
+    def aggregates(self) -> list[tuple[TableLabel, Aggregate, Sequence[Score]]]:
         """Scenario, aggregate and scores of every line that a table can have, in the order of tables."""
         longest_s = max((row.num_samples / row.sample_rate for row in self.mixtures.values()), default=0.0)
         return [
@@ -190,7 +190,7 @@ def summaries_of(scores: Scores) -> list[Summary]:
     return lines + pvad.summaries(scores.detections, scores.mixtures)
 
 
-def _summary(scores: Scores, label: ScenarioLabel, aggregate: Aggregate, found: Sequence[Score]) -> Summary:
+def _summary(scores: Scores, label: TableLabel, aggregate: Aggregate, found: Sequence[Score]) -> Summary:
     metric, value, interval = aggregate.metric, None, None
     counted = [score for score in found if score.value is not None]
     try:

@@ -18,7 +18,8 @@ import pse_bench
 from pse_bench.cli import cli
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, plain
-from pse_bench.io import atomic, text_table, yaml_reader
+from pse_bench.io import atomic, yaml_reader
+from pse_bench.io import tables as csv_tables
 from pse_bench.leaderboard import leaderboard
 from pse_bench.reporting import tables
 from pse_bench.runtime.executor import Serial
@@ -101,14 +102,14 @@ def test_no_cell_of_a_printed_table_is_a_formula(tmp_path: Path, name: str) -> N
     for by in (None, "target_speaker"):
         text = tables.to_csv([Result.open(folder)], by=by)
         for cell in re.split(r"[,\n]", text):
-            assert not cell.lstrip('" \t').startswith(text_table.FORMULA) or text_table.NUMBER.fullmatch(cell), (
+            assert not cell.lstrip('" \t').startswith(csv_tables.FORMULA) or csv_tables.NUMBER.fullmatch(cell), (
                 cell
             )
 
 
 def test_numbers_and_bands_stay_as_they_are() -> None:
     cells = ["-5 to -2.5", "-1e-05", "+3", "-0.5", -1.5, None, "TS1", "0 to 5"]
-    assert text_table.as_csv(["a"], [cells]) == "a\n-5 to -2.5,-1e-05,+3,-0.5,-1.5,,TS1,0 to 5"
+    assert csv_tables.as_csv(["a"], [cells]) == "a\n-5 to -2.5,-1e-05,+3,-0.5,-1.5,,TS1,0 to 5"
 
 
 @pytest.mark.parametrize("field", ["name", "version"])
