@@ -142,9 +142,8 @@ def _check_worker(packages: Versions) -> None:
     worker = f"the worker on {platform.node()} has"
     threads = get_worker().state.nthreads
     if threads != 1:
-        raise InputError(
-            f"{worker} {threads} threads; start workers with --nthreads 1 (and --nworkers for more of them)"
-        )
+        remedy = "start workers with --nthreads 1 (and --nworkers for more of them)"
+        raise InputError(f"{worker} {threads} threads; {remedy}")
     own = dict(_packages())
     for name, wanted in packages:
         if own[name] != wanted:
@@ -157,9 +156,6 @@ def _packages() -> Versions:
     return tuple((name, installed_version(name)) for name in PACKAGES)
 
 
-# ---- where the workers come from
-
-
 @contextmanager
 def connected(address: str) -> Iterator[Dask]:
     """The workers of a scheduler that is running. Raises InputError when nothing answers there."""
@@ -169,10 +165,8 @@ def connected(address: str) -> Iterator[Dask]:
     try:
         client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(
-            f"--scheduler {address}: no scheduler answers there; start one with dask scheduler, and give the "
-            "address that it prints"
-        ) from error
+        remedy = "start one with dask scheduler, and give the address that it prints"
+        raise InputError(f"--scheduler {address}: no scheduler answers there; {remedy}") from error
     with client:
         yield Dask(client)
 

@@ -1,7 +1,7 @@
 """Executors: where work runs. Functions get one as an argument and never choose one themselves.
 
-Results come back in the order of completion with the index of their item, so nothing about a result may
-depend on when it came. Executors: ``Serial`` here and now, ``Processes`` on this machine.
+Results come back in the order of completion with the index of their item, so nothing about a result may depend on
+when it came.
 """
 
 import contextlib

@@ -22,19 +22,20 @@ MERGED = ("dataset.json", "system.yaml", "result.json")
 """What a merge writes last."""
 OWN = {HEAD, "plan.jsonl", "mixtures.csv", *(f"{stage}.journal" for stage in ("render", "enhance", "score"))}
 """Files of a shard that merging does not move."""
+AGAIN = "run the same command with --shard"
 
 
 @dataclass(frozen=True)
 class FinishedShard:
-    """A finished shard: its folder, head and journal entries."""
+    """A finished shard: its folder, head and journal entries. ``missing`` is what to say of a file of its own that
+    is not there."""
 
     folder: Path
     head: ShardHead
     entries: list[resume.Entry]
 
     def missing(self, path: Path) -> InputError:
-        """What to say of a file of its own that is not there."""
-        return InputError(f"{path}: missing; run the same command with --shard {self.head.shard}")
+        return InputError(f"{path}: missing; {AGAIN} {self.head.shard}")
 
 
 @dataclass
@@ -52,15 +53,8 @@ class Merge(Generic[E, S]):
     states: list[S]
 
     def check(self, names: Sequence[list[str]], expected: Sequence[str] | None = None) -> None:
-        """Compare what is in the shards with what should be.
-
-        Args:
-            names: of the items that each shard has done.
-            expected: names of all items in order; None where only their number is known.
-
-        Raises:
-            InputError: an item is missing, there twice, or in the wrong shard.
-        """
+        """Compare the ``names`` of items that each shard has done with those ``expected``, in order; None where
+        only their number is known. Raises InputError where one is missing, there twice, or in the wrong shard."""
         seen: dict[str, Path] = {}
         for shard, found in zip(self.shards, names, strict=True):
             head = shard.head
@@ -69,10 +63,9 @@ class Merge(Generic[E, S]):
                     raise InputError(f"{shard.folder}: {name} is in {seen[name].name} too; make one of them again")
                 seen[name] = shard.folder
             wanted = set(found) if expected is None else set(expected[head.first : head.stop])
-            if len(found) != head.stop - head.first or set(found) != wanted:
+            if len(found) != (count := head.stop - head.first) or set(found) != wanted:
                 raise InputError(
-                    f"{shard.folder}: holds {len(found)} items, expected {head.stop - head.first} of its "
-                    f"own; run the same command with --shard {head.shard}"
+                    f"{shard.folder}: holds {len(found)} items, expected {count} of its own; {AGAIN} {head.shard}"
                 )
 
     def move(self, paths: Sequence[Sequence[str]]) -> None:
@@ -99,13 +92,10 @@ class Merge(Generic[E, S]):
 @contextmanager
 def merging(stage: Stage[E, S], out: Path, shards: list[FinishedShard]) -> Iterator[Merge[E, S]]:
     """Merge the shards that ``gather`` found; when the block ends well, the whole is made and they are removed.
-
-    Raises:
-        InputError: a journal or a head is damaged; another process is at work in ``out``.
-    """
-    identity, first = shards[0].head.identity, shards[0].folder / HEAD
+    Raises InputError where a journal or a head is damaged, or another process is at work in ``out``."""
+    identity = shards[0].head.identity
     if stage.identity:
-        documents.parse(stage.identity, identity, f"{first}: identity")
+        documents.parse(stage.identity, identity, f"{shards[0].folder / HEAD}: identity")
     with locks.locked(out, "merge"):
         entries = [stage.entries(shard.folder / stage.journal, shard.entries) for shard in shards]
         states = [documents.parse(stage.state, one.head.own, f"{one.folder / HEAD}: own") for one in shards]
@@ -193,35 +183,28 @@ def _check_complete(out: Path, found: dict[Shard, Path], empty: list[Path]) -> N
         (len(unfinished), "not finished", next(iter(unfinished), missing)),
     ):
         if gaps:
-            raise InputError(
-                f"{out}: {gaps} of {counts[0]} shards {'is' if gaps == 1 else 'are'} {what}, as {first}; run the "
-                f"same command with --shard {first}"
-            )
+            verb = "is" if gaps == 1 else "are"
+            raise InputError(f"{out}: {gaps} of {counts[0]} shards {verb} {what}, as {first}; {AGAIN} {first}")
 
 
 def _read(folder: Path, shard: Shard) -> FinishedShard:
     head = sharding.read_head(folder)
     if head.shard != shard:
-        raise InputError(
-            f"{folder}: holds shard {head.shard}, so that one is there twice and {shard} is missing; "
-            f"run the same command with --shard {shard}"
-        )
+        twice = f"holds shard {head.shard}, so that one is there twice and {shard} is missing"
+        raise InputError(f"{folder}: {twice}; {AGAIN} {shard}")
     return FinishedShard(folder, head, resume.read_journal(folder / f"{head.stage}.journal")[1])
 
 
 def _check_alike(one: FinishedShard, first: FinishedShard) -> None:
     for what in ("stage", "total"):
-        own, others = getattr(one.head, what), getattr(first.head, what)
+        own, others = (f"{getattr(shard.head, what)}" for shard in (one, first))
         if own != others:
-            raise InputError(
-                f"{one.folder}: {what} {own}, {first.folder.name} has {others}; merge shards of the same work"
-            )
+            found = f"{what} {own}, {first.folder.name} has {others}"
+            raise InputError(f"{one.folder}: {found}; merge shards of the same work")
     for key, value in first.head.identity.items():
         if one.head.identity.get(key) != value:
-            raise InputError(
-                f"{one.folder}: has another {key.replace('_', ' ')} than {first.folder.name}; merge shards of "
-                "the same work, made with the same packages"
-            )
+            found = f"has another {key.replace('_', ' ')} than {first.folder.name}"
+            raise InputError(f"{one.folder}: {found}; merge shards of the same work, made with the same packages")
 
 
 def move(shard: FinishedShard, path: str, out: Path) -> None:

@@ -59,7 +59,6 @@ class Stage(Generic[E, S]):
 
     @property
     def journal(self) -> str:
-        """File name of the journal."""
         return f"{self.name}.journal"
 
     def entries(self, path: Path, entries: Iterable[Entry]) -> list[E]:
@@ -100,14 +99,9 @@ class Source:
             raise InputError(f"{self.path}: changed while it was read; run the same command again")
 
 
-# ---- the journal
-
-
 def read_journal(path: Path) -> tuple[Entry, list[Entry]]:
-    """The identity of a run and the items it finished; empty when it got no further than starting.
-
-    Raises InputError when the file is damaged otherwise than by being cut off.
-    """
+    """The identity of a run and the items it finished; empty when it got no further than starting. Raises
+    InputError when the file is damaged otherwise than by being cut off."""
     try:
         *whole, _ = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
@@ -156,19 +150,14 @@ def check_identity(folder: Path, known: Entry, identity: Entry) -> None:
     """Refuse to continue a run that depended on something else. Raises InputError naming the difference."""
     for key, value in identity.items():
         if known.get(key) != value:
-            raise InputError(
-                f"{folder}: begun with {key.replace('_', ' ')} {_short(known.get(key))}, now it is "
-                f"{_short(value)}; give a new folder, or --force to start again"
-            )
+            change = f"{key.replace('_', ' ')} {_short(known.get(key))}, now it is {_short(value)}"
+            raise InputError(f"{folder}: begun with {change}; give a new folder, or --force to start again")
 
 
 def _short(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items())
     return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)
-
-
-# ---- a run
 
 
 class LazyEntries(Sequence[T], Generic[T]):
@@ -186,7 +175,8 @@ class LazyEntries(Sequence[T], Generic[T]):
 
 @dataclass(frozen=True)
 class ResumableRun(Generic[E, S]):
-    """A run in its folder ``out`` (with a shard, the shard's own), locked for this process.
+    """A run in its folder ``out`` (with a shard, the shard's own), locked for this process; it contains the items
+    that are finished.
 
     ``items`` are the names of those to make, in order; an earlier run has made ``reused`` of them. ``numbers`` are
     those of the finished ones in the journal.
@@ -201,11 +191,9 @@ class ResumableRun(Generic[E, S]):
     reused: int
 
     def __contains__(self, item: str) -> bool:
-        """Whether an item is finished."""
         return item in self.numbers
 
     def __len__(self) -> int:
-        """How many items are finished."""
         return len(self.numbers)
 
     def add(self, entry: E) -> None:
@@ -239,10 +227,8 @@ def resumable(
     """Begin a run, or continue one; when the block ends well, the run is complete and its journal goes.
 
     Args:
-        stage: what is run.
         out: the output's folder, new or ours to continue.
-        identity: what the run depends on.
-        items: names of all items in order.
+        identity, items: what the run depends on, and the names of all items in order.
         intact: whether what an entry says of the files in a folder is still so.
         shard: make only the items of this shard, in a folder of its own.
         force: replace what an earlier run has made.
