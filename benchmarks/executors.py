@@ -34,7 +34,7 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 from pse_bench.corpora.roots import Roots
 from pse_bench.corpora.synthetic import embedded
 from pse_bench.dataset.dataset import Dataset
-from pse_bench.planning.job import plan_dataset
+from pse_bench.planning.plan import plan_dataset
 from pse_bench.runtime import dask as cluster
 from pse_bench.runtime import merging
 from pse_bench.runtime.executor import Executor, Processes, Serial

@@ -27,7 +27,7 @@ _API = {
     "enhance_dataset": "systems.enhance:enhance",
     "evaluate": "metrics:evaluate",
     "load_scenario": "planning.scenario:load",
-    "plan_dataset": "planning.job:plan_dataset",
+    "plan_dataset": "planning.plan:plan_dataset",
     "plan_header": "planning.plan:header",
     "read_plan": "planning.plan:read",
     "read_table": "io.tables:read_table",

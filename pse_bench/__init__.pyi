@@ -6,8 +6,7 @@ from pse_bench.errors import InputError, PseBenchError
 from pse_bench.io.tables import read_table
 from pse_bench.metrics import ALL_METRICS as METRICS
 from pse_bench.metrics import Clip, evaluate
-from pse_bench.planning.job import plan_dataset
-from pse_bench.planning.plan import Planner
+from pse_bench.planning.plan import Planner, plan_dataset
 from pse_bench.planning.plan import header as plan_header
 from pse_bench.planning.plan import read as read_plan
 from pse_bench.planning.plan import write as write_plan

@@ -59,7 +59,7 @@ def plan(out: Path, **asked: Any) -> None:
 
 
 def _plan(out: Path, **asked: Any) -> None:
-    from pse_bench.planning.job import plan_dataset
+    from pse_bench.planning.plan import plan_dataset
 
     with progress("planning", "scenes") as update:
         plan_dataset(out=out, progress=update, echo=options.echo_note, **asked)
@@ -80,19 +80,19 @@ def rooms(plans: tuple[Path, ...], bank: Path, build: bool, jobs: int, as_json: 
     """
     from pse_bench.io.tables import as_csv
     from pse_bench.planning import plan
-    from pse_bench.simulation import rir_bank
+    from pse_bench.simulation import room
 
     if build:
         recipes = (recipe for path in plans for recipe in plan.read(path)[2])
         with progress("simulating", "rooms") as update:
-            rir_bank.build(recipes, bank, options.executor(jobs), update)
-    rows = [row.model_dump() for row in rir_bank.usage(plans, bank)]
+            room.build(recipes, bank, options.executor(jobs), update)
+    rows = [row.model_dump() for row in room.usage(plans, bank)]
     if as_json:
         click.echo(json.dumps(rows))
         return
     for row in rows:
         row["size_m"] = "x".join(f"{length:g}" for length in row["size_m"])
-    click.echo(as_csv(list(rir_bank.Use.model_fields), [row.values() for row in rows]))
+    click.echo(as_csv(list(room.Use.model_fields), [row.values() for row in rows]))
     if scenes := [row["scenes"] for row in rows]:
         built = sum(row["built"] for row in rows)
         spread = f"{sum(scenes)} scenes: {min(scenes)} to {max(scenes)} a room"

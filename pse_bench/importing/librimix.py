@@ -1,8 +1,8 @@
 """Another project's test set as a plan: each talker of a mixture is the enrolled target once, and the scene gains
 its TS1 and TS3 twins.
 
-Nothing is simulated: clips are added as they are (see ``recorded``), and levels are measured. The mixture of TS2
-is compared with the file that the set ships.
+Nothing is simulated: clips are added as they are (``mixing.mix_recorded``), and levels are measured. The mixture
+of TS2 is compared with the file that the set ships.
 """
 
 import re
@@ -22,7 +22,7 @@ from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Enrollment, Imported, Noise, Recipe, RecordedRoom, Segment, Talker, Utterance
 from pse_bench.signal import vad
-from pse_bench.simulation import premixed
+from pse_bench.simulation import mixing
 
 BATCH = 8
 Choose = Callable[[Row, int], str]
@@ -240,7 +240,7 @@ def _measure(draft: Recipe, mixture: Path | None, roots: Roots) -> Recipe:
     def load(corpus: str, segment: Segment) -> np.ndarray:
         return clip_reader.read(roots.locate(corpus, segment.path), segment.sha256)[0]
 
-    scene = premixed.mix(draft, load)
+    scene = mixing.mix_recorded(draft, load)
     if mixture is not None:
         heard = [load(talker.corpus, s) for talker in (draft.target, *draft.interferers) for s in talker.segments]
         heard += [load(draft.noise.corpus, draft.noise.segment)] if draft.noise else []

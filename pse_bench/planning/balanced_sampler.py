@@ -1,7 +1,7 @@
-"""Sampling without replacement: each clip is used once before any is used twice."""
+"""Sampling without replacement: each item is used once before any is used twice."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import cast
 
 from pse_bench import rng
@@ -21,29 +21,19 @@ class _Levels:
         self._uses = uses  # of every item, kept by the sampler
         self._piles: dict[int, list[Entry]] = defaultdict(list)  # the next one last
         self._unordered: set[int] = set()
-        self._laid = self._items = 0
-
-    def add(self, entry: Entry) -> None:
-        """A new item."""
-        self._items += 1
-        self.lay(entry)
+        self._laid = 0
+        self.items = 0
 
     def lay(self, entry: Entry) -> None:
-        """Add an item of this collection to the level of its present number of uses."""
+        """Add an item to the level of its present number of uses."""
         level = self._uses[entry[1]]
         self._piles[level].append(entry)
         self._unordered.add(level)
         self._laid += 1
-        if self._laid > 2 * self._items + 100:
-            self._forget()
-
-    def _forget(self) -> None:
-        """Drop the entries of items that are on a later level."""
-        for level, pile in list(self._piles.items()):
-            pile[:] = [entry for entry in pile if self._uses[entry[1]] == level]
-            if not pile:
-                del self._piles[level]
-        self._laid = sum(map(len, self._piles.values()))
+        if self._laid > 2 * self.items + 100:
+            for number, pile in self._piles.items():  # forget the items that are on a later level
+                pile[:] = [one for one in pile if self._uses[one[1]] == number]
+            self._laid = sum(map(len, self._piles.values()))
 
     def first(self, accept: Callable[[str], bool]) -> str | None:
         """The first acceptable item among those used least."""
@@ -82,27 +72,38 @@ class BalancedSampler:
         self._uses = dict.fromkeys(self._group, 0)
         self._leaders = _Levels(self._uses)
         self._grouped: dict[str, _Levels] = defaultdict(lambda: _Levels(self._uses))
-        for item, group in self._group.items():
-            entry = self._entry(item)
-            self._grouped[group].add(entry)
-            if item in self._leading:
-                self._leaders.add(entry)
+        for item in self._group:
+            for levels in self._levels_of(item):
+                levels.items += 1
+            self._lay(item)
 
-    def _entry(self, item: str) -> Entry:
-        return rng.sort_key(self._seed, self._name, self._uses[item], item), item
+    def _levels_of(self, item: str) -> list[_Levels]:
+        own = self._grouped[self._group[item]]
+        return [own, self._leaders] if item in self._leading else [own]
+
+    def _lay(self, item: str) -> None:
+        entry = rng.sort_key(self._seed, self._name, self._uses[item], item), item
+        for levels in self._levels_of(item):
+            levels.lay(entry)
+
+    def next(self, accept: Callable[[str], bool], group: str | None = None) -> str | None:
+        """The first acceptable item among those used least, or None when no item is acceptable."""
+        item = (self._leaders if group is None else self._grouped[group]).first(accept)
+        if item is not None:
+            self._uses[item] += 1
+            self._lay(item)
+        return item
 
     def next_of_all(self) -> str:
         """The first of the items that were used least."""
         return cast(str, self.next(lambda _: True))
 
-    def next(self, accept: Callable[[str], bool], group: str | None = None) -> str | None:
-        """The first acceptable item among those used least, or None when no item is acceptable."""
-        item = (self._leaders if group is None else self._grouped[group]).first(accept)
-        if item is None:
-            return None
-        self._uses[item] += 1
-        entry = self._entry(item)
-        self._grouped[self._group[item]].lay(entry)
-        if item in self._leading:
-            self._leaders.lay(entry)
-        return item
+    def each(self, accept: Callable[[str], bool], group: str, first: str | None = None) -> Iterator[str]:
+        """Acceptable items of a group, none twice, each drawn when it is asked for; after ``first``, which was
+        drawn already, where one is given."""
+        used: set[str] = set()
+        item = self.next(accept, group) if first is None else first
+        while item is not None:
+            used.add(item)
+            yield item
+            item = self.next(lambda item: item not in used and accept(item), group)

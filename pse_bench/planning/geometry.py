@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from pse_bench import rng
 from pse_bench.errors import InputError, RequestError
@@ -13,8 +14,12 @@ from pse_bench.schemas import MeasuredResponse, MeasuredRoom, MeasuredSource, Po
 ROOM_TRIES = 300
 PLACE_TRIES = 30
 
-Placed = tuple[int, float | None]
-"""A source's index in its room, and its distance from the microphone in metres where it is known."""
+
+class Placed(NamedTuple):
+    """A source's index in its room, and its distance from the microphone in metres where it is known."""
+
+    source: int
+    distance_m: float | None
 
 
 class RoomSampler:
@@ -25,92 +30,89 @@ class RoomSampler:
     """
 
     def __init__(self, scenario: Scenario, rirs: Iterable[MeasuredResponse], seed: int) -> None:
-        self._scenario, self._seed = scenario, seed
+        self._scenario, self._room, self._seed = scenario, scenario.room, seed
         self.notes: list[str] = []
-        self._measured = self._measured_rooms(list(rirs))
+        self._measured = self._measured_rooms(list(rirs)) if "measured" in self._room.engine.options else {}
         self._measured_sampler = BalancedSampler(((name, "") for name in self._measured), seed, "measured room")
-        rooms = scenario.room.rooms
+        names = [f"r{number:05d}" for number in range(self._room.rooms or 0)]
         self._bank: dict[str, SimulatedRoom] = {}
-        self._bank_sampler = BalancedSampler(((f"r{i:05d}", "") for i in range(rooms or 0)), seed, "room")
+        self._bank_sampler = BalancedSampler(((name, "") for name in names), seed, "room")
 
     def draw(self, index: int, num_interferers: int) -> tuple[SimulatedRoom | MeasuredRoom, list[Placed]]:
-        """A scene's room; the target's source and distance, then each interferer's."""
-        room, name = self._scenario.room, ("scene", index)
-        engine = room.engine.draw(self._seed, *name, "room", "engine")
+        """A scene's room; the target's place, then each interferer's."""
+        asked, chance = self._room, rng.SeedPath(self._seed, "scene", index)
+        engine = asked.engine.draw(chance, "room", "engine")
         if engine == "measured":
-            return self._draw_measured(name, num_interferers)
-        if room.rooms is None:
-            drawn = self._room(f"s{index:06d}", name, engine, 1, num_interferers)
+            return self._draw_measured(chance, num_interferers)
+        if asked.rooms is None:
+            room = self._simulated(f"s{index:06d}", chance, engine, 1, num_interferers)
             places = list(range(1 + num_interferers))
         else:
-            room_id = self._bank_sampler.next_of_all()
-            if room_id not in self._bank:
-                name_of_room = ("room", int(room_id[1:]))
-                # a shared room is simulated in one way, whatever the scene that needs it first was dealt
-                simulated = [option for option in room.engine.options if option != "measured"]
-                engine = rng.choice(simulated, self._seed, *name_of_room, "room", "engine")
-                self._bank[room_id] = self._room(room_id, name_of_room, engine, room.places, room.places)
-            drawn = self._bank[room_id]
-            others = sorted(
-                range(room.places, 2 * room.places), key=lambda p: rng.sort_key(self._seed, *name, "place", p)
-            )
-            if num_interferers > len(others):
+            room = self._shared()
+            target = rng.integer(0, asked.places - 1, chance, "place", "target")
+            others = range(asked.places, 2 * asked.places)
+            ordered = sorted(others, key=lambda place: rng.sort_key(chance, "place", place))
+            places = [target, *ordered[:num_interferers]]
+            if num_interferers > asked.places:
                 raise RequestError(
                     f"scenario {self._scenario.name}: {num_interferers} interferers need room.places of at "
-                    f"least {num_interferers}, found {room.places}; ask for more places or fewer interferers"
+                    f"least {num_interferers}, found {asked.places}; ask for more places or fewer interferers"
                 )
-            target = rng.integer(0, room.places - 1, self._seed, *name, "place", "target")
-            places = [target, *others[:num_interferers]]
-        return drawn, [
-            (place, round(math.dist(drawn.sources_m[place], drawn.microphone_m), DECIMALS)) for place in places
-        ]
+        distances_m = [round(math.dist(room.sources_m[place], room.microphone_m), DECIMALS) for place in places]
+        return room, [Placed(*both) for both in zip(places, distances_m, strict=True)]
+
+    def _shared(self) -> SimulatedRoom:
+        """One of the rooms that scenes share, drawn when it is first needed."""
+        room_id = self._bank_sampler.next_of_all()
+        if room_id not in self._bank:
+            asked, chance = self._room, rng.SeedPath(self._seed, "room", int(room_id[1:]))
+            # it is simulated in one way, whatever the scene that needs it first was dealt
+            engines = [option for option in asked.engine.options if option != "measured"]
+            engine = rng.choice(engines, chance, "room", "engine")
+            self._bank[room_id] = self._simulated(room_id, chance, engine, asked.places, asked.places)
+        return self._bank[room_id]
 
     # ---- simulated
 
-    def _room(
-        self, room_id: str, name: tuple[rng.Name, ...], engine: str, num_targets: int, num_interferers: int
+    def _simulated(
+        self, room_id: str, chance: rng.Seed, engine: str, num_targets: int, num_interferers: int
     ) -> SimulatedRoom:
-        room = self._scenario.room
-        asked = [self._scenario.target.distance_m] * num_targets
-        asked += [self._scenario.interferer.distance_m] * num_interferers
+        asked = self._room
+        distances = [self._scenario.target.distance_m] * num_targets
+        distances += [self._scenario.interferer.distance_m] * num_interferers
         for attempt in range(ROOM_TRIES):
-            chance = rng.SeedPath(self._seed, *name, "room", attempt)
-            size = tuple(
-                quantity.draw(chance, axis)
-                for axis, quantity in (("x", room.length_m), ("y", room.width_m), ("z", room.height_m))
-            )
-            microphone = self._microphone(size, chance)
+            own = rng.SeedPath(chance, "room", attempt)
+            size = (asked.length_m.draw(own, "x"), asked.width_m.draw(own, "y"), asked.height_m.draw(own, "z"))
+            microphone = self._microphone(size, own)
             if microphone is None:
                 continue
-            sources = []
-            for number, distance in enumerate(asked):
-                place = self._source_position(size, microphone, distance, rng.SeedPath(chance, "source", number))
+            sources: list[Position] = []
+            for number, distance in enumerate(distances):
+                place = self._source_position(size, microphone, distance, rng.SeedPath(own, "source", number))
                 if place is None:
                     break
                 sources.append(place)
             else:
-                rt60_s = room.rt60_s.draw(self._seed, *name, "room", "rt60_s")
                 return SimulatedRoom(
                     engine=engine,
                     room_id=room_id,
-                    tail=room.tail.draw(self._seed, *name, "room", "tail"),
+                    tail=asked.tail.draw(chance, "room", "tail"),
                     size_m=size,
-                    rt60_s=rt60_s,
+                    rt60_s=asked.rt60_s.draw(chance, "room", "rt60_s"),
                     microphone_m=microphone,
                     sources_m=sources,
                 )
         raise RequestError(
             f"room {room_id}: no room of {ROOM_TRIES} drawn holds the microphone and talkers at these "
-            f"distances, {room.wall_distance_m:g} m from the walls; ask for larger rooms or shorter distances"
+            f"distances, {asked.wall_distance_m:g} m from the walls; ask for larger rooms or shorter distances"
         )
 
     def _microphone(self, size: Position, chance: rng.Seed) -> Position | None:
-        margin = self._scenario.room.wall_distance_m
-        height = self._scenario.room.microphone_height_m.draw(chance, "microphone", "z")
+        margin = self._room.wall_distance_m
         point = (
             round(rng.uniform(margin, size[0] - margin, chance, "microphone", "x"), DECIMALS),
             round(rng.uniform(margin, size[1] - margin, chance, "microphone", "y"), DECIMALS),
-            height,
+            self._room.microphone_height_m.draw(chance, "microphone", "z"),
         )
         return point if self._inside(point, size) else None
 
@@ -119,33 +121,27 @@ class RoomSampler:
     ) -> Position | None:
         for attempt in range(PLACE_TRIES):
             distance = asked.draw(chance, attempt, "distance_m")
-            height = self._scenario.room.talker_height_m.draw(chance, attempt, "height_m")
+            height = self._room.talker_height_m.draw(chance, attempt, "height_m")
             rise = height - microphone[2]
             if abs(rise) >= distance:
                 continue
             level = math.sqrt(distance**2 - rise**2)
             angle = rng.uniform(0, 2 * math.pi, chance, attempt, "angle")
-            point = (
-                round(microphone[0] + level * math.cos(angle), DECIMALS),
-                round(microphone[1] + level * math.sin(angle), DECIMALS),
-                height,
-            )
+            x, y = microphone[0] + level * math.cos(angle), microphone[1] + level * math.sin(angle)
+            point = (round(x, DECIMALS), round(y, DECIMALS), height)
             if self._inside(point, size):
                 return point
         return None
 
     def _inside(self, point: Position, size: Position) -> bool:
-        margin = self._scenario.room.wall_distance_m
+        margin = self._room.wall_distance_m
         (x, y, z), (length, width, height) = point, size  # written out: this is asked more often than anything
         return margin <= x <= length - margin and margin <= y <= width - margin and margin <= z <= height - margin
 
     # ---- measured
 
     def _measured_rooms(self, rirs: list[MeasuredResponse]) -> dict[str, list[MeasuredResponse]]:
-        room = self._scenario.room
-        if "measured" not in room.engine.options:
-            return {}
-        limit = room.measured_rt60_max_s or math.inf
+        limit = self._room.measured_rt60_max_s or math.inf
         rooms: dict[str, list[MeasuredResponse]] = defaultdict(list)
         known: dict[tuple[str, str], MeasuredResponse] = {}
         for rir in rirs:
@@ -157,8 +153,7 @@ class RoomSampler:
         for _, rir in sorted(known.items()):
             if rir.rt60_s <= limit:
                 rooms[f"{rir.corpus}/{rir.room_id}"].append(rir)
-        left_out = len(known) - sum(map(len, rooms.values()))
-        if left_out:
+        if left_out := sum(rir.rt60_s > limit for rir in known.values()):
             self.notes.append(
                 f"{left_out} of {len(known)} measured responses ring longer than room.measured_rt60_max_s "
                 f"({limit:g} s) and are left out"
@@ -168,14 +163,12 @@ class RoomSampler:
                 f"scenario {self._scenario.name}: room.engine may be measured, but no measured response is "
                 f"given (of {len(rirs)}, none within room.measured_rt60_max_s); add --rir MANIFEST.csv"
             )
-        return dict(rooms)
+        return rooms
 
-    def _draw_measured(
-        self, name: tuple[rng.Name, ...], num_interferers: int
-    ) -> tuple[MeasuredRoom, list[Placed]]:
+    def _draw_measured(self, chance: rng.Seed, num_interferers: int) -> tuple[MeasuredRoom, list[Placed]]:
         rirs = self._measured[self._measured_sampler.next_of_all()]
-        ordered = sorted(rirs, key=lambda rir: rng.sort_key(self._seed, *name, "response", rir.rir_id))
-        # A room with fewer responses than talkers: they share, as if they stood at one place.
+        ordered = sorted(rirs, key=lambda rir: rng.sort_key(chance, "response", rir.rir_id))
+        # in a room with fewer responses than talkers they share, as if they stood at one place
         chosen = [ordered[number % len(ordered)] for number in range(1 + num_interferers)]
         room = MeasuredRoom(
             engine="measured",
@@ -184,4 +177,4 @@ class RoomSampler:
             rt60_s=round(sum(rir.rt60_s for rir in chosen) / len(chosen), DECIMALS),
             sources=[MeasuredSource(rir_id=rir.rir_id, path=rir.path, sha256=rir.sha256) for rir in chosen],
         )
-        return room, [(number, None) for number in range(len(chosen))]
+        return room, [Placed(number, None) for number in range(len(chosen))]

@@ -2,20 +2,19 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.io import audio
-from pse_bench.planning.clip_pool import NoisePool, SpeechPool, normalise_sentence, speaker_key
+from pse_bench.planning.balanced_sampler import BalancedSampler
+from pse_bench.planning.clip_pool import Pool, SpeechPool, normalise_sentence, speaker_key
 from pse_bench.planning.scenario import Scenario
-from pse_bench.planning.targets import Name, TargetTrack
-from pse_bench.schemas import Noise, Talker, Utterance
+from pse_bench.planning.targets import TargetTrack
+from pse_bench.schemas import Noise, Talker
 
 SHORTEST_INTERFERER_S = 1.0
 SHORTEST_SEGMENT_S = 0.25
-
 
 T = TypeVar("T")
 
@@ -111,121 +110,84 @@ class InterfererSampler:
     """
 
     def __init__(self, scenario: Scenario, pool: SpeechPool, targets: set[str], seed: int) -> None:
-        self._scenario, self._pool, self._seed = scenario, pool, seed
+        self._asked, self._pool = scenario.interferer, pool
         self._sampler = pool.sampler(seed, "interferer")
-        needed = 0 if scenario.scenarios == ["TS1"] else int(scenario.interferer.count.largest)
-        available = len(pool.people) - (1 if targets & set(pool.people) else 0)
-        if available < needed:
+        needed = 0 if scenario.scenarios == ["TS1"] else int(self._asked.count.largest)
+        if len(pool.people) - bool(targets & set(pool.people)) < needed:
             raise RequestError(
                 f"scenario {scenario.name}: {needed} interferer{'s' if needed > 1 else ''} beside the target "
                 f"need more speakers, found {len(pool.people)} in the speech manifest; give more speakers"
             )
-        relation = set(scenario.interferer.gender.options) - {"any"}
-        nameless = next((clip for clip in pool if not clip.gender), None)
-        if relation and nameless:
+        nameless = next((clip for clip in pool.values() if not clip.gender), None)
+        if nameless and set(self._asked.gender.options) - {"any"}:
             raise RequestError(
                 f"scenario {scenario.name}: interferer.gender asks for a relation, but the gender of speaker "
                 f"{nameless.speaker_id} of {nameless.corpus} is not known; fill in the manifest's gender column"
             )
 
-    def draw(self, name: Name, scene_id: str, track: TargetTrack) -> list[Talker]:
+    def draw(self, chance: rng.Seed, scene_id: str, track: TargetTrack) -> list[Talker]:
         """The interferers of the next scene; their positions are not drawn here."""
-        asked = self._scenario.interferer
+        pool, target = self._pool, track.clips[0]
         talkers: list[Talker] = []
-        for number in range(asked.count.draw(self._seed, *name, "interferer", "count")):
-            who = (*name, "interferer", number)
-            overlap = asked.overlap.draw(self._seed, *who, "overlap")
-            start, stop = self._span(overlap, track, who, scene_id)
-            relation = asked.gender.draw(self._seed, *who, "gender")
-            accept = self._rule(track, talkers, relation)
-            first = self._sampler.next(partial(self._enough, accept=accept, need=stop - start))
-            if first is None:
+        speakers, sentences = {speaker_key(target)}, {normalise_sentence(clip.text) for clip in track.clips} - {""}
+        for number in range(self._asked.count.draw(chance, "interferer", "count")):
+            own = rng.SeedPath(chance, "interferer", number)
+            overlap = self._asked.overlap.draw(own, "overlap")
+            spans = interferer_spans(overlap, track.span, track.num_samples, rate=pool.rate)
+            if not spans:
                 raise RequestError(
-                    f"{scene_id}: no interferer has {(stop - start) / self._pool.rate:.2f} s of speech, is "
-                    f"another speaker than {track.clips[0].speaker_id}, of gender relation {relation!r}, and "
+                    f"{scene_id}: an overlap of {overlap:g} leaves an interferer less than "
+                    f"{SHORTEST_INTERFERER_S:g} s; ask for a longer duration_s or a larger interferer.overlap"
+                )
+            start, stop = rng.choice(spans, own, "side")
+            rule = Eligibility(speakers, sentences, target.gender, self._asked.gender.draw(own, "gender"))
+            talker = self._talker(rule, (start, stop), overlap, own)
+            if talker is None:
+                raise RequestError(
+                    f"{scene_id}: no interferer has {(stop - start) / pool.rate:.2f} s of speech, is "
+                    f"another speaker than {target.speaker_id}, of gender relation {rule.relation!r}, and "
                     "says another sentence; give more speech or a shorter duration_s"
                 )
-            talkers.append(self._talker(first, accept, (start, stop), overlap, who))
+            talkers.append(talker)
+            speakers.add(speaker_key(talker))
         return talkers
 
-    def _rule(self, track: TargetTrack, others: list[Talker], relation: str) -> Callable[[str], bool]:
-        """Whether a clip, by its name, may be an interferer's."""
-        rule = Eligibility(
-            speakers={speaker_key(track.clips[0]), *(f"{other.corpus}/{other.speaker_id}" for other in others)},
-            sentences={normalise_sentence(clip.text) for clip in track.clips} - {""},
-            gender=track.clips[0].gender,
-            relation=relation,
-        )
+    def _talker(self, rule: Eligibility, span: tuple[int, int], overlap: float, chance: rng.Seed) -> Talker | None:
+        """One interferer: clips of one speaker that fill a span; None where nobody has enough of them."""
+        pool, pause_s = self._pool, self._asked.pause_s
 
         def accept(name: str) -> bool:
-            clip: Utterance = self._pool[name]
-            return rule.allows(
-                speaker=speaker_key(clip), sentence=normalise_sentence(clip.text), gender=clip.gender
-            )
+            clip = pool[name]
+            who, sentence = speaker_key(clip), normalise_sentence(clip.text)
+            return rule.allows(speaker=who, sentence=sentence, gender=clip.gender)
 
-        return accept
-
-    def _enough(self, name: str, accept: Callable[[str], bool], need: int) -> bool:
-        """Whether a clip may begin a track of ``need`` samples: its speaker has enough clips to fill it."""
-        if not accept(name):
+        def enough(name: str) -> bool:
+            """Whether a clip may begin the track: its speaker has enough clips to fill it."""
+            if not accept(name):
+                return False
+            need = span[1] - span[0]
+            if pool.length(pool[name]) >= need:
+                return True
+            for other in pool.people[speaker_key(pool[name])]:
+                if accept(pool.name(other)):
+                    need -= pool.length(other)
+                    if need <= 0:
+                        return True
             return False
-        clip = self._pool[name]
-        if self._pool.length(clip) >= need:
-            return True
-        for other in self._pool.people[speaker_key(clip)]:
-            if accept(self._pool.name(other)):
-                need -= self._pool.length(other)
-                if need <= 0:
-                    return True
-        return False
 
-    def _span(self, overlap: float, track: TargetTrack, who: Name, scene_id: str) -> tuple[int, int]:
-        """One of the spans in which an interferer may talk."""
-        spans = interferer_spans(overlap, track.span, track.num_samples, rate=self._pool.rate)
-        if not spans:
-            raise RequestError(
-                f"{scene_id}: an overlap of {overlap:g} leaves an interferer less than "
-                f"{SHORTEST_INTERFERER_S:g} s; ask for a longer duration_s or a larger interferer.overlap"
-            )
-        return rng.choice(spans, self._seed, *who, "side")
-
-    def _talker(
-        self, first: str, accept: Callable[[str], bool], span: tuple[int, int], overlap: float, who: Name
-    ) -> Talker:
-        """One interferer: clips of one speaker that fill a span, the first one given."""
-        pool, rate = self._pool, self._pool.rate
-        pause_s = self._scenario.interferer.pause_s
-
-        def clips() -> Iterable[Utterance]:
-            used: set[str] = set()
-            name: str | None = first
-            while name is not None:
-                used.add(name)
-                yield pool[name]
-                name = self._sampler.next(lambda key: key not in used and accept(key), speaker_key(pool[first]))
-
+        first = self._sampler.next(enough)
+        if first is None:
+            return None
+        names = self._sampler.each(accept, speaker_key(pool[first]), first)
         filled = fill_span(
             span,
-            clips(),
+            (pool[name] for name in names),
             pool.length,
-            cut=lambda spare: rng.integer(0, spare, self._seed, *who, "cut"),
-            pause=lambda count: audio.seconds_to_samples(pause_s.draw(self._seed, *who, "pause_s", count), rate),
-            rate=rate,
+            cut=lambda spare: rng.integer(0, spare, chance, "cut"),
+            pause=lambda count: audio.seconds_to_samples(pause_s.draw(chance, "pause_s", count), pool.rate),
+            rate=pool.rate,
         )
-        texts = [clip.text if kept == pool.length(clip) else "" for clip, _, _, kept in filled]
-        return Talker(
-            corpus=pool[first].corpus,
-            speaker_id=pool[first].speaker_id,
-            gender=pool[first].gender,
-            segments=[
-                pool.segment(clip, onset=onset, start=start, num_samples=kept)
-                for clip, start, onset, kept in filled
-            ],
-            text=" ".join(texts) if all(texts) else "",
-            source=0,
-            distance_m=None,
-            overlap=overlap,
-        )
+        return pool.talker(filled, overlap)
 
 
 class NoiseSampler:
@@ -235,34 +197,34 @@ class NoiseSampler:
         RequestError: a category is asked for that the manifest does not have.
     """
 
-    def __init__(self, scenario: Scenario, pool: NoisePool, seed: int) -> None:
-        self._pool, self._seed = pool, seed
-        self._categories = set(scenario.noise.categories)
-        self._sampler = pool.sampler(seed)
-        if missing := sorted(self._categories - pool.categories()):
+    def __init__(self, scenario: Scenario, pool: Pool, seed: int) -> None:
+        self._pool = pool
+        self._sampler = BalancedSampler(((name, "") for name in pool), seed, "noise")
+        known = {clip.category for clip in pool.values()}
+        self._categories = set(scenario.noise.categories) or known
+        if missing := sorted(self._categories - known):
             raise RequestError(
                 f"scenario {scenario.name}: noise category {missing[0]!r} is not in the noise manifest; "
-                f"it has {', '.join(sorted(pool.categories())) or 'none'}"
+                f"it has {', '.join(sorted(known)) or 'none'}"
             )
 
-    def draw(self, name: Name, scene_id: str, num_samples: int, besides: str = "") -> Noise:
+    def draw(self, chance: rng.Seed, scene_id: str, num_samples: int, besides: str = "") -> Noise:
         """A stretch of ``num_samples`` of a clip other than the one at the path ``besides``."""
         pool = self._pool
 
-        def accept(key: str) -> bool:
-            clip = pool[key]
-            wanted = not self._categories or clip.category in self._categories
-            return wanted and pool.length(clip) >= num_samples and clip.path != besides
+        def accept(name: str) -> bool:
+            clip = pool[name]
+            return clip.category in self._categories and pool.length(clip) >= num_samples and clip.path != besides
 
-        key = self._sampler.next(accept)
-        if key is None:
+        name = self._sampler.next(accept)
+        if name is None:
             which = "noise clip beside the scene's own" if besides else "noise clip"
             what = "enrollment.duration_s" if besides else "duration_s"
             raise RequestError(
                 f"{scene_id}: no {which} is {num_samples / pool.rate:.2f} s long; give longer or more noise or a "
                 f"shorter {what} (noise is never repeated)"
             )
-        clip = pool[key]
-        start = rng.integer(0, pool.length(clip) - num_samples, self._seed, *name, "start")
-        segment = pool.segment(clip, start=start, num_samples=num_samples)
+        clip = pool[name]
+        start = rng.integer(0, pool.length(clip) - num_samples, chance, "noise", "start")
+        segment = pool.segment(clip, start, 0, num_samples)
         return Noise(corpus=clip.corpus, category=clip.category, segment=segment)

@@ -5,31 +5,27 @@ the number of scenes asked for, the order of the manifests' rows or the machine.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from pse_bench import rng
 from pse_bench.errors import InputError
 from pse_bench.io import audio
-from pse_bench.io.atomic import replacing, sha256_of_text
-from pse_bench.io.documents import parse, parse_json, read_text
-from pse_bench.planning.clip_pool import NoisePool, SpeechPool, speaker_key
+from pse_bench.io.atomic import replacing, require_new, sha256_of_text
+from pse_bench.io.documents import Record, parse, parse_json, read_text
+from pse_bench.io.tables import read_table
+from pse_bench.planning import scenario as scenarios
+from pse_bench.planning.clip_pool import Pool, SpeechPool, speaker_key
 from pse_bench.planning.geometry import RoomSampler
 from pse_bench.planning.interferers import InterfererSampler, NoiseSampler
-from pse_bench.planning.scenario import Scenario, parse_scenario
-from pse_bench.planning.targets import Name, TargetSampler, TargetTrack
-from pse_bench.schemas import (
-    SCHEMA,
-    Enrollment,
-    Imported,
-    MeasuredResponse,
-    Noise,
-    NoiseClip,
-    Recipe,
-    Talker,
-    Utterance,
-)
+from pse_bench.planning.scenario import Scenario
+from pse_bench.planning.targets import TargetSampler, TargetTrack
+from pse_bench.runtime.progress import Update
+from pse_bench.schemas import SCHEMA, Enrollment, Imported, MeasuredResponse, Noise, NoiseClip, Recipe, Utterance
+
+KIND = "pse-bench plan"
 
 
 class Planner:
@@ -58,85 +54,149 @@ class Planner:
         seed: int,
         interferer_speech: Iterable[Utterance] | None = None,
     ) -> None:
-        self._scenario, self._seed, self._rate = scenario, seed, scenario.sample_rate
-        people = SpeechPool(speech, self._rate)
-        others = people
+        self._scenario, self._seed, rate = scenario, seed, scenario.sample_rate
+        people = others = SpeechPool(speech, rate)
         if interferer_speech is not None:
-            others = SpeechPool(interferer_speech, self._rate)
-            SpeechPool([*people, *others], self._rate)  # one name must not stand for two clips across both
+            others = SpeechPool(interferer_speech, rate)
+        clips = [*people.values(), *others.values()]
+        Pool(clips, rate)  # one name must not stand for two clips across both
         self._targets = TargetSampler(scenario, people, seed)
         who = {speaker_key(people[name]) for name in self._targets.names}
         self._interferers = InterfererSampler(scenario, others, who, seed)
-        self._noises = NoiseSampler(scenario, NoisePool(noise, self._rate), seed)
+        self._noises = NoiseSampler(scenario, Pool(noise, rate), seed)
         self._rooms = RoomSampler(scenario, rirs, seed)
-        low = _coarse([*people, *others], self._rate)
-        self.notes = [*self._targets.notes, *self._rooms.notes, *low]
+        self.notes = [*self._targets.notes, *self._rooms.notes]
+        if low := {clip.utterance_id: clip.sample_rate for clip in clips if clip.sample_rate < rate}:
+            self.notes.append(
+                f"{len(low)} clips are sampled at less than {rate} Hz, as {next(iter(low))} at "
+                f"{min(low.values())} Hz: their speech holds nothing above half their own rate"
+            )
 
     def recipe(self, index: int) -> Recipe:
         """The next recipe; scenes are drawn in order from 0."""
-        asked, name, scene_id = self._scenario, ("scene", index), f"s{index:06d}"
+        asked, chance, scene_id = self._scenario, rng.SeedPath(self._seed, "scene", index), f"s{index:06d}"
         # every scenario, or one of them by its share
-        labels = list(asked.scenarios) if asked.shares is None else [asked.draw_label(self._seed, *name)]
-        track = self._targets.track(name, scene_id)
-        interferers = [] if labels == ["TS1"] else self._interferers.draw(name, scene_id, track)
-        room, (place, *places) = self._rooms.draw(index, len(interferers))
-        noise = self._noises.draw((*name, "noise"), scene_id, track.num_samples)
-        first = track.clips[0]
+        labels = list(asked.scenarios) if asked.shares is None else [asked.draw_label(chance)]
+        track = self._targets.track(chance, scene_id)
+        interferers = [] if labels == ["TS1"] else self._interferers.draw(chance, scene_id, track)
+        room, places = self._rooms.draw(index, len(interferers))
+        target, *others = (
+            talker.model_copy(update=place._asdict())
+            for talker, place in zip([track.talker, *interferers], places, strict=True)
+        )
+        noise = self._noises.draw(chance, scene_id, track.num_samples)
         return Recipe(
             scene_id=scene_id,
-            sample_rate=self._rate,
+            sample_rate=asked.sample_rate,
             num_samples=track.num_samples,
             scenarios=labels,
-            target=Talker(
-                corpus=first.corpus,
-                speaker_id=first.speaker_id,
-                gender=first.gender,
-                segments=track.segments,
-                text=track.text,
-                source=place[0],
-                distance_m=place[1],
-                overlap=None,
-            ),
-            level_dbfs=asked.target.level_dbfs.draw(self._seed, *name, "level_dbfs"),
-            interferers=[
-                talker.model_copy(update={"source": source, "distance_m": distance_m})
-                for talker, (source, distance_m) in zip(interferers, places, strict=True)
-            ],
-            sir_db=asked.interferer.sir_db.draw(self._seed, *name, "sir_db") if interferers else None,
+            target=target,
+            level_dbfs=asked.target.level_dbfs.draw(chance, "level_dbfs"),
+            interferers=others,
+            sir_db=asked.interferer.sir_db.draw(chance, "sir_db") if others else None,
             noise=noise,
-            snr_db=asked.noise.snr_db.draw(self._seed, *name, "snr_db"),
+            snr_db=asked.noise.snr_db.draw(chance, "snr_db"),
             room=room,
-            enrollment=self._enrollment((*name, "enrollment"), scene_id, track, noise),
+            enrollment=self._enrollment(rng.SeedPath(chance, "enrollment"), scene_id, track, noise),
         )
 
-    def _enrollment(self, name: Name, scene_id: str, track: TargetTrack, scene_noise: Noise) -> Enrollment:
+    def _enrollment(self, chance: rng.Seed, scene_id: str, track: TargetTrack, scene_noise: Noise) -> Enrollment:
         asked = self._scenario.enrollment
-        num_samples = audio.seconds_to_samples(asked.duration_s.draw(self._seed, *name, "duration_s"), self._rate)
-        segments = self._targets.enrollment(track, num_samples, scene_id)
+        wanted = audio.seconds_to_samples(asked.duration_s.draw(chance, "duration_s"), self._scenario.sample_rate)
+        segments = self._targets.enrollment(track.clips, wanted, scene_id)
         filled = sum(segment.num_samples for segment in segments)
-        condition = asked.condition.draw(self._seed, *name, "condition")
-        noise = None
-        if condition == "noisy":
-            besides = scene_noise.segment.path
-            noise = self._noises.draw((*name, "noise"), scene_id, filled, besides)
+        condition = asked.condition.draw(chance, "condition")
+        noisy = condition == "noisy"
         return Enrollment(
             condition=condition,
             segments=segments,
             num_samples=filled,
-            noise=noise,
-            snr_db=asked.snr_db.draw(self._seed, *name, "snr_db") if noise else None,
+            noise=self._noises.draw(chance, scene_id, filled, scene_noise.segment.path) if noisy else None,
+            snr_db=asked.snr_db.draw(chance, "snr_db") if noisy else None,
         )
 
 
-def _coarse(clips: list[Utterance], rate: int) -> list[str]:
-    """A note when clips are sampled below the scenes' rate."""
-    low = {clip.utterance_id: clip.sample_rate for clip in clips if clip.sample_rate < rate}
-    if not low:
-        return []
-    return [
-        f"{len(low)} clips are sampled at less than {rate} Hz, as {next(iter(low))} at {min(low.values())} Hz: "
-        "their speech holds nothing above half their own rate"
-    ]
+def plan_dataset(
+    scenario: str | Path | Mapping[str, Any],
+    out: Path,
+    *,
+    speech: Sequence[Path | Sequence[Utterance]],
+    noise: Sequence[Path | Sequence[NoiseClip]],
+    interferer_speech: Sequence[Path | Sequence[Utterance]] = (),
+    rir: Sequence[Path | Sequence[MeasuredResponse]] = (),
+    scenes: int,
+    seed: int,
+    force: bool = False,
+    progress: Update = lambda done, total: None,
+    echo: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Draw the recipes of a dataset and write its plan; gives the plan's path.
+
+    Nothing is left to chance afterwards: the same plan renders to the same bytes.
+
+    Args:
+        scenario: a scenario file, the name of a shipped scenario, or a scenario's content.
+        out: the plan to write.
+        speech: manifests of speech, as files or as rows.
+        noise: manifests of noise.
+        interferer_speech: manifests of speakers who only interfere; without them, every speaker may be either.
+        rir: manifests of measured responses.
+        scenes: number of scenes.
+        seed: any whole number; the same seed gives the same plan.
+        force: replace a plan that is there.
+        progress: called with scenes done and scenes in all.
+        echo: called with lines worth saying.
+
+    Raises:
+        InputError: the plan is there already, or the scenario or a manifest cannot be read.
+        RequestError: the manifests cannot give what the scenario asks for.
+    """
+    require_new(out, force)
+    if isinstance(scenario, Mapping):
+        content, named = dict(scenario), "the scenario"
+        chosen = scenarios.parse_scenario(content, named)
+    else:
+        named = str(scenario)
+        chosen, content = scenarios.load(named)
+    manifests = {
+        "speech": _tables(speech, Utterance, "--speech"),
+        "interferer_speech": _tables(interferer_speech, Utterance, "--interferer-speech"),
+        "noise": _tables(noise, NoiseClip, "--noise"),
+        "rir": _tables(rir, MeasuredResponse),
+    }
+    rows = {role: [row for table in tables for row in table] for role, tables in manifests.items()}
+    planner = Planner(
+        chosen,
+        speech=rows["speech"],
+        interferer_speech=rows["interferer_speech"] or None,
+        noise=rows["noise"],
+        rirs=rows["rir"],
+        seed=seed,
+    )
+    if scenarios.is_changed(chosen.name, content):
+        echo(
+            f"{named} has the name of the shipped scenario {chosen.name} but differs from it; give it a name of "
+            "its own, or its results will be taken for that one's"
+        )
+    for note in planner.notes:
+        echo(note)
+
+    def recipes() -> Iterator[Recipe]:
+        for index in range(scenes):
+            yield planner.recipe(index)
+            progress(index + 1, scenes)
+
+    write(out, header(content, manifests=manifests, seed=seed), recipes())
+    return out
+
+
+def _tables(manifests: Sequence[Path | Sequence[Any]], record: type[Record], needed: str = "") -> list[list[Any]]:
+    """The rows of each manifest. Raises InputError where manifests that are ``needed`` hold none together."""
+    tables = [read_table(each, record) if isinstance(each, Path) else list(each) for each in manifests]
+    if needed and tables and not any(tables):
+        where = f"{manifests[0]}: " if isinstance(manifests[0], Path) else ""
+        raise InputError(f"{where}lists no clips; give a manifest with rows for {needed}")
+    return tables
 
 
 # ---- the plan as a file
@@ -145,21 +205,16 @@ def _coarse(clips: list[Utterance], rate: int) -> list[str]:
 def header(content: dict[str, Any], *, manifests: dict[str, list[list[Any]]], seed: int) -> dict[str, Any]:
     """The first line of a plan. It does not tell the number of scenes, so that a longer plan begins with a
     shorter one."""
-    return {
-        "schema": SCHEMA,
-        "kind": "pse-bench plan",
-        "seed": seed,
-        "manifests": {
-            role: [{"clips": len(rows), "sha256": _content_hash(rows)} for rows in files]
-            for role, files in manifests.items()
-        },
-        "scenario": content,
+    described = {
+        role: [{"clips": len(rows), "sha256": _content_hash(rows)} for rows in files]
+        for role, files in manifests.items()
     }
+    return {"schema": SCHEMA, "kind": KIND, "seed": seed, "manifests": described, "scenario": content}
 
 
 def imported_header(about: Imported, *, seed: int) -> dict[str, Any]:
     """The first line of a plan whose scenes were taken from another project's test set."""
-    return {"schema": SCHEMA, "kind": "pse-bench plan", "seed": seed, "imported": about.model_dump()}
+    return {"schema": SCHEMA, "kind": KIND, "seed": seed, "imported": about.model_dump()}
 
 
 def _content_hash(rows: list[Any]) -> str:
@@ -187,14 +242,14 @@ def read(path: Path) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Reci
     if lines[-1]:
         raise InputError(f"{path}: the last line is cut off; plan it again")
     head = parse_json(lines[0], f"{path}:1")
-    if not isinstance(head, dict) or head.get("kind") != "pse-bench plan":
+    if not isinstance(head, dict) or head.get("kind") != KIND:
         raise InputError(f"{path}: not a plan; make one with pse-bench plan")
     if head.get("schema") != SCHEMA:
         raise InputError(f"{path}: schema {head.get('schema')!r}, expected {SCHEMA}; plan it again")
     scenario = (
         parse(Imported, head["imported"], f"{path}:1: imported")
         if "imported" in head
-        else parse_scenario(head.get("scenario"), f"{path}:1: scenario")
+        else scenarios.parse_scenario(head.get("scenario"), f"{path}:1: scenario")
     )
     if len(lines) == 2:
         raise InputError(f"{path}: holds no scenes; plan it again")
@@ -220,8 +275,7 @@ def read(path: Path) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Reci
 def places(path: Path) -> list[int]:
     """The byte at which each recipe of a plan begins, in order."""
     with path.open("rb") as stream:
-        starts = list(accumulate(len(line) for line in stream))
-    return starts[:-1]
+        return list(accumulate(map(len, stream)))[:-1]
 
 
 def at(path: Path, places: Iterable[int]) -> Iterator[Recipe]:

@@ -5,6 +5,7 @@ Every quantity is a constant, ``{uniform: [low, high]}`` or ``{choice: [a, b, â€
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from pse_bench import rng
 from pse_bench.errors import InputError
 from pse_bench.io import yaml_reader
 from pse_bench.io.documents import Record, parse
-from pse_bench.schemas import ENGINES, SCHEMA, EnrollmentSource, ScenarioLabel, engine_name
+from pse_bench.schemas import ENGINE_GROUP, ENGINES, SCHEMA, EnrollmentSource, ScenarioLabel
 
 DECIMALS = 3
 """Drawn numbers are rounded to this many decimals before anything is made of them."""
@@ -61,15 +62,16 @@ class Quantity:
 
 
 def _quantity(value: Any, check: Callable[[Any], Any]) -> Quantity:
-    if isinstance(value, dict):
-        if set(value) == {"choice"} and isinstance(value["choice"], list) and value["choice"]:
-            return Quantity(options=tuple(check(option) for option in value["choice"]))
-        if set(value) == {"uniform"} and isinstance(value["uniform"], list) and len(value["uniform"]) == 2:
-            low, high = (check(end) for end in value["uniform"])
+    match value:
+        case {"choice": [_, *_] as options} if len(value) == 1:
+            return Quantity(options=tuple(map(check, options)))
+        case {"uniform": [_, _] as ends} if len(value) == 1:
+            low, high = map(check, ends)
             if isinstance(low, str) or low > high:
-                raise ValueError(f"expected uniform: [low, high] with low <= high, found {value['uniform']}")
+                raise ValueError(f"expected uniform: [low, high] with low <= high, found {ends}")
             return Quantity(low=low, high=high)
-        raise ValueError(f"expected a constant, {{uniform: [low, high]}} or {{choice: [a, b]}}, found {value}")
+        case dict():
+            raise ValueError(f"expected a constant, {{uniform: [low, high]}} or {{choice: [a, b]}}, found {value}")
     return Quantity(options=(check(value),))
 
 
@@ -90,21 +92,13 @@ def _number(low: float, high: float = 100_000, *, whole: bool = False) -> PlainV
     return PlainValidator(validate)
 
 
-def _word(*allowed: str) -> PlainValidator:
+def _word(*allowed: str, group: str = "") -> PlainValidator:
+    """One of some words, or the name of an entry point of a ``group``."""
+
     def check(value: Any) -> str:
-        if value not in allowed:
+        if value not in allowed and not (group and entry_points(group=group, name=value)):
             raise ValueError(f"expected one of {', '.join(allowed)}, found {value!r}")
         return value
-
-    return PlainValidator(lambda value: _quantity(value, check))
-
-
-def _engine() -> PlainValidator:
-    def check(value: Any) -> str:
-        try:
-            return value if value == "measured" else engine_name(value)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"expected one of {', '.join((*ENGINES, 'measured'))}, found {value!r}") from error
 
     return PlainValidator(lambda value: _quantity(value, check))
 
@@ -114,6 +108,7 @@ Positive = Annotated[Quantity, _number(0.001)]
 Decibels = Annotated[Quantity, _number(-100, 100)]
 Share = Annotated[Quantity, _number(0, 1)]
 Whole = Annotated[Quantity, _number(1, whole=True)]
+Engine = Annotated[Quantity, _word(*ENGINES, "measured", group=ENGINE_GROUP)]
 
 
 class Target(Record):
@@ -155,7 +150,9 @@ class Room(Record):
     ``measured_rt60_max_s`` leaves out measured rooms that ring longer. ``tail`` is how responses of the engine
     image-source end: ``specular`` image sources throughout, or ``diffuse`` noise 50 ms after the direct sound."""
 
-    engine: Annotated[Quantity, _engine()] = Quantity(options=("image-source",))
+    engine: Annotated[Quantity, _word(*ENGINES, "measured", group=ENGINE_GROUP)] = Quantity(
+        options=("image-source",)
+    )
     tail: Annotated[Quantity, _word("specular", "diffuse")] = Quantity(options=("specular",))
     length_m: Positive = Quantity(low=3.0, high=8.0)
     width_m: Positive = Quantity(low=3.0, high=8.0)

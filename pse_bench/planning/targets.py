@@ -2,36 +2,31 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.io import audio
 from pse_bench.planning.balanced_sampler import BalancedSampler
-from pse_bench.planning.clip_pool import SpeechPool, speaker_key
+from pse_bench.planning.clip_pool import SpeechPool, Stretch, speaker_key
 from pse_bench.planning.scenario import Scenario
-from pse_bench.schemas import Segment, Utterance
-
-Name = tuple[rng.Name, ...]
+from pse_bench.schemas import Segment, Talker, Utterance
 
 
 @dataclass(frozen=True)
 class TargetTrack:
-    """The target's clips in a scene of ``num_samples``, and their segments. ``text`` is empty where a clip was
-    cut."""
+    """The target's clips in a scene of ``num_samples``, and who says them."""
 
     clips: list[Utterance]
-    segments: list[Segment]
-    text: str
+    talker: Talker
     num_samples: int
 
     @property
     def span(self) -> tuple[int, int]:
         """First sample of the first segment and end of the last."""
-        last = self.segments[-1]
-        return self.segments[0].onset, last.onset + last.num_samples
+        first, last = self.talker.segments[0], self.talker.segments[-1]
+        return first.onset, last.onset + last.num_samples
 
 
 class TargetSampler:
@@ -46,7 +41,7 @@ class TargetSampler:
     """
 
     def __init__(self, scenario: Scenario, pool: SpeechPool, seed: int) -> None:
-        self._scenario, self._pool, self._seed = scenario, pool, seed
+        self._scenario, self._pool = scenario, pool
         self._longest = self._samples(scenario.duration_s.largest)
         self.notes: list[str] = []
         self.names = self._eligible()
@@ -67,32 +62,31 @@ class TargetSampler:
         reasons: Counter[str] = Counter()
         eligible = set()
         for own in self._pool.people.values():
-            found = {self._pool.name(clip): self._obstacle(clip) for clip in own}
-            usable = {name for name, obstacle in found.items() if not obstacle}
+            obstacles = {self._pool.name(clip): self._obstacle(clip) for clip in own}
+            usable = {name for name, obstacle in obstacles.items() if not obstacle}
             eligible |= usable
             if not usable:
-                reasons[next(iter(found.values()))] += 1
+                reasons[next(iter(obstacles.values()))] += 1
         for reason, count in sorted(reasons.items()):
             self.notes.append(f"{count} of {len(self._pool.people)} speakers are never targets: {reason}")
         return eligible
 
     def _obstacle(self, clip: Utterance) -> str:
         """Why a track cannot begin with a clip; '' when it can."""
-        target, pool = self._scenario.target, self._pool
+        target, asked, pool = self._scenario.target, self._scenario.enrollment, self._pool
         if pool.length(clip) < self._samples(target.shortest_s):
             return "utterances shorter than target.shortest_s"
-        count = int(target.utterances.largest)
-        mates = sorted(pool.length(other) for other in pool.same_session(clip)) if count > 1 else []
-        used_up = 0 if pool.has_sessions(clip) or count == 1 else sum(mates[-(count - 1) :])
+        more = int(target.utterances.largest) - 1
+        mates = sorted(pool.length(other) for other in pool.same_session(clip)) if more else []
         other_speech = pool.length_in_other_sessions(clip)
-        if not other_speech and self._scenario.enrollment.source != "other-utterance":
-            other_speech = pool.material(pool.unused_parts(clip, []))
-        other_speech -= used_up
-        if other_speech < self._least_enrollment(self._samples(self._scenario.enrollment.duration_s.largest)):
+        if not other_speech and asked.source != "other-utterance":
+            other_speech = sum(map(pool.length, pool.unused_parts([clip])))
+        if more and not pool.has_sessions(clip):  # what else the target says is not left for the enrollment
+            other_speech -= sum(mates[-more:])
+        if other_speech < self._least_enrollment(self._samples(asked.duration_s.largest)):
             return "too little other speech for the enrollment"
-        pauses = (count - 1) * self._samples(target.pause_s.largest)
-        length = pool.length(clip) + sum(mates[: count - 1]) + pauses
-        if target.clip == "whole" and (len(mates) < count - 1 or length > self._longest):
+        length = pool.length(clip) + sum(mates[:more]) + more * self._samples(target.pause_s.largest)
+        if target.clip == "whole" and (len(mates) < more or length > self._longest):
             return "utterances too long or too few for the scene"
         return ""
 
@@ -101,56 +95,48 @@ class TargetSampler:
         shortest_s = self._scenario.enrollment.shortest_s
         return num_samples if shortest_s is None else min(num_samples, self._samples(shortest_s))
 
-    def _first_clip(self) -> Utterance:
-        """The clip that the next scene begins with."""
-        who = None
-        if self._scenario.target.deal == "speakers":
-            who = self._speakers.next_of_all()
-        return self._pool[cast(str, self._sampler.next(self.names.__contains__, who))]
-
     # ---- the track
 
-    def track(self, name: Name, scene_id: str) -> TargetTrack:
+    def track(self, chance: rng.Seed, scene_id: str) -> TargetTrack:
         """The next scene's target track."""
-        track = self._whole(name, scene_id) if self._scenario.target.clip == "whole" else self._cut(name)
-        free = track.num_samples - track.span[1]
-        shift = rng.integer(0, free, self._seed, *name, "target", "onset")
-        moved = [segment.model_copy(update={"onset": segment.onset + shift}) for segment in track.segments]
-        return replace(track, segments=moved)
+        who = self._speakers.next_of_all() if self._scenario.target.deal == "speakers" else None
+        first = self._pool[cast(str, self._sampler.next(self.names.__contains__, who))]
+        if self._scenario.target.clip == "whole":
+            stretches, num_samples = self._whole(first, chance, scene_id)
+        else:
+            stretches, num_samples = self._cut(first, chance)
+        _, _, onset, kept = stretches[-1]
+        shift = rng.integer(0, num_samples - onset - kept, chance, "target", "onset")
+        moved = [(clip, start, onset + shift, kept) for clip, start, onset, kept in stretches]
+        return TargetTrack([clip for clip, *_ in moved], self._pool.talker(moved), num_samples)
 
-    def _cut(self, name: Name) -> TargetTrack:
+    def _cut(self, clip: Utterance, chance: rng.Seed) -> tuple[list[Stretch], int]:
         """One clip, cut to a scene of the drawn length where it is longer."""
-        clip = self._first_clip()
-        num_samples = self._samples(self._scenario.duration_s.draw(self._seed, *name, "duration_s"))
+        num_samples = self._samples(self._scenario.duration_s.draw(chance, "duration_s"))
         length = self._pool.length(clip)
         kept = min(length, num_samples)
-        start = rng.integer(0, length - kept, self._seed, *name, "target", "cut")
-        segment = self._pool.segment(clip, start=start, num_samples=kept)
-        return TargetTrack([clip], [segment], clip.text if kept == length else "", num_samples)
+        return [(clip, rng.integer(0, length - kept, chance, "target", "cut"), 0, kept)], num_samples
 
-    def _whole(self, name: Name, scene_id: str) -> TargetTrack:
+    def _whole(self, first: Utterance, chance: rng.Seed, scene_id: str) -> tuple[list[Stretch], int]:
         """Whole clips with pauses between them, in a scene that is drawn to hold them."""
-        target, pool = self._scenario.target, self._pool
-        first = self._first_clip()
-        clips, segments, length = [first], [pool.segment(first)], pool.length(first)
-        count = target.utterances.draw(self._seed, *name, "target", "utterances")
+        target, pool, duration_s = self._scenario.target, self._pool, self._scenario.duration_s
+        length = pool.length(first)
+        stretches = [(first, 0, 0, length)]
+        count = target.utterances.draw(chance, "target", "utterances")
         for number in range(1, count):
-            pause = self._samples(target.pause_s.draw(self._seed, *name, "target", "pause_s", number))
-            clip = self._next_clip(clips, length + pause, count - number - 1)
+            length += self._samples(target.pause_s.draw(chance, "target", "pause_s", number))
+            clip = self._next_clip([clip for clip, *_ in stretches], length, count - number - 1)
             if clip is None:
                 raise RequestError(
                     f"{scene_id}: speaker {first.speaker_id} has no utterance that fits beside "
-                    f"{first.utterance_id} in {self._scenario.duration_s.largest:g} s; ask for a longer "
+                    f"{first.utterance_id} in {duration_s.largest:g} s; ask for a longer "
                     "duration_s or fewer target.utterances"
                 )
-            clips.append(clip)
-            segments.append(pool.segment(clip, onset=length + pause))
-            length += pause + pool.length(clip)
+            stretches.append((clip, 0, length, pool.length(clip)))
+            length += pool.length(clip)
         # whole milliseconds, unless the longest scene itself ends between two of them
-        least_s = min(math.ceil(length / pool.rate * 1000) / 1000, self._scenario.duration_s.largest)
-        duration_s = self._scenario.duration_s.draw_at_least(least_s, self._seed, *name, "duration_s")
-        text = " ".join(clip.text for clip in clips) if all(clip.text for clip in clips) else ""
-        return TargetTrack(clips, segments, text, self._samples(duration_s))
+        least_s = min(math.ceil(length / pool.rate * 1000) / 1000, duration_s.largest)
+        return stretches, self._samples(duration_s.draw_at_least(least_s, chance, "duration_s"))
 
     def _next_clip(self, clips: list[Utterance], length: int, left: int) -> Utterance | None:
         """Another clip of the same speaker after ``length`` samples, so that ``left`` more still fit."""
@@ -169,36 +155,27 @@ class TargetSampler:
 
     # ---- the enrollment
 
-    def enrollment(self, track: TargetTrack, num_samples: int, scene_id: str) -> list[Segment]:
-        """Other speech of the target, one clip after the other, cut at ``num_samples``; less of it where the
-        scenario puts up with that. Other utterances or, where there are none and the scenario allows it, the rest
-        of the same one."""
-        pool, first = self._pool, track.clips[0]
-        allowed = pool.is_other_session(first, track.clips)
+    def enrollment(self, clips: list[Utterance], num_samples: int, scene_id: str) -> list[Segment]:
+        """Other speech of a target than its ``clips``, one after the other, cut at ``num_samples``; less where the
+        scenario puts up with that. Other utterances or, where there are none and the scenario allows it, the
+        rest of the same one."""
+        pool, who = self._pool, speaker_key(clips[0])
+        allowed = pool.is_other_session(clips)
+        if self._scenario.enrollment.source != "other-utterance" and not any(map(allowed, pool.people[who])):
+            allowed = pool.unused_parts(clips).__contains__
         segments: list[Segment] = []
-        used: set[str] = set()
         filled = 0
-        while filled < num_samples:
-
-            def fits(key: str, allowed: Callable[[str], bool] = allowed) -> bool:
-                return key not in used and allowed(key)
-
-            name = self._enrollment_sampler.next(fits, speaker_key(first))
-            if name is None and not used and self._scenario.enrollment.source != "other-utterance":
-                rest = {pool.name(clip) for clip in pool.unused_parts(first, track.clips)}
-                allowed = rest.__contains__
-                name = self._enrollment_sampler.next(allowed, speaker_key(first))
-            if name is None and filled >= self._least_enrollment(num_samples):
-                break
-            if name is None:
-                raise RequestError(
-                    f"{scene_id}: speaker {first.speaker_id} has less than {num_samples / pool.rate:g} s of "
-                    "other speech for the enrollment; ask for a shorter enrollment.duration_s"
-                )
-            used.add(name)
+        for name in self._enrollment_sampler.each(lambda name: allowed(pool[name]), who):
             kept = min(pool.length(pool[name]), num_samples - filled)
-            segments.append(pool.segment(pool[name], onset=filled, num_samples=kept))
+            segments.append(pool.segment(pool[name], 0, filled, kept))
             filled += kept
+            if filled == num_samples:
+                break
+        if filled < self._least_enrollment(num_samples):
+            raise RequestError(
+                f"{scene_id}: speaker {clips[0].speaker_id} has less than {num_samples / pool.rate:g} s of "
+                "other speech for the enrollment; ask for a shorter enrollment.duration_s"
+            )
         return segments
 
     def _samples(self, seconds: float) -> int:

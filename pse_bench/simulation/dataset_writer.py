@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -111,40 +111,24 @@ def intact(out: Path, rendered: Rendered) -> bool:
     )
 
 
-def _plain(name: str, record: type[documents.Record]) -> Any:
-    """A plain tuple with a record's names, for rows that were checked already."""
-    return namedtuple(name, list(record.model_fields))
-
-
-_Row, _File = _plain("_Row", Mixture), _plain("_File", StoredFile)
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A rendered scene whose rows and files are plain tuples with the records' names: they were checked when they
-    were made."""
-
-    scene_id: str
-    rows: list[Any]
-    files: list[Any]
-
-    @classmethod
-    def of_entry(cls, entry: resume.Entry) -> "Scene":
-        rows, files = ([kind(**row) for row in entry[key]] for kind, key in ((_Row, "rows"), (_File, "files")))
-        return cls(entry["scene_id"], rows, files)
+def scene_of_entry(entry: resume.Entry) -> SimpleNamespace:
+    """A ``Rendered`` as plain objects: its rows and files were checked when they were made."""
+    rows, files = ([SimpleNamespace(**row) for row in entry[key]] for key in ("rows", "files"))
+    return SimpleNamespace(scene_id=entry["scene_id"], rows=rows, files=files)
 
 
 def finish(
     out: Path,
     scenario: Scenario | Imported,
     identity: dict[str, Any],
-    done: Sequence[Rendered | Scene],
+    done: Sequence[Rendered | SimpleNamespace],
     problems: list[Problem],
     planned: int,
     timings: dict[str, float],
-) -> str:
-    """Write the tables and the description; the dataset's fingerprint. Of ``done`` one scene at a time is looked
-    at, since there may be a million."""
+    reused: int = 0,
+) -> RenderReport:
+    """Write the tables and the description. Of ``done`` one scene at a time is looked at, since there may be a
+    million."""
     csv_tables.write_table(out / "mixtures.csv", Mixture, _Rows(done))
     csv_tables.write_table(out / "files.csv", StoredFile, _by_path(done, out, ending="."))
     tables = ["mixtures.csv", "files.csv"]
@@ -154,6 +138,7 @@ def finish(
     else:
         (out / QUARANTINE).unlink(missing_ok=True)
     mark = dataset.fingerprint(identity["plan_sha256"], _by_path(done, out), ordered=True)
+    mixtures = sum(len(scene.rows) for scene in done)
     description = {
         "schema": SCHEMA,
         "kind": "pse-bench dataset",
@@ -166,27 +151,27 @@ def finish(
         "fingerprint": mark,
         "planned_scenes": planned,
         "scenes": len(done),
-        "mixtures": sum(len(scene.rows) for scene in done),
+        "mixtures": mixtures,
         "complete": not problems,
         "tables": {name: atomic.sha256(out / name) for name in tables},
         "versions": identity["versions"],
         "timings_s": timings,
     }
     atomic.write_sealed(out / STAGE.finished, description)
-    return mark
+    return RenderReport(out, len(done), mixtures, problems, mark, reused)
 
 
 @dataclass(frozen=True)
 class _Rows:
     """The rows of ``mixtures.csv``, as often as they are asked for."""
 
-    done: Sequence[Rendered | Scene]
+    done: Sequence[Rendered | SimpleNamespace]
 
     def __iter__(self) -> Iterator[Mixture]:
         return (row for scene in self.done for row in scene.rows)
 
 
-def _by_path(done: Sequence[Rendered | Scene], out: Path, ending: str = "") -> Iterator[StoredFile]:
+def _by_path(done: Sequence[Rendered | SimpleNamespace], out: Path, ending: str = "") -> Iterator[Any]:
     """The files of all scenes, sorted by path up to the ending: those of one folder after those of another.
 
     Every scene is looked at twice, whatever the number of folders: what belongs to a folder is laid into a file
@@ -202,11 +187,11 @@ def _by_path(done: Sequence[Rendered | Scene], out: Path, ending: str = "") -> I
                         IN_MEMORY, "w+", encoding="utf-8", newline="\n", dir=str(out)
                     )
                     piles[folder] = stack.enter_context(pile)
-                piles[folder].write(json.dumps([getattr(file, name) for name in _File._fields]) + "\n")
+                piles[folder].write(json.dumps(vars(file)) + "\n")
         for folder in sorted(piles):
             piles[folder].seek(0)
             for line in piles[folder]:
-                yield _File(*json.loads(line))
+                yield SimpleNamespace(**json.loads(line))
 
 
 def merge(out: Path, shards: list[merging.FinishedShard]) -> RenderReport:
@@ -219,19 +204,13 @@ def merge(out: Path, shards: list[merging.FinishedShard]) -> RenderReport:
         scenario, _, recipes = plan.read(shards[0].folder / "plan.jsonl")
         order = {recipe.scene_id: number for number, recipe in enumerate(recipes)}
         problems = [problem for state in found.states for problem in state.problems]
-        failed = [[problem.scene_id for problem in state.problems] for state in found.states]
-        names = [
-            [*(scene.scene_id for scene in scenes), *others]
-            for scenes, others in zip(found.entries, failed, strict=True)
-        ]
-        found.check(names, list(order))
+        made = [[scene.scene_id for scene in scenes] for scenes in found.entries]
+        lost = [[problem.scene_id for problem in state.problems] for state in found.states]
+        found.check([own + others for own, others in zip(made, lost, strict=True)], list(order))
         done = [scene for scenes in found.entries for scene in scenes]
         done.sort(key=lambda scene: order[scene.scene_id])
         found.move([[row.path for scene in scenes for row in scene.files] for scenes in found.entries])
         found.copy("plan.jsonl")
-        timings = {
-            name: round(sum(state.timings_s.get(name, 0.0) for state in found.states), 3)
-            for name in found.states[0].timings_s
-        }
-        mark = finish(out, scenario, found.identity, done, problems, len(order), timings)
-    return RenderReport(out, len(done), sum(len(scene.rows) for scene in done), problems, mark)
+        taken = [state.timings_s for state in found.states]
+        timings = {name: round(sum(each.get(name, 0.0) for each in taken), 3) for name in taken[0]}
+        return finish(out, scenario, found.identity, done, problems, len(order), timings)

@@ -1,15 +1,19 @@
-"""From a recipe and dry clips to stems at the asked levels, and to mixtures that are exactly their sum."""
+"""From a recipe and its clips to stems, and to mixtures that are exactly their sum.
+
+Dry clips are put into a room at the asked levels; what was recorded or mixed already is added without change.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import starmap
 
 import numpy as np
 
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
-from pse_bench.schemas import Enrollment, Noise, Recipe, Talker
+from pse_bench.schemas import Enrollment, Noise, Recipe, Segment, Talker
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power, mean_power, power_db, power_over
 from pse_bench.simulation.rir import RIR, RoomRIRs
@@ -33,7 +37,7 @@ class Scene:
     """A rendered scene. Stems and enrollment are int16; stems have shape (num_samples,).
 
     ``stems`` holds target, target_early, noise and, where the scene has one, interferer; ``active`` holds
-    frame labels of target and interferer on the grid of ``activity.HOP_S``.
+    frame labels of target and interferer on the grid of ``vad.HOP_S``.
     """
 
     stems: dict[str, np.ndarray]
@@ -76,7 +80,7 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     """
     rate, length = recipe.sample_rate, recipe.num_samples
     response = responses.sources[recipe.target.source]
-    heard = SourceImage(recipe.target, length, rate, load)
+    heard = SourceImage(recipe.target.corpus, recipe.target.segments, length, rate, load)
     target, early = heard.convolve(response, [response.samples, response.early(rate)])
     labels = {"target": heard.active(response.direct_path)}
     labels["interferer"] = np.zeros_like(labels["target"])
@@ -92,19 +96,71 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     sounds["noise"], powers["noise"] = _noise(recipe.noise, load)
     gains = level_gains(powers, level_dbfs=recipe.level_dbfs, sir_db=recipe.sir_db, snr_db=recipe.snr_db)
     gains["target_early"] = gains["target"]
-
-    gain_db = headroom_db(sounds, gains, recipe.scenarios)
-    stored = {name: audio.to_pcm16(sound, gains[name] * 10 ** (gain_db / 20)) for name, sound in sounds.items()}
-    masks = {who: vad.to_samples(active, length, rate) for who, active in labels.items() if who in stored}
-    scene = Scene(
-        stems=stored,
-        enrollment=_enrollment(recipe.enrollment, recipe.target, response, rate, load),
-        active=labels,
-        gain_db=gain_db,
-        **measure_levels(stored, masks),
-    )
-    _check_levels(recipe, scene)
+    enrollment = _enrollment(recipe.enrollment, recipe.target.corpus, response, rate, load)
+    scene = _scene(recipe, sounds, gains, labels, enrollment)
+    for what, asked, found in (
+        ("SIR", recipe.sir_db, scene.sir_achieved_db),
+        ("SNR", recipe.snr_db, scene.snr_achieved_db),
+    ):
+        if asked is not None and found is not None and abs(asked - found) > LEVEL_TOLERANCE_DB:
+            raise RequestError(
+                f"{recipe.scene_id}: {what} of {asked:g} dB becomes {found:g} dB in 16 bits; raise "
+                "target.level_dbfs or narrow the range"
+            )
     return scene
+
+
+def mix_recorded(recipe: Recipe, load: Load) -> Scene:
+    """The scene of a recipe whose room is ``recorded``.
+
+    Stems are the clips, sample for sample, unless their sum clips: then one gain, which is told, turns all of them
+    down. Of a target nothing is known but how it sounds at the microphone, so that is its early part too. Without
+    noise, its stem is silence.
+
+    Raises:
+        InputError: a clip cannot be read, or holds no speech.
+    """
+    length, target, others = recipe.num_samples, recipe.target, recipe.interferers
+    tracks = [_track(talker.corpus, talker.segments, length, load) for talker in (target, *others)]
+    active = [vad.speech_activity(track, recipe.sample_rate) for track in tracks]
+    for talker, frames in zip((target, *others), active, strict=True):
+        if not frames.any():
+            raise InputError(
+                f"{talker.segments[0].path}: no speech found in it; remove its mixture from the metadata and "
+                "import again"
+            )
+    labels = {"target": active[0], "interferer": np.any([np.zeros_like(active[0]), *active[1:]], axis=0)}
+    sounds = {"target": tracks[0], "target_early": tracks[0]}
+    if others:
+        sounds["interferer"] = np.sum(tracks[1:], axis=0)
+    sounds["noise"] = load(recipe.noise.corpus, recipe.noise.segment) if recipe.noise else np.zeros(length)
+    known = recipe.enrollment
+    enrollment = audio.to_pcm16(_track(target.corpus, known.segments, known.num_samples, load))
+    return _scene(recipe, sounds, dict.fromkeys(sounds, 1.0), labels, enrollment)
+
+
+def _track(corpus: str, segments: list[Segment], length: int, load: Load) -> np.ndarray:
+    """Clips as they are, laid into silence: float64, shape (length,)."""
+    track = np.zeros(length)
+    for segment in segments:
+        track[segment.onset : segment.onset + segment.num_samples] = load(corpus, segment)
+    return track
+
+
+def _scene(
+    recipe: Recipe,
+    sounds: dict[str, np.ndarray],
+    gains: dict[str, float],
+    labels: dict[str, np.ndarray],
+    enrollment: np.ndarray,
+) -> Scene:
+    """Sounds with their gains as they are stored, turned down where they would clip, and their levels."""
+    # rounded down to 0.01 dB
+    gain_db = min(0.0, float(np.floor(2000 * np.log10(headroom(sounds, gains, recipe.scenarios))) / 100))
+    stems = {name: audio.to_pcm16(sound, gains[name] * 10 ** (gain_db / 20)) for name, sound in sounds.items()}
+    length, rate = recipe.num_samples, recipe.sample_rate
+    masks = {who: vad.to_samples(active, length, rate) for who, active in labels.items() if who in stems}
+    return Scene(stems, enrollment, labels, gain_db, **measure_levels(stems, masks))
 
 
 def _interferer(
@@ -112,7 +168,7 @@ def _interferer(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A talker's image at the microphone, and its activity there."""
     source = responses.sources[talker.source]
-    heard = SourceImage(talker, length, rate, load)
+    heard = SourceImage(talker.corpus, talker.segments, length, rate, load)
     (image,) = heard.convolve(source, [source.samples])
     return image, heard.active(source.direct_path)
 
@@ -127,14 +183,12 @@ def sum_images(images: Iterable[tuple[np.ndarray, np.ndarray]], rate: int) -> tu
     Returns:
         the sum, of the images' type, and the frames in which anybody talks.
     """
-    found: tuple[np.ndarray, np.ndarray] | None = None
-    for image, active in images:
+
+    def at_one(image: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         power = max(power_over(active, image, rate), LEAST_POWER)
-        np.divide(image, image.dtype.type(math.sqrt(power)), out=image)
-        found = (image, active) if found is None else (found[0] + image, found[1] | active)
-    if found is None:
-        raise ValueError("no image to add")
-    return found
+        return np.divide(image, image.dtype.type(math.sqrt(power)), out=image), active
+
+    return reduce(lambda one, other: (one[0] + other[0], one[1] | other[1]), starmap(at_one, images))
 
 
 def level_gains(
@@ -169,18 +223,6 @@ def measure_levels(stems: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -
     }
 
 
-def _check_levels(recipe: Recipe, scene: Scene) -> None:
-    for what, asked, found in (
-        ("SIR", recipe.sir_db, scene.sir_achieved_db),
-        ("SNR", recipe.snr_db, scene.snr_achieved_db),
-    ):
-        if asked is not None and found is not None and abs(asked - found) > LEVEL_TOLERANCE_DB:
-            raise RequestError(
-                f"{recipe.scene_id}: {what} of {asked:g} dB becomes {found:g} dB in 16 bits; raise "
-                "target.level_dbfs or narrow the range"
-            )
-
-
 def _noise(noise: Noise, load: Load) -> tuple[np.ndarray, float]:
     """A stretch of noise, and its mean power."""
     samples = load(noise.corpus, noise.segment)
@@ -191,11 +233,6 @@ def _noise(noise: Noise, load: Load) -> tuple[np.ndarray, float]:
             f"remove {noise.segment.clip_id} from the noise manifest and plan again"
         )
     return samples, found
-
-
-def headroom_db(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], labels: Sequence[str]) -> float:
-    """The gain, at most 0 dB, with which neither a stem nor a mixture clips; rounded down to 0.01 dB."""
-    return min(0.0, float(np.floor(2000 * np.log10(headroom(sounds, gains, labels))) / 100))
 
 
 def headroom(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], labels: Sequence[str]) -> float:
@@ -214,10 +251,9 @@ def headroom(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], label
     return PEAK / max(*peaks.values(), *sums)
 
 
-def _enrollment(enrollment: Enrollment, target: Talker, response: RIR, rate: int, load: Load) -> np.ndarray:
+def _enrollment(enrollment: Enrollment, corpus: str, response: RIR, rate: int, load: Load) -> np.ndarray:
     """The enrollment at -26 dBFS over its active samples, int16."""
-    talker = target.model_copy(update={"segments": enrollment.segments})
-    heard = SourceImage(talker, enrollment.num_samples, rate, load)
+    heard = SourceImage(corpus, enrollment.segments, enrollment.num_samples, rate, load)
     active = heard.active(0)
     if enrollment.condition == "reverberant":
         (samples,) = heard.convolve(response, [response.samples])

@@ -33,11 +33,9 @@ from pse_bench.schemas import (
     SimulatedRoom,
     StoredFile,
 )
-from pse_bench.simulation import dataset_writer, premixed
-from pse_bench.simulation import rir_bank as room_bank
+from pse_bench.simulation import dataset_writer, mixing
 from pse_bench.simulation import room as rooms
 from pse_bench.simulation.dataset_writer import STAGE, Problem, Rendered, RenderReport
-from pse_bench.simulation.mixing import Scene, mix
 
 BATCH = 4
 PROBE_SCENES = 5
@@ -69,34 +67,30 @@ def render_batch(work: tuple[RenderJob, list[int]]) -> list[Rendered | Problem]:
 
 def render_scene(job: RenderJob, recipe: Recipe) -> Rendered | Problem:
     """Render one scene and write its files; the problem where its sources are damaged."""
+
+    def load(corpus: str, segment: Segment) -> np.ndarray:
+        path, rate = job.roots.locate(corpus, segment.path), recipe.sample_rate
+        start, count = segment.start, segment.num_samples
+        return clip_reader.stretch(path, segment.sha256, start=start, num_samples=count, sample_rate=rate)
+
+    achieved = None
     try:
-
-        def load(corpus: str, segment: Segment) -> np.ndarray:
-            return clip_reader.stretch(
-                job.roots.locate(corpus, segment.path),
-                segment.sha256,
-                start=segment.start,
-                num_samples=segment.num_samples,
-                sample_rate=recipe.sample_rate,
-            )
-
         if isinstance(recipe.room, RecordedRoom):
-            return _write(job, recipe, premixed.mix(recipe, load), None)
-        responses = _responses(job, recipe.room, recipe.sample_rate)
-        scene = mix(recipe, responses, load)
-        used = [talker.source for talker in (recipe.target, *recipe.interferers)]
-        achieved = float(np.mean([responses.sources[source].rt60_s for source in used]))
+            scene = mixing.mix_recorded(recipe, load)
+        else:
+            responses = _responses(job, recipe.room, recipe.sample_rate)
+            scene = mixing.mix(recipe, responses, load)
+            used = [responses.sources[talker.source] for talker in (recipe.target, *recipe.interferers)]
+            achieved = round(float(np.mean([source.rt60_s for source in used])), 4)
     except PseBenchError as error:
         return Problem(scene_id=recipe.scene_id, reason=job.roots.hide(str(error), recipe.corpora))
-    return _write(job, recipe, scene, round(achieved, 4))
+    return _write(job, recipe, scene, achieved)
 
 
 def _responses(job: RenderJob, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.RoomRIRs:
     if isinstance(room, MeasuredRoom):
         return rooms.measured(room, rate, job.roots.locate)
-    if job.shared_rooms:
-        return _shared_room(room.model_dump_json(), rate, job.bank)
-    return rooms.simulate(room, rate)
+    return _shared_room(room.model_dump_json(), rate, job.bank) if job.shared_rooms else rooms.simulate(room, rate)
 
 
 @lru_cache(maxsize=16)
@@ -104,61 +98,52 @@ def _shared_room(room: str, rate: int, bank: Path) -> rooms.RoomRIRs:
     return rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
 
 
-def _write(job: RenderJob, recipe: Recipe, scene: Scene, rt60_achieved_s: float | None) -> Rendered:
+def _write(job: RenderJob, recipe: Recipe, scene: mixing.Scene, rt60_achieved_s: float | None) -> Rendered:
     stored: list[StoredFile] = []
 
-    def save(path: str, pcm: np.ndarray) -> str:
+    def save(path: str, content: bytes, content_sha256: str = "") -> str:
         # shared: a worker that was given up for lost may still be writing
-        content = audio.encode(pcm, recipe.sample_rate, f".{job.format}")
         atomic.write_bytes(job.out / path, content, shared=True)
-        row = StoredFile(
-            path=path,
-            num_bytes=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
-            content_sha256=audio.sha256_of_samples(pcm),
-        )
-        stored.append(row)
-        return row.sha256
+        sha256 = hashlib.sha256(content).hexdigest()
+        content_sha256 = content_sha256 or sha256
+        stored.append(StoredFile(path=path, num_bytes=len(content), sha256=sha256, content_sha256=content_sha256))
+        return sha256
 
-    name, ending = recipe.scene_id, job.format
+    def save_sound(path: str, pcm: np.ndarray) -> str:
+        return save(path, audio.encode(pcm, recipe.sample_rate, f".{job.format}"), audio.sha256_of_samples(pcm))
+
+    name, file_name = recipe.scene_id, f"{recipe.scene_id}.{job.format}"
     for stem, pcm in scene.stems.items():
-        save(f"stems/{stem}/{name}.{ending}", pcm)
-    enrollment_path = f"enrollment/{name}.{ending}"
-    save(enrollment_path, scene.enrollment)
-    text = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
-    path = f"activity/{name}.json"
-    atomic.write_text(job.out / path, text, shared=True)
-    digest = atomic.sha256_of_text(text)
-    stored.append(StoredFile(path=path, num_bytes=len(text), sha256=digest, content_sha256=digest))
-
-    stem = dataset.REFERENCE_STEMS[job.reference]
-    rows = []
-    for label in recipe.scenarios:
-        mixture_path = f"{label}/{name}.{ending}"
-        sha = save(mixture_path, scene.mixture(label))
-        rows.append(
-            _row(
-                recipe,
-                scene,
-                label,
-                mixture_path=mixture_path,
-                mixture_sha256=sha,
-                reference_path="" if label == "TS3" else f"stems/{stem}/{name}.{ending}",
-                enrollment_path=enrollment_path,
-                rt60_achieved_s=rt60_achieved_s,
-            )
-        )
+        save_sound(f"stems/{stem}/{file_name}", pcm)
+    save_sound(f"enrollment/{file_name}", scene.enrollment)
+    labels = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
+    save(f"activity/{name}.json", labels.encode())
+    mixtures = {label: save_sound(f"{label}/{file_name}", scene.mixture(label)) for label in recipe.scenarios}
+    rows = [_row(job, recipe, scene, label, sha256, rt60_achieved_s) for label, sha256 in mixtures.items()]
     return Rendered(scene_id=name, rows=rows, files=stored)
 
 
-def _row(recipe: Recipe, scene: Scene, label: ScenarioLabel, **known: Any) -> Mixture:
+def _row(
+    job: RenderJob,
+    recipe: Recipe,
+    scene: mixing.Scene,
+    label: ScenarioLabel,
+    mixture_sha256: str,
+    rt60_achieved_s: float | None,
+) -> Mixture:
     """A row of mixtures.csv. Where nobody interferes, what describes the interferer is empty."""
+    name, file_name = recipe.scene_id, f"{recipe.scene_id}.{job.format}"
+    reference = "" if label == "TS3" else f"stems/{dataset.REFERENCE_STEMS[job.reference]}/{file_name}"
     others = recipe.interferers if label != "TS1" else []
-    single = len(others) == 1
+    only = others[0] if len(others) == 1 else None
+    distances_m = [talker.distance_m for talker in others if talker.distance_m is not None]
     return Mixture(
-        mixture_id=f"{recipe.scene_id}_{label}",
-        scene_id=recipe.scene_id,
+        mixture_id=f"{name}_{label}",
+        scene_id=name,
         scenario=label,
+        mixture_path=f"{label}/{file_name}",
+        reference_path=reference,
+        enrollment_path=f"enrollment/{file_name}",
         target_speaker=recipe.target.speaker_id,
         interferer_speaker=";".join(talker.speaker_id for talker in others),
         noise_id=recipe.noise.segment.clip_id if recipe.noise else "",
@@ -167,24 +152,24 @@ def _row(recipe: Recipe, scene: Scene, label: ScenarioLabel, **known: Any) -> Mi
         sir_achieved_db=scene.sir_achieved_db if others else None,
         snr_achieved_db=scene.snr_achieved_db,
         rt60_s=recipe.room.rt60_s,
+        rt60_achieved_s=rt60_achieved_s,
         target_distance_m=recipe.target.distance_m,
-        # of several, the nearest
-        interferer_distance_m=min((t.distance_m for t in others if t.distance_m is not None), default=None),
+        interferer_distance_m=min(distances_m, default=None),  # of several, the nearest
         num_samples=recipe.num_samples,
         sample_rate=recipe.sample_rate,
         text="" if label == "TS3" else recipe.target.text,
-        interferer_text=others[0].text if single else "",
+        interferer_text=only.text if only else "",
+        mixture_sha256=mixture_sha256,
         target_gender=recipe.target.gender,
         interferer_gender=";".join(talker.gender for talker in others),
         noise_category=recipe.noise.category if recipe.noise else "",
         room_id=recipe.room.room_id,
-        overlap=others[0].overlap if single else None,
+        overlap=only.overlap if only else None,
         num_interferers=len(others),
         enrollment_s=round(recipe.enrollment.num_samples / recipe.sample_rate, 4),
         enrollment_condition=recipe.enrollment.condition,
         enrollment_source=recipe.enrollment_source,
         scene_gain_db=scene.gain_db,
-        **known,
     )
 
 
@@ -223,12 +208,9 @@ def render(
         InputError: the folder holds something else, or a run of another plan or other package versions.
     """
     begin = time.monotonic()
-    identity: dict[str, Any] = {
-        "schema": SCHEMA,
-        "plan_sha256": atomic.sha256(plan_path) if plan_path.is_file() else "",
-        "format": format,
-        "versions": dataset.sound_versions(),
-    }
+    digest = atomic.sha256(plan_path) if plan_path.is_file() else ""
+    versions = dataset.sound_versions()
+    identity: dict[str, Any] = {"schema": SCHEMA, "plan_sha256": digest, "format": format, "versions": versions}
     scenario, _, recipes = plan.read(plan_path)
     planned: list[str] = []
     corpora: set[str] = set()
@@ -245,7 +227,7 @@ def render(
         intact=dataset_writer.intact,
         shard=share,
         force=force,
-        sources=[resume.Source(plan_path, "plan.jsonl", identity["plan_sha256"])],
+        sources=[resume.Source(plan_path, "plan.jsonl", digest)],
         reopen=lambda folder: dataset_writer.reopened(folder, identity),
     ) as run:
         settled = roots.settled(corpora)
@@ -254,7 +236,7 @@ def render(
         todo = {scene_id: places[scene_id] for scene_id in run.items if scene_id not in run}
         rooms_begin = time.monotonic()
         if shared_rooms:
-            room_bank.build(plan.at(run.out / "plan.jsonl", todo.values()), job.bank, executor, rooms_progress)
+            rooms.build(plan.at(run.out / "plan.jsonl", todo.values()), job.bank, executor, rooms_progress)
         scenes_begin = time.monotonic()
         progress(run.reused, len(run.items))
         problems = []
@@ -264,21 +246,19 @@ def render(
             else:
                 run.add(scene)
             progress(len(run) + len(problems), len(run.items))
-        timings = {
-            "rooms": round(scenes_begin - rooms_begin, 3),
-            "scenes": round(time.monotonic() - scenes_begin, 3),
-            "total": round(time.monotonic() - begin, 3),
-        }
+        now = time.monotonic()
+        seconds = {"rooms": scenes_begin - rooms_begin, "scenes": now - scenes_begin, "total": now - begin}
+        timings = {part: round(taken, 3) for part, taken in seconds.items()}
         problems.sort(key=lambda problem: problem.scene_id)
         STAGE.remove_unfinished(run.out)  # a worker may have been lost on the way
-        done = run.finished(dataset_writer.Scene.of_entry)
-        mixtures = sum(len(scene.rows) for scene in done)
+        done = run.finished(dataset_writer.scene_of_entry)
         if share:
             run.finish_shard(share, len(planned), dataset_writer.ShardState(problems=problems, timings_s=timings))
-            mark = ""
-        else:
-            mark = dataset_writer.finish(run.out, scenario, identity, done, problems, len(planned), timings)
-    return RenderReport(run.out, len(done), mixtures, problems, mark, run.reused)
+            mixtures = sum(len(scene.rows) for scene in done)
+            return RenderReport(run.out, len(done), mixtures, problems, "", run.reused)
+        return dataset_writer.finish(
+            run.out, scenario, identity, done, problems, len(planned), timings, run.reused
+        )
 
 
 def _scenes(job: RenderJob, places: dict[str, int], executor: Executor) -> Iterator[Rendered | Problem]:
@@ -322,7 +302,7 @@ def estimate(plan_path: Path, *, roots: Roots, jobs: int, format: str = "flac") 
         begin = time.monotonic()
         rendered = [render_scene(job, recipe) for recipe in probe]
         seconds = time.monotonic() - begin
-        num_bytes = sum(row.num_bytes for scene in rendered if isinstance(scene, Rendered) for row in scene.files)
+    num_bytes = sum(row.num_bytes for scene in rendered if isinstance(scene, Rendered) for row in scene.files)
     return Estimate(
         scenes=len(whole),
         mixtures=sum(len(recipe.scenarios) for recipe in whole),

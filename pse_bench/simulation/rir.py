@@ -4,10 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pse_bench.errors import RequestError
 from pse_bench.io import audio
+from pse_bench.schemas import SimulatedRoom
 
 EARLY_S = 0.050
 """Early sound ends this long after the direct sound."""
+
+WORST = 0.10
+"""A room whose reverberation time stays farther from the asked one than this share of it is refused."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +43,14 @@ class RoomRIRs:
     def rt60_s(self) -> float:
         """The reverberation time measured on the responses, mean over sources, in seconds."""
         return float(np.mean([rir.rt60_s for rir in self.sources]))
+
+
+def refused(room: SimulatedRoom, num_images: float = 0) -> RequestError:
+    """The error for a room that no absorption gives the asked RT60, or that takes too many images a source."""
+    asked = f"an RT60 of {room.rt60_s} s in {'×'.join(f'{length:g}' for length in room.size_m)} m"
+    if num_images:
+        return RequestError(
+            f"room {room.room_id}: {asked} takes {num_images / 1e6:.0f} million image sources a source; ask for a "
+            "larger room or a shorter RT60"
+        )
+    return RequestError(f"room {room.room_id}: no absorption gives {asked}; change room.size_m or room.rt60_s")

@@ -7,7 +7,7 @@ import numpy as np
 
 from pse_bench.errors import InputError
 from pse_bench.io import audio
-from pse_bench.schemas import Segment, Talker
+from pse_bench.schemas import Segment
 from pse_bench.signal import vad
 from pse_bench.signal.filters import butterworth, zero_phase
 from pse_bench.simulation.rir import RIR
@@ -26,11 +26,11 @@ writes to it."""
 class SourceImage:
     """A talker's clips, read once: their image at the microphone and its activity."""
 
-    def __init__(self, talker: Talker, length: int, rate: int, load: Load) -> None:
-        self._segments, self._length, self._rate = talker.segments, length, rate
-        self._clips = [load(talker.corpus, segment) for segment in talker.segments]
+    def __init__(self, corpus: str, segments: list[Segment], length: int, rate: int, load: Load) -> None:
+        self._segments, self._length, self._rate = segments, length, rate
+        self._clips = [load(corpus, segment) for segment in segments]
 
-    def track(self) -> tuple[np.ndarray, int]:
+    def _track(self) -> tuple[np.ndarray, int]:
         """The clips laid into silence, from the first to the last, float64, and the sample that begins with."""
         begin = min(segment.onset for segment in self._segments)
         end = max(segment.onset + segment.num_samples for segment in self._segments)
@@ -42,12 +42,11 @@ class SourceImage:
 
     def dry(self) -> np.ndarray:
         """The clips laid into silence, float64, shape (length,)."""
-        track, begin = self.track()
-        return _placed(track, begin, self._length)
+        return _placed(*self._track(), self._length)
 
     def convolve(self, response: RIR, samples: list[np.ndarray]) -> list[np.ndarray]:
         """The clips at the microphone, once for each of some parts of a response: float64, shape (length,)."""
-        track, begin = self.track()
+        track, begin = self._track()
         return [_placed(image, begin - response.pre_delay, self._length) for image in _convolved(track, samples)]
 
     def active(self, delay: int) -> np.ndarray:
@@ -85,11 +84,8 @@ def _convolved(track: np.ndarray, parts: list[np.ndarray]) -> list[np.ndarray]:
     padded[taps - 1 : taps - 1 + len(track)] = track
     blocks = np.lib.stride_tricks.sliding_window_view(padded, size)[::step]
     spectra = rfft(blocks)
-    images = []
-    for part in parts:
-        image = irfft(spectra * rfft(part.astype(np.float64), size), size)
-        images.append(image[:, taps - 1 :].ravel()[:length])
-    return images
+    images = (irfft(spectra * rfft(part.astype(np.float64), size), size) for part in parts)
+    return [image[:, taps - 1 :].ravel()[:length] for image in images]
 
 
 def _placed(sound: np.ndarray, begin: int, length: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,19 +52,18 @@ def verify(
         InputError: no dataset there, or its tables cannot be read at all.
     """
     dataset = Dataset.open(folder)
-    _, _, planned = plan.read(folder / "plan.jsonl")
-    recipes = {recipe.scene_id: recipe for recipe in planned}
-    problems = _check_tables(dataset)
+    recipes = {recipe.scene_id: recipe for recipe in plan.read(folder / "plan.jsonl")[2]}
     rows: dict[str, list[Mixture]] = defaultdict(list)
     for row in dataset.mixtures:
         rows[row.scene_id].append(row)
     stored: dict[str, list[StoredFile]] = defaultdict(list)
     for file in dataset.files:
         stored[Path(file.path).stem].append(file)
-    if missing := [scene_id for scene_id in recipes if scene_id not in rows]:
-        problems.append(_several("scenes of the plan are not rendered", missing))
-    if unplanned := [scene_id for scene_id in rows if scene_id not in recipes]:
-        problems.append(_several("scenes in mixtures.csv are not in the plan", unplanned))
+    problems = [
+        *_check_tables(dataset),
+        *_several("scenes of the plan are not rendered", [name for name in recipes if name not in rows]),
+        *_several("scenes in mixtures.csv are not in the plan", [name for name in rows if name not in recipes]),
+    ]
     scenes = [scene_id for scene_id in rows if scene_id in recipes]
 
     batches = [scenes[first : first + BATCH] for first in range(0, len(scenes), BATCH)]
@@ -76,44 +75,50 @@ def verify(
         found[outcome.index] = [outcome.lost] if outcome.lost else outcome.value
         done += len(batches[outcome.index])
         progress(done, len(scenes))
-    problems += [problem for index in sorted(found) for problem in found[index]]
+    problems += [problem for _, own in sorted(found.items()) for problem in own]
     if rerender:
         roots.check(corpus for recipe in recipes.values() for corpus in recipe.corpora)
     chosen = sorted(scenes, key=lambda scene_id: rng.sort_key(0, scene_id))[:rerender]
     if chosen:
         problems += _render_again(dataset, [recipes[s] for s in chosen], stored, roots)
-    checked = {
-        "files": len(dataset.files),
-        "mixtures": len(dataset.mixtures),
-        "scenes rendered again": len(chosen),
-    }
-    return VerifyReport(checked, problems)
+    counts = {"files": len(dataset.files), "mixtures": len(dataset.mixtures), "scenes rendered again": len(chosen)}
+    return VerifyReport(counts, problems)
 
 
-def _check_tables(dataset: Dataset) -> list[str]:
+def _check_tables(dataset: Dataset) -> Iterator[str]:
     folder, description = dataset.folder, dataset.description
-    listed = dataset.files
-    problems = []
     if description.seal_sha256 is None:
-        problems.append(
+        yield (
             f"{folder / 'dataset.json'}: not sealed, so a change of it would not be found: written by an earlier "
             "version; run the same render again, which keeps the scenes"
         )
     for name, sha256 in description.tables.items():
-        if not (folder / name).is_file():
-            problems.append(f"{folder / name}: missing")
-        elif atomic.sha256(folder / name) != sha256:
-            problems.append(f"{folder / name}: changed since it was rendered (sha256 differs)")
+        yield from _check_file(folder / name, sha256)
     if atomic.sha256(folder / "plan.jsonl") != description.plan_sha256:
-        problems.append(f"{folder / 'plan.jsonl'}: not the plan that was rendered (sha256 differs)")
-    if fingerprint(description.plan_sha256, listed) != description.fingerprint:
-        problems.append(f"{folder / 'dataset.json'}: the fingerprint is not that of files.csv")
+        yield f"{folder / 'plan.jsonl'}: not the plan that was rendered (sha256 differs)"
+    if fingerprint(description.plan_sha256, dataset.files) != description.fingerprint:
+        yield f"{folder / 'dataset.json'}: the fingerprint is not that of files.csv"
     if not description.complete:
         lost = description.planned_scenes - description.scenes
-        problems.append(f"{folder}: {lost} of {description.planned_scenes} scenes could not be rendered")
-    known = {file.path for file in listed} | {"dataset.json", "plan.jsonl", *description.tables}
-    problems += [f"{path}: not a file of this dataset" for path in unexpected_files(folder, known)]
-    return problems
+        yield f"{folder}: {lost} of {description.planned_scenes} scenes could not be rendered"
+    known = {file.path for file in dataset.files} | {"dataset.json", "plan.jsonl", *description.tables}
+    yield from (f"{path}: not a file of this dataset" for path in unexpected_files(folder, known))
+
+
+def _several(what: str, names: list[str]) -> Iterator[str]:
+    if names:
+        more = f" … {len(names) - 5} more" if len(names) > 5 else ""
+        yield f"{len(names)} {what}: {', '.join(names[:5])}{more}"
+
+
+def _check_file(path: Path, sha256: str) -> Iterator[str]:
+    try:
+        if not path.is_file():
+            yield f"{path}: missing"
+        elif atomic.sha256(path) != sha256:
+            yield f"{path}: changed since it was rendered (sha256 differs)"
+    except OSError as error:
+        yield f"{path}: cannot be read ({error.strerror}); restore it or render again"
 
 
 def unexpected_files(folder: Path, known: Collection[str]) -> list[Path]:
@@ -134,93 +139,60 @@ def check_batch(work: tuple[Dataset, bool, list[tuple[Recipe, list[Mixture], lis
 def _check_scene(
     dataset: Dataset, sums: bool, recipe: Recipe, rows: list[Mixture], stored: list[StoredFile]
 ) -> list[str]:
-    problems = [problem for file in stored if (problem := _check_file(dataset.folder, file))]
+    problems = [problem for file in stored for problem in _check_file(dataset.folder / file.path, file.sha256)]
     if problems or not sums:
         return problems  # of a changed file, what follows would only say the same again
     try:
-        return _check_sound(dataset, recipe, rows)
+        return list(_check_sound(dataset, recipe, rows))
     except PseBenchError as error:
         return [str(error)]
 
 
-def _check_file(folder: Path, file: StoredFile) -> str:
-    path = folder / file.path
-    if not path.is_file():
-        return f"{path}: missing"
-    try:
-        unchanged = atomic.sha256(path) == file.sha256
-    except OSError as error:
-        return f"{path}: cannot be read ({error.strerror}); restore it or render again"
-    return "" if unchanged else f"{path}: changed since it was rendered (sha256 differs)"
-
-
-def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> list[str]:
-    problems = []
-    folder, name = dataset.folder, recipe.scene_id
+def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> Iterator[str]:
+    folder, name, rate, length = dataset.folder, recipe.scene_id, recipe.sample_rate, recipe.num_samples
     parts = {part for label in recipe.scenarios for part in mixing.PARTS[label]} | {"target", "target_early"}
     stems = {part: dataset.read_stem(name, part) for part in sorted(parts)}
-    problems += [
-        f"{dataset.stem_path(name, part)}: {len(stem)} samples, planned {recipe.num_samples}"
-        for part, stem in stems.items()
-        if len(stem) != recipe.num_samples
-    ]
-    if problems:
-        return problems
+    if wrong := [part for part, stem in stems.items() if len(stem) != length]:
+        for part in wrong:
+            yield f"{dataset.stem_path(name, part)}: {len(stems[part])} samples, planned {length}"
+        return
     for enrolled in sorted({row.enrollment_path for row in rows}):
-        length = recipe.enrollment.num_samples
-        audio.read_pcm16(folder / enrolled, sample_rate=recipe.sample_rate, num_samples=length)
+        audio.read_pcm16(folder / enrolled, sample_rate=rate, num_samples=recipe.enrollment.num_samples)
     masks = dataset.read_activity(name)
-    if len(masks["target"]) != recipe.num_samples:
-        return [f"{name}: activity of {len(masks['target'])} samples, planned {recipe.num_samples}"]
-    if "interferer" not in stems:
-        masks.pop("interferer")
-    levels = mixing.measure_levels(stems, masks)
+    if len(masks["target"]) != length:
+        yield f"{name}: activity of {len(masks['target'])} samples, planned {length}"
+        return
+    levels = mixing.measure_levels(stems, {who: mask for who, mask in masks.items() if who in stems})
     for row in rows:
         path = folder / row.mixture_path
         if row.scenario not in recipe.scenarios:
-            problems.append(f"{row.mixture_id}: in mixtures.csv, but not planned")
+            yield f"{row.mixture_id}: in mixtures.csv, but not planned"
             continue
-        mixture = audio.read_pcm16(path, sample_rate=recipe.sample_rate, num_samples=recipe.num_samples)
+        mixture = audio.read_pcm16(path, sample_rate=rate, num_samples=length)
         # stems that were exchanged may add up to more than 16 bits hold
-        total = sum(stems[part].astype(np.int32) for part in mixing.PARTS[row.scenario])
-        if not np.array_equal(mixture, total):
-            problems.append(f"{path}: not the sum of its stems")
+        if not np.array_equal(mixture, sum(stems[part].astype(np.int32) for part in mixing.PARTS[row.scenario])):
+            yield f"{path}: not the sum of its stems"
         if np.abs(mixture.astype(np.int32)).max() >= 32767:
-            problems.append(f"{path}: clips")
-        problems += [
-            f"{path}: {what} asked {asked:g} dB, found {found} dB"
-            for what, asked, found in (
-                ("SIR", row.sir_db, levels["sir_achieved_db"]),
-                ("SNR", row.snr_db, levels["snr_achieved_db"]),
-            )
-            if asked is not None and (found is None or abs(asked - found) > mixing.LEVEL_TOLERANCE_DB)
-        ]
-    return problems
+            yield f"{path}: clips"
+        for what, asked in (("sir", row.sir_db), ("snr", row.snr_db)):
+            found = levels[f"{what}_achieved_db"]
+            if asked is not None and (found is None or abs(asked - found) > mixing.LEVEL_TOLERANCE_DB):
+                yield f"{path}: {what.upper()} asked {asked:g} dB, found {found} dB"
 
 
 def _render_again(
     dataset: Dataset, recipes: list[Recipe], stored: dict[str, list[StoredFile]], roots: Roots
-) -> list[str]:
-    problems: list[str] = []
+) -> Iterator[str]:
+    about = dataset.description
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
         out = Path(folder)
-        job = render.RenderJob(
-            out, roots, out / "rooms", dataset.description.format, dataset.description.reference, False
-        )
+        job = render.RenderJob(out, roots, out / "rooms", about.format, about.reference, shared_rooms=False)
         for recipe in recipes:
             again = render.render_scene(job, recipe)
             if isinstance(again, render.Problem):
-                problems.append(f"{recipe.scene_id}: cannot be rendered again: {again.reason}")
+                yield f"{recipe.scene_id}: cannot be rendered again: {again.reason}"
                 continue
             sounds = {file.path: file.content_sha256 for file in again.files}
-            problems += [
-                f"{dataset.folder / file.path}: rendered again, it comes out different"
-                for file in stored[recipe.scene_id]
-                if sounds.get(file.path) != file.content_sha256
-            ]
-    return problems
-
-
-def _several(what: str, names: list[str]) -> str:
-    more = f" … {len(names) - 5} more" if len(names) > 5 else ""
-    return f"{len(names)} {what}: {', '.join(names[:5])}{more}"
+            for file in stored[recipe.scene_id]:
+                if sounds.get(file.path) != file.content_sha256:
+                    yield f"{dataset.folder / file.path}: rendered again, it comes out different"

@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 
 from pse_bench.planning import plan
-from pse_bench.planning.job import plan_dataset
+from pse_bench.planning.plan import plan_dataset
 from pse_bench.planning.scenario import Scenario, parse_scenario
 from pse_bench.schemas import MeasuredResponse, NoiseClip, Recipe, Utterance
 

@@ -22,7 +22,7 @@ from pse_bench.corpora.readers import folder, noise, rir
 from pse_bench.corpora.roots import Roots
 from pse_bench.io import tables
 from pse_bench.planning import plan
-from pse_bench.planning.job import plan_dataset
+from pse_bench.planning.plan import plan_dataset
 from pse_bench.planning.scenario import parse_scenario
 from pse_bench.runtime.executor import Serial
 from pse_bench.schemas import MeasuredResponse, NoiseClip, Recipe, Utterance

@@ -18,7 +18,7 @@ from pse_bench.corpora.readers import folder, noise
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.io import atomic, audio, tables
-from pse_bench.planning.job import plan_dataset
+from pse_bench.planning.plan import plan_dataset
 from pse_bench.runtime.executor import Serial
 from pse_bench.schemas import Mixture, NoiseClip, StoredFile, Summary, Utterance
 from pse_bench.scoring import score

@@ -249,10 +249,7 @@ def test_noise_is_dealt_evenly(plain):
 
 def test_shared_and_measured_rooms_are_dealt_evenly():
     rirs = [response(room, number) for room in ("hall", "room", "car") for number in range(2)]
-    for drawn in (
-        recipes(50, room={"rooms": 7}),
-        recipes(50, rirs=rirs, room={"engine": "measured"}),
-    ):
+    for drawn in (recipes(50, room={"rooms": 7}), recipes(50, rirs=rirs, room={"engine": "measured"})):
         counts = Counter(recipe.room.room_id for recipe in drawn)
         assert len(counts) in {3, 7}
         assert max(counts.values()) - min(counts.values()) <= 1
@@ -809,10 +806,7 @@ def refusal(kind: type[PseBenchError] = RequestError, count: int = 30, **what) -
 
 
 REFUSALS = {
-    "nobody at all": (
-        {"clips": []},
-        ["scenario test", "the manifest is empty", "give more speech"],
-    ),
+    "nobody at all": ({"clips": []}, ["scenario test", "the manifest is empty", "give more speech"]),
     "one speaker": (
         {"clips": speech(1)},
         ["scenario test: 1 interferer beside the target", "found 1", "give more speakers"],
@@ -861,10 +855,7 @@ REFUSALS = {
         {"duration_s": 5.9, "interferer": {"overlap": 0.05}},
         ["an overlap of 0.05 leaves an interferer less than 1 s", "longer duration_s"],
     ),
-    "no noise": (
-        {"noise_clips": []},
-        ["s000000: no noise clip is", "s long", "never repeated"],
-    ),
+    "no noise": ({"noise_clips": []}, ["s000000: no noise clip is", "s long", "never repeated"]),
     "noise too short": (
         {"noise_clips": [noise_clip(seconds=5.9)]},
         ["no noise clip is", "give longer", "shorter duration_s"],

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from pse_bench.schemas import SimulatedRoom
 from pse_bench.signal.rt60 import rt60_s
 from pse_bench.simulation import room as rooms
-from pse_bench.simulation.engines import diffuse_tail, image_source
+from pse_bench.simulation.engines import image_source
 from pse_bench.simulation.engines.image_source import LEAD
+from pse_bench.simulation.rir import EARLY_S
 
 RATE = 16000
 SIZE = (4.3, 3.7, 2.6)
@@ -258,7 +259,7 @@ def test_a_diffuse_tail_has_the_rt60_and_keeps_the_early_part():
     built = rooms.simulate(room, RATE)
     assert built.rt60_s == pytest.approx(0.35, rel=0.02)
     for response in built.sources:
-        end = response.pre_delay + response.direct_path + round(diffuse_tail.START_S * RATE)
+        end = response.pre_delay + response.direct_path + round(EARLY_S * RATE)
         late = response.samples[end + 320 :].astype(np.float64)
         # noise decays evenly: the same RT60 from the first half of it as from all of it
         assert rt60_s(late, RATE, range_db=15) == pytest.approx(rt60_s(late, RATE), rel=0.1)

@@ -6,7 +6,7 @@ import json
 
 from pse_bench.planning import plan
 from pse_bench.runtime.executor import Processes, Serial
-from pse_bench.simulation import rir_bank, room
+from pse_bench.simulation import room
 
 SHARED = {"rooms": 3, "places": 2}
 
@@ -17,8 +17,8 @@ def quiet(done, total):
 
 def test_rooms_are_built_once_in_parallel(corpus, tmp_path, monkeypatch):
     recipes = corpus.recipes(6, room=SHARED)
-    rir_bank.build(recipes, tmp_path / "parallel", Processes(2), quiet)
-    rir_bank.build(recipes, tmp_path / "serial", Serial(), quiet)
+    room.build(recipes, tmp_path / "parallel", Processes(2), quiet)
+    room.build(recipes, tmp_path / "serial", Serial(), quiet)
     names = {room.cache_key(recipe.room, recipe.sample_rate) for recipe in recipes}
     for folder in ("parallel", "serial"):
         assert {path.name for path in (tmp_path / folder).iterdir()} == names
@@ -27,13 +27,13 @@ def test_rooms_are_built_once_in_parallel(corpus, tmp_path, monkeypatch):
         assert one["samples"].tobytes() == other["samples"].tobytes()
         assert one["about"].tobytes() == other["about"].tobytes()
     monkeypatch.setattr(room, "simulate", lambda *given: 1 / 0)
-    rir_bank.build(recipes, tmp_path / "serial", Serial(), quiet)
+    room.build(recipes, tmp_path / "serial", Serial(), quiet)
 
 
 def test_usage_counts_scenes_people_and_places_over_plans(corpus, tmp_path):
     one = corpus.plan(tmp_path / "one.jsonl", count=5, room=SHARED)
     other = corpus.plan(tmp_path / "other.jsonl", count=7, room=SHARED)  # begins with the same rooms
-    found = rir_bank.usage([one, other], tmp_path / "bank")
+    found = room.usage([one, other], tmp_path / "bank")
     recipes = [recipe for path in (one, other) for recipe in plan.read(path)[2]]
     assert len(found) == 3
     assert sum(use.scenes for use in found) == len(recipes) == 12
@@ -48,7 +48,7 @@ def test_usage_counts_scenes_people_and_places_over_plans(corpus, tmp_path):
 
 def test_measured_rooms_are_no_part_of_it(corpus, tmp_path):
     path = corpus.plan(tmp_path / "plan.jsonl", room={"engine": "measured"})
-    assert rir_bank.usage([path], tmp_path) == []
+    assert room.usage([path], tmp_path) == []
 
 
 def test_the_command_builds_and_reports(corpus, command, tmp_path):

@@ -10,7 +10,7 @@ from pse_bench.corpora.readers import librispeech, noise
 from pse_bench.dataset import dataset
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, tables
-from pse_bench.planning.job import plan_dataset
+from pse_bench.planning.plan import plan_dataset
 from pse_bench.runtime.executor import Processes, Serial
 from pse_bench.schemas import Mixture, StoredFile
 from pse_bench.simulation import render

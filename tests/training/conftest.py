@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 import tiny_training
 from tiny_training import SCENARIO, Tiny
 
-from pse_bench.planning.job import plan_dataset
+from pse_bench.planning.plan import plan_dataset
 from pse_bench.runtime.executor import Serial
 from pse_bench.simulation import render
 

@@ -6,7 +6,7 @@ responses made with it, bent by the ratio of two such averages, tells what anoth
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,10 +52,9 @@ def calibrate(
     asked_s: float,
     build: Callable[[tuple[float, ...], float], list[np.ndarray]],
     sample_rate: int,
-    *,
-    walls: Sequence[float] = (1.0,) * 6,
 ) -> Calibrated | None:
-    """Responses whose mean RT60 (T30) is the asked one, or as near as a few passes come to it.
+    """Responses whose mean RT60 (T30) is the asked one, or as near as a few passes come to it. All walls absorb
+    alike.
 
     Args:
         size_m: lengths of the room.
@@ -63,26 +62,20 @@ def calibrate(
         build: makes the sources' responses from the reflection factors of the ``image_source.WALLS`` and the
             RT60 of a diffuse field between them in seconds.
         sample_rate: Hz.
-        walls: absorption of each wall in nepers, relative to each other.
 
     Returns:
         None where no absorption gives that decay.
     """
-    rates = loss_rates(size_m, walls)
+    rates = loss_rates(size_m, (1.0,) * 6)
     # a field that is the same everywhere, before it is absorbed
-    seconds = np.arange(math.ceil(2 * asked_s / BIN_S)) * BIN_S
-    first = _solve([np.ones(len(seconds))], rates, 0.0, asked_s / COHERENCE)
-    if first is None:
-        return None
-    absorption: float | None = first
+    field = np.ones(math.ceil(2 * asked_s / BIN_S))
+    first = absorption = _solve([field], rates, 0.0, asked_s / COHERENCE)
     tried: list[tuple[float, float]] = []  # absorption and RT60
     best, error = None, math.inf
-    for _ in range(PASSES):
-        if absorption is None:
-            break
+    while first and absorption and len(tried) < PASSES:
         # coarser than what processors differ by in the sums, so that all of them build the same response
         absorption = float(f"{absorption:.7g}")
-        reflection = tuple(math.exp(-absorption * wall) for wall in walls)
+        reflection = (math.exp(-absorption),) * 6
         built = build(reflection, asked_s * first / absorption)
         try:
             times_s = [rt60_s(samples, sample_rate) for samples in built]
@@ -104,13 +97,13 @@ def _corrected(
     """The absorption to try next: from two tries by their trend, from one by its decay."""
     absorption, found_s = tried[-1]
     if len(tried) > 1:
-        (before, before_s), (_, _) = tried[-2:]
+        before, before_s = tried[-2]
         trend = math.log(found_s / before_s) / math.log(absorption / before) if absorption != before else 0.0
         if trend < -STEEP:
             return min(max(absorption * (asked_s / found_s) ** (1 / trend), LEAST), MOST)
     curves = [_energy(samples, sample_rate) for samples in built]
     try:
-        binned_s = float(np.mean([rt60_s(np.sqrt(curve), 1 / BIN_S) for curve in curves]))
+        binned_s = _mean_rt60_s(curves)
     except UndefinedScore:
         return None
     solved = _solve(curves, rates, absorption, asked_s * binned_s / found_s)
@@ -122,6 +115,11 @@ def _energy(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     bins = math.ceil((len(samples) - LEAD) / (BIN_S * sample_rate))
     edges = (np.arange(bins) * (BIN_S * sample_rate)).astype(np.intp) + LEAD
     return np.add.reduceat(samples.astype(np.float64) ** 2, edges)
+
+
+def _mean_rt60_s(curves: Iterable[np.ndarray]) -> float:
+    """The mean T30 of energies in bins."""
+    return float(np.mean([rt60_s(np.sqrt(curve), 1 / BIN_S) for curve in curves]))
 
 
 def _solve(curves: list[np.ndarray], rates: np.ndarray, known: float, aim_s: float) -> float | None:
@@ -138,9 +136,7 @@ def _solve(curves: list[np.ndarray], rates: np.ndarray, known: float, aim_s: flo
             absorption = math.sqrt(low * high)
         change = np.exp(-2 * absorption * ways).mean(axis=0) / before
         try:
-            found_s = float(
-                np.mean([rt60_s(np.sqrt(curve * change[: len(curve)]), 1 / BIN_S) for curve in curves])
-            )
+            found_s = _mean_rt60_s(curve * change[: len(curve)] for curve in curves)
         except UndefinedScore:  # within a few bins
             found_s = aim_s / 2
         if abs(found_s - aim_s) <= SOLVED * aim_s:

@@ -13,16 +13,13 @@ from pse_bench.errors import UndefinedScore
 from pse_bench.io import audio
 from pse_bench.schemas import SimulatedRoom
 from pse_bench.signal.rt60 import rt60_s
-from pse_bench.simulation.engines import WORST, rt60_out_of_reach, too_many_images
+from pse_bench.simulation.engines.absorption import BIN_S, PASSES, TOLERANCE
 from pse_bench.simulation.engines.image_source import SPEED_OF_SOUND
-from pse_bench.simulation.rir import RIR, RoomRIRs
+from pse_bench.simulation.rir import RIR, WORST, RoomRIRs, refused
 
 VERSION = 1
 """Raised whenever a simulated response changes."""
 
-BIN_S = 0.001
-PASSES = 5
-TOLERANCE = 0.01
 MOST_IMAGES = 4_000_000
 
 
@@ -37,19 +34,16 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
         RequestError: no absorption gives that reverberation time, or it would take too many images.
     """
     shoebox, images = _images(room, sample_rate)
-    asked = room.rt60_s
-    aim = asked
-    best: RoomRIRs | None = None
-    for _ in range(PASSES):
-        reflection = _solve_reflection(images, aim, room)
-        built = RoomRIRs(_build(shoebox, images, reflection, sample_rate))
-        if best is None or abs(built.rt60_s - asked) < abs(best.rt60_s - asked):
-            best = built
-        if abs(built.rt60_s - asked) <= TOLERANCE * asked:
+    asked_s = aim_s = room.rt60_s
+    tried: list[RoomRIRs] = []
+    while len(tried) < PASSES:
+        tried.append(RoomRIRs(_build(shoebox, images, _solve_reflection(images, aim_s, room), sample_rate)))
+        if abs(tried[-1].rt60_s - asked_s) <= TOLERANCE * asked_s:
             break
-        aim *= asked / built.rt60_s
-    if best is None or abs(best.rt60_s - asked) > WORST * asked:
-        raise rt60_out_of_reach(room)
+        aim_s *= asked_s / tried[-1].rt60_s
+    best = min(tried, key=lambda built: abs(built.rt60_s - asked_s))
+    if abs(best.rt60_s - asked_s) > WORST * asked_s:
+        raise refused(room)
     return best
 
 
@@ -73,7 +67,7 @@ def _images(room: SimulatedRoom, sample_rate: int) -> tuple[Any, list[_Images]]:
     max_order = math.ceil(reach_m / min(room.size_m))
     count = 4 / 3 * max_order**3
     if count > MOST_IMAGES:
-        raise too_many_images(room, count)
+        raise refused(room, count)
     shoebox = pra.ShoeBox(list(room.size_m), fs=sample_rate, materials=pra.Material(0.5), max_order=max_order)
     shoebox.add_microphone(list(room.microphone_m))
     for position in room.sources_m:
@@ -86,11 +80,10 @@ def _images(room: SimulatedRoom, sample_rate: int) -> tuple[Any, list[_Images]]:
         near = distance <= reach_m
         order = source.orders.astype(int)
         bins = (distance[near] / SPEED_OF_SOUND / BIN_S).astype(int)
-        shape = (order[near].max() + 1, bins.max() + 1)
-        energy = np.bincount(
-            order[near] * shape[1] + bins, weights=distance[near] ** -2, minlength=shape[0] * shape[1]
-        )
-        images.append(_Images(order, distance, near, energy.reshape(shape)))
+        rows, columns = order[near].max() + 1, bins.max() + 1
+        cells = order[near] * columns + bins
+        energy = np.bincount(cells, weights=distance[near] ** -2, minlength=rows * columns)
+        images.append(_Images(order, distance, near, energy.reshape(rows, columns)))
     return shoebox, images
 
 
@@ -98,7 +91,7 @@ def _solve_reflection(images: list[_Images], aim_s: float, room: SimulatedRoom) 
     """The pressure reflection factor for which the images' energy decays with a mean T30 of ``aim_s``."""
     low, high = 0.02, 0.9999
     if not _decay_s(images, low) < aim_s < _decay_s(images, high):
-        raise rt60_out_of_reach(room)
+        raise refused(room)
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if _decay_s(images, middle) < aim_s else (low, middle)

@@ -19,7 +19,7 @@ from pse_bench.corpora.roots import Roots
 from pse_bench.dataset.dataset import sound_versions
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
-from pse_bench.planning.clip_pool import NoisePool, SpeechPool, normalise_sentence, speaker_key
+from pse_bench.planning.clip_pool import Pool, SpeechPool, normalise_sentence, speaker_key
 from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.signal import vad
@@ -132,11 +132,11 @@ def prepare(
         RequestError: nothing to mix from, or a worker died.
     """
     people = SpeechPool(speech, sample_rate)
-    sounds = NoisePool(noise, sample_rate)
-    if not len(people) or not len(sounds):
+    sounds = Pool(noise, sample_rate)
+    if not people or not sounds:
         raise RequestError("training needs speech and noise; give manifests with rows for both")
-    utterances = sorted(people, key=people.name)
-    noises = sorted(sounds, key=sounds.name)
+    utterances = sorted(people.values(), key=people.name)
+    noises = sorted(sounds.values(), key=sounds.name)
     voices = list(voices)
     made_of = {
         "version": VERSION,
