@@ -8,13 +8,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from pse_bench.asr.recogniser import Recogniser
+from pse_bench.asr.recogniser import Recogniser, first_few
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
-
-_SHOWN = 5
+from pse_bench.metrics.signals import Signal
 
 
 class Hypothesis(documents.Record):
@@ -31,7 +28,7 @@ class HypothesisTable:
     table: str
     texts: Mapping[str, str]
 
-    def __call__(self, samples: np.ndarray, mixture_id: str) -> str:
+    def __call__(self, samples: Signal, mixture_id: str) -> str:
         """The text of a mixture, whatever its sound. Raises InputError when there is none."""
         if mixture_id not in self.texts:
             raise InputError(
@@ -50,40 +47,31 @@ def from_csv(path: Path, mixture_ids: Collection[str] | None = None) -> Recognis
     Raises:
         InputError: the table is missing or damaged, names a mixture twice, lacks one or has one that is not known.
     """
-    rows = tables.read_table(path, Hypothesis)
     texts: dict[str, str] = {}
-    for row in rows:
+    for row in tables.read_table(path, Hypothesis):
         if row.mixture_id in texts:
             raise InputError(f"{path}: {row.mixture_id} has more than one row; keep one")
         texts[row.mixture_id] = row.text
-    if mixture_ids is not None:
-        wanted = set(mixture_ids)
-        unknown = [name for name in texts if name not in wanted]
-        if unknown:
-            raise InputError(
-                f"{path}: {_some(unknown)} of {len(texts)} rows {_are(unknown)} not in the dataset; remove them "
-                "or give the table of this dataset"
-            )
-        missing = [name for name in mixture_ids if name not in texts]
-        if missing:
-            raise InputError(
-                f"{path}: {_some(missing)} of {len(wanted)} mixtures {_are(missing)} missing; add a row for each, "
-                "with an empty text where nothing was heard"
-            )
+    wanted = texts if mixture_ids is None else set(mixture_ids)
+    if unknown := [name for name in texts if name not in wanted]:
+        raise InputError(
+            f"{path}: {_some(unknown, f'{len(texts)} rows')} not in the dataset; remove them or give the table of "
+            "this dataset"
+        )
+    if missing := [name for name in mixture_ids or () if name not in texts]:
+        raise InputError(
+            f"{path}: {_some(missing, f'{len(wanted)} mixtures')} missing; add a row for each, with an empty text "
+            "where nothing was heard"
+        )
     return Recogniser(
         name="csv",
         version="1",
-        model=atomic.sha256_of_text("\n".join(repr(item) for item in sorted(texts.items()))),
+        model=atomic.sha256_of_text("\n".join(map(repr, sorted(texts.items())))),
         note=f"hypotheses of a recogniser that is not known here, from {path.name}",
         decode=HypothesisTable(str(path), texts),
         by_sound=False,
     )
 
 
-def _some(names: list[str]) -> str:
-    more = ", …" if len(names) > _SHOWN else ""
-    return f"{len(names)} ({', '.join(names[:_SHOWN])}{more})"
-
-
-def _are(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+def _some(names: list[str], of: str) -> str:
+    return f"{len(names)} ({first_few(names)}) of {of} {'is' if len(names) == 1 else 'are'}"

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from pse_bench.asr import ngram_lm
-from pse_bench.asr.recogniser import Recogniser
+from pse_bench.asr.recogniser import Recogniser, first_few, require
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.metrics.recognition import words
+from pse_bench.metrics.signals import Signal
 
 SETTINGS: Mapping[str, float] = {"lw": 6.5, "fwdflatlw": 8.5, "bestpathlw": 9.5}
 """Weights of the language model in its three passes."""
@@ -31,8 +32,6 @@ ROOM_NOISE_LSB = 30.0
 """RMS of the room noise in steps of 16 bits (−61 dBFS). The cepstrum of digital silence is like nothing that the
 acoustic model knows, and synthetic voices and gated outputs are full of it: on clean embedded speech the noise
 brings the WER from 0.26 to 0.13 (every third utterance). What leaks below it is not transcribed."""
-
-_SHOWN = 5
 
 _loaded = threading.local()  # a decoder is no thread's but its own
 
@@ -45,7 +44,7 @@ class SphinxDecoder:
     arpa: str
     dictionary: str
 
-    def __call__(self, samples: np.ndarray, mixture_id: str) -> str:
+    def __call__(self, samples: Signal, mixture_id: str) -> str:
         """The words in 16 kHz samples, decoded at the level they have, as 16-bit sound over faint room noise."""
         decoder = self._decoder()
         decoder.reinit_feat()  # forgets the utterance before
@@ -79,7 +78,7 @@ def from_sentences(texts: Iterable[str]) -> Recogniser:
     Raises:
         InputError: pocketsphinx is not installed, or there is no sentence with a word that it can pronounce.
     """
-    installed = _installed()
+    require("pocketsphinx", "pocketsphinx", "asr")
     # Sorted and once each: how often a sentence is in a dataset is chance.
     sentences = sorted({tuple(words(text)) for text in texts} - {()})
     wanted = {word for sentence in sentences for word in sentence}
@@ -95,66 +94,38 @@ def from_sentences(texts: Iterable[str]) -> Recogniser:
         for word in sorted(spoken)
         for number, phones in enumerate(spoken[word], start=1)
     )
-    settings = json.dumps([SETTINGS, ROOM_NOISE_LSB])
-    digest = hashlib.sha256("\0".join([arpa, dictionary, settings, _acoustic_digest()]).encode()).hexdigest()
-    return Recogniser(
-        name="pocketsphinx",
-        version=installed,
-        model=digest,
-        note=_note(len(sentences), len(wanted), sorted(wanted - spoken.keys())),
-        decode=SphinxDecoder(digest, arpa, dictionary),
+    files = sorted(path for path in _acoustic_model().iterdir() if path.is_file())
+    acoustic = hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
+    parts = [arpa, dictionary, json.dumps([SETTINGS, ROOM_NOISE_LSB]), acoustic]
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    note = (
+        f"a ranking aid for mild noise, not a headline WER: it knows the dataset's {len(sentences)} sentences "
+        f"(bigram model of {len(wanted)} words)"
     )
+    if missing := sorted(wanted - spoken.keys()):
+        note += f"; {len(missing)} words have no known pronunciation and are never heard: {first_few(missing)}"
+    decoder = SphinxDecoder(digest, arpa, dictionary)
+    return Recogniser("pocketsphinx", version("pocketsphinx"), model=digest, note=note, decode=decoder)
 
 
 def pronunciations(wanted: Iterable[str]) -> dict[str, list[str]]:
     """The ways to say each word that the package's dictionary has; words that it lacks are left out."""
     known: dict[str, list[str]] = defaultdict(list)
-    lines = (_model_folder() / "cmudict-en-us.dict").read_text(encoding="utf-8").splitlines()
+    lines = _acoustic_model().with_name("cmudict-en-us.dict").read_text(encoding="utf-8").splitlines()
     for line in lines:
         word, _, phones = line.partition(" ")
         known[word.partition("(")[0]].append(phones.strip())
     return {word: known[word] for word in sorted(set(wanted)) if word in known}
 
 
-def with_room_noise(samples: np.ndarray) -> np.ndarray:
+def with_room_noise(samples: Signal) -> np.ndarray:
     """Samples as 16 bits, held at full scale, over faint noise that is the same every time."""
     noise = ROOM_NOISE_LSB * np.random.default_rng(0).standard_normal(len(samples))
     noisy = np.round(audio.FULL_SCALE * samples + noise)
     return np.clip(noisy, -audio.FULL_SCALE, audio.FULL_SCALE - 1).astype("<i2")
 
 
-def _note(sentences: int, vocabulary: int, missing: list[str]) -> str:
-    note = (
-        f"a ranking aid for mild noise, not a headline WER: it knows the dataset's {sentences} sentences "
-        f"(bigram model of {vocabulary} words)"
-    )
-    if missing:
-        more = ", …" if len(missing) > _SHOWN else ""
-        note += f"; {len(missing)} words have no known pronunciation and are never heard: "
-        note += ", ".join(missing[:_SHOWN]) + more
-    return note
-
-
-def _installed() -> str:
-    try:
-        import pocketsphinx  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"pocketsphinx is not installed ({error}); pip install 'pse-bench[asr]', or give csv:FILE"
-        ) from error
-    return version("pocketsphinx")
-
-
-def _model_folder() -> Path:
+def _acoustic_model() -> Path:
     from pocketsphinx import get_model_path
 
-    return Path(get_model_path("en-us"))
-
-
-def _acoustic_model() -> Path:
-    return _model_folder() / "en-us"
-
-
-def _acoustic_digest() -> str:
-    files = sorted(path for path in _acoustic_model().iterdir() if path.is_file())
-    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
+    return Path(get_model_path("en-us")) / "en-us"

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from pse_bench.asr.recogniser import Recogniser
+from pse_bench.asr.recogniser import Recogniser, require
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
+from pse_bench.metrics.signals import Signal
 
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
 """Without its tokenizer's file, faster-whisper would fetch one from the network."""
@@ -30,8 +31,7 @@ class WhisperDecoder:
 
     folder: str
 
-    def __call__(self, samples: np.ndarray, mixture_id: str) -> str:
-        """The words in 16 kHz samples."""
+    def __call__(self, samples: Signal, mixture_id: str) -> str:
         segments, _ = _model(self.folder).transcribe(
             samples.astype(np.float32),
             language="en",
@@ -57,16 +57,14 @@ def from_folder(folder: Path) -> Recogniser:
                 f"{folder}: no whisper model here ({name} is missing); give the folder of a model in CTranslate2 "
                 "format with its tokenizer, nothing is downloaded"
             )
-    try:
-        import faster_whisper  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"faster-whisper is not installed ({error}); pip install 'pse-bench[whisper]', or give csv:FILE"
-        ) from error
+    require("faster_whisper", "faster-whisper", "whisper")
+    digest = hashlib.sha256(str(BEAM).encode())
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest.update(f"{path.name} {atomic.sha256(path)}\n".encode())
     return Recogniser(
         name="faster-whisper",
         version=f"{version('faster-whisper')} with ctranslate2 {version('ctranslate2')}",
-        model=_digest(folder),
+        model=digest.hexdigest(),
         note=f"model {folder.name}: English, beam {BEAM}, no sampling",
         decode=WhisperDecoder(str(folder.resolve())),
     )
@@ -81,10 +79,3 @@ def _model(folder: str) -> Any:
     except (RuntimeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{folder}: cannot be loaded by faster-whisper ({reason}); restore it") from error
-
-
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256(str(BEAM).encode())
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        digest.update(f"{path.name} {atomic.sha256(path)}\n".encode())
-    return digest.hexdigest()

@@ -157,7 +157,7 @@ def word_errors(*, estimate: Signal, text: str, transcribe: Transcribe, kind: st
     """Word errors over the words of the reference (pooled over clips and times 100: %).
 
     ``wer`` is (S + D + I) / N: substitutions, deletions and insertions of the best alignment, over the N words
-    that the target says, both texts normalised. ``sub`` is S / N, ``del`` is D / N, ``ins`` is I / N. Held at 200 %.
+    that the target says, both texts normalised. ``sub`` is S / N, ``del`` D / N, ``ins`` I / N. Held at 200 %.
 
     Args:
         estimate: what to transcribe.

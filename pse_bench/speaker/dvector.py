@@ -11,7 +11,6 @@ than ``SILENT_DB`` below the loudest one do not count, so that a system which mu
 
 import functools
 import hashlib
-from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +28,8 @@ SILENT_DB = 30.0
 without the pause with 1.7, 1.7 and 2.3 %, a difference of less than one speaker."""
 
 LEVEL_DBFS = -30.0
+"""To this, softer utterances are raised; none is lowered."""
+
 FRAME = 400
 HOP = 160
 NUM_MELS = 40
@@ -54,8 +55,7 @@ def embed(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     Raises:
         InputError: too short, silent or not finite; or the weights are missing or not the known ones.
     """
-    fault = unusable(samples, sample_rate)
-    if fault:
+    if fault := unusable(samples, sample_rate):
         raise InputError(f"no d-vector: {fault}; give at least {SHORTEST_S} s of speech")
     # Two signals that differ only beyond float32 are one to the network.
     content = np.ascontiguousarray(audio.resample(samples, sample_rate, RATE_HZ), dtype=np.float32)
@@ -86,12 +86,6 @@ def unusable(samples: np.ndarray, sample_rate: int) -> str:
 # ---- front end
 
 
-def _to_level(samples: np.ndarray) -> np.ndarray:
-    """Raised to −30 dBFS where it is softer; never lowered."""
-    rms = np.sqrt(np.mean(np.square(samples)))
-    return samples * max(1.0, 10 ** (LEVEL_DBFS / 20) / rms)
-
-
 def window_starts(num_samples: int) -> list[int]:
     """The first frame of each window of 160 frames, for a signal at 16 kHz. A last window of which less than
     three quarters is sound is left out, unless it is the only one."""
@@ -103,10 +97,10 @@ def window_starts(num_samples: int) -> list[int]:
 
 
 def _embed(samples: np.ndarray) -> np.ndarray:
-    samples = _to_level(samples)
+    rms = np.sqrt(np.mean(np.square(samples)))
+    samples = samples * max(1.0, 10 ** (LEVEL_DBFS / 20) / rms)
     starts = window_starts(len(samples))
-    missing = (starts[-1] + WINDOW_FRAMES) * HOP - len(samples)
-    samples = np.pad(samples, (0, max(missing, 0)))
+    samples = np.pad(samples, (0, max((starts[-1] + WINDOW_FRAMES) * HOP - len(samples), 0)))
     mel = mel_spectrogram(samples, sample_rate=RATE_HZ, frame=FRAME, hop=HOP, num_mels=NUM_MELS)
     windows = np.stack([mel[start : start + WINDOW_FRAMES] for start in starts])  # (N, 160, 40)
     loudness = np.sum(windows, axis=(1, 2))
@@ -118,31 +112,25 @@ def _embed(samples: np.ndarray) -> np.ndarray:
 # ---- network
 
 
-class _Layer(NamedTuple):
-    """One LSTM layer: input weights (inputs, 1024), recurrent weights (256, 1024) and bias (1024,)."""
-
-    inputs: np.ndarray
-    recurrent: np.ndarray
-    bias: np.ndarray
-
-
 def forward(windows: np.ndarray) -> np.ndarray:
     """D-vectors of windows of mel powers: float32, from (N, 160, 40) to (N, 256), each of unit length."""
     layers, weight, bias = _network()
     outputs = np.ascontiguousarray(windows.transpose(1, 0, 2), dtype=np.float32)  # (T, N, inputs)
     for layer in layers:
-        outputs = _run_layer(layer, outputs)  # (T, N, 256)
+        outputs = _run_layer(outputs, *layer)  # (T, N, 256)
     return _unit(np.maximum(outputs[-1] @ weight + bias, 0.0))
 
 
-def _run_layer(layer: _Layer, inputs: np.ndarray) -> np.ndarray:
+def _run_layer(
+    inputs: np.ndarray, enter_weight: np.ndarray, recurrent: np.ndarray, bias: np.ndarray
+) -> np.ndarray:
     num_frames, num_windows, width = inputs.shape
-    gates = (inputs.reshape(-1, width) @ layer.inputs + layer.bias).reshape(num_frames, num_windows, -1)
+    gates = (inputs.reshape(-1, width) @ enter_weight + bias).reshape(num_frames, num_windows, -1)
     hidden = cell = np.zeros((num_windows, SIZE), dtype=np.float32)
     outputs = np.empty((num_frames, num_windows, SIZE), dtype=np.float32)
     for frame in range(num_frames):
         gate = gates[frame]
-        gate += hidden @ layer.recurrent
+        gate += hidden @ recurrent
         np.tanh(gate, out=gate)
         # Three of the gates are sigmoids, 0.5 + 0.5 tanh(x / 2); the halved x is in the weights.
         sigmoid = gate[:, : 3 * SIZE]
@@ -160,21 +148,21 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _network() -> tuple[list[_Layer], np.ndarray, np.ndarray]:
+def _network() -> tuple[list[tuple[np.ndarray, ...]], np.ndarray, np.ndarray]:
+    """The LSTM layers, each as input weights (inputs, 1024), recurrent weights (256, 1024) and bias (1024,), then
+    weight and bias of the linear layer."""
     tensors = dvector_weights.read()
-    layers = [_layer(tensors, number) for number in range(_LAYERS)]
+    layers = []
+    for number in range(_LAYERS):
+        inputs, recurrent, bias, more = (
+            tensors[f"lstm.{name}_l{number}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        weights = (np.ascontiguousarray(_arranged(values).T) for values in (inputs, recurrent))
+        layers.append((*weights, _arranged(bias + more)))
     return layers, np.ascontiguousarray(tensors["linear.weight"].T), tensors["linear.bias"]
 
 
-def _layer(tensors: dict[str, np.ndarray], number: int) -> _Layer:
+def _arranged(values: np.ndarray) -> np.ndarray:
     """The file has the gates in the order enter, keep, new, emit; here the three sigmoids stand together."""
-
-    def arranged(values: np.ndarray) -> np.ndarray:
-        enter, keep, new, emit = np.split(values, 4)
-        return np.concatenate([0.5 * enter, 0.5 * keep, 0.5 * emit, new])
-
-    return _Layer(
-        inputs=np.ascontiguousarray(arranged(tensors[f"lstm.weight_ih_l{number}"]).T),
-        recurrent=np.ascontiguousarray(arranged(tensors[f"lstm.weight_hh_l{number}"]).T),
-        bias=arranged(tensors[f"lstm.bias_ih_l{number}"] + tensors[f"lstm.bias_hh_l{number}"]),
-    )
+    enter, keep, new, emit = np.split(values, 4)
+    return np.concatenate([0.5 * enter, 0.5 * keep, 0.5 * emit, new])

@@ -9,9 +9,8 @@ import io
 import os
 import pickle
 from collections import OrderedDict
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -41,8 +40,7 @@ def weights_path() -> Path:
     Raises:
         InputError: there is none.
     """
-    named = os.environ.get(VARIABLE)
-    if named:
+    if named := os.environ.get(VARIABLE):
         if not Path(named).is_file():
             raise InputError(f"{named}: no such file, named by {VARIABLE}; {REMEDY}")
         return Path(named)
@@ -66,8 +64,7 @@ def read() -> dict[str, np.ndarray]:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
+    if (found := hashlib.sha256(content).hexdigest()) != SHA256:
         raise InputError(f"{path}: not the d-vector weights (sha256 {found:.12}, expected {SHA256:.12}); {REMEDY}")
     return read_tensors(content)
 
@@ -84,25 +81,22 @@ class _View(NamedTuple):
 class _Reader(pickle.Unpickler):
     """Unpickles dicts, lists, numbers, text and float tensors; anything else is refused before it is made."""
 
+    known: ClassVar[dict[tuple[str, str], Any]] = {
+        ("collections", "OrderedDict"): OrderedDict,
+        ("torch._utils", "_rebuild_tensor_v2"): lambda *stated: _View(*stated[:4]),
+        ("torch", "FloatStorage"): "float32",
+    }
+
     def find_class(self, module: str, name: str) -> Any:
-        known = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): _view,
-            ("torch", "FloatStorage"): "float32",
-        }
-        if (module, name) not in known:
+        if (module, name) not in self.known:
             raise pickle.UnpicklingError(f"holds {module}.{name}, which is no tensor")
-        return known[module, name]
+        return self.known[module, name]
 
     def persistent_load(self, pid: Any) -> str:
         kind, element, storage, *_ = pid
         if (kind, element) != ("storage", "float32"):
             raise pickle.UnpicklingError(f"holds a {kind} of {element}, expected float32 storage")
         return storage
-
-
-def _view(storage: str, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> _View:
-    return _View(storage, offset, shape, strides)
 
 
 def read_tensors(content: bytes) -> dict[str, np.ndarray]:
@@ -119,18 +113,15 @@ def read_tensors(content: bytes) -> dict[str, np.ndarray]:
         if (magic, version, machine["little_endian"]) != (0x1950A86A20F9469CFC6C, 1001, True):
             raise ValueError("is not a checkpoint in torch's older format")
         views = _Reader(stream).load()["model_state"]
-        storages = dict(_storages(stream, _Reader(stream).load()))
+        storages = {}
+        for name in _Reader(stream).load():
+            count = int.from_bytes(stream.read(8), "little")
+            storages[name] = np.frombuffer(stream.read(4 * count), dtype="<f4", count=count)
         return {name: _tensor(storages[view.storage], view) for name, view in views.items()}
     except Exception as error:  # a damaged pickle can raise anything
         raise InputError(
             f"the d-vector weights cannot be read ({error or type(error).__name__}); {REMEDY}"
         ) from error
-
-
-def _storages(stream: io.BytesIO, names: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    for name in names:
-        count = int.from_bytes(stream.read(8), "little")
-        yield name, np.frombuffer(stream.read(4 * count), dtype="<f4", count=count)
 
 
 def _tensor(storage: np.ndarray, view: _View) -> np.ndarray:

@@ -4,20 +4,22 @@
 the speaker similarity compares by one, ``doctor`` says what installs them.
 """
 
+import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from pse_bench.errors import FailedScore, UndefinedScore
+from pse_bench.io.atomic import ContentCache
 from pse_bench.registry import Registry
 from pse_bench.speaker import dvector, dvector_weights
 
 Embed = Callable[[np.ndarray, int], np.ndarray]
 """Samples, float of shape (num_samples,), and their rate in Hz to an embedding, float32 of shape (size,), unit
 length. It is called for every mixture, so one that is slow remembers what it has embedded."""
-
-WORST_SIMILARITY = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class Encoder:
     install: str = ""
 
 
+def _fault(entry: object) -> str:
+    return "" if isinstance(entry, Encoder) else f"expected an encoders.Encoder, found {type(entry).__name__}"
+
+
 DEFAULT = "dvector"
 """The encoder of a model that names none."""
 
@@ -65,10 +71,35 @@ ENCODERS: Registry[Encoder] = Registry(
         ),
     },
     group="pse_bench.encoders",
-    check=lambda found: (
-        "" if isinstance(found, Encoder) else f"expected an encoders.Encoder, found {type(found).__name__}"
-    ),
+    check=_fault,
 )
+
+
+@dataclass(frozen=True)
+class CachedEncoder:
+    """An encoder that looks up on disk what was embedded before, in any process: no sound is embedded twice.
+
+    Attributes:
+        embed: the encoder itself.
+        identity: changes whenever the encoder could give something else.
+        folder: shared by any number of encoders and processes.
+    """
+
+    embed: Embed
+    identity: str
+    folder: Path
+
+    def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
+        """The embedding of a sound: float32, shape (size,)."""
+        content = f"{sample_rate} Hz ".encode() + np.ascontiguousarray(samples, dtype="<f4").tobytes()
+        cache, sound = ContentCache(self.folder), hashlib.sha256(content).hexdigest()
+        if (known := cache.get(sound, self.identity)) is not None:
+            return np.array(known, dtype=np.float32)
+        vector = np.asarray(self.embed(samples, sample_rate), dtype=np.float32)
+        if np.isfinite(vector).all():
+            with suppress(OSError):  # what cannot be kept is computed again: no reason to lose a run
+                cache.put(sound, vector.tolist(), self.identity)
+        return vector
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
@@ -79,11 +110,7 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def speaker_similarity(
-    *,
-    estimate: np.ndarray,
-    enrollment: np.ndarray,
-    sample_rate: int,
-    encoder: Encoder = ENCODERS[DEFAULT],
+    *, estimate: np.ndarray, enrollment: np.ndarray, sample_rate: int, encoder: Encoder = ENCODERS[DEFAULT]
 ) -> float:
     """Cosine of the embeddings of an estimate and of its enrollment, within [0, 1].
 
@@ -106,12 +133,9 @@ def speaker_similarity(
 
 
 def speaker_similarity_of_failure(
-    *,
-    enrollment: np.ndarray,
-    sample_rate: int,
-    encoder: Encoder = ENCODERS[DEFAULT],
+    *, enrollment: np.ndarray, sample_rate: int, encoder: Encoder = ENCODERS[DEFAULT]
 ) -> float:
     """What a clip without a usable estimate counts for: 0. Raises UndefinedScore as ``speaker_similarity``."""
     if fault := encoder.unusable(enrollment, sample_rate):
         raise UndefinedScore(f"the enrollment has no {encoder.noun}: {fault}")
-    return WORST_SIMILARITY
+    return 0.0

@@ -13,8 +13,7 @@ from pse_bench import __version__
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
 from pse_bench.registry import suggestion
-from pse_bench.speaker.cache import CachedEncoder
-from pse_bench.speaker.encoders import ENCODERS, Embed
+from pse_bench.speaker.encoders import ENCODERS, CachedEncoder, Embed
 from pse_bench.submission.submission import System
 from pse_bench.systems import onnx
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pse_bench.speaker.cache import CachedEncoder
+from pse_bench.speaker.encoders import CachedEncoder
 
 RATE = 16_000
 

@@ -16,8 +16,7 @@ from checkpoints import replace_dvector, unit_embedding  # noqa: E402
 
 from pse_bench.errors import InputError  # noqa: E402
 from pse_bench.signal import streaming as streams  # noqa: E402
-from pse_bench.speaker.cache import Encoder  # noqa: E402
-from pse_bench.speaker.encoders import ENCODERS  # noqa: E402
+from pse_bench.speaker.encoders import ENCODERS, Embed  # noqa: E402
 from pse_bench.systems import base, registry, trained  # noqa: E402
 from pse_bench.systems import onnx as onnx_system  # noqa: E402
 from pse_bench.systems import onnx_export as export  # noqa: E402
@@ -49,7 +48,7 @@ def run(name: str, work: base.SystemInput, streaming: bool = False) -> np.ndarra
 
 
 def test_all_ways_give_the_same(
-    checkpoint_path: Path, onnx_path: Path, work: base.SystemInput, model: E3Net, other_encoder: Encoder
+    checkpoint_path: Path, onnx_path: Path, work: base.SystemInput, model: E3Net, other_encoder: Embed
 ) -> None:
     embedding = other_encoder(work.enrollment, RATE)
     with torch.no_grad():
@@ -150,7 +149,7 @@ def test_another_rate_is_refused_in_our_words(
 
 
 def test_the_number_of_threads_is_left_as_it_was(
-    checkpoint_path: Path, work: base.SystemInput, other_encoder: Encoder
+    checkpoint_path: Path, work: base.SystemInput, other_encoder: Embed
 ) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
