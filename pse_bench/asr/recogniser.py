@@ -24,22 +24,16 @@ Decode = Callable[[Signal, str], str]
 class Recogniser:
     """Gives the words in a sound, the same every time. Can be sent to another process.
 
-    Attributes:
-        name: ``pocketsphinx``, ``faster-whisper`` or ``csv``.
-        version: of the package.
-        model: SHA-256 of all that its answer depends on beside the package and the sound: weights, language
-            model, settings, or the table of hypotheses.
-        note: what a reader of its word error rates has to know, in one line.
-        decode: gives the words.
-        by_sound: the answer depends on the sound alone and not on the id.
+    ``model`` is the SHA-256 of all that its answer depends on beside the package and the sound: weights, language
+    model, settings, or the table of hypotheses.
     """
 
-    name: str
-    version: str
+    name: str  # ``pocketsphinx``, ``faster-whisper`` or ``csv``
+    version: str  # of the package
     model: str
-    note: str
+    note: str  # what a reader of its word error rates has to know, in one line
     decode: Decode
-    by_sound: bool = True
+    by_sound: bool = True  # the answer depends on the sound alone and not on the mixture's id
 
     def transcribe(self, samples: Signal, sample_rate: int, mixture_id: str = "") -> str:
         """The words in a sound, as the recogniser writes them; '' when there are none, as in digital silence.

@@ -33,50 +33,29 @@ __all__ = [
 ]
 
 _TSOS = "Eskimez et al., arXiv 2110.09625, the TSOS measure"
+_TAHERIAN = "own statement of the ΔN of Taherian et al., arXiv 2211.02944"
+_LE_ROUX = "Le Roux et al., arXiv 1811.02508, section 3"
 _LOST = Resolution(
     2.0, "dither of one step of 16 bits moves the ideal mask's by up to 1.95 (libri-mini-v1): faint bins weigh"
 )
 _LEVEL = Resolution(0.5, "half of the smallest difference of level that is heard")
-_PRINTED = "the last figure that is printed in the field"
+_TENTH, _THOUSANDTH = (Resolution(size, "the last figure that is printed in the field") for size in (0.1, 0.001))
+_MASKED = ("estimate", "reference", "target_active", "sample_rate")
 
 _speech = partial(Metric, scenarios=("TS1", "TS2"), needs=("estimate", "reference", "sample_rate"))
-_tsos = partial(
-    _speech,
-    family="over-suppression",
-    higher_is_better=False,
-    low=0.0,
-    needs=("estimate", "reference", "target_active", "sample_rate"),
-)
+_tsos = partial(_speech, family="over-suppression", higher_is_better=False, low=0.0, needs=_MASKED)
 _tsos_share = partial(_tsos, unit="%", aggregation="ratio", scale=100.0, high=100.0, worst=100.0, resolution=_LOST)
 _leakage = partial(Metric, family="leakage", scenarios=("TS3",), resolution=_LEVEL)
 _reduction = partial(_leakage, unit="dB", higher_is_better=True, low=leakage.WORST_DB, high=leakage.CAP_DB)
-_leakage_energies = partial(
-    _reduction,
-    worst=leakage.WORST_DB,
-    source="own statement of the ΔN of Taherian et al., arXiv 2211.02944",
-    in_db=True,
-)
+_energies = partial(_reduction, worst=leakage.WORST_DB, source=_TAHERIAN, in_db=True)
 _over_clips = partial(_reduction, of="leakage_reduction_db")
 _perceptual = partial(_speech, family="perceptual", higher_is_better=True)
 _intelligibility = partial(
-    _perceptual,
-    unit="",
-    low=0.0,
-    high=1.0,
-    worst=0.0,
-    resolution=Resolution(0.001, _PRINTED),
-    packages=("pystoi",),
+    _perceptual, unit="", low=0.0, high=1.0, worst=0.0, resolution=_THOUSANDTH, packages=("pystoi",)
 )
-_distortion = partial(
-    _speech,
-    family="distortion",
-    unit="dB",
-    higher_is_better=True,
-    low=distortion.LOW_DB,
-    high=distortion.HIGH_DB,
-    worst=distortion.LOW_DB,
-    resolution=Resolution(0.1, _PRINTED),
-    source="Le Roux et al., arXiv 1811.02508, section 3",
+_distortion = partial(_speech, family="distortion", unit="dB", higher_is_better=True, resolution=_TENTH)
+_si_sdr = partial(
+    _distortion, low=distortion.LOW_DB, high=distortion.HIGH_DB, worst=distortion.LOW_DB, source=_LE_ROUX
 )
 
 _ALL = (
@@ -120,11 +99,11 @@ _ALL = (
         high=distortion.GREATEST_LOSS_DB,
         worst=distortion.GREATEST_LOSS_DB,
         source="own, with the projection of arXiv 1811.02508",
-        resolution=Resolution(0.1, _PRINTED),
+        resolution=_TENTH,
         needs=("estimate", "reference"),
         compute=distortion.target_loss_db,
     ),
-    _leakage_energies(
+    _energies(
         name="leakage_reduction_db",
         description="output energy below the mixture's while the target is silent",
         needs=("estimate", "mixture"),
@@ -184,7 +163,7 @@ _ALL = (
         needs=("estimate", "mixture", "interferer_active", "sample_rate"),
         compute=leakage.leaky_frames,
     ),
-    _leakage_energies(
+    _energies(
         name="pause_leakage_db",
         description="attenuation where the interferer talks and the target pauses",
         scenarios=("TS2",),
@@ -217,13 +196,13 @@ _ALL = (
         compute=perceptual.pesq_wb,
         packages=("pesq",),
     ),
-    _distortion(
+    _si_sdr(
         name="si_sdr",
         description="scale-invariant signal-to-distortion ratio",
         needs=("estimate", "reference"),
         compute=distortion.si_sdr,
     ),
-    _distortion(
+    _si_sdr(
         name="si_sdri",
         description="improvement of SI-SDR over the mixture",
         needs=("estimate", "reference", "mixture"),
@@ -241,8 +220,7 @@ REGISTRY: Registry[Metric] = Registry(
 
 
 def computed_from(source: str) -> dict[str, Metric]:
-    """Our metrics of a ``clip``, of ``activity``, or of the scores of the metric of this name, in the order of
-    tables."""
+    """Our metrics of a ``clip``, of ``activity``, or of the scores of the metric of this name."""
     return {name: metric for name, metric in REGISTRY.items() if metric.of == source}
 
 

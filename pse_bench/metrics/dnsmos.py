@@ -13,10 +13,10 @@ Sources: Reddy et al., ICASSP 2022, arXiv 2110.01763 (P.835); Reddy et al., ICAS
 the DNS-Challenge's ``dnsmos_local.py`` (windows and polynomials), also in speechmos 0.0.1.1.
 """
 
-import functools
 import hashlib
 import importlib.util
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +41,13 @@ REMEDY = "pip install 'pse-bench[dnsmos]'"
 
 @dataclass(frozen=True)
 class Model:
-    """A model file and what its outputs mean.
+    """A model file and what its outputs mean: in ``figures``, a name and a polynomial for each, which maps it to
+    the opinion scale; the coefficients begin at the highest power."""
 
-    Attributes:
-        file: its path within the speechmos package.
-        sha256: of the file of speechmos 0.0.1.1. Another file is refused, so this is what was used.
-        figures: a name and a polynomial for each output, which maps it to the opinion scale; the coefficients
-            begin at the highest power.
-        on_mel: whether it takes a mel spectrogram instead of the waveform.
-    """
-
-    file: str
-    sha256: str
+    file: str  # its path within the speechmos package
+    sha256: str  # of the file of speechmos 0.0.1.1. Another file is refused, so this is what was used
     figures: dict[str, tuple[float, ...]]
-    on_mel: bool = False
+    on_mel: bool = False  # whether it takes a mel spectrogram instead of the waveform
 
 
 MODELS = {
@@ -198,7 +191,7 @@ def model_path(name: str) -> Path:
     raise InputError(f"DNSMOS needs the model files of the speechmos package; {REMEDY}")
 
 
-@functools.cache
+@cache
 def _session(name: str) -> Any:
     """A model ready to run; one a process."""
     if reason := missing():

@@ -63,7 +63,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Resolution:
-    """The smallest difference between two systems that is worth a word, and the reason."""
+    """The smallest difference between two systems that is worth a word, in the metric's unit, and the reason."""
 
     size: float
     reason: str
@@ -74,16 +74,8 @@ class Metric:
     """A metric as data: of clips, of the scores of another metric, or of activity.
 
     Attributes:
-        name: also the column in tables; lower-case letters, digits and underscores.
-        description: one line for a reader of tables.
-        family: what it watches.
-        unit: '' when there is none.
-        higher_is_better: direction.
         scenarios: where it is defined; ``all`` pools activity over all of them, so that what is taken for the
             target while the target is silent counts.
-        source: paper or standard.
-        of: what it is computed from: a ``clip``, the ``activity`` that a system submits (see ``detection``), or
-            the scores of the metric of this name over all clips, which it stands beside in a table.
         needs: what ``compute`` takes. Of a clip, fields of ``Clip``, by keyword. Of scores, their ``value`` or
             ``detail``, as a sequence over those that have a value. Of activity, ``histograms`` or ``onsets``.
         compute: gives a number, or a Ratio that ``value_of`` turns into one.
@@ -91,24 +83,18 @@ class Metric:
             ``compute`` has; None where ``worst`` says it all, the ratio included.
         low, high: every value lies within; None where the clip's length sets the bound.
         worst: what a failed clip gets; None where it depends on the clip (see ``failure``).
-        resolution: the smallest difference worth naming, in ``unit``, and why it is that.
+        of: what it is computed from: a ``clip``, the ``activity`` that a system submits (see ``detection``), or
+            the scores of the metric of this name over all clips, which it stands beside in a table.
         aggregation: how the value of a table follows from those of clips, a key of ``AGGREGATIONS``; a ratio is
             that of the sums of numerators and denominators.
-        scale: what a ratio is multiplied by to give a value in ``unit``; 1 for means.
-        in_db: the Ratio is one of energies, and its value an attenuation in dB.
         quiet: what of the output it grows from, where it tells one silence from another: a ``level`` in dBFS, the
             ``energy`` of the whole clip, or a mean ``power``; it is the value, or the Ratio's denominator.
-        compared: systems may differ by it; one that is not explains another.
-        version: raised by every change that moves a score.
-        packages: distributions that its value depends on, beside ``PACKAGES``.
-        model: SHA-256 of the model file behind it.
-        missing: gives why it cannot be computed on this machine and what to do, '' where it can.
     """
 
-    name: str
-    description: str
+    name: str  # also the column in tables; lower-case letters, digits and underscores
+    description: str  # one line for a reader of tables
     family: Family
-    unit: str
+    unit: str  # '' when there is none
     higher_is_better: bool
     scenarios: tuple[TableLabel, ...]
     needs: tuple[str, ...]
@@ -118,17 +104,17 @@ class Metric:
     high: float | None = None
     worst: float | None = None
     resolution: Resolution = Resolution(0.0, "every difference counts")
-    source: str = "own"
+    source: str = "own"  # paper or standard
     of: str = "clip"
     aggregation: Aggregation = "mean"
-    scale: float = 1.0
-    in_db: bool = False
+    scale: float = 1.0  # what a ratio is multiplied by to give a value in ``unit``; 1 for means
+    in_db: bool = False  # the Ratio is one of energies, and its value an attenuation in dB
     quiet: Literal["", "level", "energy", "power"] = ""
-    compared: bool = True
-    version: int = 1
-    packages: tuple[str, ...] = ()
-    model: str = ""
-    missing: Callable[[], str] = str
+    compared: bool = True  # systems may differ by it; one that is not explains another
+    version: int = 1  # raised by every change that moves a score
+    packages: tuple[str, ...] = ()  # distributions that its value depends on, beside ``PACKAGES``
+    model: str = ""  # SHA-256 of the model file behind it
+    missing: Callable[[], str] = str  # why it cannot be computed on this machine and what to do; '' where it can
 
     def value_of(self, ratio: Ratio) -> float:
         """The value of one clip's ratio, or of the sum of many, in ``unit``."""

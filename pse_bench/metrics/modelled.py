@@ -7,13 +7,9 @@ from pse_bench.metrics.metric import Metric, Resolution
 from pse_bench.speaker.encoders import DEFAULT, ENCODERS, speaker_similarity, speaker_similarity_of_failure
 
 _speech = partial(Metric, higher_is_better=True, scenarios=("TS1", "TS2"))
+_mos = partial(_speech, family="opinion", unit="MOS", low=dnsmos.LOW, high=dnsmos.HIGH, worst=dnsmos.WORST)
 _opinion = partial(
-    _speech,
-    family="opinion",
-    unit="MOS",
-    low=dnsmos.LOW,
-    high=dnsmos.HIGH,
-    worst=dnsmos.WORST,
+    _mos,
     resolution=Resolution(0.05, "two dithers of one step of 16 bits differ by up to 0.04"),
     source="Reddy et al., arXiv 2110.01763 and 2010.15258; model files of speechmos 0.0.1.1",
     needs=("estimate", "sample_rate"),
@@ -51,23 +47,12 @@ SPEAKER = (
     ),
 )
 
-_words = partial(
-    Metric,
-    family="recognition",
-    higher_is_better=False,
-    aggregation="ratio",
-    low=0.0,
-    resolution=Resolution(0.1, "one word in a thousand, or in ten minutes"),
-    packages=("jiwer",),
-)
-_errors = partial(
-    _words,
-    unit="%",
-    scale=100.0,
-    scenarios=("TS1", "TS2"),
-    source="as wer",
-    needs=("estimate", "text", "transcribe"),
-)
+_WORD = Resolution(0.1, "one word in a thousand, or in ten minutes")
+_HEARD = ("estimate", "text", "transcribe")
+
+_counted = partial(Metric, family="recognition", higher_is_better=False, aggregation="ratio", low=0.0)
+_words = partial(_counted, resolution=_WORD, packages=("jiwer",))
+_errors = partial(_words, unit="%", scale=100.0, scenarios=("TS1", "TS2"), source="as wer", needs=_HEARD)
 _up_to_once = partial(_errors, high=100.0, worst=100.0, failure=partial(recognition.bound_of_errors, per_word=1.0))
 _up_to_twice = partial(_errors, high=200.0, worst=200.0, failure=recognition.bound_of_errors)
 

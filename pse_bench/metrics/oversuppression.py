@@ -47,7 +47,7 @@ class OverSuppression:
 
 
 def over_suppressed_frames(
-    *, estimate: Signal | None, reference: Signal, target_active: Mask, sample_rate: int
+    estimate: Signal | None, reference: Signal, target_active: Mask, sample_rate: int
 ) -> OverSuppression:
     """Which frames are over-suppressed by the level-independent rule, and which are target-active.
 
@@ -73,9 +73,7 @@ def tsos(*, estimate: Signal, reference: Signal, target_active: Mask, sample_rat
 
     Source: arXiv 2110.09625 with the right side made level-independent and inactive frames left out.
     """
-    frames = over_suppressed_frames(
-        estimate=estimate, reference=reference, target_active=target_active, sample_rate=sample_rate
-    )
+    frames = over_suppressed_frames(estimate, reference, target_active, sample_rate)
     return Ratio(int(np.sum(frames.lost)), int(np.sum(frames.active)))
 
 
@@ -108,17 +106,13 @@ def tsos_s_per_30min(
 
     Source: the unit of arXiv 2204.00771.
     """
-    frames = over_suppressed_frames(
-        estimate=estimate, reference=reference, target_active=target_active, sample_rate=sample_rate
-    )
+    frames = over_suppressed_frames(estimate, reference, target_active, sample_rate)
     return Ratio(int(np.sum(frames.lost)) * frames.hop_s, len(reference) / sample_rate)
 
 
 def tsos_longest_s(*, estimate: Signal | None, reference: Signal, target_active: Mask, sample_rate: int) -> float:
     """The longest unbroken run of over-suppressed target-active frames, in seconds (16 ms a frame)."""
-    frames = over_suppressed_frames(
-        estimate=estimate, reference=reference, target_active=target_active, sample_rate=sample_rate
-    )
+    frames = over_suppressed_frames(estimate, reference, target_active, sample_rate)
     return longest_run(frames.lost) * frames.hop_s
 
 

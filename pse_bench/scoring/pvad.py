@@ -10,7 +10,7 @@ import numpy as np
 
 from pse_bench.errors import InputError, UndefinedScore
 from pse_bench.io import documents, tables
-from pse_bench.metrics import detection, voice_activity
+from pse_bench.metrics import detection
 from pse_bench.metrics.detection import LIMIT, SIZE
 from pse_bench.metrics.metric import AGGREGATIONS, Metric
 from pse_bench.schemas import TABLES, Detection, Mixture, Summary, TableLabel
@@ -37,7 +37,7 @@ class Detected(documents.Record):
 def row_of(mixture: Mixture, labels: np.ndarray, probabilities: np.ndarray) -> Detection:
     """The row of a mixture, from the true class of each frame, shape (num_frames,), and probabilities of shape
     (num_frames, 3)."""
-    delays, missed = voice_activity.onset_delays_s(
+    delays, missed = detection.onset_delays_s(
         probability=probabilities[:, detection.TARGET], active=labels == detection.TARGET, hop_s=vad.HOP_S
     )
     in_ms = " ".join(str(round(1000 * delay)) for delay in delays)

@@ -1,19 +1,11 @@
 """Zero-phase filters: the same recursive filter forwards and backwards."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-ORDER = 4
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Second-order sections, shape (num_sections, 6), and the state they settle to on a constant of 1."""
-
-    sections: np.ndarray
-    settled: np.ndarray
+Filter = tuple[np.ndarray, np.ndarray]
+"""Second-order sections, shape (num_sections, 6), and the state they settle to on a constant of 1."""
 
 
 @lru_cache
@@ -21,8 +13,8 @@ def butterworth(edges_hz: float | tuple[float, float], kind: str, sample_rate: i
     """A Butterworth filter of fourth order, ``highpass`` or ``bandpass`` with two edges."""
     from scipy.signal import butter, sosfilt_zi
 
-    sections = butter(ORDER, edges_hz, btype=kind, fs=sample_rate, output="sos")
-    return Filter(sections, sosfilt_zi(sections))
+    sections = butter(4, edges_hz, btype=kind, fs=sample_rate, output="sos")
+    return sections, sosfilt_zi(sections)
 
 
 def zero_phase(used: Filter, samples: np.ndarray, padding: int) -> np.ndarray:
@@ -38,9 +30,10 @@ def zero_phase(used: Filter, samples: np.ndarray, padding: int) -> np.ndarray:
     """
     from scipy.signal import sosfilt
 
+    sections, settled = used
     before = 2 * samples[0] - samples[padding:0:-1]
     after = 2 * samples[-1] - samples[-2 : -2 - padding : -1]
     longer = np.concatenate([before, samples, after])
-    forth, _ = sosfilt(used.sections, longer, zi=used.settled * longer[0])
-    back, _ = sosfilt(used.sections, forth[::-1], zi=used.settled * forth[-1])
+    forth, _ = sosfilt(sections, longer, zi=settled * longer[0])
+    back, _ = sosfilt(sections, forth[::-1], zi=settled * forth[-1])
     return back[::-1][padding : padding + len(samples)]

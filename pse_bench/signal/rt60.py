@@ -33,11 +33,6 @@ def rt60_s(response: np.ndarray, sample_rate: float, *, range_db: float = 30.0) 
 
     The fit runs from -5 dB to -5 - ``range_db`` dB: T30 by default (ISO 3382-1), T20 with 20.
 
-    Args:
-        response: shape (num_samples,).
-        sample_rate: Hz.
-        range_db: how far below -5 dB the fit reaches.
-
     Raises:
         UndefinedScore: the response is silent or does not decay that far.
     """
@@ -58,8 +53,7 @@ def rt60_s(response: np.ndarray, sample_rate: float, *, range_db: float = 30.0) 
 def measured_rt60_s(response: np.ndarray, sample_rate: int) -> float:
     """Reverberation time of a measured response in seconds, rounded to a millisecond.
 
-    T30, or T20 where the response ends or sinks into noise too soon.
-    Raises UndefinedScore when it does not even allow T20.
+    T30, or T20 where the response ends or sinks into noise too soon. UndefinedScore where it does not allow T20.
     """
     for range_db in RANGES_DB:
         with contextlib.suppress(UndefinedScore):

@@ -4,6 +4,8 @@ Labels are on a grid of ``HOP_S`` frames without overlap, so a label speaks for 
 else. Levels are means of power over active samples (the idea of ITU-T P.56, on our labels).
 """
 
+import itertools
+
 import numpy as np
 
 from pse_bench.io.audio import seconds_to_samples
@@ -33,15 +35,11 @@ def hop_samples(sample_rate: int) -> int:
 
 
 def speech_activity(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Frame labels of a dry recording of one talker: bool, shape (ceil(num_samples / hop),).
+    """Frame labels of a dry recording of one talker without room or noise: bool, shape (ceil(num_samples / hop),).
 
     A frame is active when its energy between 180 Hz and 5 kHz, over 30 ms around its middle, is within
     32 dB of the talker's loud frames (95th percentile) and 9 dB above the recording's floor (5th percentile);
     gaps of at most 80 ms are filled and bursts below 40 ms dropped. Digital silence has no activity.
-
-    Args:
-        samples: shape (num_samples,), one talker without room or noise.
-        sample_rate: Hz.
     """
     hop = hop_samples(sample_rate)
     energy = _band_energy(samples, sample_rate, hop)
@@ -77,10 +75,8 @@ def _band_energy(samples: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
 def _without_runs(labels: np.ndarray, value: bool, longest: int) -> np.ndarray:
     """Flip inner runs of ``value`` that are at most ``longest`` frames; dropping also works at the ends."""
     edges = np.flatnonzero(np.diff(labels.astype(np.int8))) + 1
-    starts = np.concatenate([[0], edges])
-    stops = np.concatenate([edges, [len(labels)]])
     result = labels.copy()
-    for start, stop in zip(starts, stops, strict=True):
+    for start, stop in itertools.pairwise([0, *edges, len(labels)]):
         inner = start > 0 and stop < len(labels)
         if labels[start] == value and stop - start <= longest and (inner or value):
             result[start:stop] = not value
@@ -94,15 +90,9 @@ def to_samples(labels: np.ndarray, num_samples: int, sample_rate: int) -> np.nda
 
 
 def frames_with(mask: np.ndarray, frame: int, hop: int, more_than: float = 0.5) -> np.ndarray:
-    """Frames of an analysis grid of which more than a share of the samples is marked.
-
-    Args:
-        mask: bool, shape (num_samples,).
-        frame, hop: the grid, in samples; no padding, so frame t covers [t · hop, t · hop + frame).
-        more_than: the share that has to be exceeded.
-
-    Returns:
-        bool, shape (1 + (num_samples - frame) // hop,), empty when the signal is shorter than a frame.
+    """Frames of an analysis grid of which more than that share of the samples is marked: bool, shape
+    (1 + (num_samples - frame) // hop,), empty when the mask is shorter than a frame. Frame t covers the samples
+    [t · hop, t · hop + frame).
     """
     if len(mask) < frame:
         return np.zeros(0, dtype=bool)
@@ -112,14 +102,9 @@ def frames_with(mask: np.ndarray, frame: int, hop: int, more_than: float = 0.5) 
 
 
 def power_over(labels: np.ndarray, samples: np.ndarray, sample_rate: int) -> float:
-    """Mean power over the samples of active frames; 0 when none is active.
+    """Mean power over the samples of active frames, of labels as ``speech_activity`` gives; 0 when none is active.
 
     Sums are of a fixed order, whatever the processor's number of threads.
-
-    Args:
-        labels: bool, shape (ceil(num_samples / hop),).
-        samples: shape (num_samples,).
-        sample_rate: Hz.
     """
     hop = hop_samples(sample_rate)
     whole = len(samples) // hop

@@ -24,28 +24,19 @@ length. It is called for every mixture, so one that is slow remembers what it ha
 
 @dataclass(frozen=True)
 class Encoder:
-    """A speaker encoder.
+    """A speaker encoder."""
 
-    Attributes:
-        embed: the encoder; a function of a module, since it goes to worker processes.
-        size: entries of an embedding.
-        sha256: of its weights; embeddings that are kept are looked up by it.
-        noun: what an embedding of it is called in messages.
-        shortest_s: length of the shortest sound that it embeds.
-        unusable: why a sound at a rate in Hz has no embedding; '' when it has one.
-        missing: why nothing can be embedded here, with the remedy; '' when all is in place.
-        package, install: the distribution that brings its weights, and the line that installs it.
-    """
-
-    embed: Embed
-    size: int
-    sha256: str
-    noun: str
-    shortest_s: float
-    unusable: Callable[[np.ndarray, int], str]
-    missing: Callable[[], str] = lambda: ""
-    package: str = ""
-    install: str = ""
+    embed: Embed  # a function of a module, since it goes to worker processes
+    size: int  # entries of an embedding
+    sha256: str  # of its weights; embeddings that are kept are looked up by it
+    noun: str  # what an embedding of it is called in messages
+    shortest_s: float  # length of the shortest sound that it embeds
+    unusable: Callable[[np.ndarray, int], str]  # why a sound at a rate in Hz has no embedding; '' when it has one
+    missing: Callable[[], str] = lambda: (
+        ""
+    )  # why nothing can be embedded here, and the remedy; '' when all is there
+    package: str = ""  # the distribution that brings its weights
+    install: str = ""  # the line that installs it
 
 
 def _fault(entry: object) -> str:
@@ -77,17 +68,11 @@ ENCODERS: Registry[Encoder] = Registry(
 
 @dataclass(frozen=True)
 class CachedEncoder:
-    """An encoder that looks up on disk what was embedded before, in any process: no sound is embedded twice.
-
-    Attributes:
-        embed: the encoder itself.
-        identity: changes whenever the encoder could give something else.
-        folder: shared by any number of encoders and processes.
-    """
+    """An encoder that looks up on disk what was embedded before, in any process: no sound is embedded twice."""
 
     embed: Embed
-    identity: str
-    folder: Path
+    identity: str  # changes whenever the encoder could give something else
+    folder: Path  # shared by any number of encoders and processes
 
     def __call__(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
         """The embedding of a sound: float32, shape (size,)."""

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from pse_bench.errors import PseBenchError
-from pse_bench.metrics import voice_activity
+from pse_bench.metrics import detection
 from pse_bench.metrics.distortion import si_sdri
 from pse_bench.metrics.leakage import leakage_reduction_db
 from pse_bench.metrics.oversuppression import tsos
@@ -80,7 +80,7 @@ def validate_pvad(
             probabilities.append(given.reshape(-1, given.shape[-1]))
             labels.append(pvad.classes(batch.target_active, batch.interferer_active).numpy().ravel())
             for row in range(len(given)):
-                late, never = voice_activity.onset_delays_s(
+                late, never = detection.onset_delays_s(
                     probability=given[row, :, 0],
                     active=batch.target_active[row].numpy(),
                     hop_s=vad.HOP_S,
@@ -90,12 +90,12 @@ def validate_pvad(
     model.train()
     scores, truth = np.concatenate(probabilities), np.concatenate(labels)
     found = {
-        f"ap_{name.split()[0]}": voice_activity.average_precision(scores=scores[:, k], positive=truth == k)
-        for k, name in enumerate(voice_activity.CLASSES)
+        f"ap_{name.split()[0]}": detection.average_precision(scores=scores[:, k], positive=truth == k)
+        for k, name in enumerate(detection.CLASSES)
         if (truth == k).any()
     }
     found["mean_ap"] = float(np.mean(list(found.values())))
-    found["eer_target"] = voice_activity.equal_error_rate(scores=scores[:, 0], positive=truth == 0)
+    found["eer_target"] = detection.equal_error_rate(scores=scores[:, 0], positive=truth == 0)
     every = np.concatenate(delays)
     found["onset_delay_s"] = float(np.median(every)) if len(every) else float("nan")
     found["onsets_missed"] = float(missed)

@@ -1,4 +1,4 @@
-"""Figures from histograms of scores: exactly those of the frames they were counted from."""
+"""AP and EER against brute force and from histograms, reference detectors, and onset delays by hand."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,112 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics import computed_from, detection, voice_activity
+from pse_bench.metrics import computed_from, detection
+from pse_bench.systems import base, registry
+
+
+def brute_average_precision(scores: np.ndarray, positive: np.ndarray) -> float:
+    total, before = 0.0, 0.0
+    for threshold in sorted(set(scores), reverse=True):
+        taken = scores >= threshold
+        recall = np.sum(taken & positive) / np.sum(positive)
+        total += (recall - before) * np.sum(taken & positive) / np.sum(taken)
+        before = recall
+    return total
+
+
+frames = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=60)
+
+
+@given(frames)
+def test_average_precision_equals_the_sum_over_thresholds(rows) -> None:
+    scores, positive = np.array([r[0] / 6 for r in rows]), np.array([r[1] for r in rows])
+    if not positive.any():
+        with pytest.raises(UndefinedScore):
+            detection.average_precision(scores=scores, positive=positive)
+        return
+    found = detection.average_precision(scores=scores, positive=positive)
+    assert found == pytest.approx(brute_average_precision(scores, positive))
+
+
+@given(frames)
+def test_eer_lies_between_the_thresholds_where_the_errors_cross(rows) -> None:
+    scores, positive = np.array([r[0] / 6 for r in rows]), np.array([r[1] for r in rows])
+    if positive.all() or not positive.any():
+        with pytest.raises(UndefinedScore):
+            detection.equal_error_rate(scores=scores, positive=positive)
+        return
+    found = detection.equal_error_rate(scores=scores, positive=positive)
+    steps = [np.inf, *sorted(set(scores), reverse=True)]
+    missed = [np.mean(scores[positive] < t) for t in steps]
+    false = [np.mean(scores[~positive] >= t) for t in steps]
+    crossing = next(i for i in range(len(steps)) if false[i] >= missed[i])
+    assert missed[crossing] - 1e-12 <= found <= missed[crossing - 1] + 1e-12
+    assert false[crossing - 1] - 1e-12 <= found <= false[crossing] + 1e-12
+
+
+@given(frames)
+def test_only_the_order_of_scores_counts(rows) -> None:
+    scores, positive = np.array([r[0] / 6 for r in rows]), np.array([r[1] for r in rows])
+    if positive.all() or not positive.any():
+        return
+    for metric in (detection.average_precision, detection.equal_error_rate):
+        assert metric(scores=scores, positive=positive) == metric(scores=scores**3 + 5, positive=positive)
+
+
+def test_scikit_learn_agrees() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    chance = np.random.default_rng(1)
+    scores, positive = np.round(chance.random(500), 2), chance.random(500) < 0.3
+    expected = metrics.average_precision_score(positive, scores)
+    assert detection.average_precision(scores=scores, positive=positive) == pytest.approx(expected)
+
+
+def test_ends() -> None:
+    positive = np.array([True, False, True, False])
+    right = np.array([0.9, 0.1, 0.8, 0.2])
+    assert detection.average_precision(scores=right, positive=positive) == 1
+    assert detection.equal_error_rate(scores=right, positive=positive) == 0
+    assert detection.equal_error_rate(scores=-right, positive=positive) == 1
+    with pytest.raises(ValueError, match="one number a frame"):
+        detection.average_precision(scores=right[:2], positive=positive)
+
+
+def test_chance_has_the_prevalence() -> None:
+    labels = np.array([0] * 30 + [1] * 50 + [2] * 20)
+    given_by_chance = np.full((100, 3), 1 / 3)
+    for index, share in enumerate((0.3, 0.5, 0.2)):
+        found = detection.average_precision(scores=given_by_chance[:, index], positive=labels == index)
+        assert found == pytest.approx(share)
+    assert detection.equal_error_rate(scores=given_by_chance[:, 0], positive=labels == 0) == 0.5
+
+
+def test_energy_tells_speech_from_silence_but_not_whose_it_is() -> None:
+    chance = np.random.default_rng(2)
+    labels = np.repeat([0, 2, 1, 2], 50)
+    mixture = np.repeat(np.where(labels == 2, 0.001, 0.1), 160) * chance.standard_normal(200 * 160)
+    found = registry.energy(base.SystemInput(mixture, mixture, 16_000, mixture, mixture))
+    assert found.shape == (200, 3)
+    assert np.allclose(found.sum(axis=1), 1)
+    assert detection.average_precision(scores=found[:, 2], positive=labels == 2) == 1
+    assert detection.average_precision(scores=found[:, 0], positive=labels == 0) < 0.7
+
+
+def test_onset_delays() -> None:
+    active = np.zeros(100, dtype=bool)
+    active[10:40], active[60:90] = True, True
+    probability = np.zeros(100)
+    probability[15:40] = 1  # 5 frames late
+    probability[62] = 1  # a spark is not a detection
+    delays, missed = detection.onset_delays_s(probability=probability, active=active, hop_s=0.01)
+    assert delays == pytest.approx([0.05])
+    assert missed == 1
+    at_once, never = detection.onset_delays_s(probability=active.astype(float), active=active, hop_s=0.01)
+    assert list(at_once) == [0, 0]
+    assert never == 0
+
+
+# ---- from histograms of scores
 
 METRICS = computed_from("activity")
 shares = st.integers(0, 50)
@@ -26,7 +131,7 @@ def arrays(rows: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray]:
 def mean_precision(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Of the three classes, from the frames."""
     columns = enumerate(probabilities.T)
-    return np.mean([voice_activity.average_precision(scores=one, positive=labels == k) for k, one in columns])
+    return np.mean([detection.average_precision(scores=one, positive=labels == k) for k, one in columns])
 
 
 @given(clips)
@@ -40,11 +145,11 @@ def test_summed_histograms_give_what_the_frames_of_all_clips_give(found) -> None
             with pytest.raises(UndefinedScore):
                 metric.compute(counts)
             continue
-        exact = voice_activity.average_precision(scores=scores[:, index], positive=labels == index)
+        exact = detection.average_precision(scores=scores[:, index], positive=labels == index)
         assert metric.compute(counts) == pytest.approx(100 * exact, abs=1e-9)
     target = labels == 0
     if target.any() and not target.all():
-        exact = voice_activity.equal_error_rate(scores=scores[:, 0], positive=target)
+        exact = detection.equal_error_rate(scores=scores[:, 0], positive=target)
         assert METRICS["pvad_eer"].compute(counts) == pytest.approx(100 * exact, abs=1e-9)
     if set(labels) == {0, 1, 2}:
         assert METRICS["pvad_mean_ap"].compute(counts) == pytest.approx(
@@ -64,7 +169,7 @@ def test_rounding_to_the_grid_moves_a_figure_by_less_than_a_tenth_of_a_percent(s
     counts = detection.histograms(kept, labels)
     exact = mean_precision(probabilities, labels)
     assert METRICS["pvad_mean_ap"].compute(counts) == pytest.approx(100 * exact, abs=0.1)
-    exact = voice_activity.equal_error_rate(scores=probabilities[:, 0], positive=labels == 0)
+    exact = detection.equal_error_rate(scores=probabilities[:, 0], positive=labels == 0)
     assert METRICS["pvad_eer"].compute(counts) == pytest.approx(100 * exact, abs=0.1)
 
 

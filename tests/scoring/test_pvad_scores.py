@@ -12,7 +12,7 @@ from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import tables
 from pse_bench.leaderboard import leaderboard
-from pse_bench.metrics import detection, voice_activity
+from pse_bench.metrics import detection
 from pse_bench.reporting.tables import FORMATS
 from pse_bench.runtime.executor import Serial
 from pse_bench.schemas import Detection, Mixture, Summary
@@ -30,7 +30,7 @@ Said = Callable[[np.ndarray, Mixture], np.ndarray]
 
 def labels_of(dataset: Dataset, row: Mixture) -> np.ndarray:
     frames = dataset.read_frames(row)
-    return voice_activity.classes(target=frames["target"], other=frames["interferer"])
+    return detection.classes(target=frames["target"], other=frames["interferer"])
 
 
 def perfect(labels: np.ndarray, row: Mixture) -> np.ndarray:
@@ -82,7 +82,7 @@ def test_a_perfect_detector(dataset: Dataset, tmp_path: Path) -> None:
     assert table["TS3", "pvad_ap_none"].expected == 4
 
 
-@pytest.mark.parametrize("by", [silent, lambda labels, row: voice_activity.chance(len(labels))])
+@pytest.mark.parametrize("by", [silent, lambda labels, row: np.full((len(labels), 3), 1 / 3)])
 def test_one_that_says_the_same_of_every_frame_has_the_share_of_each_class(
     dataset: Dataset, tmp_path: Path, by: Said
 ) -> None:
@@ -138,7 +138,7 @@ def test_the_interval_is_that_of_leaving_out_each_speaker(dataset: Dataset, tmp_
     def pooled(without: str) -> float:
         kept = [frames[row.mixture_id] for row in dataset.mixtures if row.target_speaker != without]
         scores, labels = (np.concatenate(part) for part in zip(*kept, strict=True))
-        return 100 * voice_activity.average_precision(scores=scores[:, 0], positive=labels == 0)
+        return 100 * detection.average_precision(scores=scores[:, 0], positive=labels == 0)
 
     weights = [
         sum(len(frames[row.mixture_id][1]) for row in dataset.mixtures if row.target_speaker == name)
