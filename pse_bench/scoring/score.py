@@ -16,7 +16,7 @@ from pse_bench.asr.recogniser import Recogniser
 from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import audio, locks
-from pse_bench.metrics import Evaluation, detection, voice_activity
+from pse_bench.metrics import Evaluation, detection
 from pse_bench.metrics.outside import definition
 from pse_bench.runtime import resume
 from pse_bench.runtime.executor import Executor
@@ -274,7 +274,7 @@ def detect_mixture(work: tuple[ScoreJob, Mixture]) -> Detected:
     job, row = work
     locks.require_seen(job.folder / submission.DESCRIPTION)
     frames = job.dataset.read_frames(row)
-    labels = voice_activity.classes(target=frames["target"], other=frames["interferer"])
+    labels = detection.classes(target=frames["target"], other=frames["interferer"])
     try:
         probabilities, sha256 = submission.read_activity(job.folder, row)
     except InputError as error:
