@@ -17,15 +17,8 @@ BLOCKS = 64
 
 
 def identity(path: Path, *, of_sound: bool) -> str:
-    """What a manifest's ``sha256`` says of a file.
-
-    Args:
-        path: a sound file.
-        of_sound: sum the decoded samples, so that every lossless container of the same sound is as good.
-
-    Raises:
-        InputError: the samples are asked for and the file is not 16-bit mono.
-    """
+    """What a manifest's ``sha256`` says of a file. ``of_sound`` sums the decoded samples, so that every lossless
+    container of the same sound is as good, and raises InputError where they are not 16-bit mono."""
     return OF_SOUND + audio.sha256_of_samples(audio.read_pcm16(path)) if of_sound else atomic.sha256(path)
 
 
@@ -42,25 +35,20 @@ def read(path: Path, sha256: str) -> tuple[np.ndarray, int]:
 def stretch(path: Path, sha256: str, *, start: int, num_samples: int, sample_rate: int) -> np.ndarray:
     """A stretch of a clip at a rate, float64, shape (num_samples,); of the file only what it takes is decoded.
 
-    That the file is the one that was planned with is looked at once a process, as long as it is not touched.
-
-    Args:
-        path: the file.
-        sha256: what its manifest says of it.
-        start, num_samples: the stretch, counted at ``sample_rate``.
-        sample_rate: Hz.
+    ``start`` and ``num_samples`` count samples at ``sample_rate``, in Hz. That the file is the one that was planned
+    with is looked at once a process, as long as it is not touched.
 
     Raises:
         InputError: it cannot be read, is not the file that ``sha256`` belongs to, or ends before the stretch.
     """
-    rate, length = _checked(path, sha256, _touched(path))
+    touched = _touched(path)
+    rate, length = _checked(path, sha256, touched)
     if start + num_samples > audio.resampled_length(length, rate, sample_rate):
         raise InputError(f"{path}: shorter than its manifest says; make the manifest and plan again")
     if rate == sample_rate:
-        samples, _ = audio.read(path, start=start, stop=start + num_samples)
-        return samples
+        return audio.read(path, start=start, stop=start + num_samples)[0]
     first, last = start // BLOCK, -(-(start + num_samples) // BLOCK)
-    blocks = [_block(path, sha256, _touched(path), sample_rate, index) for index in range(first, last)]
+    blocks = [_block(path, sha256, touched, sample_rate, index) for index in range(first, last)]
     return np.concatenate(blocks)[start - first * BLOCK :][:num_samples]
 
 

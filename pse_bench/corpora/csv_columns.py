@@ -22,18 +22,14 @@ class Index(dict[str, str]):
 
     def unused(self, root: Path) -> str:
         """A line on the keys that no file of a corpus took, '' where there are none."""
-        idle = sorted(set(self) - self.taken)
-        if not idle:
-            return ""
-        return f"{self.path}: {len(idle)} of {len(self)} lines have no file in {root}, as {idle[0]}"
+        idle = sorted(self.keys() - self.taken)
+        named = f"{len(idle)} of {len(self)} lines have no file in {root}"
+        return f"{self.path}: {named}, as {idle[0]}" if idle else ""
 
 
 def read(path: Path, *, key: Sequence[str], value: Sequence[str]) -> Index:
-    """The value of every key; other columns are passed over.
-
-    Args:
-        path: the CSV, with a header.
-        key, value: the names that either column may have, the preferred one first.
+    """The value of every key; other columns are passed over. ``key`` and ``value`` are the names that a column may
+    have, the preferred one first.
 
     Raises:
         InputError: not a CSV, a column is missing or named twice, or a key has two values.
@@ -52,12 +48,10 @@ def read(path: Path, *, key: Sequence[str], value: Sequence[str]) -> Index:
 
 
 def _column(path: Path, header: list[str], names: Sequence[str]) -> int:
-    for name in names:
+    for name in (name for name in names if name in header):
         if header.count(name) > 1:
             raise InputError(f"{path}: column {name!r} is named twice; keep one")
-        if name in header:
-            return header.index(name)
-    wanted = " or ".join(map(repr, names))
+        return header.index(name)
     near = next(filter(None, (nearest(name, header) for name in names)), "")
     hint = f"did you mean {near!r}? rename it" if near else f"found {', '.join(header) or 'an empty file'}"
-    raise InputError(f"{path}: no column {wanted}; {hint}")
+    raise InputError(f"{path}: no column {' or '.join(map(repr, names))}; {hint}")

@@ -6,6 +6,7 @@ their paths, whatever order the file system or the executor gave. Only what make
 (no such folder, an index that cannot be read) raises InputError.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,7 @@ from pse_bench.corpora import scan
 from pse_bench.errors import InputError
 from pse_bench.io import documents
 from pse_bench.runtime.executor import Executor
-
-Notice = Callable[[str], None]
-"""Called with a line that is worth saying and is no problem."""
+from pse_bench.runtime.progress import Update, no_progress
 
 R = TypeVar("R", bound=documents.Record)
 
@@ -36,10 +35,22 @@ class Genders(dict[str, str]):
         super().__init__()
         self.source = source
 
-    def add(self, speaker: str, gender: str, where: str) -> None:
-        """Add a line of the list. Raises InputError where the speaker has another gender already."""
-        if self.setdefault(speaker, gender) != gender:
-            raise InputError(f"{where}: speaker {speaker!r} is listed as F and M; keep one line")
+    @classmethod
+    def parse(cls, text: str, where: str, entry: Callable[[str], tuple[str, str]], expected: str) -> "Genders":
+        """Genders from a list with a line a speaker, of which ``entry`` gives the speaker and F or M. Raises
+        InputError naming a line that is not as ``expected``, or gives a speaker another gender."""
+        genders = cls(where)
+        for number, line in enumerate(text.split("\n"), 1):
+            if not line.strip() or line.startswith(";") or line.split()[0] == "ID":
+                continue  # a comment or the header
+            speaker, gender = entry(line)
+            if not speaker or gender not in ("F", "M"):
+                raise InputError(
+                    f"{where}:{number}: found {line.strip()!r:.80}, expected {expected}; restore the original file"
+                )
+            if genders.setdefault(speaker, gender) != gender:
+                raise InputError(f"{where}:{number}: speaker {speaker!r} is listed as F and M; keep one line")
+        return genders
 
     def __missing__(self, speaker: str) -> str:
         raise UnlistedSpeaker(f"speaker {speaker} is not in {Path(self.source).name}")
@@ -112,8 +123,8 @@ class Reader(Generic[R]):
         *,
         name: str = "",
         executor: Executor,
-        progress: scan.Progress | None = None,
-        notice: Notice | None = None,
+        progress: Update = no_progress,
+        notice: Callable[[str], None] = lambda line: None,
         **options: Any,
     ) -> tuple[list[R], list[str]]:
         """List the clips of a corpus: rows of its manifest, and problems.
@@ -123,7 +134,7 @@ class Reader(Generic[R]):
             name: the corpus's name in the rows, where it is not the usual one.
             executor: where files are checked.
             progress: called with files done and files in all.
-            notice: called with lines worth saying.
+            notice: called with lines that are worth saying and no problems.
             options: arguments of the layout.
 
         Raises:
@@ -136,17 +147,15 @@ class Reader(Generic[R]):
         paths, problems = scan.find(root, layout.folders, endings=layout.endings)
         layout.begin(paths)
         entries: dict[str, Mapping[str, Any]] = {}
-        unlisted: dict[str, list[str]] = {}
+        unlisted = defaultdict(list)
         for path in paths:
             try:
-                found = layout.fields(path)
+                if (found := layout.fields(path)) is not None:
+                    entries[path] = found
             except UnlistedSpeaker as error:
-                unlisted.setdefault(str(error), []).append(path)
+                unlisted[str(error)].append(path)
             except InputError as error:
                 problems.append(str(error))
-            else:
-                if found is not None:
-                    entries[path] = found
         problems += layout.problems
         problems += [
             f"{root / left_out[0]}: {fault}, which leaves out {len(left_out)} files; add the speaker's line"
@@ -154,19 +163,18 @@ class Reader(Generic[R]):
         ]
         if not entries and not problems:
             raise InputError(f"{root}: no sound files here, expected {layout.pattern}; check the path")
-        if notice and (line := layout.unused()):
+        if line := layout.unused():
             notice(line)
         clips, more = scan.describe(
             root, sorted(entries), executor=executor, progress=progress, measure=self.measure
         )
-        corpus = name or self.name_of(root)
         rows: list[R] = []
         owners: dict[str, str] = {}
         for clip in clips:
-            fields = entries[clip.path]
+            fields = {"corpus": name or self.name_of(root), **clip.fields, **entries[clip.path]}
             key = fields[self.id_field]
             if (owner := owners.setdefault(key, clip.path)) == clip.path:
-                rows.append(self.record(**{"corpus": corpus, **clip.fields, **fields}))
+                rows.append(self.record(**fields))
             else:
                 more.append(
                     f"{root / clip.path}: {self.id_field} {key!r} is that of {owner} already; rename or remove one"
@@ -180,7 +188,6 @@ class Reader(Generic[R]):
 
 def root_with(index: str, root: Path, usual: Sequence[str]) -> str:
     """The remedy where a root lacks the list that marks it: a folder nearby that has it, if there is one."""
-    for folder in (*(root / name for name in usual), root.resolve().parent):
-        if (folder / index).is_file():
-            return f"give {folder}, which has {index}"
-    return f"give the folder that holds {index}"
+    nearby = (*(root / name for name in usual), root.resolve().parent)
+    folder = next((folder for folder in nearby if (folder / index).is_file()), None)
+    return f"give {folder}, which has {index}" if folder else f"give the folder that holds {index}"

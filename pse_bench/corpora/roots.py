@@ -19,8 +19,8 @@ class Roots:
         """Roots from the values of ``--root``. Raises InputError on a value without '=' or a missing folder."""
         folders = {}
         for option in options:
-            name, separator, folder = option.partition("=")
-            if not separator or not name or not folder:
+            name, _, folder = option.partition("=")
+            if not name or not folder:
                 raise InputError(f"--root {option}: expected NAME=DIR, for example librispeech=/data/LibriSpeech")
             if not os.path.isdir(folder):
                 raise InputError(f"--root {option}: {folder} is not a folder; give the folder of corpus {name}")
@@ -29,8 +29,11 @@ class Roots:
 
     def locate(self, corpus: str, path: str) -> Path:
         """The path of a corpus's file. Raises InputError when the corpus has no root."""
-        root = self._folders.get(corpus) or self._from_environment(corpus)
-        return root / path
+        variable = "PSE_BENCH_ROOT_" + re.sub(r"[^A-Z0-9]", "_", corpus.upper())
+        root = self._folders.get(corpus) or os.environ.get(variable)
+        if not root:
+            raise InputError(f"corpus {corpus}: no folder given; add --root {corpus}=DIR or set {variable}")
+        return Path(root, path)
 
     def hide(self, text: str, corpora: Iterable[str]) -> str:
         """A message with corpora by name instead of by their place on this machine, for files."""
@@ -52,16 +55,3 @@ class Roots:
     def settled(self, corpora: Iterable[str]) -> "Roots":
         """The roots of some corpora with whole paths, which mean the same in every process."""
         return Roots({corpus: self.locate(corpus, "").resolve() for corpus in corpora})
-
-    @staticmethod
-    def variable(corpus: str) -> str:
-        """The environment variable that holds a corpus's root."""
-        return "PSE_BENCH_ROOT_" + re.sub(r"[^A-Z0-9]", "_", corpus.upper())
-
-    def _from_environment(self, corpus: str) -> Path:
-        folder = os.environ.get(self.variable(corpus))
-        if not folder:
-            raise InputError(
-                f"corpus {corpus}: no folder given; add --root {corpus}=DIR or set {self.variable(corpus)}"
-            )
-        return Path(folder)

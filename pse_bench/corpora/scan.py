@@ -16,6 +16,7 @@ import soundfile
 
 from pse_bench.errors import InputError, UndefinedScore
 from pse_bench.io import atomic, audio
+from pse_bench.runtime.progress import Update, no_progress
 
 ENDINGS = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64"}
@@ -30,8 +31,6 @@ PEAKS = (1e-7, 1e10)
 MEASURED_S = 60
 """Longest clip from whose samples something is measured, in seconds: no room decays for a minute."""
 
-Progress = Callable[[int, int], None]
-"""Called with the number of files done and the number of all."""
 Measure = Callable[[np.ndarray, int], Mapping[str, Any]]
 """Further fields of a row from samples, shape (num_samples,), and their rate in Hz. Picklable."""
 
@@ -59,6 +58,11 @@ class ScannedFile:
         return {**found, **self.measured}
 
 
+def stem(path: str) -> str:
+    """A path without its ending: ``p225/p225_001.wav`` gives ``p225/p225_001``."""
+    return path[: len(path) - len(PurePosixPath(path).suffix)]
+
+
 def find(
     root: Path, folders: Sequence[str] = ("",), *, endings: Iterable[str] = ENDINGS
 ) -> tuple[list[str], list[str]]:
@@ -70,9 +74,7 @@ def find(
     endings = frozenset(endings)
     found: list[str] = []
     problems: list[str] = []
-    pending = list(folders)
-    links: list[str] = []
-    seen: set[tuple[int, int]] = set()
+    pending, links, seen = list(folders), list[str](), set[tuple[int, int]]()
     while pending or links:
         folder = pending.pop() if pending else heapq.heappop(links)
         try:
@@ -88,7 +90,7 @@ def find(
                     if entry.name.startswith(".") or not (is_folder or is_sound):
                         continue
                     if fault := _fault_in_name(entry.name):
-                        problems.append(f"{ascii(str(root / path))[1:-1]}: {fault}")
+                        problems.append(f"{ascii(str(root / path))[1:-1]}: {fault}; rename it")
                     elif is_sound:
                         found.append(path)
                     elif entry.is_symlink():
@@ -108,19 +110,11 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 
 def _fault_in_name(name: str) -> str:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "the name is not UTF-8; rename it"
+    kinds = set(map(unicodedata.category, name))
+    if "Cs" in kinds:  # what Python makes of bytes that are no text
+        return "the name is not UTF-8"
     # control characters, and what else breaks lines
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
-        return "the name holds a control character; rename it"
-    return ""
-
-
-def stem(path: str) -> str:
-    """A path without its ending: ``p225/p225_001.wav`` gives ``p225/p225_001``."""
-    return path[: len(path) - len(PurePosixPath(path).suffix)]
+    return "the name holds a control character" if kinds & {"Cc", "Zl", "Zp"} else ""
 
 
 def describe(
@@ -128,7 +122,7 @@ def describe(
     paths: Sequence[str],
     *,
     executor: Any,
-    progress: Progress | None = None,
+    progress: Update = no_progress,
     measure: Measure | None = None,
 ) -> tuple[list[ScannedFile], list[str]]:
     """Decode files from end to end and hash their bytes: clips of the good ones by path, and problems.
@@ -139,9 +133,7 @@ def describe(
 
     Where something is measured, a clip is at most ``MEASURED_S`` long.
     """
-    clips: list[ScannedFile] = []
-    problems: list[str] = []
-    done = 0
+    found: list[ScannedFile | str] = []
     batches = [list(paths[first : first + BATCH]) for first in range(0, len(paths), BATCH)]
     while batches:
         alone: list[list[str]] = []
@@ -150,16 +142,12 @@ def describe(
             if outcome.lost and len(batch) > 1:
                 alone += [[path] for path in batch]  # one file of these brought the process down; find it
                 continue
-            found = outcome.value
-            if outcome.lost:
-                found = [f"{root / batch[0]}: cannot be read: {outcome.lost}; restore or remove it"]
-            for clip in found:
-                (clips if isinstance(clip, ScannedFile) else problems).append(clip)
-            done += len(batch)
-            if progress:
-                progress(done, len(paths))
+            lost = f"{root / batch[0]}: cannot be read: {outcome.lost}; restore or remove it"
+            found += [lost] if outcome.lost else outcome.value
+            progress(len(found), len(paths))
         batches = alone
-    return sorted(clips, key=lambda clip: clip.path), sorted(problems)
+    clips = sorted((clip for clip in found if isinstance(clip, ScannedFile)), key=lambda clip: clip.path)
+    return clips, sorted(problem for problem in found if isinstance(problem, str))
 
 
 def _inspect(root: Path, measure: Measure | None, paths: list[str]) -> list[ScannedFile | str]:
@@ -177,40 +165,34 @@ def _inspect(root: Path, measure: Measure | None, paths: list[str]) -> list[Scan
     return found
 
 
-def _clip(root: Path, path: str, measure: Measure | None) -> ScannedFile:
+def _clip(root: Path, name: str, measure: Measure | None) -> ScannedFile:
     """Look at one file, whatever its length with little memory."""
-    header = audio.info(root / path)
-    if not RATES_HZ[0] <= header.sample_rate <= RATES_HZ[1]:
+    path, (least, most) = root / name, RATES_HZ
+    header = audio.info(path)
+    length, rate = header.num_samples, header.sample_rate
+    if not least <= rate <= most:
         raise InputError(
-            f"{root / path}: sampled at {header.sample_rate} Hz, expected {RATES_HZ[0]} to {RATES_HZ[1]} Hz; "
-            "correct its header or remove it"
+            f"{path}: sampled at {rate} Hz, expected {least} to {most} Hz; correct its header or remove it"
         )
-    if measure and header.num_samples > MEASURED_S * header.sample_rate:
-        raise InputError(
-            f"{root / path}: {header.num_samples / header.sample_rate:.0f} s long, expected at most "
-            f"{MEASURED_S} s; cut or remove it"
-        )
+    if measure and length > MEASURED_S * rate:
+        raise InputError(f"{path}: {length / rate:.0f} s long, expected at most {MEASURED_S} s; cut or remove it")
     low, high = math.inf, -math.inf
-    for block in audio.blocks(root / path):
+    for block in audio.blocks(path):
         low, high = min(low, float(block.min())), max(high, float(block.max()))
-    _check_whole(root / path)
-    _check_heard(root / path, low, high)
-    measured = measure(*audio.read(root / path)) if measure else {}
-    return ScannedFile(path, header.num_samples, header.sample_rate, atomic.sha256(root / path), measured)
-
-
-def _check_heard(path: Path, low: float, high: float) -> None:
-    """Raise InputError where nothing can be made of a clip whose samples lie between two values."""
-    if low == high == 0:
-        raise InputError(f"{path}: holds only zeros, so it has no level; remove it")
+    _check_whole(path)
     if low == high:
-        raise InputError(f"{path}: all its samples are {low:g}, so it holds no sound; remove it")
-    peak = max(-low, high)
-    if not PEAKS[0] <= peak <= PEAKS[1]:
+        held = (
+            "holds only zeros, so it has no level"
+            if low == 0
+            else f"all its samples are {low:g}, so it holds no sound"
+        )
+        raise InputError(f"{path}: {held}; remove it")
+    if not PEAKS[0] <= (peak := max(-low, high)) <= PEAKS[1]:
         raise InputError(
             f"{path}: its peak is {peak:.3g} where full scale is 1, expected {PEAKS[0]:g} to {PEAKS[1]:g}; "
             "scale or remove it"
         )
+    return ScannedFile(name, length, rate, atomic.sha256(path), measure(*audio.read(path)) if measure else {})
 
 
 def _check_whole(path: Path) -> None:

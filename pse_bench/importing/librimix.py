@@ -1,32 +1,132 @@
-"""Another project's test set as a plan: each talker of a mixture is the enrolled target once, and the scene gains
-its TS1 and TS3 twins.
+"""A test set in LibriMix's layout as a plan: each talker of a mixture is the enrolled target once, and the scene
+gains its TS1 and TS3 twins.
 
-Nothing is simulated: clips are added as they are (``mixing.mix_recorded``), and levels are measured. The mixture
-of TS2 is compared with the file that the set ships.
+LibriMix (Cosentino et al., arXiv 2005.11262), and what is laid out like it (SpeakerBeam), writes beside its audio
+files ``mixture_<split>_<type>.csv`` with ``mixture_ID, mixture_path, source_1_path, source_2_path, noise_path,
+length``. The id is that of the utterances, joined by ``_``; a LibriSpeech utterance begins with its speaker.
+
+Nothing is simulated: clips are added as they are (``mixing.mix_recorded``), and levels are measured. The
+mixture of TS2 is compared with the file that the set ships.
 """
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from pse_bench import rng
-from pse_bench.corpora import clip_reader, librimix, scan
-from pse_bench.corpora.librimix import Row, speaker_of
+from pse_bench.corpora import clip_reader, scan
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, PseBenchError
-from pse_bench.io import atomic, audio, tables
+from pse_bench.io import atomic, audio, documents, tables
 from pse_bench.runtime.executor import Executor
-from pse_bench.runtime.progress import Update
+from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import Enrollment, Imported, Noise, Recipe, RecordedRoom, Segment, Talker, Utterance
 from pse_bench.signal import vad
 from pse_bench.simulation import mixing
 
 BATCH = 8
+LONGEST_PATH = 4096
+"""Characters of the longest path that a file can have."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mixture. Paths are below the root; ``mixture`` is '' where its file is not there, ``noise`` where there
+    is none; ``utterances`` has the id of what each source says."""
+
+    mixture_id: str
+    mixture: str
+    sources: list[str]
+    utterances: list[str]
+    noise: str
+
+
 Choose = Callable[[Row, int], str]
 """Gives the path of the enrollment for a mixture and the number of its target."""
+
+
+def speaker_of(utterance_id: str) -> str:
+    """The speaker of a LibriSpeech utterance."""
+    return utterance_id.partition("-")[0]
+
+
+# ---- metadata
+
+
+def read_metadata(path: Path, root: Path) -> list[Row]:
+    """The mixtures of a metadata file.
+
+    Paths in it are looked for below ``root``, also when they begin with folders of the machine that wrote them.
+
+    Raises:
+        InputError: not such a file, a source that is not there, or an id that does not name the utterances.
+    """
+    table = tables.csv_lines(documents.read_text(path), path)
+    header = [name.strip().lower() for name in next(table)[1]]
+    if "source_1_gain" in header:
+        raise InputError(
+            f"{path}: lists gains, so LibriMix is made from it; give a file that lies beside the audio, as "
+            "wav16k/max/metadata/mixture_test_mix_both.csv"
+        )
+    for name in ("mixture_id", "source_1_path", "source_2_path"):
+        if name not in header:
+            raise InputError(f"{path}: no column {name!r}; found {', '.join(header) or 'an empty file'}")
+    numbered = [name for name in header if name.startswith("source_") and name.endswith("_path")]
+    rows: dict[str, Row] = {}
+    for where, cells in table:
+        line = dict(zip(header, cells, strict=True))
+        name = line["mixture_id"]
+        if name in rows:
+            raise InputError(f"{where}: mixture {name} stands twice; remove one line")
+        utterances = name.split("_")
+        if len(utterances) != len(numbered):
+            raise InputError(
+                f"{where}: mixture_ID {name!r} and {len(numbered)} sources; expected the ids of their utterances "
+                "joined by _"
+            )
+        named = [*(line[column] for column in numbered), *filter(None, [line.get("noise_path")])]
+        found = [below(each, root) for each in named]
+        if "" in found:
+            absent = named[found.index("")]
+            raise InputError(f"{where}: {absent}: not found below {root}; give the folder that holds it as --root")
+        sources, noise = found[: len(numbered)], "".join(found[len(numbered) :])
+        rows[name] = Row(name, below(line.get("mixture_path", ""), root), sources, utterances, noise)
+    if not rows:
+        raise InputError(f"{path}: lists no mixtures; give the metadata of a split")
+    return list(rows.values())
+
+
+def below(path: str, root: Path) -> str:
+    """A path of the metadata below the root, '' where there is no such file: as it stands, or without as many
+    leading folders as it takes."""
+    if not path or len(path) > LONGEST_PATH:
+        return ""
+    if Path(path).is_absolute() and Path(path).is_relative_to(root):
+        return Path(path).relative_to(root).as_posix()
+    parts = PurePosixPath(path).parts
+    shorter = (PurePosixPath(*parts[first:]) for first in range(len(parts)))
+    return next((str(one) for one in shorter if not one.is_absolute() and os.path.isfile(root / one)), "")
+
+
+def read_enrollments(path: Path) -> dict[tuple[str, str], str]:
+    """SpeakerBeam's ``map_mixture2enrollment``: for each mixture and target utterance, the source that is the
+    enrollment, as ``s<k>/<mixture_ID>``. Raises InputError when a line is not of three words."""
+    chosen = {}
+    for number, line in enumerate(documents.read_text(path).splitlines(), 1):
+        words = line.split()
+        if len(words) not in (0, 3):
+            raise InputError(f"{path}:{number}: {len(words)} words, expected mixture, utterance and enrollment")
+        if words:
+            chosen[words[0], words[1]] = words[2]
+    return chosen
+
+
+# ---- scenes
 
 
 def read(
@@ -39,12 +139,12 @@ def read(
     enrollments: Path | None = None,
     speech: Iterable[Path] = (),
     executor: Executor,
-    progress: Update = lambda done, total: None,
+    progress: Update = no_progress,
 ) -> tuple[Imported, list[Recipe], list[str]]:
-    """What a plan says of a test set in LibriMix's layout, its recipes, and a line for every scene left out.
+    """What a plan says of a test set, its recipes, and a line for every scene left out.
 
     Args:
-        metadata: the set's CSV (see ``corpora.librimix``).
+        metadata: the set's CSV.
         name: what the dataset will be called.
         corpus: the name of the root that the paths are below.
         roots: where it lies.
@@ -59,7 +159,7 @@ def read(
         InputError: the metadata cannot be used, or nothing is left.
     """
     root = roots.locate(corpus, "")
-    rows = librimix.read(metadata, root)
+    rows = read_metadata(metadata, root)
     choose = _listed(rows, enrollments) if enrollments else _by_chance(rows, seed)
     wanted, problems = [], []
     for row in rows:
@@ -68,15 +168,15 @@ def read(
                 wanted.append((row, target, choose(row, target)))
             except InputError as error:
                 problems.append(str(error))
-    paths = {path for row, _, enrolled in wanted for path in (*row.sources, row.noise, enrolled) if path}
-    found, more = scan.describe(root, sorted(paths), executor=executor)
+    used = [{*row.sources, row.noise, enrolled} - {""} for row, _, enrolled in wanted]
+    found, more = scan.describe(root, sorted(set().union(*used)), executor=executor)
     known = {clip.path: clip for clip in found}
     problems += more
     words = {row.utterance_id: row for path in speech for row in tables.read_table(path, Utterance)}
     drafts = [
-        (_draft(row, target, enrolled, corpus, known, words), row.mixture)
-        for row, target, enrolled in wanted
-        if {*row.sources, *([row.noise] if row.noise else []), enrolled} <= set(known)
+        (_draft(*scene, corpus, known, words), scene[0].mixture)
+        for scene, paths in zip(wanted, used, strict=True)
+        if paths <= known.keys()
     ]
     if not drafts:
         raise InputError(f"{metadata}: no scene can be imported; {problems[0] if problems else 'it lists none'}")
@@ -111,19 +211,20 @@ def _by_chance(rows: list[Row], seed: int) -> Choose:
 
 
 def _listed(rows: list[Row], path: Path) -> Choose:
-    listed = librimix.read_enrollments(path)
+    listed = read_enrollments(path)
     paths = {f"s{number}/{row.mixture_id}": source for row in rows for number, source in enumerate(row.sources, 1)}
 
     def choose(row: Row, target: int) -> str:
-        utterance = row.utterances[target]
-        enrolled = listed.get((row.mixture_id, utterance))
+        enrolled = listed.get((row.mixture_id, row.utterances[target]))
         if enrolled is None:
-            raise InputError(f"{row.mixture_id}: {path} has no enrollment for {utterance}; left out")
-        if enrolled not in paths:
-            raise InputError(f"{row.mixture_id}: enrollment {enrolled} is no source of the metadata; left out")
-        if paths[enrolled] in row.sources:
-            raise InputError(f"{row.mixture_id}: enrollment {enrolled} is heard in the mixture itself; left out")
-        return paths[enrolled]
+            fault = f"{path} has no enrollment for {row.utterances[target]}"
+        elif enrolled not in paths:
+            fault = f"enrollment {enrolled} is no source of the metadata"
+        elif paths[enrolled] in row.sources:
+            fault = f"enrollment {enrolled} is heard in the mixture itself"
+        else:
+            return paths[enrolled]
+        raise InputError(f"{row.mixture_id}: {fault}; left out")
 
     return choose
 
@@ -139,10 +240,8 @@ def _draft(
     """A recipe whose levels are still to be measured."""
 
     def segment(path: str, clip_id: str) -> Segment:
-        clip = known[path]
-        return Segment(
-            clip_id=clip_id, path=path, sha256=clip.sha256, start=0, num_samples=clip.num_samples, onset=0
-        )
+        sha256, num_samples = known[path].sha256, known[path].num_samples
+        return Segment(clip_id=clip_id, path=path, sha256=sha256, start=0, num_samples=num_samples, onset=0)
 
     def talker(number: int) -> Talker:
         path, utterance = row.sources[number], row.utterances[number]
@@ -160,7 +259,7 @@ def _draft(
             overlap=None,
         )
 
-    first = known[row.sources[target]]
+    first, heard = known[row.sources[target]], segment(enrolled, Path(enrolled).stem)
     noise = Noise(corpus=corpus, category="", segment=segment(row.noise, row.mixture_id)) if row.noise else None
     return Recipe(
         scene_id=re.sub(r"[^A-Za-z0-9]+", "-", f"{row.mixture_id}-s{target + 1}"),
@@ -175,11 +274,7 @@ def _draft(
         snr_db=None,
         room=RecordedRoom(engine="recorded", room_id=""),
         enrollment=Enrollment(
-            condition="clean",
-            segments=[segment(enrolled, Path(enrolled).stem)],
-            num_samples=known[enrolled].num_samples,
-            noise=None,
-            snr_db=None,
+            condition="clean", segments=[heard], num_samples=heard.num_samples, noise=None, snr_db=None
         ),
     )
 
@@ -237,6 +332,9 @@ def measure_batch(work: tuple[Roots, str, list[tuple[Recipe, str]]]) -> list[Rec
 
 
 def _measure(draft: Recipe, mixture: Path | None, roots: Roots) -> Recipe:
+    """The recipe with the levels of its scene. Raises InputError where a mixture as shipped is not the sum of its
+    sources, each rounded to 16 bits."""
+
     def load(corpus: str, segment: Segment) -> np.ndarray:
         return clip_reader.read(roots.locate(corpus, segment.path), segment.sha256)[0]
 
@@ -244,24 +342,15 @@ def _measure(draft: Recipe, mixture: Path | None, roots: Roots) -> Recipe:
     if mixture is not None:
         heard = [load(talker.corpus, s) for talker in (draft.target, *draft.interferers) for s in talker.segments]
         heard += [load(draft.noise.corpus, draft.noise.segment)] if draft.noise else []
-        _compare(mixture, heard, draft)
+        shipped, _ = audio.read(mixture, sample_rate=draft.sample_rate, num_samples=draft.num_samples)
+        steps = np.abs(shipped - np.sum(heard, axis=0)).max() * audio.FULL_SCALE
+        if steps > len(heard) + 1:
+            raise InputError(
+                f"{mixture}: differs from the sum of its {len(heard)} sources by up to {steps:.0f} steps of 16 "
+                "bits; give the metadata of this type of mixture (mix_both, mix_clean)"
+            )
     mask = vad.to_samples(scene.active["target"], draft.num_samples, draft.sample_rate)
     power = vad.active_power(scene.stems["target"] / audio.FULL_SCALE, mask)
-    return draft.model_copy(
-        update={
-            "level_dbfs": round(vad.power_db(power) - scene.gain_db, 3),
-            "sir_db": scene.sir_achieved_db,
-            "snr_db": scene.snr_achieved_db,
-        }
-    )
-
-
-def _compare(path: Path, heard: list[np.ndarray], draft: Recipe) -> None:
-    """Raise InputError where a mixture as shipped is not the sum of its sources, each rounded to 16 bits."""
-    mixture, _ = audio.read(path, sample_rate=draft.sample_rate, num_samples=draft.num_samples)
-    steps = np.abs(mixture - np.sum(heard, axis=0)).max() * audio.FULL_SCALE
-    if steps > len(heard) + 1:
-        raise InputError(
-            f"{path}: differs from the sum of its {len(heard)} sources by up to {steps:.0f} steps of 16 bits; "
-            "give the metadata of this type of mixture (mix_both, mix_clean)"
-        )
+    level_dbfs = round(vad.power_db(power) - scene.gain_db, 3)
+    levels = {"level_dbfs": level_dbfs, "sir_db": scene.sir_achieved_db, "snr_db": scene.snr_achieved_db}
+    return draft.model_copy(update=levels)

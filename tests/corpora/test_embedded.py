@@ -113,7 +113,7 @@ def test_an_utterance_does_not_depend_on_those_before(speaking):
     texts = ["place blue at F two now", "bin red by S nine again", "set white in X six soon"]
     forward = espeak.speak_all(texts, voice=VOICE)
     backward = espeak.speak_all(texts[::-1], voice=VOICE)[::-1]
-    alone, rate_hz = espeak.speak(texts[1], voice=VOICE)
+    ((alone, rate_hz),) = espeak.speak_all(texts[1:2], voice=VOICE)
     assert rate_hz == espeak.NATIVE_HZ
     for one, other in zip(forward, backward, strict=True):
         assert np.array_equal(one[0], other[0])
@@ -125,28 +125,28 @@ def test_an_utterance_does_not_depend_on_those_before(speaking):
 def test_variants_with_breath_and_klatt_voices_are_repeatable(speaking):
     for variant in ("f5", "klatt2", "Reed", "sandro"):  # these draw random numbers
         voice = espeak.Voice(variant, 50, 50, 160, language="en-us")
-        first, second = (espeak.speak("lay green with Z one please", voice=voice)[0] for _ in range(2))
+        (first, _), (second, _) = espeak.speak_all(["lay green with Z one please"] * 2, voice=voice)
         assert np.array_equal(first, second), variant
 
 
 def test_an_unknown_voice_is_named(speaking):
     with pytest.raises(InputError, match="no such variant 'nobody'"):
-        espeak.speak("hello", voice=espeak.Voice("nobody", 50, 50, 160))
+        espeak.speak_all(["hello"], voice=espeak.Voice("nobody", 50, 50, 160))
     with pytest.raises(InputError, match=r"no such voice 'xx\+f3'"):
-        espeak.speak("hello", voice=espeak.Voice("f3", 50, 50, 160, language="xx"))
+        espeak.speak_all(["hello"], voice=espeak.Voice("f3", 50, 50, 160, language="xx"))
 
 
 def test_without_espeak_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(InputError, match=r"pip install 'pse-bench\[embedded\]'"):
-        espeak.speak("hello", voice=VOICE)
+        espeak.speak_all(["hello"], voice=VOICE)
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="looks for processes in /proc")
 def test_no_process_is_left_behind(speaking):
     espeak.speak_all(["place blue at F two now"] * 3, voice=VOICE)
     with pytest.raises(InputError):
-        espeak.speak("hello", voice=espeak.Voice("nobody", 50, 50, 160))
+        espeak.speak_all(["hello"], voice=espeak.Voice("nobody", 50, 50, 160))
     assert children() == []
 
 

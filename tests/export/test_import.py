@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from sets import ROWS, LibriMix
 
 from pse_bench.cli import cli
-from pse_bench.corpora import librimix as reader
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
+from pse_bench.importing import librimix as reader
 from pse_bench.io import audio
 from pse_bench.planning import plan
 from pse_bench.runtime.executor import Serial
@@ -72,7 +72,7 @@ def test_ten_rows_are_imported_rendered_and_verified(
 def test_ts2_is_the_mixture_as_shipped_and_stems_are_the_sources(
     librimix: LibriMix, imported: Dataset, recipes: list[Recipe]
 ) -> None:
-    rows = {row.mixture_id: row for row in reader.read(librimix.metadata, librimix.root)}
+    rows = {row.mixture_id: row for row in reader.read_metadata(librimix.metadata, librimix.root)}
     for recipe in recipes:
         name = "_".join(
             talker.segments[0].clip_id
@@ -114,7 +114,7 @@ def test_enrollments_are_other_utterances_of_the_target(recipes: list[Recipe]) -
 
 
 def test_speakerbeams_map_tells_the_enrollments(librimix: LibriMix, tmp_path: Path) -> None:
-    rows = reader.read(librimix.metadata, librimix.root)
+    rows = reader.read_metadata(librimix.metadata, librimix.root)
     lines = []
     for row in rows:
         for utterance in row.utterances:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from target import Read, Target, of_file, of_text
 
-from pse_bench.corpora import csv_columns, librimix
+from pse_bench.corpora import csv_columns
 from pse_bench.corpora.readers import librispeech, vctk
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import webdataset
+from pse_bench.importing import librimix
 from pse_bench.runtime.sharding import Shard
 
 
@@ -19,7 +20,7 @@ def _librimix(folder: Path) -> Read:
 
     def read(content: bytes) -> None:
         path.write_bytes(content)
-        librimix.read(path, folder / "root")
+        librimix.read_metadata(path, folder / "root")
 
     return read
 
@@ -41,10 +42,10 @@ def _librispeech(text: str) -> list[str]:
 
 
 TARGETS: tuple[Target, ...] = (
-    Target("librimix", "corpora.librimix.read", "csv", lambda: [LIBRIMIX], _librimix, 60_000),
+    Target("librimix", "importing.librimix.read_metadata", "csv", lambda: [LIBRIMIX], _librimix, 60_000),
     Target(
         "enrollment-map",
-        "corpora.librimix.read_enrollments",
+        "importing.librimix.read_enrollments",
         "text",
         lambda: [b"a_b a s1/c_d\na_b b s2/c_d\n"],
         of_file("map", librimix.read_enrollments),

@@ -5,7 +5,7 @@ itself, and the same whatever else is in the folder.
 """
 
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pse_bench.corpora import csv_columns, scan
 from pse_bench.corpora.reader import Genders, Layout, Option, Reader
@@ -35,42 +35,33 @@ def layout(root: Path, transcripts: Path | None = None, genders: Path | None = N
     known = _genders_of(genders) if genders else None
     stems: Counter[str] = Counter()
 
-    def text_of(path: str) -> str:
-        if texts is None:
-            return ""
-        key = scan.stem(path)
-        if key not in texts and stems[_name(path)] == 1:
-            key = _name(path)
-        if key not in texts:
-            raise InputError(f"{root / path}: no line for it in {transcripts}; add one (an empty text: not known)")
-        return " ".join(texts.take(key).split())
-
     def fields(path: str) -> dict[str, str]:
         speaker, *rest = path.split("/")
         if len(rest) not in (1, 2):
             raise InputError(f"{root / path}: expected {PATTERN} below {root}; move or remove it")
-        text = text_of(path)
+        utterance, name = scan.stem(path), scan.stem(rest[-1])
+        key = name if texts is not None and utterance not in texts and stems[name] == 1 else utterance
+        if texts is not None and key not in texts:
+            raise InputError(f"{root / path}: no line for it in {transcripts}; add one (an empty text: not known)")
+        text = " ".join(texts.take(key).split()) if texts else ""
         gender = known[speaker] if known is not None else ""
-        return {"utterance_id": scan.stem(path), "speaker_id": speaker, "gender": gender, "text": text}
+        return {"utterance_id": utterance, "speaker_id": speaker, "gender": gender, "text": text}
 
     return Layout(
         PATTERN,
         fields,
-        begin=lambda paths: stems.update(map(_name, paths)),
+        begin=lambda paths: stems.update(scan.stem(PurePosixPath(path).name) for path in paths),
         unused=lambda: texts.unused(root) if texts else "",
     )
 
 
-def _name(path: str) -> str:
-    return scan.stem(path).rpartition("/")[2]
-
-
 def _genders_of(path: Path) -> Genders:
     genders = Genders(str(path))
-    for speaker, gender in csv_columns.read(path, key=("speaker_id", "speaker"), value=("gender",)).items():
-        if gender.strip().lower() not in GENDERS:
-            raise InputError(f"{path}: speaker {speaker!r} has gender {gender!r}, expected F, M or nothing")
-        genders[speaker] = GENDERS[gender.strip().lower()]
+    for speaker, given in csv_columns.read(path, key=("speaker_id", "speaker"), value=("gender",)).items():
+        gender = GENDERS.get(given.strip().lower())
+        if gender is None:
+            raise InputError(f"{path}: speaker {speaker!r} has gender {given!r}, expected F, M or nothing")
+        genders[speaker] = gender
     return genders
 
 

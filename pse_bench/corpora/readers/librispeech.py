@@ -21,14 +21,11 @@ _NAME = re.compile(r"([0-9]+)-([0-9]+)-[0-9]+")
 
 
 def layout(root: Path, subsets: Sequence[str] = ()) -> Layout:
-    """The layout of a LibriSpeech tree.
+    """The layout of a LibriSpeech tree below the folder that holds SPEAKERS.TXT.
 
     A partial download is fine: transcript lines without a sound file are counted in a notice. A sound
-    file without a transcript line, or of a speaker who is not listed, is a problem.
-
-    Args:
-        root: the folder that holds SPEAKERS.TXT.
-        subsets: folders to read, such as ``test-other``; all by default.
+    file without a transcript line, or of a speaker who is not listed, is a problem. ``subsets`` are the folders to
+    read, such as ``test-other``; all by default.
 
     Raises:
         InputError: no LibriSpeech tree, an unknown subset, or SPEAKERS.TXT cannot be read.
@@ -52,15 +49,15 @@ def layout(root: Path, subsets: Sequence[str] = ()) -> Layout:
         match = _NAME.fullmatch(utterance)
         if not match or path.split("/")[1:-1] != list(match.groups()):
             raise InputError(f"{root / path}: not a LibriSpeech name, expected {PATTERN}; rename or remove it")
-        transcripts = f"{match[1]}-{match[2]}.trans.txt"
+        transcripts = root / chapter / f"{match[1]}-{match[2]}.trans.txt"
         if chapter not in chapters:
-            chapters[chapter] = _texts_of(root / chapter / transcripts, problems)
+            chapters[chapter] = _texts_of(transcripts, problems)
         texts = chapters[chapter]
         if texts is None:
             return None  # said once for the whole chapter
         gender = genders[match[1]]
         if utterance not in texts:
-            raise InputError(f"{root / path}: no line in {transcripts}; restore the line or remove the file")
+            raise InputError(f"{root / path}: no line in {transcripts.name}; restore the line or remove the file")
         return {"utterance_id": utterance, "speaker_id": match[1], "gender": gender, "text": texts[utterance]}
 
     def unused() -> str:
@@ -92,23 +89,16 @@ def _texts_of(path: Path, problems: list[str]) -> dict[str, str] | None:
 
 
 def parse_speakers(text: str, where: str) -> Genders:
-    """Genders (F or M) by speaker id, from SPEAKERS.TXT.
+    """Genders (F or M) by speaker id, from SPEAKERS.TXT. Raises InputError naming the line.
 
     Fields stand between bars; the last one, the reader's name, may hold bars itself (``|CBW|Simon``).
-    Lines that begin with a semicolon are comments. Raises InputError naming the line.
     """
-    genders = Genders(where)
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.startswith(";"):
-            continue
+
+    def entry(line: str) -> tuple[str, str]:
         fields = [part.strip() for part in line.split("|", 4)]
-        if len(fields) < 5 or not fields[0] or fields[1] not in ("F", "M"):
-            raise InputError(
-                f"{where}:{number}: found {line.strip()!r:.80}, "
-                "expected 'id | F or M | subset | minutes | name'; restore the original file"
-            )
-        genders.add(fields[0], fields[1], f"{where}:{number}")
-    return genders
+        return (fields[0], fields[1]) if len(fields) == 5 else ("", "")
+
+    return Genders.parse(text, where, entry, "'id | F or M | subset | minutes | name'")
 
 
 def parse_transcripts(text: str, where: str) -> tuple[dict[str, str], list[str]]:
@@ -116,13 +106,11 @@ def parse_transcripts(text: str, where: str) -> tuple[dict[str, str], list[str]]
     texts: dict[str, str] = {}
     problems: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        utterance, *words = line.split()
+        utterance, *words = line.split() or [""]
         spoken = " ".join(words)
-        if not words:
+        if utterance and not words:
             problems.append(f"{where}:{number}: {utterance!r:.80} has no text; restore the line")
-        elif texts.setdefault(utterance, spoken) != spoken:
+        elif utterance and texts.setdefault(utterance, spoken) != spoken:
             problems.append(f"{where}:{number}: {utterance!r:.80} has another text above; keep one line")
     return texts, problems
 

@@ -18,13 +18,9 @@ from pse_bench.signal import rt60
 def layout(root: Path, table: Path | None = None) -> Layout:
     """The layout of a folder of responses.
 
-    Args:
-        root: the folder.
-        table: a CSV with the columns ``path`` (below the root, or beginning with the root's own name) and
-            ``room``. A file without a line in it is a problem; lines without a file are counted in a notice.
-
-    Raises:
-        InputError: the table cannot be read.
+    ``table`` is a CSV with the columns ``path`` (below the root, or beginning with the root's own name) and
+    ``room``. A file without a line in it is a problem; lines without a file are counted in a notice. Raises
+    InputError where it cannot be read.
     """
     rooms = csv_columns.read(table, key=("path",), value=("room",)) if table else None
     own = root.resolve().name
@@ -41,11 +37,7 @@ def layout(root: Path, table: Path | None = None) -> Layout:
 
 
 def reverberation(samples: np.ndarray, sample_rate: int) -> dict[str, float]:
-    """The field ``rt60_s``, in seconds, rounded to a millisecond.
-
-    It is fitted from -5 to -35 dB (T30), or to -25 dB (T20) where the response ends or sinks into noise too soon.
-    Raises UndefinedScore when the response does not even allow T20.
-    """
+    """The field ``rt60_s``, in seconds (see ``rt60.measured_rt60_s``)."""
     return {"rt60_s": rt60.measured_rt60_s(samples, sample_rate)}
 
 

@@ -37,10 +37,9 @@ def layout(root: Path, mic: str | None = None) -> Layout:
     """
     folder = next((name for name in (TWO_MICROPHONES, ONE_MICROPHONE) if (root / name).is_dir()), None)
     if folder is None:
-        raise InputError(
-            f"{root}: neither {TWO_MICROPHONES} (release 0.92) nor {ONE_MICROPHONE} (0.80) here; "
-            + root_with("speaker-info.txt", root, ("VCTK-Corpus-0.92", "VCTK-Corpus"))
-        )
+        remedy = root_with("speaker-info.txt", root, ("VCTK-Corpus-0.92", "VCTK-Corpus"))
+        kinds = f"{TWO_MICROPHONES} (release 0.92) nor {ONE_MICROPHONE} (0.80)"
+        raise InputError(f"{root}: neither {kinds} here; {remedy}")
     if mic not in (None, *MICROPHONES):
         raise InputError(f"microphone {mic!r} is unknown, expected {' or '.join(MICROPHONES)}")
     if folder == ONE_MICROPHONE and mic:
@@ -60,20 +59,16 @@ def layout(root: Path, mic: str | None = None) -> Layout:
         if microphone != wanted:
             return None
         gender = genders[speaker]
+        spoken = root / "txt" / speaker / f"{utterance}.txt"
         try:
-            text = "" if speaker in WITHOUT_TEXT else _text_of(root / "txt" / speaker / f"{utterance}.txt")
+            text = "" if speaker in WITHOUT_TEXT else " ".join(documents.read_text(spoken).split())
         except InputError as error:
             raise InputError(f"{error} ({path} is left out)") from error
+        if not text and speaker not in WITHOUT_TEXT:
+            raise InputError(f"{spoken}: holds no text; restore it ({path} is left out)")
         return {"utterance_id": utterance, "speaker_id": speaker, "gender": gender, "text": text}
 
     return Layout(pattern, fields, folders=[folder], endings=[".flac", ".wav"])
-
-
-def _text_of(path: Path) -> str:
-    text = " ".join(documents.read_text(path).split())
-    if not text:
-        raise InputError(f"{path}: holds no text; restore it")
-    return text
 
 
 def parse_speakers(text: str, where: str) -> Genders:
@@ -81,19 +76,12 @@ def parse_speakers(text: str, where: str) -> Genders:
 
     Columns stand between blanks: id, age, gender, then accent and region. Raises InputError naming the line.
     """
-    genders = Genders(where)
-    for number, line in enumerate(text.split("\n"), 1):
-        fields = line.split()
-        if not fields or fields[0] == "ID":
-            continue
-        if len(fields) < 3 or fields[2] not in ("F", "M"):
-            raise InputError(
-                f"{where}:{number}: found {line.strip()!r:.80}, expected 'id age F-or-M accent region'; "
-                "restore the original file"
-            )
-        speaker = fields[0] if fields[0][0] in "ps" else f"p{fields[0]}"
-        genders.add(speaker, fields[2], f"{where}:{number}")
-    return genders
+
+    def entry(line: str) -> tuple[str, str]:
+        speaker, _, gender = [*line.split(), "", ""][:3]
+        return speaker if speaker[0] in "ps" else f"p{speaker}", gender
+
+    return Genders.parse(text, where, entry, "'id age F-or-M accent region'")
 
 
 READER = Reader(

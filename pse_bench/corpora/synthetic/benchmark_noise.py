@@ -112,7 +112,7 @@ def carry_out(order: Order) -> str:
             speech = [_speech(utterances, order.roots, spec.sample_rate) for utterances in order.talkers]
             samples = sum(noise.turned(speech, num_samples, spec.seed, order.noise_id), np.zeros(num_samples))
         else:
-            samples = noise.make(order.category, num_samples, spec.sample_rate, spec.seed, order.noise_id)
+            samples = noise.MAKERS[order.category](num_samples, spec.sample_rate, spec.seed, order.noise_id)
     except InputError as error:
         return str(error)
     level_dbfs = rng.uniform(*noise.LEVELS_DBFS, spec.seed, order.noise_id, "level")

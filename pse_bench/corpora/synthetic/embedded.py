@@ -165,7 +165,7 @@ def _noise(category: str, noise_id: str, talkers: list[np.ndarray]) -> np.ndarra
     if category == "babble":
         samples = noise.babble(talkers, num_samples, SEED, noise_id)
     else:
-        samples = noise.make(category, num_samples, SAMPLE_RATE, SEED, noise_id)
+        samples = noise.MAKERS[category](num_samples, SAMPLE_RATE, SEED, noise_id)
     return noise.levelled(samples, rng.uniform(*noise.LEVELS_DBFS, SEED, "level", noise_id))
 
 

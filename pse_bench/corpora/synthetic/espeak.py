@@ -11,12 +11,11 @@ forks are safe whatever runs in the process that asked for speech, and nothing o
 import ctypes
 import json
 import os
-import struct
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,12 +26,10 @@ NATIVE_HZ = 22_050
 PATIENCE_S = 300
 """An utterance takes milliseconds; a speaking process that is silent for so long will not answer."""
 
-# espeak-ng/speak_lib.h
-_SYNCHRONOUS = 2
-_RATE, _PITCH, _PITCH_RANGE = 1, 3, 4
-_CHARACTERS = 1
-_UTF8 = 1
 _SEED = 1
+# espeak-ng/speak_lib.h
+_SYNCHRONOUS, _CHARACTERS, _UTF8 = 2, 1, 1
+_PARAMETERS = {"words_per_minute": 1, "pitch": 3, "pitch_range": 4}
 
 
 @dataclass(frozen=True)
@@ -56,51 +53,15 @@ class Voice:
     language: str = "en"
 
 
-def speak(text: str, *, voice: Voice) -> tuple["np.ndarray", int]:
-    """One utterance: float64 samples of shape (num_samples,), full scale ±1, and their rate in Hz.
+def speak_all(texts: Sequence[str], *, voice: Voice) -> list[tuple["np.ndarray", int]]:
+    """Utterances of one voice from one speaking process: of each float64 samples of shape (num_samples,), full
+    scale ±1, and their rate in Hz.
 
     Raises:
         InputError: espeakng-loader is not installed, or espeak-ng does not know the voice.
     """
-    return speak_all([text], voice=voice)[0]
-
-
-def speak_all(texts: Sequence[str], *, voice: Voice) -> list[tuple["np.ndarray", int]]:
-    """Several utterances of one voice, each as ``speak`` gives it, from one speaking process."""
     import numpy as np
 
-    from pse_bench.errors import InputError
-
-    library, data = _installed()
-    order = {"library": library, "data": data, "voice": asdict(voice), "texts": list(texts)}
-    try:
-        told = subprocess.run(
-            [sys.executable, "-I", "-S", __file__],
-            input=json.dumps(order).encode(),
-            capture_output=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise InputError(f"espeak-ng said nothing for {PATIENCE_S} s; run the command again") from error
-    if told.returncode != 0:
-        reason = (told.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
-        raise InputError(
-            f"espeak-ng could not speak with voice {voice.language}+{voice.variant}: {reason} "
-            f"(status {told.returncode}); reinstall it: pip install 'pse-bench[embedded]'"
-        )
-    utterances, place = [], 0
-    for _ in texts:
-        (num_bytes,) = struct.unpack_from("<q", told.stdout, place)
-        place += 8
-        pcm = np.frombuffer(told.stdout, dtype=np.int16, count=num_bytes // 2, offset=place)
-        place += num_bytes
-        utterances.append((pcm / 32768.0, voice.play_hz))
-    return utterances
-
-
-def _installed() -> tuple[str, str]:
-    """Where the library and the folder that holds its data are."""
     from pse_bench.errors import InputError
 
     try:
@@ -109,14 +70,30 @@ def _installed() -> tuple[str, str]:
         raise InputError(
             "espeak-ng, which speaks the embedded corpus, is not installed; pip install 'pse-bench[embedded]'"
         ) from error
-    return espeakng_loader.get_library_path(), os.path.dirname(espeakng_loader.get_data_path())
+    library, data = espeakng_loader.get_library_path(), os.path.dirname(espeakng_loader.get_data_path())
+    order = json.dumps({"library": library, "data": data, "voice": asdict(voice), "texts": list(texts)})
+    command = [sys.executable, "-I", "-S", __file__]
+    try:
+        told = subprocess.run(command, input=order.encode(), capture_output=True, timeout=PATIENCE_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"espeak-ng said nothing for {PATIENCE_S} s; run the command again") from error
+    if told.returncode != 0:
+        reason = (told.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+        raise InputError(
+            f"espeak-ng could not speak with voice {voice.language}+{voice.variant}: {reason} "
+            f"(status {told.returncode}); reinstall it: pip install 'pse-bench[embedded]'"
+        )
+    sizes, _, pcm = told.stdout.partition(b"\n")
+    sounds = np.split(np.frombuffer(pcm, np.int16), np.cumsum(json.loads(sizes), dtype=int)[:-1] // 2)
+    return [(sound / 32768.0, voice.play_hz) for sound in sounds]
 
 
 # ---- the speaking process
 
 
 def _serve() -> None:
-    """Read an order from standard input, write length and samples of each utterance to standard output."""
+    """Read an order from standard input, write to standard output the sizes of all utterances in bytes, as a line
+    of JSON, and then their samples."""
     order = json.load(sys.stdin)
     library = ctypes.CDLL(order["library"])
     # espeak-ng keeps 160 characters of the path to its data and no error for more: hand it a short one
@@ -132,23 +109,18 @@ def _serve() -> None:
         return 0
 
     library.espeak_SetSynthCallback(collect)
-    _select(library, order["voice"])
-    for text in order["texts"]:
-        sound = _in_a_fork(library, text, chunks)
-        sys.stdout.buffer.write(struct.pack("<q", len(sound)) + sound)
-    sys.stdout.buffer.flush()
-
-
-def _select(library: ctypes.CDLL, voice: dict[str, Any]) -> None:
+    voice = order["voice"]
     name = f"{voice['language']}+{voice['variant']}"
-    variants = os.path.join("espeak-ng-data", "voices", "!v")
-    if not os.path.isfile(os.path.join(variants, voice["variant"])):
+    if not os.path.isfile(os.path.join("espeak-ng-data", "voices", "!v", voice["variant"])):
         sys.exit(f"no such variant {voice['variant']!r}")  # espeak-ng itself would ignore it in silence
     if library.espeak_SetVoiceByName(name.encode()) != 0:
         sys.exit(f"no such voice {name!r}")
-    for parameter, key in ((_RATE, "words_per_minute"), (_PITCH, "pitch"), (_PITCH_RANGE, "pitch_range")):
+    for key, parameter in _PARAMETERS.items():
         if library.espeak_SetParameter(parameter, voice[key], 0) != 0:
             sys.exit(f"{key} {voice[key]} was refused")
+    sounds = [_in_a_fork(library, text, chunks) for text in order["texts"]]
+    sys.stdout.buffer.write(json.dumps([len(sound) for sound in sounds]).encode() + b"\n" + b"".join(sounds))
+    sys.stdout.buffer.flush()
 
 
 def _in_a_fork(library: ctypes.CDLL, text: str, chunks: list[bytes]) -> bytes:

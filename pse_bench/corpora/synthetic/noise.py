@@ -22,11 +22,6 @@ SPEECH_DB = (39, 44, 54, 58, 57, 60, 60, 59, 62, 62, 60, 57, 54, 53, 52, 49, 48,
 SPEECH_HZ = tuple(1000.0 * 2 ** (third / 3) for third in range(-12, 10))
 
 
-def make(category: str, num_samples: int, sample_rate: int, seed: int, *name: rng.Name) -> np.ndarray:
-    """A clip of one category of ``MAKERS``, different for each name, at no particular level."""
-    return MAKERS[category](num_samples, sample_rate, seed, *name)
-
-
 def levelled(samples: np.ndarray, rms_dbfs: float) -> np.ndarray:
     """The signal at a level, or as close below it as its peaks allow."""
     rms = np.sqrt(np.mean(samples**2))
@@ -34,10 +29,7 @@ def levelled(samples: np.ndarray, rms_dbfs: float) -> np.ndarray:
 
 
 def babble(talkers: Sequence[np.ndarray], num_samples: int, seed: int, *name: rng.Name) -> np.ndarray:
-    """Several talkers at once, each at equal power within ±2 dB and from a drawn place of its own speech.
-
-    ``talkers`` are signals of continuous speech.
-    """
+    """Several talkers, signals of continuous speech, at once and at equal power within ±2 dB."""
     total = np.zeros(num_samples)
     for index, stretch in enumerate(turned(talkers, num_samples, seed, *name)):
         gain_db = rng.uniform(-2, 2, seed, *name, "gain", index)
@@ -57,8 +49,7 @@ def _shaped(
 ) -> np.ndarray:
     """White noise filtered to ``magnitude(frequencies in Hz)``, unit RMS, without a constant part."""
     spectrum = np.fft.rfft(rng.white_noise(num_samples, seed, *name))
-    frequencies = np.fft.rfftfreq(num_samples, 1 / sample_rate)
-    spectrum *= magnitude(np.maximum(frequencies, 1.0))
+    spectrum *= magnitude(np.maximum(np.fft.rfftfreq(num_samples, 1 / sample_rate), 1.0))
     spectrum[0] = 0
     samples = np.fft.irfft(spectrum, num_samples)
     return samples / np.sqrt(np.mean(samples**2))
@@ -70,11 +61,9 @@ def _slow(num_samples: int, every: int, seed: int, *name: rng.Name) -> np.ndarra
     return np.interp(np.arange(num_samples) / every, np.arange(len(knots)), knots)
 
 
-def _tones(
-    fundamental_hz: np.ndarray, levels_db: Sequence[float], sample_rate: int, seed: int, *name: rng.Name
-) -> np.ndarray:
+def _tones(hz: np.ndarray, levels_db: Sequence[float], sample_rate: int, seed: int, *name: rng.Name) -> np.ndarray:
     """Harmonics of a moving fundamental, each with a drawn phase and a slow change of level of ±2 dB."""
-    turns = np.cumsum(fundamental_hz) / sample_rate
+    turns = np.cumsum(hz) / sample_rate
     total = np.zeros(len(turns))
     for index, level_db in enumerate(levels_db):
         phase = rng.unit(seed, *name, "phase", index)
@@ -91,9 +80,8 @@ def speech_shaped(num_samples: int, sample_rate: int, seed: int, *name: rng.Name
 
     def magnitude(hz: np.ndarray) -> np.ndarray:
         octaves = np.log2(hz / 1000)
-        return 10 ** (
-            (np.interp(octaves, np.log2(np.array(SPEECH_HZ) / 1000), density_db) + tilt_db * octaves) / 20
-        )
+        level_db = np.interp(octaves, np.log2(np.array(SPEECH_HZ) / 1000), density_db) + tilt_db * octaves
+        return 10 ** (level_db / 20)
 
     return _shaped(num_samples, sample_rate, magnitude, seed, *name)
 
@@ -174,11 +162,5 @@ def _knock(sample_rate: int, seed: int, *name: rng.Name) -> np.ndarray:
     return sound / np.max(np.abs(sound))
 
 
-MAKERS: dict[str, Callable[..., np.ndarray]] = {
-    "speech-shaped": speech_shaped,
-    "pink": pink,
-    "hum": hum,
-    "fan": fan,
-    "transients": transients,
-}
-"""Every category but babble, which needs talkers."""
+MAKERS = {maker.__name__.replace("_", "-"): maker for maker in (speech_shaped, pink, hum, fan, transients)}
+"""Every category but babble, which needs talkers; of each a clip for every seed and name."""

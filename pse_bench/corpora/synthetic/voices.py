@@ -6,6 +6,7 @@ espeak-ng serves two voices and no sentence comes twice.
 """
 
 import functools
+import itertools
 from collections.abc import Mapping
 
 from pse_bench import rng
@@ -90,18 +91,11 @@ def gender(speaker: str) -> Gender:
 @functools.cache
 def sentences() -> Mapping[str, tuple[str, ...]]:
     """What each voice says, in the order of its utterances. No sentence comes twice in the corpus."""
-    said: set[str] = set()
-    texts: dict[str, tuple[str, ...]] = {}
-    for speaker in _VOICES:
-        mine = []
-        for index in range(UTTERANCES):
-            attempt = 0
-            while (text := _sentence(speaker, index, attempt)) in said:
-                attempt += 1
-            said.add(text)
-            mine.append(text)
-        texts[speaker] = tuple(mine)
-    return texts
+    said: dict[str, str] = {}
+    for speaker, index in itertools.product(_VOICES, range(UTTERANCES)):
+        tries = (_sentence(speaker, index, attempt) for attempt in itertools.count())
+        said[next(text for text in tries if text not in said)] = speaker
+    return {speaker: tuple(text for text, who in said.items() if who == speaker) for speaker in _VOICES}
 
 
 def _sentence(speaker: str, index: int, attempt: int) -> str:
