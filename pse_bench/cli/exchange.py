@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+import pse_bench
 from pse_bench.cli import options
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
@@ -37,10 +38,9 @@ def _command(name: str, exporter: Any) -> click.Command:
     @click.command(name, help=inspect.cleandoc(exporter.help))
     @exporting
     def write(dataset: Path, scenarios: tuple[str, ...], out: Path, force: bool) -> None:
-        from pse_bench.dataset.dataset import Dataset
         from pse_bench.export.items import items
 
-        opened = Dataset.open(dataset)
+        opened = pse_bench.Dataset.open(dataset)
         chosen = items(opened, scenarios)
         with progress("exporting", "mixtures") as update:
             path = exporter.write(opened, chosen, out, force=force, progress=update)
@@ -91,9 +91,8 @@ def pack(dataset: Path, place: str, size: str, as_json: bool, **asked: Any) -> N
     package. Interrupted, the same command continues.
     """
     from pse_bench.dataset import webdataset
-    from pse_bench.dataset.dataset import Dataset
 
-    num_bytes, opened = webdataset.parse_size(size), Dataset.open(dataset)
+    num_bytes, opened = webdataset.parse_size(size), pse_bench.Dataset.open(dataset)
     with progress("packing", "shards") as update:
         index = webdataset.pack(opened, place, size=num_bytes, progress=update, **options.with_executor(asked))
     shards = index.shardlist

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+import pse_bench
 from pse_bench.cli import options
 from pse_bench.runtime.progress import progress
 
@@ -59,10 +60,8 @@ def plan(out: Path, **asked: Any) -> None:
 
 
 def _plan(out: Path, **asked: Any) -> None:
-    from pse_bench.planning.plan import plan_dataset
-
     with progress("planning", "scenes") as update:
-        plan_dataset(out=out, progress=update, echo=options.echo_note, **asked)
+        pse_bench.plan_dataset(out=out, progress=update, echo=options.echo_note, **asked)
 
 
 @click.command()
@@ -79,11 +78,10 @@ def rooms(plans: tuple[Path, ...], bank: Path, build: bool, jobs: int, as_json: 
     share rooms; a room that one scene alone has is simulated with the scene and needs no bank.
     """
     from pse_bench.io.tables import as_csv
-    from pse_bench.planning import plan
     from pse_bench.simulation import room
 
     if build:
-        recipes = (recipe for path in plans for recipe in plan.read(path)[2])
+        recipes = (recipe for path in plans for recipe in pse_bench.read_plan(path)[2])
         with progress("simulating", "rooms") as update:
             room.build(recipes, bank, options.executor(jobs), update)
     rows = [row.model_dump() for row in room.usage(plans, bank)]
@@ -127,10 +125,10 @@ def generate(**asked: Any) -> None:
 def _render(
     plan: Path, out: Path, *, roots: Any, jobs: int, format: str, dry_run: bool, as_json: bool, **asked: Any
 ) -> None:
-    from pse_bench.simulation import render as simulation
-
     if dry_run:
-        guess = simulation.estimate(plan, roots=roots, jobs=jobs, format=format)
+        from pse_bench.simulation.render import estimate
+
+        guess = estimate(plan, roots=roots, jobs=jobs, format=format)
         options.echo_errors(f"problem: {problem}" for problem in guess.problems)
         duration = f"{guess.seconds / 60:.1f} minutes" if guess.seconds >= 90 else f"{guess.seconds:.0f} seconds"
         text = (
@@ -141,7 +139,7 @@ def _render(
         return
     given = options.with_executor({"jobs": jobs, **asked})
     with progress("simulating", "rooms") as rooms_update, progress("rendering", "scenes") as update:
-        report = simulation.render(
+        report = pse_bench.render_plan(
             plan, out, roots=roots, format=format, progress=update, rooms_progress=rooms_update, **given
         )
     tell(report, as_json=as_json, shard=asked["share"])
@@ -189,14 +187,13 @@ def verify(folder: Path, as_json: bool, **asked: Any) -> None:
     that its figures can be computed. A bit that has changed anywhere is found.
     """
     from pse_bench.scoring import results
-    from pse_bench.simulation.verify import verify as verify_dataset
 
     kind = "result" if results.lies_in(folder) else "dataset"
     if kind == "result":
         report: Any = results.verify(folder)
     else:
         with progress("verifying", "scenes") as update:
-            report = verify_dataset(folder, progress=update, **options.with_executor(asked))
+            report = pse_bench.verify_dataset(folder, progress=update, **options.with_executor(asked))
     if as_json:
         click.echo(json.dumps({kind: str(folder), "checked": report.checked, "problems": report.problems}))
     else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+import pse_bench
 from pse_bench.errors import InputError, one_line
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -20,12 +21,6 @@ SYSTEMS = "mixture, silence, oracle-mask, baseline:<recipe>, a .safetensors or .
 def cache() -> Path:
     """The folder of caches."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
-
-
-def _roots(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Any:
-    from pse_bench.corpora.roots import Roots
-
-    return Roots.parse(given)
 
 
 def _shard(_: click.Context, __: click.Parameter, given: str | None) -> Any:
@@ -67,7 +62,7 @@ roots = click.option(
     "roots",
     multiple=True,
     metavar="NAME=DIR",
-    callback=_roots,
+    callback=lambda *given: pse_bench.Roots.parse(given[-1]),
     help="Folder of a corpus; repeatable. Or set PSE_BENCH_ROOT_<NAME>.",
 )
 jobs = click.option(
@@ -107,7 +102,6 @@ def formats(help: str) -> Callable[[Any], Any]:
 
 def executor(
     jobs: int,
-    *,
     kind: str = "local",
     scheduler: str | None = None,
     config: Path | None = None,
@@ -183,9 +177,5 @@ class RegistryGroup(click.Group):
         if (own := super().get_command(ctx, cmd_name)) is not None:
             return own
         known = self._registry()
-        if ":" not in cmd_name and cmd_name not in known and cmd_name not in known.outside():
-            return None
-        try:
-            return self._make(cmd_name, known.find(cmd_name))
-        except InputError as error:
-            raise click.ClickException(str(error)) from error
+        there = ":" in cmd_name or cmd_name in {*known, *known.outside()}
+        return self._make(cmd_name, known.find(cmd_name)) if there else None

@@ -3,11 +3,13 @@
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+import pse_bench
 from pse_bench.cli import options
 from pse_bench.errors import plain
 from pse_bench.io import atomic
@@ -27,9 +29,9 @@ by = click.option(
 def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
     """Print results side by side: a table a scenario, a column a system."""
     from pse_bench.reporting import tables
-    from pse_bench.scoring.results import Result, check_comparable
+    from pse_bench.scoring.results import check_comparable
 
-    opened = [Result.open(folder) for folder in results]
+    opened = [pse_bench.Result.open(folder) for folder in results]
     check_comparable(opened)
     click.echo(tables.FORMATS[form](opened, by=by))
 
@@ -48,12 +50,10 @@ def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None,
     it is large enough to matter. Ask for the figures that you want to know about: few are told apart more easily.
     """
     from pse_bench.reporting import tables
-    from pse_bench.scoring import comparison
-    from pse_bench.scoring.results import Result
 
-    opened = [Result.open(folder) for folder in (result_a, result_b)]
+    opened = [pse_bench.Result.open(folder) for folder in (result_a, result_b)]
     names = [name.strip() for name in metrics.split(",")] if metrics else None
-    found = comparison.compare(*opened, names=names, by=by)
+    found = pse_bench.compare_results(*opened, names=names, by=by)
     if as_json:
         lines = [asdict(line) for line in found.lines]
         click.echo(json.dumps({"lines": lines, "speakers": found.speakers, "notes": found.notes}))
@@ -111,25 +111,26 @@ def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) 
     How levels, rooms, distances and durations are spread, who speaks, how often clips are used, what looks odd.
     `verify` compares the files; this shows what they are.
     """
-    from pse_bench.dataset.dataset import Dataset
     from pse_bench.reporting import dataset_page, scene_page
     from pse_bench.reporting.clip_panel import Media
 
     if out:
         atomic.require_new(out, force)
-    opened = Dataset.open(dataset).require_unchanged()
+    opened = pse_bench.Dataset.open(dataset).require_unchanged()
     if scene_id is None:
         with progress("looking", "scenes") as update:
             found = dataset_page.overview(opened, update)
-        click.echo(plain(dataset_page.terminal(opened, found)))
-        size = dataset_page.write(opened, found, out) if out else 0
+        text, write = dataset_page.terminal(opened, found), partial(dataset_page.write, opened, found)
     else:
         kept = Media()
         shown = scene_page.scene(opened, scene_id, kept)
-        click.echo(plain(scene_page.terminal(scene_id, shown)))
-        size = scene_page.write(opened, scene_id, shown, kept, out) if out else 0
+        text, write = (
+            scene_page.terminal(scene_id, shown),
+            partial(scene_page.write, opened, scene_id, shown, kept),
+        )
+    click.echo(plain(text))
     if out:
-        click.echo(f"{out}: {size / 1e6:.1f} MB", err=True)
+        click.echo(f"{out}: {write(out) / 1e6:.1f} MB", err=True)
 
 
 @click.group()
@@ -191,13 +192,12 @@ def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
     problems = boards.verify(board, results)
     if as_json:
         click.echo(json.dumps({"board": str(board), "problems": problems}))
-    else:
-        options.echo_errors(problems)
-    if problems:
-        sys.exit(1)
-    if not as_json:
+    elif not problems:
         again = f", {len(results)} of them from their scores" if results else ""
         click.echo(f"{board}: all rows follow from their results{again}")
+    options.echo_errors([] if as_json else problems)
+    if problems:
+        sys.exit(1)
 
 
 COMMANDS = (table, compare, report, inspect, leaderboard)

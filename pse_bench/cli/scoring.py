@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+import pse_bench
 from pse_bench.cli import generate, options
 from pse_bench.errors import InputError, plain
 from pse_bench.runtime.progress import progress
@@ -61,14 +62,11 @@ def detect(**asked: Any) -> None:
 
 def _submit(doing: str, done: str, dataset: Path, system: str, out: Path, **asked: Any) -> None:
     """Run a system over a dataset; ``doing`` and ``done`` are printed meanwhile and in the end."""
-    from pse_bench.dataset.dataset import Dataset
-    from pse_bench.systems import enhance as stage
-
     shard = asked["share"]
     given = {"memory": options.cache() / "embeddings", "notice": options.echo_note, **options.with_executor(asked)}
-    opened = Dataset.open(dataset)
+    opened = pse_bench.Dataset.open(dataset)
     with progress(doing, "mixtures") as update:
-        count = stage.enhance(opened, system, out, progress=update, **given)
+        count = pse_bench.enhance_dataset(opened, system, out, progress=update, **given)
     click.echo(f"{out}: {done.format(count, system)}{f', shard {shard} is done' if shard else ''}")
     scored = f"score {dataset} {out} -o results/{out.name}"
     options.echo_next_step(f"pse-bench {_merging(out) if shard else scored}")
@@ -89,12 +87,9 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
     Fatal is what cannot be scored; the exit status is then 1. A warning is what can be scored but will probably
     not give the figures that its author hopes for: a constant delay or gain, clipping, normalised peaks, copies.
     """
-    from pse_bench.dataset.dataset import Dataset
-    from pse_bench.submission.check.run import check as check_submission
-
-    opened, executor = Dataset.open(dataset), options.executor(jobs, isolated=True)
+    opened, executor = pse_bench.Dataset.open(dataset), options.executor(jobs, isolated=True)
     with progress("checking", "estimates") as update:
-        report = check_submission(opened, submission, executor=executor, progress=update)
+        report = pse_bench.check_submission(opened, submission, executor=executor, progress=update)
     click.echo(json.dumps(report.document()) if as_json else plain(report.terminal()))
     if not report.acceptable:
         sys.exit(1)
@@ -127,32 +122,19 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
 @options.force
 @options.quiet
 @options.as_json
-def score(
-    dataset: Path,
-    submission: Path,
-    out: Path,
-    recogniser: str | None,
-    no_cache: bool,
-    quiet: bool,
-    as_json: bool,
-    **asked: Any,
-) -> None:
+def score(dataset: Path, submission: Path, out: Path, quiet: bool, as_json: bool, **asked: Any) -> None:
     """Score a submission, a folder or a zip: every metric on every mixture, none left out.
 
     Of activity all pvad figures are computed, of audio the --metrics. A missing or unusable estimate takes each
     metric's worst value and is named; the exit status is then 1.
     """
-    from pse_bench.dataset.dataset import Dataset
-    from pse_bench.scoring.score import score as score_submission
-
-    opened = Dataset.open(dataset)
-    given = {
-        "recogniser": _recogniser(recogniser, opened) if recogniser else None,
-        "cache": None if no_cache else options.cache() / "scores",
-        **options.with_executor(asked, isolated=True),
-    }
+    opened = pse_bench.Dataset.open(dataset)
+    if asked["recogniser"]:
+        asked["recogniser"] = _recogniser(asked["recogniser"], opened)
+    cache = None if asked.pop("no_cache") else options.cache() / "scores"
+    given = options.with_executor(asked, isolated=True)
     with progress("scoring", "mixtures") as update:
-        report = score_submission(opened, submission, out, progress=update, **given)
+        report = pse_bench.score_submission(opened, submission, out, cache=cache, progress=update, **given)
     tell(report, out, quiet=quiet, as_json=as_json, shard=asked["share"])
 
 
@@ -170,7 +152,6 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = Non
     """Print the outcome of a scoring or of a merge of its shards. The exit status is 1 where estimates could not
     be used."""
     from pse_bench.reporting import tables
-    from pse_bench.scoring.results import Result
 
     failed = report.problems
     options.echo_errors(failed[:SHOWN])
@@ -180,9 +161,9 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = Non
     if shard or (quiet and not as_json):
         click.echo(f"{out}: {report.mixtures} mixtures scored{f', shard {shard} is done' if shard else ''}")
     elif as_json:
-        click.echo(json.dumps([row.model_dump() for row in Result.open(out).summaries]))
+        click.echo(json.dumps([row.model_dump() for row in pse_bench.Result.open(out).summaries]))
     else:
-        click.echo(tables.terminal([Result.open(out)]))
+        click.echo(tables.terminal([pse_bench.Result.open(out)]))
     if shard:
         options.echo_next_step(f"pse-bench {_merging(out)}")
     elif not failed:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+import pse_bench
 from pse_bench.cli import options
 from pse_bench.io import atomic
 from pse_bench.runtime.progress import progress
@@ -71,11 +72,10 @@ def pse(**asked: Any) -> None:
 
 def _train(task: str, config: str, changes: tuple[str, ...], **asked: Any) -> None:
     from pse_bench.training import config as configs
-    from pse_bench.training.job import train_model
 
     chosen = configs.load(config, changes, task=task)
     echo = partial(click.echo, err=True)
-    written = train_model(chosen, progress=progress, echo=echo, **options.with_executor(asked))
+    written = pse_bench.train_model(chosen, progress=progress, echo=echo, **options.with_executor(asked))
     if os.environ.get("RANK", "0") == "0":
         click.echo(written)
 

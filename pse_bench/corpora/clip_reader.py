@@ -35,8 +35,8 @@ def read(path: Path, sha256: str) -> tuple[np.ndarray, int]:
 def stretch(path: Path, sha256: str, *, start: int, num_samples: int, sample_rate: int) -> np.ndarray:
     """A stretch of a clip at a rate, float64, shape (num_samples,); of the file only what it takes is decoded.
 
-    ``start`` and ``num_samples`` count samples at ``sample_rate``, in Hz. That the file is the one that was planned
-    with is looked at once a process, as long as it is not touched.
+    ``start`` and ``num_samples`` count samples at ``sample_rate``, in Hz. That the file is the one that was
+    planned with is looked at once a process, as long as it is not touched.
 
     Raises:
         InputError: it cannot be read, is not the file that ``sha256`` belongs to, or ends before the stretch.

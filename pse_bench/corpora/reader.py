@@ -127,13 +127,10 @@ class Reader(Generic[R]):
         notice: Callable[[str], None] = lambda line: None,
         **options: Any,
     ) -> tuple[list[R], list[str]]:
-        """List the clips of a corpus: rows of its manifest, and problems.
+        """List the clips of a corpus in a folder: rows of its manifest, and problems.
 
         Args:
-            root: the corpus's folder.
             name: the corpus's name in the rows, where it is not the usual one.
-            executor: where files are checked.
-            progress: called with files done and files in all.
             notice: called with lines that are worth saying and no problems.
             options: arguments of the layout.
 

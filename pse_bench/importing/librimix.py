@@ -48,6 +48,7 @@ class Row:
 
 Choose = Callable[[Row, int], str]
 """Gives the path of the enrollment for a mixture and the number of its target."""
+Known = dict[str, scan.ScannedFile]
 
 
 def speaker_of(utterance_id: str) -> str:
@@ -147,13 +148,10 @@ def read(
         metadata: the set's CSV.
         name: what the dataset will be called.
         corpus: the name of the root that the paths are below.
-        roots: where it lies.
-        seed: chooses the enrollment, another utterance of the target's in the same set, where ``enrollments``
-            does not.
-        enrollments: SpeakerBeam's ``map_mixture2enrollment``.
+        seed: chooses the enrollment, another utterance of the target's in the same set, where ``enrollments``,
+            SpeakerBeam's ``map_mixture2enrollment``, does not.
         speech: manifests of the corpus that the sources are made of: who speaks, and the words of a source that
             holds its utterance in full.
-        executor: where sounds are read.
 
     Raises:
         InputError: the metadata cannot be used, or nothing is left.
@@ -178,19 +176,21 @@ def read(
         for scene, paths in zip(wanted, used, strict=True)
         if paths <= known.keys()
     ]
-    if not drafts:
-        raise InputError(f"{metadata}: no scene can be imported; {problems[0] if problems else 'it lists none'}")
     _check(metadata, [draft for draft, _ in drafts], known)
-    recipes, others = _measured(drafts, corpus, roots, executor, progress)
+    results = _measured(drafts, corpus, roots, executor, progress)
+    recipes = [result for result in results if isinstance(result, Recipe)]
+    problems += [result for result in results if isinstance(result, str)]
+    if not recipes:
+        raise InputError(f"{metadata}: no scene can be imported; {problems[0] if problems else 'it lists none'}")
     about = Imported(
         name=name,
         version=1,
         description=f"Imported from {metadata.name}: nothing simulated, clips as they are.",
-        sample_rate=drafts[0][0].sample_rate,
+        sample_rate=recipes[0].sample_rate,
         reference="reverberant",
         metadata_sha256=atomic.sha256(metadata),
     )
-    return about, recipes, problems + others
+    return about, recipes, problems
 
 
 def _by_chance(rows: list[Row], seed: int) -> Choose:
@@ -229,14 +229,7 @@ def _listed(rows: list[Row], path: Path) -> Choose:
     return choose
 
 
-def _draft(
-    row: Row,
-    target: int,
-    enrolled: str,
-    corpus: str,
-    known: dict[str, scan.ScannedFile],
-    words: dict[str, Utterance],
-) -> Recipe:
+def _draft(row: Row, target: int, enrolled: str, corpus: str, known: Known, words: dict[str, Utterance]) -> Recipe:
     """A recipe whose levels are still to be measured."""
 
     def segment(path: str, clip_id: str) -> Segment:
@@ -279,7 +272,7 @@ def _draft(
     )
 
 
-def _check(metadata: Path, drafts: list[Recipe], known: dict[str, scan.ScannedFile]) -> None:
+def _check(metadata: Path, drafts: list[Recipe], known: Known) -> None:
     """Raise InputError where scenes have one name, or sounds that cannot be added."""
     twice = [name for name, count in Counter(draft.scene_id for draft in drafts).items() if count > 1]
     if twice:
@@ -302,21 +295,14 @@ def _check(metadata: Path, drafts: list[Recipe], known: dict[str, scan.ScannedFi
 
 def _measured(
     drafts: list[tuple[Recipe, str]], corpus: str, roots: Roots, executor: Executor, progress: Update
-) -> tuple[list[Recipe], list[str]]:
-    """The recipes with their levels, in order, and a line for each that cannot be."""
+) -> list[Recipe | str]:
+    """The recipes with their levels, in order, or a line for one that cannot be."""
     batches = [drafts[first : first + BATCH] for first in range(0, len(drafts), BATCH)]
     found: dict[int, list[Recipe | str]] = {}
-    done = 0
     for outcome in executor.run(measure_batch, [(roots, corpus, batch) for batch in batches]):
         found[outcome.index] = [outcome.lost] if outcome.lost else outcome.value
-        done += len(batches[outcome.index])
-        progress(done, len(drafts))
-    results = [result for index in sorted(found) for result in found[index]]
-    problems = [result for result in results if isinstance(result, str)]
-    recipes = [result for result in results if isinstance(result, Recipe)]
-    if not recipes:
-        raise InputError(f"no scene can be imported; {problems[0]}")
-    return recipes, problems
+        progress(sum(len(batches[index]) for index in found), len(drafts))
+    return [result for index in sorted(found) for result in found[index]]
 
 
 def measure_batch(work: tuple[Roots, str, list[tuple[Recipe, str]]]) -> list[Recipe | str]:

@@ -62,18 +62,8 @@ class Order:
 def orders(
     out: Path, spec: NoiseSpec, *, talkers: Iterable[Utterance], roots: Roots, known: Mapping[str, str]
 ) -> list[Order]:
-    """The clips of a set.
-
-    Args:
-        out: the folder of the noise corpus.
-        spec: what is asked for.
-        talkers: the utterances for babble.
-        roots: where those lie.
-        known: SHA-256 by path, where it is known.
-
-    Raises:
-        RequestError: fewer people for babble than are to talk at once.
-    """
+    """The clips of a set's noise in the folder ``out``; ``talkers`` are the utterances for babble, ``known``
+    has SHA-256 by path. Raises RequestError for fewer people in them than are to talk at once."""
     people: dict[str, list[Utterance]] = defaultdict(list)
     for clip in sorted(talkers, key=lambda clip: clip.utterance_id):
         people[clip.speaker_id].append(clip)
@@ -90,12 +80,8 @@ def orders(
 
 
 def make(work: list[Order], *, executor: Executor, progress: Update = no_progress) -> None:
-    """Write the clips that are not there as the manifest says.
-
-    Raises:
-        InputError: an utterance for babble is missing or not the one that is listed.
-        RequestError: a worker died.
-    """
+    """Write the clips that are not there as the manifest says. Raises InputError where an utterance for babble is
+    missing or not the one that is listed, RequestError where a worker died."""
     faults = clips.make_all(carry_out, work, lambda _: "noise of the set", executor, progress)
     if fault := next(filter(None, faults), ""):
         raise InputError(fault)

@@ -78,15 +78,10 @@ def noise_paths(split: str, category: str) -> dict[str, str]:
 
 
 def synthesize(out: Path, *, executor: Executor, progress: Update = no_progress) -> None:
-    """Write the corpus: clips, ``transcripts.csv`` and four manifests in ``manifests/``.
+    """Write the corpus into a folder: clips, ``transcripts.csv`` and four manifests in ``manifests/``.
 
     Clips that are there already and are as the shipped manifests say are kept. The caller sees to it that
-    no other process works in the folder.
-
-    Args:
-        out: a folder, made where there is none.
-        executor: runs the batches.
-        progress: told the number of batches done and of all.
+    no other process works in the folder. ``progress`` counts batches.
 
     Raises:
         InputError: espeak-ng is not installed or does not work.
