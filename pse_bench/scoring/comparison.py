@@ -124,9 +124,6 @@ def compare(
     return Comparison([_judged(line) for line in lines], len(people), _notes(cells, len(people)))
 
 
-# ---- what is compared
-
-
 def _cells(one: Scores, other: Scores, by: str | None) -> Iterator[_Cell]:
     mixtures = list(one.mixtures.values())
     found = groups_of(mixtures, by) if by else [Group("", frozenset(one.mixtures))]
@@ -168,9 +165,6 @@ def audible(metric: metrics.Metric, score: Score, mixture: Mixture) -> Score:
     return score.model_copy(update={"value": metric.value_of(raised), "detail": str(raised)})
 
 
-# ---- what is found
-
-
 def _line(cell: _Cell) -> Line:
     aggregate, metric, both = cell.aggregate, cell.aggregate.metric, (cell.first, cell.second)
     first = second = difference = low = high = None
@@ -202,31 +196,27 @@ def _swapped(cell: _Cell, people: list[str], chosen: np.ndarray) -> np.ndarray:
 
 
 def _judged(line: Line) -> Line:
-    """The line with its verdict."""
+    """The line with its verdict: the first reason not to name a difference that holds, or who is better."""
+    low, high, p, least = line.ci_low, line.ci_high, line.p_corrected, line.resolution
     if line.difference is None:
         return replace(line, verdict="not scored in both")
-    reason = _nothing(line)
-    if reason is not None:
-        return replace(line, verdict=f"no difference shown{f' ({reason})' if reason else ''}")
+    if low is None or high is None or p is None:
+        reasons = {"equal": line.difference == 0, "one speaker": True}
+    else:
+        size = f"{least:g}{f' {line.unit}' if line.unit else ''}"
+        reasons = {
+            "equal": low == high == 0,
+            f"equal to within {size}": -least <= low and high <= least,
+            "too few speakers for a test": statistics.smallest_p(line.speakers) > ALPHA,
+            "": p > ALPHA or low <= 0 <= high,
+            f"less than {size}": abs(line.difference) < least,
+        }
+    for reason, holds in reasons.items():
+        if holds:
+            return replace(line, verdict=f"no difference shown{f' ({reason})' if reason else ''}")
     if (line.difference > 0) == line.higher_is_better:
         return replace(line, winner="second", verdict="B better")
     return replace(line, winner="first", verdict="A better")
-
-
-def _nothing(line: Line) -> str | None:
-    """Why no difference is named, '' where there is nothing more to say of it; None where one is."""
-    low, high, p, least = line.ci_low, line.ci_high, line.p_corrected, line.resolution
-    if low is None or high is None or p is None or line.difference is None:
-        return "equal" if line.difference == 0 else "one speaker"
-    size = f"{least:g}{f' {line.unit}' if line.unit else ''}"
-    reasons = {
-        "equal": low == high == 0,
-        f"equal to within {size}": -least <= low and high <= least,
-        "too few speakers for a test": statistics.smallest_p(line.speakers) > ALPHA,
-        "": p > ALPHA or low <= 0 <= high,
-        f"less than {size}": abs(line.difference) < least,
-    }
-    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def _notes(cells: Sequence[_Cell], speakers: int) -> list[str]:

@@ -22,6 +22,9 @@ FILE = "detections.csv"
 NAMES = (("target", "not_target"), ("other", "not_other"), ("none", "not_none"))
 """The columns of histograms, in the order of classes."""
 
+Figure = tuple[float | None, statistics.Interval | None]
+"""A value, and its interval; None where it is undefined, or rests on one speaker."""
+
 
 class Detected(documents.Record):
     """The row of one mixture, the hash of its file ('' without one), and what was wrong with it."""
@@ -29,9 +32,6 @@ class Detected(documents.Record):
     row: Detection
     sha256: str
     problem: str = ""
-
-
-# ---- one mixture
 
 
 def row_of(mixture: Mixture, labels: np.ndarray, probabilities: np.ndarray) -> Detection:
@@ -73,9 +73,6 @@ def _steps(text: str) -> np.ndarray:
     return np.array([(int(step), int(count or 1)) for step, _, count in words], dtype=np.int64).reshape(-1, 2)
 
 
-# ---- over mixtures
-
-
 def read(path: Path, mixtures: Mapping[str, Mixture]) -> list[Detection]:
     """The rows of a result. Raises InputError when they are not one a mixture, or speak of another number of
     frames than it has, or of more onsets."""
@@ -102,24 +99,20 @@ def summaries(rows: Sequence[Detection], mixtures: Mapping[str, Mixture]) -> lis
         wanted = [metric for metric in detection.ACTIVITY if label in metric.scenarios]
         if inside and wanted:
             pool, states = _Pool(inside, mixtures), [row.status for row in inside]
-            found += [line(metric, label, *pool.aggregate(metric), states) for metric in wanted]
+            found += [line(metric, label, pool.aggregate(metric), states) for metric in wanted]
     return found
 
 
-def line(
-    metric: Metric,
-    label: TableLabel,
-    value: float | None,
-    interval: statistics.Interval | None,
-    states: Sequence[str],
-) -> Summary:
+def line(metric: Metric, label: TableLabel, figure: Figure, states: Sequence[str]) -> Summary:
     """A line of a table; ``states`` are those of the scores that it is made of."""
+    value, interval = figure
+    low, high = interval or (None, None)
     return Summary(
         scenario=label,
         metric=metric.name,
         value=value,
-        ci_low=interval[0] if interval else None,
-        ci_high=interval[1] if interval else None,
+        ci_low=low,
+        ci_high=high,
         unit=metric.unit,
         higher_is_better=metric.higher_is_better,
         aggregation=AGGREGATIONS[metric.aggregation],
@@ -146,8 +139,7 @@ class _Pool:
         self.delays_s = np.array([delay_s for delay_s, _ in onsets])
         self.whose = statistics.clusters_of([speaker for _, speaker in onsets])  # some may have no onset
 
-    def aggregate(self, metric: Metric) -> tuple[float | None, statistics.Interval | None]:
-        """Value and interval; no value where it is undefined, no interval where it rests on one speaker."""
+    def aggregate(self, metric: Metric) -> Figure:
         try:
             if metric.aggregation == "frames":
                 value = metric.compute(self.counts.sum(axis=0))

@@ -25,9 +25,6 @@ Cells = Mapping[tuple[str, str], Sequence[Score]]
 """Scores by scenario and metric."""
 
 
-# ---- a metric over clips
-
-
 @dataclass(frozen=True)
 class Aggregate:
     """A metric over clips, or one computed from the scores of another, within ``low`` and ``high``.
@@ -115,9 +112,6 @@ def aggregates_of(metric: Metric, scenario: str, longest_s: float) -> list[Aggre
     ]
 
 
-# ---- all scores of a result
-
-
 @dataclass(frozen=True)
 class Scores:
     """All scores of a result, checked, and the mixtures they belong to by their ids. ``detections`` are empty
@@ -191,7 +185,8 @@ def summaries_of(scores: Scores) -> list[Summary]:
 
 
 def _summary(scores: Scores, label: TableLabel, aggregate: Aggregate, found: Sequence[Score]) -> Summary:
-    metric, value, interval = aggregate.metric, None, None
+    metric = aggregate.metric
+    figure: pvad.Figure = None, None
     counted = [score for score in found if score.value is not None]
     try:
         pairs = aggregate.pairs(counted)
@@ -201,9 +196,8 @@ def _summary(scores: Scores, label: TableLabel, aggregate: Aggregate, found: Seq
         raise scores.damaged(metric.name, error) from error
     if counted:
         speakers = [scores.mixtures[score.mixture_id].target_speaker for score in counted]
-        interval = aggregate.interval(pairs, statistics.clusters_of(speakers))
-        value = aggregate.value(pairs)
-    return pvad.line(metric, label, value, interval, [score.status for score in found])
+        figure = aggregate.value(pairs), aggregate.interval(pairs, statistics.clusters_of(speakers))
+    return pvad.line(metric, label, figure, [score.status for score in found])
 
 
 def _cells(path: Path, scenarios: dict[str, str], known: Container[str]) -> Cells:

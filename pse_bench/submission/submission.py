@@ -129,9 +129,6 @@ def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray) -> Path:
     return path
 
 
-# ---- who speaks when
-
-
 def num_frames(mixture: Mixture) -> int:
     """The number of activity frames of a mixture; a last one that is cut off counts."""
     return -(-mixture.num_samples // vad.hop_samples(mixture.sample_rate))

@@ -21,9 +21,7 @@ from pse_bench.errors import InputError
 from pse_bench.submission.check.findings import Finding, finding
 
 MAX_MEMBERS = 100_000
-DIRECTORY_BYTES = 512
-"""Bytes of a member's entry in the zip's directory, at most on average: the directory is read at once."""
-
+DIRECTORY_BYTES = 512  # of a member's entry in the zip's directory, at most on average: it is read at once
 CHUNK = 1 << 20
 LITTER = re.compile(r"(^|/)(__MACOSX(/|$)|\.DS_Store$|\._[^/]*$|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 """Names of files that operating systems leave in folders; passed over."""

@@ -30,21 +30,14 @@ class SystemInput:
 
 @dataclass(frozen=True)
 class LoadedSystem:
-    """A system ready to run.
-
-    Attributes:
-        run: gives its output for an input.
-        system: its description.
-        code: a digest that changes when its code or weights do.
-        macs_per_second: multiply-accumulates for a second of sound, where known.
-        complete: whether the digest covers all that the system reads, weights too.
-    """
+    """A system ready to run: its function, its description, and a digest that changes when its code or weights
+    do."""
 
     run: Callable[[SystemInput], Any]
     system: System
     code: str
-    macs_per_second: int | None = None
-    complete: bool = True
+    macs_per_second: int | None = None  # multiply-accumulates for a second of sound, where known
+    complete: bool = True  # the digest covers all that the system reads, weights too
 
 
 def on_audio(function: Callable[..., Any]) -> Callable[[SystemInput], Any]:

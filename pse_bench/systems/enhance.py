@@ -24,8 +24,6 @@ from pse_bench.systems import base, registry
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput
 
 BATCH = 4
-FOLDERS = {"audio": ("TS1", "TS2", "TS3"), "activity": ("activity",)}
-"""What a submission's folder holds, by what a system gives."""
 
 
 class Enhanced(documents.Record):
@@ -53,8 +51,9 @@ STAGES = {
         complete="holds a submission already",
         folders=folders,
     )
-    for gives, folders in FOLDERS.items()
+    for gives, folders in {"audio": ("TS1", "TS2", "TS3"), "activity": ("activity",)}.items()
 }
+"""How a submission is made, by what a system gives."""
 
 
 @dataclass(frozen=True)

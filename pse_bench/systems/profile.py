@@ -20,45 +20,28 @@ from pse_bench.rng import integer, uniform, white_noise
 from pse_bench.systems import base, registry
 from pse_bench.systems.base import LoadedSystem, SystemInput
 
-LATENCY_MS = 20.0
-"""What a system is held to that states no latency: the baseline's."""
-
-PROBES = 16
-"""Changes of each of the two signals."""
-
+LATENCY_MS = 20.0  # what a system is held to that states no latency: the baseline's
+PROBES = 16  # changes of each of the two signals
 DURATION_S = 2.4
 ENROLLMENT_S = 3.0
 TOLERANCE = 1e-5
-
 SPEED_DURATION_S = 10.0
 SPEED_RUNS = 5
-
-LEVEL = 0.05
-"""RMS of the voice, −26 dBFS; noise is 10 dB softer."""
+LEVEL = 0.05  # RMS of the voice, −26 dBFS; noise is 10 dB softer
 
 
 @dataclass(frozen=True)
 class Figures:
-    """A system's figures.
-
-    Attributes:
-        system, causal: its name, and whether it says that it is causal; None where it does not say.
-        latency_ms: the algorithmic latency that was held against it: asked for, stated by it, or ``LATENCY_MS``.
-        stated: whether that was asked for or stated.
-        look_ahead_ms: the furthest that a change of the input was seen ahead of itself in the output.
-        probes, responses: changes that were tried, and those that reached the output at all.
-        rtf: processing time over duration, median, on one thread where the libraries keep to it.
-        parameters, macs_per_second: of the model, where known.
-    """
+    """The figures of a system, by its name. What it or its model does not say is None."""
 
     system: str
-    causal: bool | None
-    latency_ms: float
-    stated: bool
-    look_ahead_ms: float
-    probes: int
-    responses: int
-    rtf: float
+    causal: bool | None  # as it says
+    latency_ms: float  # algorithmic, held against it: asked for, stated by it, or ``LATENCY_MS``
+    stated: bool  # that was asked for or stated
+    look_ahead_ms: float  # the furthest that a change of the input was seen ahead of itself in the output
+    probes: int  # changes that were tried
+    responses: int  # those that reached the output at all
+    rtf: float  # processing time over duration, median, on one thread where the libraries keep to it
     parameters: int | None
     macs_per_second: int | None
 

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,21 +26,7 @@ from pse_bench.submission.submission import System
 from pse_bench.systems import trained
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput, num_frames, on_audio
 
-FRAME_S, HOP_S = 0.032, 0.008
-"""Frames of the oracle's mask."""
-
-
-# ---- reference systems
-
-
-def mixture(given: SystemInput) -> np.ndarray:
-    """The unprocessed mixture: never over-suppresses, leaks everything."""
-    return given.mixture
-
-
-def silence(given: SystemInput) -> np.ndarray:
-    """Digital silence: perfect in TS3, useless elsewhere. It must lead no ranking."""
-    return np.zeros_like(given.mixture)
+FRAME_S, HOP_S = 0.032, 0.008  # of the oracle's mask
 
 
 def oracle_mask(given: SystemInput) -> np.ndarray:
@@ -78,9 +65,6 @@ def energy(given: SystemInput) -> np.ndarray:
     return np.stack([speech / 2, speech / 2, 1 - speech], axis=1)
 
 
-# ---- all systems
-
-
 @dataclass(frozen=True)
 class SystemSpec:
     """A system of the registry: a function of a ``SystemInput`` and what ``system.yaml`` says of it."""
@@ -96,8 +80,12 @@ UNFIT = "is neither callable nor a SystemSpec; give enhance(mixture, enrollment,
 SYSTEMS: Registry[SystemSpec] = Registry(
     "system",
     {
-        "mixture": SystemSpec(mixture, "The unprocessed mixture.", causal=True, latency_ms=0.0),
-        "silence": SystemSpec(silence, "Digital silence.", causal=True, latency_ms=0.0),
+        # never over-suppresses, leaks everything
+        "mixture": SystemSpec(attrgetter("mixture"), "The unprocessed mixture.", causal=True, latency_ms=0.0),
+        # perfect in TS3, useless elsewhere; it must lead no ranking
+        "silence": SystemSpec(
+            lambda given: np.zeros_like(given.mixture), "Digital silence.", causal=True, latency_ms=0.0
+        ),
         "oracle-mask": SystemSpec(
             oracle_mask, "Ideal ratio mask of the early target, made from the stems.", causal=False
         ),
@@ -175,7 +163,9 @@ def _from_outside(name: str, folder: Path | None, output: Output) -> LoadedSyste
     """The system of an entry point or of ``module:callable``."""
     entry = SYSTEMS.find(name, folder)
     point = SYSTEMS.outside().get(name)
-    code = _code(sys.modules[point.module if point else name.partition(":")[0]])
+    sources = _beside(sys.modules[point.module if point else name.partition(":")[0]])
+    hashes = sorted((name, atomic.sha256(path)) for name, path in sources.items())
+    code = atomic.sha256_of_text(repr(hashes)) if hashes else ""
     if isinstance(entry, SystemSpec):
         if entry.output != output:
             raise InputError(f"system {name}: gives {entry.output}, not {output}")
@@ -183,9 +173,6 @@ def _from_outside(name: str, folder: Path | None, output: Output) -> LoadedSyste
     description = (inspect.getdoc(entry) or "").split("\n")[0]
     system = System(name=name, version=code[:12], description=description)
     return LoadedSystem(on_audio(entry), system, code, complete=False)
-
-
-# ---- the code of a callable
 
 
 def forget(name: str) -> None:
@@ -196,19 +183,12 @@ def forget(name: str) -> None:
     importlib.invalidate_caches()
 
 
-def _code(module: ModuleType) -> str:
-    """SHA-256 of the source of a module and of what its author wrote beside it."""
-    found = {name: atomic.sha256(path) for name, path in _beside(module).items()}
-    return atomic.sha256_of_text(repr(sorted(found.items()))) if found else ""
-
-
 def _beside(module: ModuleType) -> dict[str, Path]:
     """The sources by name of a module and of every loaded one that lies below the same folder and is not
     installed."""
-    path = getattr(module, "__file__", None)
-    if not path:
+    if not getattr(module, "__file__", None):
         return {}
-    own = Path(path).resolve()
+    own = Path(str(module.__file__)).resolve()
     beside = own.parents[module.__name__.count(".") + (own.name == "__init__.py")]
     installed = [Path(path).resolve() for path in sysconfig.get_paths().values()]
     found = {}

@@ -108,7 +108,7 @@ def _sound(ending: str) -> Callable[[Path], Read]:
 
         def read(content: bytes) -> Iterable[str]:
             path.write_bytes(content)
-            lines = [word for _, word in file_stats.measure(about, folder, row, path.name).faults]
+            lines = [word for _, word in file_stats.measure((about, folder, row, path.name)).faults]
             found, problems = scan.describe(folder, [path.name], executor=Serial())
             for clip in found:
                 assert clip.num_samples > 0

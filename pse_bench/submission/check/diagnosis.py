@@ -12,21 +12,13 @@ import numpy as np
 from pse_bench.submission.check.file_stats import INTEGER_PEAK, FileStats, Match, names
 from pse_bench.submission.check.findings import Finding, finding, summarize_counts
 
-MATCHING = 0.5
-"""Correlation from which an estimate's shift and level against another signal mean something."""
-
-UNRELATED = 0.2
-"""Correlation up to which an estimate has nothing to do with its mixture."""
-
-MOST = 0.8
-"""Share of files that makes a shift or a gain that of the whole submission."""
-
+MATCHING = 0.5  # correlation from which an estimate's shift and level against another signal mean something
+UNRELATED = 0.2  # correlation up to which an estimate has nothing to do with its mixture
+MOST = 0.8  # share of files that makes a shift or a gain that of the whole submission
 GAIN_DB = 3.0
 GAIN_SPREAD_DB = 1.0
-STRAY_S = 0.001
-STRAY_MARGIN = 0.1
-"""A single file is out of place when it is off by so much and matches there so much better."""
-
+STRAY_S = 0.001  # a single file is out of place when it is off by so much
+STRAY_MARGIN = 0.1  # and matches there so much better
 LEVEL_DB = 0.1
 SAME_LEVEL_SHARE = 0.9
 MIXTURES_DIFFER_DB = 1.0

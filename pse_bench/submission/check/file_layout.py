@@ -92,9 +92,6 @@ def _files(folder: Path) -> Iterator[str]:
         yield from ((Path(place) / name).relative_to(folder).as_posix() for name in names)
 
 
-# ---- files that are somewhere else
-
-
 def _misnamed(
     left: dict[str, None], missing: list[Mixture]
 ) -> tuple[dict[str, list[tuple[str, Mixture]]], list[Mixture]]:
@@ -153,9 +150,6 @@ def _finding_missing(missing: list[Mixture], layout: Layout, of: int) -> Finding
     )
     remedy = None if present else "give the folder that holds TS1, TS2 and TS3, made from this dataset"
     return finding("missing-file", map(submission.estimate_name, missing), found, of, remedy)
-
-
-# ---- files that nobody asked for
 
 
 def _extra(names: Iterable[str], of: int) -> Iterator[Finding]:

@@ -14,36 +14,22 @@ from pse_bench.io import atomic, audio
 from pse_bench.schemas import Mixture
 from pse_bench.submission import submission
 
-REACH_S = 1.0
-"""Largest shift of an estimate that is looked for, in seconds."""
-
-SAME = 1e-6
-"""Share of power that two sounds may differ by and still be the same sound at some level: -60 dB."""
-
+REACH_S = 1.0  # largest shift of an estimate that is looked for
+SAME = 1e-6  # share of power that two sounds may differ by and still be the same sound at some level: -60 dB
 SAME_LEVEL_DB = 0.1
-
-SILENT = 1 / audio.FULL_SCALE
-"""Peak up to which an estimate is as good as silent: the last bit of 16."""
-
-CLIPPED_RUN = 3
-"""So many equal samples in a row at full scale are a clipped wave, and not one that just touches it."""
-
-INTEGER_PEAK = 100.0
-"""A peak above this is that of integers kept as floating-point numbers."""
+SILENT = 1 / audio.FULL_SCALE  # peak up to which an estimate is as good as silent: the last bit of 16
+CLIPPED_RUN = 3  # so many equal samples at full scale are a clipped wave, and not one that just touches it
+INTEGER_PEAK = 100.0  # a peak above is that of integers kept as floating-point numbers
 
 
 @dataclass(frozen=True)
 class Match:
-    """The best match of an estimate with another signal.
+    """The best match of an estimate with another signal. Correlations are within ±1."""
 
-    ``lag`` is in samples where the two match best, positive when the estimate is late; ``correlation`` there and
-    ``at_zero`` without shift, both within ±1; ``gain`` is the factor of the signal that is in the estimate.
-    """
-
-    lag: int
-    correlation: float
-    at_zero: float
-    gain: float
+    lag: int  # in samples where the two match best, positive when the estimate is late
+    correlation: float  # there
+    at_zero: float  # correlation without shift
+    gain: float  # the factor of the signal that is in the estimate
 
 
 @dataclass(frozen=True)
@@ -74,6 +60,10 @@ class FileStats:
         return self.peak <= SILENT
 
 
+Work = tuple[Dataset, Path, Mixture, str]
+"""A dataset, a submission's folder, a mixture, and the name of its estimate below the folder."""
+
+
 def names(group: Iterable[FileStats]) -> tuple[str, ...]:
     """The files' names."""
     return tuple(stats.name for stats in group)
@@ -84,8 +74,9 @@ def cause(path: Path, error: InputError) -> str:
     return str(error).removeprefix(f"{path}: ").split("; ")[0]
 
 
-def measure(dataset: Dataset, folder: Path, row: Mixture, name: str) -> FileStats:
-    """Statistics of the estimate of a mixture, whose ``name`` is below the submission's ``folder``."""
+def measure(work: Work) -> FileStats:
+    """Statistics of the estimate of a mixture."""
+    dataset, folder, row, name = work
     path = folder / name
     found: dict[str, Any] = {"mixture_id": row.mixture_id, "name": name, "scenario": row.scenario}
     faults: list[tuple[str, str]] = []
@@ -189,12 +180,8 @@ def _same(estimate: np.ndarray, signal: np.ndarray) -> bool:
 
 
 def match(estimate: np.ndarray, signal: np.ndarray, reach: int) -> Match:
-    """The best match of two signals, by cross-correlation.
-
-    Args:
-        estimate, signal: shape (num_samples,), neither of them silent.
-        reach: the largest shift that is looked at, in samples.
-    """
+    """The best match of two signals, shape (num_samples,), neither of them silent, by cross-correlation up to a
+    shift of ``reach`` samples."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     # Of one peak: the power of what is very quiet or loud is beyond what numbers hold.

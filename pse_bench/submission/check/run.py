@@ -21,7 +21,7 @@ from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Mixture
 from pse_bench.submission import activity_csv, submission
 from pse_bench.submission.check import diagnosis, file_layout
-from pse_bench.submission.check.file_stats import FileStats, cause, measure
+from pse_bench.submission.check.file_stats import FileStats, Work, cause, measure
 from pse_bench.submission.check.findings import CheckReport, Finding, finding, printable, summarize_counts
 from pse_bench.submission.zip import RefusedArchive
 
@@ -70,31 +70,16 @@ def check(
     return CheckReport(path.name or str(path), name, len(mixtures), len(whole), tuple(findings))
 
 
-# ---- the estimates, in workers
-
-
-Work = tuple[Dataset, Path, Mixture, str]
-"""What ``file_stats.measure`` takes."""
-
-
-def measure_one(work: Work) -> FileStats:
-    """Statistics of one estimate."""
-    return measure(*work)
-
-
 def _measure(items: list[Work], executor: Executor, progress: Update) -> list[FileStats]:
     """Statistics of all estimates, in the order of the dataset; a file that takes its worker down is a fault."""
     found: dict[int, FileStats] = {}
-    for outcome in executor.run(measure_one, items):
+    for outcome in executor.run(measure, items):
         _, _, row, name = items[outcome.index]
         faults = (("unreadable", f"reading it failed: {outcome.lost}"),)
         dead = FileStats(row.mixture_id, name, row.scenario, faults)
         found[outcome.index] = dead if outcome.lost else outcome.value
         progress(len(found), len(items))
     return [found[index] for index in range(len(items))]
-
-
-# ---- the files of who speaks
 
 
 def _activity_findings(mixtures: list[Mixture], folder: Path, names: Mapping[str, str]) -> Iterator[Finding]:
