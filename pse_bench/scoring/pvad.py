@@ -19,8 +19,7 @@ from pse_bench.signal import vad
 from pse_bench.submission import submission
 
 FILE = "detections.csv"
-NAMES = (("target", "not_target"), ("other", "not_other"), ("none", "not_none"))
-"""The columns of histograms, in the order of classes."""
+NAMES = (("target", "not_target"), ("other", "not_other"), ("none", "not_none"))  # columns of histograms by class
 
 Figure = tuple[float | None, statistics.Interval | None]
 """A value, and its interval; None where it is undefined, or rests on one speaker."""

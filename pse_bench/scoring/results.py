@@ -23,14 +23,9 @@ from pse_bench.submission.submission import System
 if TYPE_CHECKING:
     import pandas as pd
 
-FILES = {"scores.csv", "mixtures.csv", "summary.csv", pvad.FILE}
-"""The files of a result beside ``result.json``, the last where the submission holds activity."""
-
+FILES = {"scores.csv", "mixtures.csv", "summary.csv", pvad.FILE}  # the last where the submission holds activity
 UNSEALED = "not sealed, so a change of it would not be found: written by an earlier version"
-"""What to say of a document without a seal."""
-
-SAME = ("dataset_fingerprint", "reference")
-"""What results that stand side by side have in common."""
+SAME = ("dataset_fingerprint", "reference")  # what results that stand side by side have in common
 
 
 class _Known(documents.Record):
@@ -59,8 +54,7 @@ class Result:
     @property
     def system(self) -> str:
         """The system's name, as one printable line whatever its author wrote."""
-        name = "".join(c if c.isprintable() else " " for c in self.about["system"]["name"])
-        return " ".join(name.split())
+        return " ".join("".join(c if c.isprintable() else " " for c in self.about["system"]["name"]).split())
 
     @classmethod
     def open(cls, folder: Path) -> "Result":

@@ -29,8 +29,7 @@ from pse_bench.scoring.result_writer import STAGE, Scored, ScoreReport, ShardSta
 from pse_bench.scoring.score_cache import ScoreCache, package_versions
 from pse_bench.submission import submission
 
-NATIVE = ("pesq_wb",)
-"""Metrics whose library can take its process down."""
+NATIVE = ("pesq_wb",)  # metrics whose library can take its process down
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ def score(
                 )
             chosen = {}
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-        job = ScoreJob(reader, folder.resolve(), str(path).rstrip("/"), reference, tuple(chosen), recogniser)
-        job = replace(job, cache=cache and cache.resolve())
+        shown, kept = str(path).rstrip("/"), cache and cache.resolve()
+        job = ScoreJob(reader, folder.resolve(), shown, reference, tuple(chosen), recogniser, kept)
         versions = _identities(chosen.values(), recogniser)
         rows = {row.mixture_id: row for row in dataset.mixtures}
         copied = resume.Source(dataset.folder / "mixtures.csv", "mixtures.csv", table)

@@ -29,13 +29,10 @@ import numpy as np
 from pse_bench import rng
 
 LEVEL = 0.95
-EXACT_UP_TO = 14
-"""Speakers up to which every swap is looked at; beyond, as many by chance."""
+EXACT_UP_TO = 14  # speakers up to which every swap is looked at; beyond, as many by chance
 SWAPS = 2 ** (EXACT_UP_TO - 1)
-FURTHEST = 2.0
-"""How far a correction for skewness may move an end of an interval, times its distance without."""
-NOTHING = 1e-12
-"""A spread that is rounding and no more, as a share of a figure's range."""
+FURTHEST = 2.0  # how far a correction for skewness may move an end of an interval, times its distance without
+NOTHING = 1e-12  # a spread that is rounding and no more, as a share of a figure's range
 
 Link = Callable[[np.ndarray], np.ndarray]
 """From sums of numerators and denominators, shape (..., 2), to the figure, shape (...)."""
@@ -66,8 +63,8 @@ def quotient_interval(
     sums = _sums(pairs, clusters)
     if len(sums) < 2:
         return None
-    value = float(link(sums.sum(axis=0)))
-    left = link(sums.sum(axis=0) - sums)
+    whole = sums.sum(axis=0)
+    value, left = float(link(whole)), link(whole - sums)
     if not skewed:
         return left_out_interval(value, left, sums[:, 1], low=low, high=high)
     down, up = _around(value, left, min(_effective(sums[:, 0]), _effective(sums[:, 1])), high - low)

@@ -18,11 +18,8 @@ from pse_bench.metrics import ALL_METRICS, Metric
 from pse_bench.schemas import DESCRIPTIONS, Detection, Mixture, Score, Summary, TableLabel
 from pse_bench.scoring import pvad, statistics
 
-LARGEST = 1e30
-"""What no score, and no energy that one is made of, comes near; squares of it can still be computed with."""
-
-Cells = Mapping[tuple[str, str], Sequence[Score]]
-"""Scores by scenario and metric."""
+LARGEST = 1e30  # no score, and no energy that one is made of, comes near; squares can still be computed with
+Cells = Mapping[tuple[str, str], Sequence[Score]]  # scores by scenario and metric
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,8 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents
 
 HEADER = "target,other,none"
-SUM_TOLERANCE = 0.01
-"""Largest distance of the sum of a row from 1: what rounding to two decimals does."""
-
-MOST_BYTES = 100
-"""Longest line that is read: three numbers with all their digits."""
+SUM_TOLERANCE = 0.01  # largest distance of the sum of a row from 1: what rounding to two decimals does
+MOST_BYTES = 100  # longest line that is read: three numbers with all their digits
 
 
 def faults(values: np.ndarray, num_frames: int) -> list[tuple[str, str]]:

@@ -22,8 +22,7 @@ from pse_bench.training.models.e3net import E3Net, State, macs_per_second, num_p
 from pse_bench.training.models.inference import run_stream
 
 OPSET = 17
-TOLERANCE = 1e-4
-"""Largest difference to torch that is accepted, of full scale ±1."""
+TOLERANCE = 1e-4  # largest difference to torch that is accepted, of full scale ±1
 
 
 class _Step(torch.nn.Module):

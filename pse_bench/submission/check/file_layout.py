@@ -14,11 +14,8 @@ from pse_bench.submission import submission
 from pse_bench.submission import zip as archive
 from pse_bench.submission.check.findings import Finding, finding, printable, summarize_counts
 
-WORDS = re.compile(r"[^A-Za-z0-9]+")
-"""Characters between the words of a file's name."""
-
-DESCRIPTIONS = ("system.yaml", "system.yml", "system.yaml.txt", "system.json")
-"""Names, in small letters, by which people call ``system.yaml``."""
+WORDS = re.compile(r"[^A-Za-z0-9]+")  # what stands between the words of a file's name
+DESCRIPTIONS = ("system.yaml", "system.yml", "system.yaml.txt", "system.json")  # what people call it, casefolded
 
 
 @dataclass

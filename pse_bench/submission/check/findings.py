@@ -8,9 +8,7 @@ from typing import Any, Literal
 from pse_bench.errors import one_line
 from pse_bench.submission import activity_csv
 
-SHOWN = 5
-"""Number of files that a finding names."""
-
+SHOWN = 5  # files that a finding names
 ACTIVITY_NAMES = "activity/<scenario>/<scene_id>.csv of every mixture where system.yaml says holds: [activity]"
 NOTHING_ELSE = "one file a mixture and system.yaml"
 
