@@ -55,4 +55,4 @@ def replace_dvector(
 ) -> None:
     """Another function, and the hash of its weights, under the d-vector's name."""
     other = dataclasses.replace(ENCODERS["dvector"], embed=embed, sha256=sha256)
-    monkeypatch.setitem(ENCODERS._entries, "dvector", other)
+    monkeypatch.setitem(ENCODERS, "dvector", other)

@@ -50,5 +50,5 @@ def test_what_a_file_names_is_not_imported(monkeypatch) -> None:
     """A person may name a module, a checkpoint only what is installed here."""
     with pytest.raises(InputError, match="trained with the speaker encoder 'antigravity:x', known here: dvector"):
         trained._encoder("its.safetensors", "antigravity:x", None, None)
-    monkeypatch.setitem(ENCODERS._entries, DEFAULT, dataclasses.replace(ENCODERS[DEFAULT], embed=bands))
+    monkeypatch.setitem(ENCODERS, DEFAULT, dataclasses.replace(ENCODERS[DEFAULT], embed=bands))
     assert trained._encoder("its.safetensors", DEFAULT, None, None) is bands
