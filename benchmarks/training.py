@@ -41,6 +41,7 @@ def prepared(asked: argparse.Namespace) -> tuple[Any, Any]:
     from pse_bench.runtime.progress import progress
     from pse_bench.training import config
     from pse_bench.training.data import sources
+    from pse_bench.training.data.prepared_folder import Preparation
 
     executor = Processes(asked.threads)
     speech, noise = (asked.speech, asked.noise) if asked.speech else embedded(executor)
@@ -53,17 +54,8 @@ def prepared(asked: argparse.Namespace) -> tuple[Any, Any]:
         "loss.guide=interferer",
     )
     chosen = config.load(asked.recipe, changes, task="pse")
-    source = sources.from_manifests(
-        chosen,
-        speech=[speech],
-        noise=[noise],
-        speakers=None,
-        roots=Roots.parse(()),
-        cache=asked.cache,
-        bank=asked.cache / "rooms",
-        executor=executor,
-        progress=progress,
-    )
+    preparation = Preparation(asked.cache, asked.cache / "rooms", Roots.parse(()), executor, progress)
+    source = sources.from_manifests(chosen, preparation, speech=[speech], noise=[noise])
     return chosen, source
 
 

@@ -13,8 +13,7 @@ from pse_bench import metrics
 from pse_bench.corpora.readers import READERS
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.export.exporter import exporters
-from pse_bench.export.items import items
+from pse_bench.export.exporter import exporters, items
 from pse_bench.io.documents import Record
 from pse_bench.registry import Registry
 from pse_bench.runtime.executor import Serial

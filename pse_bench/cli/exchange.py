@@ -38,7 +38,7 @@ def _command(name: str, exporter: Any) -> click.Command:
     @click.command(name, help=inspect.cleandoc(exporter.help))
     @exporting
     def write(dataset: Path, scenarios: tuple[str, ...], out: Path, force: bool) -> None:
-        from pse_bench.export.items import items
+        from pse_bench.export.exporter import items
 
         opened = pse_bench.Dataset.open(dataset)
         chosen = items(opened, scenarios)

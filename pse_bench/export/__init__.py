@@ -1,4 +1,1 @@
-"""Datasets in the layouts that other toolkits read, and test sets of other projects as plans.
-
-What is written are plain files: none of those toolkits needs to be installed.
-"""
+"""Datasets in the layouts that other toolkits read: plain files, for which none of those has to be installed."""

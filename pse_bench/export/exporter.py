@@ -1,12 +1,26 @@
-"""What an exporter is, and all of them: each module of this package that defines ``EXPORTERS`` adds to them."""
+"""What an exporter is, and all of them; what they are told of each mixture, and the folder that they write into.
 
-from collections.abc import Callable
+Each module of this package that defines ``EXPORTERS`` adds to them.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pse_bench.export
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.errors import InputError
+from pse_bench.io import atomic
+from pse_bench.planning import plan
 from pse_bench.registry import Registry, collect
+from pse_bench.schemas import SCHEMA, Mixture, Recipe, Talker
+from pse_bench.simulation.mixing import PARTS
+
+ABOUT = "export.json"
+KIND = "pse-bench export"
 
 
 @dataclass(frozen=True)
@@ -15,15 +29,18 @@ class Exporter:
 
     Attributes:
         write: ``write(dataset, items, out, force=…, progress=…)`` writes the folder and gives the path to name.
-        help: of its command; the first line says what is written.
+        help: of its command, by default the docstring of ``write``; the first line says what is written.
         unit: what is counted when it is done.
         next_step: what to do with what was written, from its path.
     """
 
     write: Callable[..., Path]
-    help: str
+    help: str = ""
     unit: str = "mixtures"
     next_step: Callable[[Path], str] = str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "help", self.help or self.write.__doc__ or "")
 
 
 def _problem(entry: Any) -> str:
@@ -34,3 +51,105 @@ def exporters() -> Registry[Exporter]:
     """The exporters by the name of their command."""
     own = collect(pse_bench.export, "EXPORTERS")
     return Registry("exporter", own, group="pse_bench.exporters", check=_problem)
+
+
+# ---- what is exported
+
+
+@dataclass(frozen=True)
+class Speech:
+    """One person in a mixture: from the first clip's begin to the last one's end, at the person's own mouth.
+
+    ``text`` is what is said in full, empty where an utterance was cut or its words are not known.
+    """
+
+    role: str
+    speaker: str
+    gender: str
+    text: str
+    start_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Item:
+    """One mixture. ``sounds`` are its files below the dataset's folder by their role: mixture, enrollment,
+    reference (not in TS3), and the stems that the mixture is the sum of."""
+
+    row: Mixture
+    sounds: dict[str, str]
+    speech: list[Speech]
+    enrollment_samples: int
+
+
+def items(dataset: Dataset, scenarios: Sequence[str] = ()) -> list[Item]:
+    """The mixtures of a dataset, or those of some scenarios, in the order of ``mixtures.csv``.
+
+    Raises:
+        InputError: a table or the plan was changed since the dataset was rendered, or nothing is left.
+    """
+    dataset.require_unchanged()
+    _, _, planned = plan.read(dataset.folder / "plan.jsonl")
+    recipes = {recipe.scene_id: recipe for recipe in planned}
+    chosen = [row for row in dataset.mixtures if not scenarios or row.scenario in scenarios]
+    if not chosen:
+        held = ", ".join(sorted({row.scenario for row in dataset.mixtures}))
+        raise InputError(f"{dataset.folder}: holds no mixture of {', '.join(scenarios)}; there are {held}")
+    return [_item(dataset, row, recipes[row.scene_id]) for row in chosen]
+
+
+def _item(dataset: Dataset, row: Mixture, recipe: Recipe) -> Item:
+    parts = PARTS[row.scenario]
+    sounds = {"mixture": row.mixture_path, "enrollment": row.enrollment_path}
+    if row.reference_path:
+        sounds["reference"] = row.reference_path
+    for part in parts:
+        sounds[part] = dataset.stem_path(row.scene_id, part).relative_to(dataset.folder).as_posix()
+    talkers = {"target": [recipe.target], "interferer": recipe.interferers, "noise": []}
+    speech = [_speech(part, talker, recipe.sample_rate) for part in parts for talker in talkers[part]]
+    return Item(row, sounds, speech, recipe.enrollment.num_samples)
+
+
+def _speech(role: str, talker: Talker, rate: int) -> Speech:
+    begin = min(segment.onset for segment in talker.segments)
+    end = max(segment.onset + segment.num_samples for segment in talker.segments)
+    seconds = (round(begin / rate, 6), round((end - begin) / rate, 6))
+    return Speech(role, talker.speaker_id, talker.gender, talker.text, *seconds)
+
+
+# ---- where it goes
+
+
+@contextmanager
+def folder(out: Path, dataset: Dataset, form: str, count: int, *, force: bool) -> Iterator[Path]:
+    """A new folder that takes its place when all is written, with ``export.json``: what was exported of what.
+
+    Raises:
+        InputError: something else lies there, or an export does and ``force`` does not say to replace it.
+    """
+    held = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    if held and ABOUT not in held:
+        raise InputError(f"{out}: holds other files ({', '.join(held[:3])}); give a new or empty folder")
+    if held and not force:
+        raise InputError(f"{out}: holds an export already; give a new folder, or --force to replace it")
+    part = out.with_name(f"{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        about = dataset.description
+        source = {"dataset": about.name, "version": about.version, "fingerprint": about.fingerprint}
+        document = {"schema": SCHEMA, "kind": KIND, "format": form, **source, "mixtures": count}
+        atomic.write_json(part / ABOUT, document)
+        if out.is_dir():
+            shutil.rmtree(out)
+        part.rename(out)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def lines(path: Path, rows: Iterable[str]) -> None:
+    """Write a text file of one row a line."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        stream.writelines(f"{row}\n" for row in rows)

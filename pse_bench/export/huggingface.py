@@ -1,4 +1,5 @@
-"""A dataset as a folder of audio with ``metadata.jsonl``, which the package ``datasets`` loads as it stands.
+"""A dataset as a folder of audio with ``metadata.jsonl``, which the package ``datasets`` loads as it stands: the
+columns of ``mixtures.csv``, with mixture, enrollment and reference (None in TS3) as audio.
 
 That package reads nothing outside the folder, so the sounds are linked into it, or copied where the file system
 has no hard links.
@@ -11,39 +12,33 @@ from pathlib import Path
 from typing import Any
 
 from pse_bench.dataset.dataset import Dataset
-from pse_bench.export.exporter import Exporter
-from pse_bench.export.items import Item, folder, lines
+from pse_bench.export.exporter import Exporter, Item, folder, lines
 from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import Mixture
 
 SOUNDS = ("mixture", "enrollment", "reference")
-NAME = "metadata.jsonl"
+COLUMNS = [name for name in Mixture.model_fields if not name.endswith("_path")]
 
 
 def write(
-    dataset: Dataset,
-    chosen: list[Item],
-    out: Path,
-    *,
-    force: bool = False,
-    progress: Update = no_progress,
+    dataset: Dataset, chosen: list[Item], out: Path, *, force: bool = False, progress: Update = no_progress
 ) -> Path:
-    """Write the folder; its path. ``load_dataset("audiofolder", data_dir=…)`` gives a row a mixture with the audio
-    columns ``mixture``, ``enrollment`` and ``reference`` (None in TS3) and the columns of ``mixtures.csv``."""
+    """Write a folder of audio with metadata.jsonl, as Hugging Face datasets loads it.
+
+    Sounds are linked into the folder where the file system can, else copied.
+    """
     with folder(out, dataset, "huggingface", len(chosen), force=force) as part:
         for count, item in enumerate(chosen, 1):
-            for role in SOUNDS:
-                if role in item.sounds:
-                    _link(dataset.folder / item.sounds[role], part / item.sounds[role])
+            for name in (item.sounds[role] for role in SOUNDS if role in item.sounds):
+                _link(dataset.folder / name, part / name)
             progress(count, len(chosen))
-        lines(part / NAME, (json.dumps(_row(item), ensure_ascii=False) for item in chosen))
+        lines(part / "metadata.jsonl", (json.dumps(_row(item), ensure_ascii=False) for item in chosen))
     return out
 
 
 def _row(item: Item) -> dict[str, Any]:
     paths = {f"{role}_file_name": item.sounds.get(role) for role in SOUNDS}
-    columns = [name for name in Mixture.model_fields if not name.endswith("_path")]
-    return paths | {name: getattr(item.row, name) for name in columns}
+    return paths | {name: getattr(item.row, name) for name in COLUMNS}
 
 
 def _link(source: Path, target: Path) -> None:
@@ -58,11 +53,6 @@ def _link(source: Path, target: Path) -> None:
 
 EXPORTERS = {
     "huggingface": Exporter(
-        write,
-        """Write a folder of audio with metadata.jsonl, as Hugging Face datasets loads it.
-
-        Sounds are linked into the folder where the file system can, else copied.
-        """,
-        next_step=lambda path: f'datasets.load_dataset("audiofolder", data_dir={str(path)!r})',
+        write, next_step=lambda path: f'datasets.load_dataset("audiofolder", data_dir={str(path)!r})'
     )
 }

@@ -1,6 +1,8 @@
 """A dataset as a lhotse CutSet: one cut a mixture, with everybody's supervision and the other sounds beside it.
 
-The file is what lhotse itself writes (lhotse.readthedocs.io, "Cuts"); ``CutSet.from_jsonl`` reads it.
+The file is what lhotse itself writes (lhotse.readthedocs.io, "Cuts"); ``CutSet.from_jsonl`` reads it. Custom
+recordings of a cut are ``enrollment``, ``reference`` (none in TS3), and the stems ``target``, ``interferer`` and
+``noise`` that the mixture is the sum of.
 """
 
 import json
@@ -8,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pse_bench.dataset.dataset import Dataset
-from pse_bench.export.exporter import Exporter
-from pse_bench.export.items import Item, folder, lines
+from pse_bench.export.exporter import Exporter, Item, folder, lines
 from pse_bench.runtime.progress import Update, no_progress
 
 NAME = "cuts.jsonl"
@@ -20,11 +21,10 @@ FACTS = ("scenario", "scene_id", "sir_db", "snr_db", "rt60_s", "enrollment_condi
 def write(
     dataset: Dataset, chosen: list[Item], out: Path, *, force: bool = False, progress: Update = no_progress
 ) -> Path:
-    """Write ``cuts.jsonl`` into a folder; its path.
+    """Write cuts.jsonl, a CutSet of lhotse: a cut a mixture.
 
-    Custom recordings of a cut: ``enrollment``, ``reference`` (none in TS3), and the stems ``target``,
-    ``interferer`` and ``noise`` that the mixture is the sum of. Sounds are named below the dataset's folder as
-    it was given, so a relative one is found from where the command ran.
+    Supervisions tell who speaks; enrollment, reference and stems are custom recordings. Sounds are named as
+    DATASET is given: give a full path to open the cuts from anywhere.
     """
     with folder(out, dataset, "lhotse", len(chosen), force=force) as part:
         lines(part / NAME, (json.dumps(_cut(dataset.folder, item), ensure_ascii=False) for item in chosen))
@@ -75,14 +75,5 @@ def _cut(root: Path, item: Item) -> dict[str, Any]:
 
 
 EXPORTERS = {
-    "lhotse": Exporter(
-        write,
-        """Write cuts.jsonl, a CutSet of lhotse: a cut a mixture.
-
-        Supervisions tell who speaks; enrollment, reference and stems are custom recordings. Sounds are named as
-        DATASET is given: give a full path to open the cuts from anywhere.
-        """,
-        unit="cuts",
-        next_step=lambda path: f"lhotse.CutSet.from_jsonl({str(path)!r})",
-    )
+    "lhotse": Exporter(write, unit="cuts", next_step=lambda path: f"lhotse.CutSet.from_jsonl({str(path)!r})")
 }

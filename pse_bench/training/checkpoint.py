@@ -29,38 +29,24 @@ KEY = "pse_bench"
 Network = E3Net | PVAD
 Kind = Literal["e3net", "pvad"]
 KINDS: dict[Kind, type[Network]] = {"e3net": E3Net, "pvad": PVAD}
-"""What can be stored."""
 
 
 class About(documents.Record):
-    """What a checkpoint says about itself.
-
-    Attributes:
-        kind: what sort of model, a key of ``KINDS``.
-        model: its configuration, the fields of its ``Config``.
-        recipe: of its training, for example "its-exclude"; "" where there is none.
-        seed, step: of its training.
-        encoder: what made the speaker embeddings.
-        training: the training's whole configuration.
-        data: a fingerprint of each source of training data by its name.
-        metrics: what was measured, by name.
-        description, training_data: sentences for ``system.yaml``.
-        pse_bench: version of the package that wrote it.
-    """
+    """What a checkpoint says about itself."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     kind: Kind
-    model: dict[str, Any]
-    recipe: str = ""
+    model: dict[str, Any]  # its configuration, the fields of its Config
+    recipe: str = ""  # of its training, for example "its-exclude"; "" where there is none
     seed: int = 0
-    step: int = 0
-    encoder: str = DEFAULT
-    training: dict[str, Any] = Field(default_factory=dict)
-    data: dict[str, str] = Field(default_factory=dict)
-    metrics: dict[str, float] = Field(default_factory=dict)
-    description: str = ""
-    training_data: str = ""
-    pse_bench: str = __version__
+    step: int = 0  # of its training
+    encoder: str = DEFAULT  # what made the speaker embeddings
+    training: dict[str, Any] = Field(default_factory=dict)  # the training's whole configuration
+    data: dict[str, str] = Field(default_factory=dict)  # a fingerprint of each source of training data
+    metrics: dict[str, float] = Field(default_factory=dict)  # what was measured
+    description: str = ""  # what the model is, for system.yaml
+    training_data: str = ""  # and what it was trained on
+    pse_bench: str = __version__  # version of the package that wrote it
 
 
 def describe(model: Network, **about: Any) -> About:
@@ -70,12 +56,7 @@ def describe(model: Network, **about: Any) -> About:
 
 
 def save(path: Path, model: Network, about: About) -> None:
-    """Write a checkpoint, whole or not at all, and its description beside it as JSON.
-
-    Args:
-        path: ends in .safetensors.
-        model, about: ``about`` has to be of the model, see ``describe``.
-    """
+    """Write a checkpoint, whole or not at all, and its description beside it as JSON; see ``describe``."""
     own = dataclasses.asdict(model.config)
     if about.model != own:
         raise ValueError(f"the description is of another model: {about.model}, the model has {own}")
@@ -110,10 +91,6 @@ def interpolate(one: Path, other: Path, *, share: float) -> tuple[Network, About
 
     The line from ``no-its`` to ``its`` costs no training; a recipe has to lie above it to be worth anything.
 
-    Args:
-        one, other: checkpoints of one configuration.
-        share: 0 gives the first, 1 the second.
-
     Raises:
         InputError: the checkpoints are of different models.
     """
@@ -126,24 +103,18 @@ def interpolate(one: Path, other: Path, *, share: float) -> tuple[Network, About
     mixed = {name: torch.lerp(value, ends[name], share) for name, value in first.state_dict().items()}
     first.load_state_dict(mixed)
     line = f"{about.recipe or about.kind} to {other_about.recipe or other_about.kind} at {share:g}"
-    named = about.model_copy(
-        update={"recipe": line, "metrics": {}, "description": f"weights interpolated from {line}"}
-    )
-    return first, named
+    named = {"recipe": line, "metrics": {}, "description": f"weights interpolated from {line}"}
+    return first, about.model_copy(update=named)
 
 
 def write(path: Path, tensors: Mapping[str, torch.Tensor], document: dict[str, Any]) -> None:
-    """Write tensors and a JSON document as one safetensors file, whole or not at all.
-
-    Training keeps what else it needs to go on, for example the optimiser's state, with this.
-    """
+    """Write tensors and a JSON document as one safetensors file, whole or not at all."""
     if path.suffix != ENDING:
         raise ValueError(f"{path}: expected a name that ends in {ENDING}")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # as bytes, since a file that the library opens itself can be read by its owner only
     content = serialised(plain, metadata={KEY: json.dumps(document, sort_keys=True)})
-    with atomic.replacing(path) as part:
-        part.write_bytes(content)
+    atomic.write_bytes(path, content)
 
 
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

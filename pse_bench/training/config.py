@@ -24,48 +24,28 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Data(Record):
-    """What is mixed.
+    """What is mixed. None takes the scenario's."""
 
-    Attributes:
-        scenario: a scenario file or the name of a shipped one.
-        its_share: share of scenes with an inactive target (TS3); None takes the scenario's.
-        reference: what of the target's room the model should keep; None takes the scenario's.
-        chunk_s: length of a training scene.
-        speeds: every utterance is played at each of these.
-        formants: and with its formants moved by each of these factors.
-        tilt_db: spectral tilt of speech, up to this many dB an octave up or down.
-        rooms: number of rooms; None takes the scenario's.
-        crops: enrollments drawn of each utterance and voice.
-    """
-
-    scenario: str = "training"
-    its_share: Share | None = None
-    reference: Literal["early", "reverberant"] | None = None
-    chunk_s: Positive = 4.0
-    speeds: list[Positive] = Field(default_factory=lambda: [0.9, 1.0, 1.1])
-    formants: list[Positive] = Field(default_factory=lambda: [1.0])
-    tilt_db: NonNegative = 1.5
-    rooms: Count | None = None
-    crops: Count = 4
+    scenario: str = "training"  # a scenario file or the name of a shipped one
+    its_share: Share | None = None  # of scenes with an inactive target (TS3)
+    reference: Literal["early", "reverberant"] | None = None  # what of the target's room the model should keep
+    chunk_s: Positive = 4.0  # length of a training scene
+    speeds: list[Positive] = Field(default_factory=lambda: [0.9, 1.0, 1.1])  # every utterance is played at each
+    formants: list[Positive] = Field(default_factory=lambda: [1.0])  # and with its formants moved by each factor
+    tilt_db: NonNegative = 1.5  # spectral tilt of speech, up to this many dB an octave up or down
+    rooms: Count | None = None  # how many
+    crops: Count = 4  # enrollments drawn of each utterance and voice
 
 
 class Optimiser(Record):
-    """AdamW with warm-up and cosine annealing; weights are also averaged, and the average is what is kept.
+    """AdamW with warm-up and cosine annealing; weights are also averaged, and the average is what is kept."""
 
-    Attributes:
-        lr, last_lr: step size after the warm-up and at the end.
-        warmup_steps: over which the step size rises from 0.
-        weight_decay: of AdamW.
-        clip: largest norm of the gradient.
-        average: decay of the moving average of the weights, a step.
-    """
-
-    lr: Positive = 1e-3
-    last_lr: NonNegative = 1e-5
-    warmup_steps: Annotated[int, Field(ge=0)] = 200
+    lr: Positive = 1e-3  # step size after the warm-up
+    last_lr: NonNegative = 1e-5  # and at the end
+    warmup_steps: Annotated[int, Field(ge=0)] = 200  # over which the step size rises from 0
     weight_decay: NonNegative = 1e-4
-    clip: Positive = 5.0
-    average: Share = 0.999
+    clip: Positive = 5.0  # largest norm of the gradient
+    average: Share = 0.999  # decay of the moving average of the weights, a step
 
 
 class Loss(Record):
@@ -100,24 +80,17 @@ class Validation(Record):
 
 
 class TrainConfig(Record):
-    """A whole run.
-
-    Attributes:
-        recipe: of ``losses.LOSS_RECIPES``, or ``module:attribute``; '' for a pVAD.
-        encoder: of ``speaker.encoders.ENCODERS``, or ``module:attribute``: what gives speaker embeddings. The
-            default is not written into documents, which older versions read and compare.
-        precision: ``bfloat16`` lets layers, but not losses, compute in that; ``auto`` does so on a GPU.
-        model: fields of ``E3NetConfig`` or ``PVADConfig``.
-    """
+    """A whole run. A default encoder is not written into documents, which older versions read and compare."""
 
     task: Literal["pvad", "pse"]
-    recipe: str = ""
-    encoder: str = DEFAULT
+    recipe: str = ""  # of losses.LOSS_RECIPES, or module:attribute; '' for a pVAD
+    encoder: str = DEFAULT  # of speaker.encoders.ENCODERS, or module:attribute: what gives speaker embeddings
     seed: int = 1
     steps: Count = 20_000
     batch: Count = 16
+    # bfloat16 lets layers, but not losses, compute in that; auto does so on a GPU
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    model: dict[str, Any] = Field(default_factory=dict)
+    model: dict[str, Any] = Field(default_factory=dict)  # fields of E3NetConfig or PVADConfig
     data: Data = Data()
     optimiser: Optimiser = Optimiser()
     loss: Loss = Loss()
@@ -129,6 +102,15 @@ class TrainConfig(Record):
     def _without_default_encoder(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         document = dump(self)
         return document if self.encoder != DEFAULT else {k: v for k, v in document.items() if k != "encoder"}
+
+
+class _Yaml(PlainYaml):
+    """Plain YAML in which 1e-5 is a number; in the YAML 1.1 of the library it is text."""
+
+
+_Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
 
 
 def shipped() -> list[str]:
@@ -156,16 +138,7 @@ def load(config: str, changes: Iterable[str] = (), *, task: str | None = None) -
             )
     content = yaml_reader.load_mapping(path, "task, recipe, steps …", _Yaml)
     for change in changes:
-        key, separator, value = change.partition("=")
-        if not separator or not key:
-            raise InputError(f"--set {change}: expected key=value, for example optimiser.lr=0.0005")
-        *outer, last = key.split(".")
-        place = content
-        for name in outer:
-            place = place.setdefault(name, {})
-            if not isinstance(place, dict):
-                raise InputError(f"--set {change}: {name} holds no keys of its own")
-        place[last] = yaml_reader.read(value, f"--set {change}", _Yaml)
+        _replace(content, change)
     made = parse(TrainConfig, content, str(path))
     if made.task != (task or made.task):
         raise InputError(f"{path}: a configuration for task {made.task}, expected {task}")
@@ -180,13 +153,17 @@ def load(config: str, changes: Iterable[str] = (), *, task: str | None = None) -
     return made
 
 
-class _Yaml(PlainYaml):
-    """Plain YAML in which 1e-5 is a number; in the YAML 1.1 of the library it is text."""
-
-
-_Yaml.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
-)
+def _replace(content: dict[str, Any], change: str) -> None:
+    """Put the value of ``key=value`` in its place."""
+    key, separator, value = change.partition("=")
+    if not separator or not key:
+        raise InputError(f"--set {change}: expected key=value, for example optimiser.lr=0.0005")
+    *outer, last = key.split(".")
+    for name in outer:
+        content = content.setdefault(name, {})
+        if not isinstance(content, dict):
+            raise InputError(f"--set {change}: {name} holds no keys of its own")
+    content[last] = yaml_reader.read(value, f"--set {change}", _Yaml)
 
 
 def with_its_share(scenario: Scenario, share: float | None) -> Scenario:

@@ -1,14 +1,15 @@
-"""The loss of a frame: power-law compressed spectra, phase-aware, with an over-suppression term.
+"""The loss of a frame: power-law compressed spectra, phase-aware, with an over-suppression term; and the spectra.
 
-Everything here is a pure function of spectra, (B, T, F) complex, that gives a value a frame, (B, T).
 ``losses`` says which frames count and what they are compared with.
 """
 
-import torch
+import math
 
-EXPONENT = 0.3
-ALPHA = 0.5
-BETA = 1.0
+import torch
+from torch import Tensor
+
+FRAME, HOP = 512, 256
+"""32 ms and 16 ms at 16 kHz, the frames in which over-suppression is scored (``metrics.signals``)."""
 
 FLOOR = 1e-8
 """Added to |S|² before a negative power, so that the gradient at zero is finite (|S|^0.3 has none there). Then
@@ -17,19 +18,15 @@ FLOOR = 1e-8
 
 
 def frame_loss(
-    *,
-    estimate: torch.Tensor,
-    reference: torch.Tensor,
-    exponent: float = EXPONENT,
-    alpha: float = ALPHA,
-    beta: float = BETA,
-) -> torch.Tensor:
-    """ℓ(t), (B, T): power-law compressed phase-aware loss (PLCPA), and β times what is missing in the estimate.
+    *, estimate: Tensor, reference: Tensor, exponent: float = 0.3, alpha: float = 0.5, beta: float = 1.0
+) -> Tensor:
+    """ℓ(t), (B, T), of spectra, (B, T, F) complex: power-law compressed phase-aware loss (PLCPA), and β times what
+    is missing in the estimate.
 
         PLCPA               1/F Σ_f [ α (|S|^p − |Ŝ|^p)² + (1 − α) | |S|^p e^{jφ_S} − |Ŝ|^p e^{jφ_Ŝ} |² ]
         over-suppression    1/F Σ_f h(|S|^p − |Ŝ|^p)²  with h(x) = max(x, 0)
 
-    p = 0.3, α = 0.5, β = 1. The second term is zero wherever the estimate is at least as loud; a zero reference
+    The second term is zero wherever the estimate is at least as loud; a zero reference
     cannot be over-suppressed. |S|^p is |S|² |S|^{p − 2}, and |S|^p e^{jφ} is S |S|^{p − 1}, which are smooth at
     zero, so that a muted bin has lost all of itself.
 
@@ -37,9 +34,6 @@ def frame_loss(
 
     The gradient, for the estimate only, is worked out beside the value: left to automatic differentiation it took
     as long as the model.
-
-    Args:
-        estimate, reference: (B, T, F), complex.
     """
     return _FrameLoss.apply(estimate, reference, exponent, alpha, beta)
 
@@ -79,11 +73,72 @@ class _FrameLoss(torch.autograd.Function):
         return torch.complex(by_real * share, by_imag * share), None, None, None, None
 
 
-def _parts(
-    real: torch.Tensor, imag: torch.Tensor, exponent: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def _parts(real: Tensor, imag: Tensor, exponent: float) -> tuple[Tensor, ...]:
     """E, a^{p/2 − 1}, |S|^p and the factor of compression a^{(p − 1)/2}."""
     energy = (real * real).addcmul_(imag, imag)
     above = energy + FLOOR
     bent = above ** (exponent / 2 - 1)
     return energy, bent, energy * bent, above.sqrt_().mul_(bent)
+
+
+# ---- spectra, and labels on their frames
+
+
+def spectrum(samples: Tensor, *, frame: int = FRAME, hop: int = HOP) -> Tensor:
+    """Complex spectra, (B, N, frame / 2 + 1), of signals (B, T) under a periodic Hann window.
+
+    As in the metrics: frame t covers [t · hop, t · hop + frame), nothing is padded or normalised. In float32 also
+    under autocast, since powers of 0.3 need the small values.
+    """
+    return _Spectrum.apply(samples.float(), frame, hop)
+
+
+class _Spectrum(torch.autograd.Function):
+    """The gradient of a real transform is a real transform; torch's own takes a complex one of twice the size."""
+
+    @staticmethod
+    def forward(ctx, samples, frame, hop):
+        window = torch.hann_window(frame, periodic=True, dtype=samples.dtype, device=samples.device)
+        ctx.save_for_backward(window)
+        ctx.sizes = (*samples.shape, hop)
+        return torch.fft.rfft(samples.unfold(-1, frame, hop) * window)
+
+    @staticmethod
+    def backward(ctx, outer):
+        (window,) = ctx.saved_tensors
+        rows, num_samples, hop = ctx.sizes
+        # irfft counts every bin twice, for those of negative frequency, but those that have no such twin
+        halves = outer * 0.5
+        single = [0, -1] if len(window) % 2 == 0 else [0]
+        halves[..., single] = outer[..., single]
+        pieces = torch.fft.irfft(halves, n=len(window), norm="forward") * window  # (B, N, frame)
+        spread = pieces.new_zeros(rows, num_samples)
+        for start in range(0, len(window), hop):
+            part = pieces[..., start : start + hop]  # these of all frames do not overlap
+            spread.as_strided(part.shape, (num_samples, hop, 1), start).add_(part)
+        return spread, None, None
+
+
+def to_spectrum_frames(labels: Tensor, *, label_hop: int, num_samples: int) -> Tensor:
+    """Labels or probabilities on the frames of ``spectrum``, (B, N), float32.
+
+    A frame's value is the mean over its samples. For activity, ``> 0.5`` of it is the metrics' rule for an active
+    frame (``vad.frames_with``).
+
+    Args:
+        labels: (B, L) with L = ceil(num_samples / label_hop): label l is for [l · label_hop, (l + 1) · label_hop).
+        label_hop: in samples; 160 for activity and the pVAD at 16 kHz.
+        num_samples: of the signals.
+    """
+    expected = math.ceil(num_samples / label_hop)
+    if labels.shape[-1] != expected:
+        raise ValueError(f"{labels.shape[-1]} labels for {num_samples} samples, expected {expected}")
+    # Sums up to a sample are linear between the labels' edges: no repetition for every sample is needed.
+    sums = torch.nn.functional.pad(labels.double().cumsum(-1), (1, 0)) * label_hop  # (B, L + 1)
+    starts = HOP * torch.arange(1 + (num_samples - FRAME) // HOP, device=labels.device)
+
+    def until(sample: Tensor) -> Tensor:
+        whole = torch.div(sample, label_hop, rounding_mode="floor").clamp(max=expected - 1)
+        return sums[..., whole] + labels[..., whole].double() * (sample - whole * label_hop)
+
+    return ((until(starts + FRAME) - until(starts)) / FRAME).float()

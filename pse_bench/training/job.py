@@ -16,7 +16,7 @@ from pse_bench.training import config as configs
 from pse_bench.training.config import TrainConfig
 
 if TYPE_CHECKING:
-    from pse_bench.training.data.sources import Progress
+    from pse_bench.training.data.prepared_folder import Progress
 
 
 def train_model(
@@ -68,14 +68,16 @@ def train_model(
     """
     if isinstance(config, str):
         config = configs.load(config)
-    speech, noise, datasets, out = _paths(speech), _paths(noise), list(datasets), Path(out)
+    speech, noise = ([Path(path) for path in paths] for paths in (speech, noise))
+    speakers, guide, begin = (Path(path) if path else None for path in (speakers, guide, begin))
+    datasets, out = list(datasets), Path(out)
     if bool(datasets) == bool(speech or noise):
         raise InputError("give either --speech and --noise to mix on the fly, or --dataset")
     try:
         import torch
     except ImportError as error:
         raise InputError(f"training needs torch, which is not installed; run {REMEDY}") from error
-    from pse_bench.training.data import sources
+    from pse_bench.training.data import prepared_folder, sources
     from pse_bench.training.run import CHECKPOINT
     from pse_bench.training.train import rank0_first, train
 
@@ -89,33 +91,12 @@ def train_model(
             source = sources.from_datasets(config, folders=datasets)
         else:
             cache = Path(cache or out / "cache")
-            source = sources.from_manifests(
-                config,
-                speech=speech,
-                noise=noise,
-                speakers=Path(speakers) if speakers else None,
-                roots=roots or Roots.parse(()),
-                cache=cache,
-                bank=Path(bank or cache / "rooms"),
-                executor=executor,
-                progress=progress,
-            )
+            where = (cache, Path(bank or cache / "rooms"), roots or Roots.parse(()))
+            preparation = prepared_folder.Preparation(*where, executor, progress)
+            source = sources.from_manifests(config, preparation, speech=speech, noise=noise, speakers=speakers)
     for note in source.notes if first else ():
         echo(f"note: {note}")
     own = locks.locked(out, "training") if first else nullcontext()
     with own, progress("training", "s of audio") as update:
-        train(
-            config,
-            source,
-            out,
-            guide=Path(guide) if guide else None,
-            begin=Path(begin) if begin else None,
-            workers=workers,
-            progress=update,
-            echo=echo,
-        )
+        train(config, source, out, guide=guide, begin=begin, workers=workers, progress=update, echo=echo)
     return out / CHECKPOINT
-
-
-def _paths(given: Iterable[str | Path]) -> list[Path]:
-    return [Path(path) for path in given]

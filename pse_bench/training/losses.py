@@ -30,8 +30,6 @@ from pse_bench.registry import Registry
 if TYPE_CHECKING:
     import torch
 
-THRESHOLD = 0.5
-
 Scope = Literal["all", "its"]
 Normaliser = Literal["item", "batch", "frames"]
 
@@ -45,13 +43,14 @@ class Frames:
         probability: q, (B, T), in [0, 1]; None for a recipe that looks at no pVAD. Never trained through.
         its: (B,), true for items whose target is inactive.
         threshold: θ. With θ = 1 M is empty.
-        scope: see ``recipe_loss``.
+        scope: the design says a(t) = 0, so "all" takes every target-inactive frame, the target's pauses too; "its"
+            only the frames of ITS items. Our reading is open here.
     """
 
     activity: torch.Tensor
     probability: torch.Tensor | None = None
     its: torch.Tensor | None = None
-    threshold: float = THRESHOLD
+    threshold: float = 0.5
     scope: str = "all"
 
     @property
@@ -90,31 +89,23 @@ class Recipe:
     uses_its: bool = True
 
 
-def _exclude(frames: Frames) -> torch.Tensor:
-    return (~frames.misclassified).float()
-
-
-def _soft(frames: Frames) -> torch.Tensor:
-    weights = 1 - frames.q.detach().float()
-    return weights.masked_fill(~frames.inactive, 1.0)
-
-
-def _noisy_reference(frames: Frames, reference: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
-    return mixture.where(frames.misclassified[..., None], reference)
-
-
 LOSS_RECIPES: Registry[Recipe] = Registry(
     "recipe",
     {
         "no-its": Recipe(uses_its=False),
         "its": Recipe(),
-        "its-exclude": Recipe(_exclude, needs_pvad=True),
-        "its-noisy-reference": Recipe(reference=_noisy_reference, needs_pvad=True),
-        "its-soft": Recipe(_soft, needs_pvad=True),
+        "its-exclude": Recipe(lambda frames: (~frames.misclassified).float(), needs_pvad=True),
+        "its-noisy-reference": Recipe(
+            reference=lambda frames, wanted, mixture: mixture.where(frames.misclassified[..., None], wanted),
+            needs_pvad=True,
+        ),
+        "its-soft": Recipe(
+            lambda frames: (1 - frames.q.detach().float()).masked_fill(~frames.inactive, 1.0), needs_pvad=True
+        ),
     },
     group="pse_bench.losses",
-    check=lambda found: (
-        "" if isinstance(found, Recipe) else f"expected a losses.Recipe, found a {type(found).__name__}"
+    check=lambda made: (
+        "" if isinstance(made, Recipe) else f"expected a losses.Recipe, found a {type(made).__name__}"
     ),
 )
 
@@ -128,7 +119,7 @@ def recipe_loss(
     mixture: torch.Tensor | None = None,
     probability: torch.Tensor | None = None,
     its: torch.Tensor | None = None,
-    threshold: float = THRESHOLD,
+    threshold: float = 0.5,
     scope: str = "all",
     normaliser: str = "item",
     **shape: float,
@@ -139,10 +130,7 @@ def recipe_loss(
         recipe: an entry of ``LOSS_RECIPES``, or one's own.
         estimate, reference, mixture: Ŝ, S and Y, (B, T, F), complex; the reference is zero in ITS items. The
             mixture is needed by a recipe with a ``reference`` only.
-        activity, probability, threshold: a, q and θ, see ``Frames``.
-        scope: the design says a(t) = 0, so "all" takes every target-inactive frame, the target's pauses too; "its"
-            only the frames of ITS items. Our reading is open here.
-        its: (B,), true for ITS items. Such items count nothing in ``no-its``; needed by ``scope`` "its".
+        activity, probability, its, threshold, scope: see ``Frames``. ITS items count nothing in ``no-its``.
         normaliser: what the weighted sum is divided by. "item": an item's own weights, then the mean over items,
             so an item of which little is left counts as much as any other. "batch": all weights of the batch.
             "frames": the number of frames whether they count or not, so leaving frames out makes the loss smaller.
@@ -175,12 +163,11 @@ def recipe_loss(
     if normaliser == "frames":
         return weighted.mean()
     if normaliser == "batch":
-        return weighted.sum() / _at_least_something(weights.sum())
+        return _mean(weighted.sum(), weights.sum())
     items = weights.sum(dim=-1)
-    means = weighted.sum(dim=-1) / _at_least_something(items)
-    return means.sum() / _at_least_something((items > 0).sum().float())
+    return _mean(_mean(weighted.sum(dim=-1), items).sum(), (items > 0).sum().float())
 
 
-def _at_least_something(total: torch.Tensor) -> torch.Tensor:
-    """A divisor; where nothing counts, the sum above it is zero too."""
-    return total.masked_fill(~(total > 0), 1.0)
+def _mean(total: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    """A sum by what it is of; where nothing counts, it is zero."""
+    return total / count.masked_fill(~(count > 0), 1.0)

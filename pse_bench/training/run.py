@@ -22,29 +22,31 @@ CHECKPOINT = "checkpoint.safetensors"
 STEP = "[0-9]{1,18}"
 
 
+def trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """The parameters that are trained, by name."""
+    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
 class Average:
     """The moving average of a model's trained weights; young averages forget faster."""
 
     def __init__(self, model: torch.nn.Module, decay: float) -> None:
         self._decay = decay
-        self.weights = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+        self.weights = {name: parameter.detach().clone() for name, parameter in trained(model).items()}
 
     @torch.no_grad()
     def update(self, model: torch.nn.Module, step: int) -> None:
         """Take in the weights after a step (counted from 0)."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        own = dict(model.named_parameters())
-        names = list(self.weights)
-        torch._foreach_lerp_([self.weights[n] for n in names], [own[n] for n in names], 1 - decay)
+        torch._foreach_lerp_(list(self.weights.values()), list(trained(model).values()), 1 - decay)
 
     @torch.no_grad()
     def swap(self, model: torch.nn.Module) -> None:
         """Exchange the model's weights with the average; the second time puts them back."""
-        for name, parameter in model.named_parameters():
-            if name in self.weights:
-                kept = parameter.detach().clone()
-                parameter.copy_(self.weights[name])
-                self.weights[name].copy_(kept)
+        for name, parameter in trained(model).items():
+            kept = parameter.detach().clone()
+            parameter.copy_(self.weights[name])
+            self.weights[name].copy_(kept)
 
 
 class TrainingRun:
@@ -61,27 +63,24 @@ class TrainingRun:
     def __init__(self, folder: Path, about: dict[str, Any]) -> None:
         path = folder / "run.json"
         self.state_path, self.checkpoint_path = folder / "state.safetensors", folder / CHECKPOINT
-        about = json.loads(json.dumps(about))
-        if path.exists():
-            found = documents.read_json(path)
-            if not isinstance(found, dict):
-                raise InputError(f"{path}: damaged; give another folder, or --force to begin anew")
-            different = sorted(key for key in {*found, *about} if found.get(key) != about.get(key))
-            if different:
-                raise InputError(
-                    f"{folder}: holds a run with another {different[0]}; give another folder, or --force to begin "
-                    "anew"
-                )
-        else:
+        if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             atomic.write_json(path, about)
+            return
+        about, found = json.loads(json.dumps(about)), documents.read_json(path)
+        if not isinstance(found, dict):
+            raise InputError(f"{path}: damaged; give another folder, or --force to begin anew")
+        for key in sorted({*found, *about}):
+            if found.get(key) != about.get(key):
+                raise InputError(
+                    f"{folder}: holds a run with another {key}; give another folder, or --force to begin anew"
+                )
 
     def save(self, model: torch.nn.Module, optimiser: torch.optim.Optimizer, average: Average, step: int) -> None:
         """Keep everything that the next step depends on."""
         tensors: dict[str, torch.Tensor] = {}
-        for index, (name, parameter) in enumerate(_trained(model).items()):
-            tensors[f"weight.{name}"] = parameter
-            tensors[f"average.{name}"] = average.weights[name]
+        for index, (name, parameter) in enumerate(trained(model).items()):
+            tensors |= {f"weight.{name}": parameter, f"average.{name}": average.weights[name]}
             for key, value in optimiser.state_dict()["state"].get(index, {}).items():
                 tensors[f"moment.{key}.{name}"] = torch.as_tensor(value)
         checkpoint.write(self.state_path, tensors, {"step": step})
@@ -92,25 +91,23 @@ class TrainingRun:
             return 0
         tensors, document = checkpoint.read(self.state_path)
         state = optimiser.state_dict()
+        moments: dict[str, dict[str, torch.Tensor]] = {}
         try:
+            for key in [key for key in tensors if key.startswith("moment.")]:
+                _, kind, name = key.split(".", 2)
+                moments.setdefault(name, {})[kind] = tensors[key]
             with torch.no_grad():
-                for index, (name, parameter) in enumerate(_trained(model).items()):
-                    parameter.copy_(tensors.pop(f"weight.{name}"))
-                    average.weights[name].copy_(tensors.pop(f"average.{name}"))
-                    keys = [key for key in tensors if key.startswith("moment.") and key.endswith(f".{name}")]
-                    moments = {key.split(".")[1]: tensors.pop(key) for key in keys if key.split(".", 2)[2] == name}
-                    if moments:
-                        state["state"][index] = moments
-        except (KeyError, RuntimeError) as error:
+                for index, (name, parameter) in enumerate(trained(model).items()):
+                    parameter.copy_(tensors[f"weight.{name}"])
+                    average.weights[name].copy_(tensors[f"average.{name}"])
+                    if name in moments:
+                        state["state"][index] = moments[name]
+        except (KeyError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"{self.state_path}: does not fit the model ({error}); begin anew with --force"
             ) from error
         optimiser.load_state_dict(state)
         return int(document["step"])
-
-
-def _trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 class Log:
@@ -148,9 +145,8 @@ class Log:
                 self._columns = list(row)
                 stream.write(",".join(row) + "\n")
             stream.write(",".join(row.get(name, "") for name in self._columns) + "\n")
-        if self._board is not None:
-            for name, value in figures.items():
-                self._board.add_scalar(f"{self._path.stem}/{name}", value, step)
+        for name, value in figures.items() if self._board is not None else ():
+            self._board.add_scalar(f"{self._path.stem}/{name}", value, step)
 
 
 def tensorboard(folder: Path) -> Any:

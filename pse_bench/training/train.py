@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import distributed
@@ -18,7 +19,7 @@ from pse_bench.training import checkpoint
 from pse_bench.training.config import Optimiser, TrainConfig
 from pse_bench.training.data.batches import Batch, loader
 from pse_bench.training.data.sources import Source
-from pse_bench.training.run import Average, Log, TrainingRun, tensorboard
+from pse_bench.training.run import Average, Log, TrainingRun, tensorboard, trained
 from pse_bench.training.tasks import make, use_bfloat16
 
 
@@ -55,18 +56,21 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
         KeyboardInterrupt: after an interrupt, once the step is done and saved.
     """
     rank, world, device = join_ranks()
+    rate = source.scenes.sample_rate
     low = use_bfloat16(config, device)
-    task = make(config, rate=source.scenes.sample_rate, guide=guide, begin=begin, low=low)
+    task = make(config, rate=rate, guide=guide, begin=begin, low=low)
     model = task.model.to(device)
+    told: dict[str, Any] = {name: getattr(config, name) for name in ("recipe", "encoder", "seed")}
+    told |= {"training": config.model_dump(), "data": source.fingerprints}
     about = {
-        "config": config.model_dump(),
+        "config": told["training"],
         "data": source.fingerprints,
         "begin": atomic.sha256(begin) if begin else "",
         "guide": atomic.sha256(guide) if guide else "",
     }
     with rank0_first():
         run = TrainingRun(out, about)
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    parameters = list(trained(model).values())
     optimiser = torch.optim.AdamW(parameters, lr=config.optimiser.lr, weight_decay=config.optimiser.weight_decay)
     average = Average(model, config.optimiser.average)
     start = run.resume(model, optimiser, average)
@@ -74,11 +78,10 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
 
     board = tensorboard(out) if rank == 0 else None
     logs = [Log(out / name, start, board) for name in ("log.csv", "looks.csv")] if rank == 0 else None
-    seconds = config.batch * source.scenes.chunk / source.scenes.sample_rate
+    seconds = config.batch * source.scenes.chunk / rate
     last = min(config.steps, stop_after or config.steps)
     asked = {"seed": config.seed, "batch": config.batch, "rank": rank, "world": world, "workers": workers}
     model.train()
-    found: dict[str, float] = {}
     since, begun = time.perf_counter(), start
 
     with _interruptible() as interrupted:
@@ -107,8 +110,11 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
                     log.add(done, {**figures, "audio_s_per_s": pace})
                 if done % config.validation.every == 0 or done == config.steps:
                     average.swap(model)
-                    found = task.validate(model, source.validation, rate=source.scenes.sample_rate, device=device)
-                    checkpoint.save(run.checkpoint_path, model, describe(model, config, source, done, found))
+                    found = task.validate(model.eval(), source.validation, rate)
+                    model.train()
+                    metrics = {name: round(value, 6) for name, value in found.items() if math.isfinite(value)}
+                    named = checkpoint.describe(model, step=done, metrics=metrics, **told)
+                    checkpoint.save(run.checkpoint_path, model, named)
                     average.swap(model)
                     validations.add(done, found)
                     echo(f"step {done}: " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()))
@@ -130,22 +136,6 @@ def learning_rate(asked: Optimiser, step: int, steps: int) -> float:
         return asked.lr * (step + 1) / asked.warmup_steps
     way = (step - asked.warmup_steps) / max(steps - asked.warmup_steps, 1)
     return asked.last_lr + (asked.lr - asked.last_lr) * 0.5 * (1 + math.cos(math.pi * way))
-
-
-def describe(
-    model: checkpoint.Network, config: TrainConfig, source: Source, step: int, found: dict[str, float]
-) -> checkpoint.About:
-    """What the checkpoint says about itself."""
-    return checkpoint.describe(
-        model,
-        recipe=config.recipe,
-        encoder=config.encoder,
-        seed=config.seed,
-        step=step,
-        training=config.model_dump(),
-        data=source.fingerprints,
-        metrics={name: round(value, 6) for name, value in found.items() if math.isfinite(value)},
-    )
 
 
 # ---- where it runs

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from pse_bench.cli import cli
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.export.items import items
+from pse_bench.export.exporter import items
 from pse_bench.planning import plan
 from pse_bench.schemas import Mixture
 

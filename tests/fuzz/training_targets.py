@@ -88,16 +88,16 @@ def _prepared(name: str) -> Callable[[Path], Read]:
         def read(content: bytes) -> None:
             (folder / f"{name}.json").write_bytes(content)
             if name == "acoustics":
-                rooms = rir_spectra.RIRSpectra(folder)
+                rooms = rir_spectra.RIRSpectra.open(folder)
                 assert all(isinstance(size, int) for size in (rooms.size, rooms.chunk, rooms.pre_delay)), (
                     rooms.fingerprint
                 )
                 assert isinstance(rooms.rooms, list)
             elif name == "enrollments":
-                pool = enrollment_pool.EnrollmentPool(folder)
+                pool = enrollment_pool.EnrollmentPool.open(folder)
                 assert isinstance(pool.of_clip, dict), pool.fingerprint
             else:
-                stuff = clip_store.ClipStore(folder)
+                stuff = clip_store.ClipStore.open(folder)
                 assert isinstance([stuff.clips, stuff.noises], list), (stuff.sample_rate, stuff.fingerprint)
 
         return read

@@ -1,7 +1,7 @@
 """A tiny corpus that behaves like speech, in rooms that are quick to simulate, and runs of a few steps on it."""
 
 import json
-from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from pse_bench.corpora.roots import Roots
 from pse_bench.io import tables
 from pse_bench.io.documents import parse
 from pse_bench.runtime.executor import Serial
+from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.training.config import TrainConfig
 from pse_bench.training.data import sources
+from pse_bench.training.data.prepared_folder import Preparation
 from pse_bench.training.data.sources import Source
 
 RATE = 16_000
@@ -107,26 +109,14 @@ class Tiny:
 
     def source(self, config: TrainConfig, speakers: Path | None = None) -> Source:
         """Scenes mixed on the fly for a configuration."""
-        return sources.from_manifests(
-            config,
-            speech=[self.folder / "speech.csv"],
-            noise=[self.folder / "noise.csv"],
-            speakers=speakers,
-            roots=self.roots,
-            cache=self.cache,
-            bank=self.cache / "rooms",
-            executor=Serial(),
-            progress=_silent,
-        )
+        preparation = Preparation(self.cache, self.cache / "rooms", self.roots, Serial(), silent)
+        manifests = {role: [self.folder / f"{role}.csv"] for role in ("speech", "noise")}
+        return sources.from_manifests(config, preparation, **manifests, speakers=speakers)
 
 
-class _silent:  # noqa: N801 - stands for the function progress
-    def __init__(self, *_: object) -> None: ...
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        return lambda done, total: None
-
-    def __exit__(self, *_: object) -> None: ...
+def silent(what: str, unit: str) -> nullcontext[Update]:
+    """A progress display that shows nothing."""
+    return nullcontext(no_progress)
 
 
 def make(where: Path) -> Tiny:

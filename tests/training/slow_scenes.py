@@ -12,25 +12,21 @@ import numpy as np
 from pse_bench.runtime import interrupts
 from pse_bench.training import train
 from pse_bench.training.data import batches
+from pse_bench.training.data.scenes import TrainingScene
 
 
-class Part:
-    label = "TS1"
-    reference = np.zeros(160, np.float32)
-    active = np.zeros(1, bool)
-    interferer_active = active
-    embedding = np.zeros(4, np.float32)
-
-    def mixture(self, label: str) -> np.ndarray:
-        return self.reference
+def part() -> TrainingScene:
+    silence, nobody = np.zeros(160, np.float32), np.zeros(1, bool)
+    stems = {"noise": silence, "target": silence, "reference": silence}
+    return TrainingScene("TS1", stems, {"target": nobody, "interferer": nobody}, np.zeros(4, np.float32), {})
 
 
 class Slow:
     chunk, sample_rate = 160, 16_000
 
-    def scene(self, seed: int, name: tuple, *, everything: bool = False) -> Part:
+    def scene(self, seed: int, name: tuple, *, everything: bool = False) -> TrainingScene:
         time.sleep(0.4)
-        return Part()
+        return part()
 
 
 def main() -> None:

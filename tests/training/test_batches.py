@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_training import silent
 
 from pse_bench.corpora.clip_reader import identity
 from pse_bench.errors import InputError, RequestError
@@ -19,6 +20,7 @@ from pse_bench.simulation.mixing import PEAK
 from pse_bench.simulation.source_image import fade
 from pse_bench.training.data import batches, clip_store
 from pse_bench.training.data.augment import OWN
+from pse_bench.training.data.prepared_folder import Preparation
 from pse_bench.training.data.sources import allowed
 
 RATE = 16_000
@@ -78,10 +80,11 @@ def test_kinds_and_shapes(source) -> None:
 def test_sir_and_snr_are_as_drawn_on_the_parts_themselves(source) -> None:
     for index in range(24):
         parts = source.scenes.scene(4, ("levels", index), everything=True)
-        masks = [vad.to_samples(labels, 24_000, RATE) for labels in (parts.active, parts.interferer_active)]
-        target = power_db(active_power(parts.target.astype(float), masks[0]))
-        interferer = power_db(active_power(parts.interferer.astype(float), masks[1]))
-        noise = power_db(float(np.mean(parts.noise.astype(float) ** 2)))
+        masks = {who: vad.to_samples(labels, 24_000, RATE) for who, labels in parts.active.items()}
+        target, interferer = (
+            power_db(active_power(parts.stems[who].astype(float), masks[who])) for who in ("target", "interferer")
+        )
+        noise = power_db(float(np.mean(parts.stems["noise"].astype(float) ** 2)))
         assert target - interferer == pytest.approx(parts.levels["sir_db"], abs=0.01)
         assert target - noise == pytest.approx(parts.levels["snr_db"], abs=0.01)
         assert np.abs(parts.mixture("TS2")).max() <= PEAK * 1.0001
@@ -94,8 +97,8 @@ def test_a_mixture_is_the_sum_of_its_parts_and_an_inactive_target_has_no_referen
         batch = batches.draw(source.scenes, 1, step, range(2))
         for row, part in enumerate(parts):
             seen.add(part.label)
-            total = part.noise + sum(
-                getattr(part, name)
+            total = part.stems["noise"] + sum(
+                part.stems[name]
                 for name, labels in (("target", ("TS1", "TS2")), ("interferer", ("TS2", "TS3")))
                 if part.label in labels
             )
@@ -110,8 +113,8 @@ def test_a_mixture_is_the_sum_of_its_parts_and_an_inactive_target_has_no_referen
 
 def test_the_reference_is_near_the_target_and_no_louder(source) -> None:
     part = source.scenes.scene(1, ("reference",), everything=True)
-    apart = part.target - part.reference
-    assert 0 < np.sum(apart.astype(float) ** 2) < 0.5 * np.sum(part.target.astype(float) ** 2)
+    apart = part.stems["target"] - part.stems["reference"]
+    assert 0 < np.sum(apart.astype(float) ** 2) < 0.5 * np.sum(part.stems["target"].astype(float) ** 2)
 
 
 def test_the_share_of_inactive_targets_is_the_configurations(tiny) -> None:
@@ -149,7 +152,7 @@ def test_people_who_are_looked_at_are_never_trained_on(source) -> None:
     held_out = {word.strip() for word in source.notes[0].rsplit(": ", 1)[1].split(",")}
     assert len(held_out) == 2
     assert not heard & held_out
-    assert all(part.interferer is not None and part.active.any() for part in source.validation)
+    assert all("interferer" in part.stems and part.active["target"].any() for part in source.validation)
 
 
 def test_only_people_of_the_table_are_used(tiny, tmp_path) -> None:
@@ -174,13 +177,16 @@ def test_clips_are_known_by_their_samples_too(tiny, tmp_path) -> None:
         row.model_copy(update={"sha256": identity(path, of_sound=True)})
         for row, path in zip(rows, paths, strict=True)
     ]
-    asked = {"noise": noise, "roots": tiny.roots, "voices": [OWN], "sample_rate": RATE, "executor": Serial()}
-    of_files = clip_store.prepare(tmp_path / "a", speech=rows, **asked)
-    of_sound = clip_store.prepare(tmp_path / "b", speech=by_sound, **asked)
+
+    def prepared(name: str, speech: list[Utterance]) -> clip_store.ClipStore:
+        preparation = Preparation(tmp_path / name, tmp_path, tiny.roots, Serial(), silent)
+        return clip_store.prepare(preparation, speech=speech, noise=noise, voices=[OWN], sample_rate=RATE)
+
+    of_files, of_sound = prepared("a", rows), prepared("b", by_sound)
     assert np.array_equal(of_files.speech, of_sound.speech)
     wrong = [row.model_copy(update={"sha256": "pcm:" + "0" * 64}) for row in rows]
     with pytest.raises(InputError, match="not the file its manifest describes"):
-        clip_store.prepare(tmp_path / "c", speech=wrong, **asked)
+        prepared("c", wrong)
 
 
 def test_too_few_people_are_refused(tiny) -> None:

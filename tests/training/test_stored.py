@@ -20,7 +20,7 @@ from pse_bench.training import checkpoint, config
 from pse_bench.training import train as loop
 from pse_bench.training.config import Validation
 from pse_bench.training.data import batches, sources
-from pse_bench.training.data.dataset_mixing import StoredScenes
+from pse_bench.training.data.scenes import StoredScenes
 
 pytestmark = pytest.mark.usefixtures("threads")
 
@@ -38,8 +38,8 @@ def test_a_chunk_is_cut_out_of_the_stored_mixture(tiny, dataset) -> None:
             noise = stored.read_stem(row.scene_id, "noise").astype(np.float64)
             for start in range(0, row.num_samples - scenes.chunk + 1, 160):
                 stretch = noise[start : start + scenes.chunk]
-                gain = np.dot(stretch, part.noise) / np.dot(stretch, stretch)
-                if np.allclose(gain * stretch, part.noise, atol=1e-6):
+                gain = np.dot(stretch, part.stems["noise"]) / np.dot(stretch, stretch)
+                if np.allclose(gain * stretch, part.stems["noise"], atol=1e-6):
                     found = row.scene_id, start, gain
         assert found
         name, start, gain = found
@@ -47,9 +47,9 @@ def test_a_chunk_is_cut_out_of_the_stored_mixture(tiny, dataset) -> None:
         total = sum(stored.read_stem(name, stem)[start : start + scenes.chunk].astype(float) for stem in stems)
         assert np.allclose(part.mixture(part.label), gain * total, atol=1e-6)
         early = stored.read_stem(name, "target_early")[start : start + scenes.chunk]
-        assert np.allclose(part.reference, gain * early, atol=1e-6)
+        assert np.allclose(part.stems["reference"], gain * early, atol=1e-6)
         mask = stored.read_activity(name)["target"][start : start + scenes.chunk]
-        assert np.array_equal(np.repeat(part.active, 160), mask)
+        assert np.array_equal(np.repeat(part.active["target"], 160), mask)
 
 
 def test_the_its_share_is_drawn_where_it_is_given(tiny, dataset) -> None:

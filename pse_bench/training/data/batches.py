@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from multiprocessing import resource_tracker
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pse_bench.runtime import interrupts
-from pse_bench.training.data.dynamic_mixing import TrainingScene
-from pse_bench.training.data.speaker_sampler import Name
+from pse_bench.training.data.scenes import Scenes, TrainingScene
 
 
 class Batch(NamedTuple):
@@ -31,16 +31,6 @@ class Batch(NamedTuple):
     embedding: Any
 
 
-class Scenes(Protocol):
-    """Scenes by name: ``dynamic_mixing.DynamicMixer`` mixes them, ``dataset_mixing.StoredScenes`` reads them."""
-
-    chunk: int
-    sample_rate: int
-
-    def scene(self, seed: int, name: Name, *, everything: bool = False) -> TrainingScene:
-        """One chunk, a function of seed and name."""
-
-
 def draw(scenes: Scenes, seed: int, step: int, items: range, pool: ThreadPoolExecutor | None = None) -> Batch:
     """Items of a step's batch. Item k is the same whichever others are drawn with it.
 
@@ -50,27 +40,23 @@ def draw(scenes: Scenes, seed: int, step: int, items: range, pool: ThreadPoolExe
         items: which items of the step's batch.
         pool: threads that share the items; Fourier transforms run side by side.
     """
-
-    def item(index: int) -> TrainingScene:
-        return scenes.scene(seed, ("step", step, index))
-
-    return of_parts(list(pool.map(item, items) if pool else map(item, items)))
+    names = (("step", step, index) for index in items)
+    return of_parts(list((pool.map if pool else map)(partial(scenes.scene, seed), names)))
 
 
 def of_parts(parts: list[TrainingScene], label: str | None = None) -> Batch:
     """A batch of scenes, each as what it is drawn to be, or all as one scenario."""
-    mixture = np.stack([part.mixture(label or part.label) for part in parts])
-    reference, active = np.zeros_like(mixture), np.zeros((len(parts), len(parts[0].active)), dtype=bool)
-    interferer_active, its = np.zeros_like(active), np.zeros(len(parts), dtype=bool)
-    for row, part in enumerate(parts):
-        what = label or part.label
-        its[row] = what == "TS3"
-        if what != "TS3":
-            reference[row], active[row] = part.reference, part.active
-        if what != "TS1":
-            interferer_active[row] = part.interferer_active
-    embedding = np.stack([part.embedding for part in parts])
-    return Batch(mixture, reference, active, interferer_active, its, embedding)
+    each = [(one, label or one.label) for one in parts]
+    mixture = np.stack([one.mixture(what) for one, what in each])
+    silence, nobody = np.zeros_like(mixture[0]), np.zeros_like(parts[0].active["target"])
+    return Batch(
+        mixture=mixture,
+        reference=np.stack([silence if what == "TS3" else one.stems["reference"] for one, what in each]),
+        target_active=np.stack([nobody if what == "TS3" else one.active["target"] for one, what in each]),
+        interferer_active=np.stack([nobody if what == "TS1" else one.active["interferer"] for one, what in each]),
+        is_its=np.array([what == "TS3" for _, what in each]),
+        embedding=np.stack([one.embedding for one in parts]),
+    )
 
 
 def loader(
@@ -116,7 +102,7 @@ def _clean_processes() -> Any:
     import multiprocessing
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch.utils.data", "scipy.fft", "pse_bench.training.data.dynamic_mixing"])
+    context.set_forkserver_preload(["torch.utils.data", "scipy.fft", "pse_bench.training.data.scenes"])
     return context
 
 

@@ -6,26 +6,24 @@ Speech played at another speed, or with its formants moved, is another voice (``
 people trains a model for many. Two voices of one person are never mixed with each other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pse_bench.corpora import clip_reader
-from pse_bench.corpora.roots import Roots
 from pse_bench.dataset.dataset import sound_versions
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
 from pse_bench.planning.clip_pool import Pool, SpeechPool, normalise_sentence, speaker_key
-from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.signal import vad
 from pse_bench.simulation.source_image import highpass_speech
 from pse_bench.training.data.augment import OWN, Voice, with_formants_moved
-from pse_bench.training.data.prepared_folder import About, PreparedFolder, Update, new_array, results
+from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, new_array, stored_array
 
 VERSION = 1
 """Raised whenever the stored arrays change."""
@@ -61,83 +59,52 @@ class StoredNoise:
     num_samples: int
 
 
-class ClipStoreAbout(About):
-    """``material.json``."""
+class ClipStore(PreparedFolder):
+    """Speech and noise in a folder, each in one array, all clips one after the other.
+
+    Attributes:
+        sample_rate: Hz, of speech and noise.
+        clips: of speech, in all voices.
+        noises: clips of noise.
+        speech, noise: int16.
+        active: bool, one a hop of ``speech``: whether somebody talks.
+    """
+
+    NAME, DESCRIPTION = "material", "material.json"
 
     sample_rate: int
     clips: list[StoredClip]
     noises: list[StoredNoise]
 
-
-class ClipStore(PreparedFolder[ClipStoreAbout]):
-    """Speech and noise in a folder."""
-
-    NAME, DESCRIPTION, ABOUT = "material", "material.json", ClipStoreAbout
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz, of speech and noise."""
-        return self.about.sample_rate
-
-    @cached_property
-    def clips(self) -> list[StoredClip]:
-        """All clips of speech, in all voices."""
-        return self.about.clips
-
-    @cached_property
-    def noises(self) -> list[StoredNoise]:
-        """All clips of noise."""
-        return self.about.noises
-
-    @cached_property
-    def speech(self) -> np.ndarray:
-        """int16, all clips one after the other."""
-        return self.array("speech")
-
-    @cached_property
-    def active(self) -> np.ndarray:
-        """bool, one a hop of ``speech``: whether somebody talks."""
-        return self.array("active")
-
-    @cached_property
-    def noise(self) -> np.ndarray:
-        """int16, all noise one after the other."""
-        return self.array("noise")
+    speech = stored_array("speech")
+    active = stored_array("active")
+    noise = stored_array("noise")
 
 
 def prepare(
-    cache: Path,
+    preparation: Preparation,
     *,
     speech: Iterable[Utterance],
     noise: Iterable[NoiseClip],
-    roots: Roots,
-    voices: Iterable[Voice],
+    voices: Sequence[Voice],
     sample_rate: int,
-    executor: Executor,
-    progress: Update | None = None,
 ) -> ClipStore:
     """The clips of manifests, decoded; from the cache where they are there already.
 
     Args:
-        cache: where prepared folders lie.
+        preparation: its executor decodes.
         speech, noise: rows of manifests.
-        roots: folders of the corpora.
         voices: every utterance is stored in each of them; the speaker's own is among them.
         sample_rate: Hz.
-        executor: decodes.
-        progress: told the number of files.
 
     Raises:
         InputError: a file is missing, damaged, or not the one of its manifest; or one name stands for two clips.
         RequestError: nothing to mix from, or a worker died.
     """
-    people = SpeechPool(speech, sample_rate)
-    sounds = Pool(noise, sample_rate)
+    people, sounds = SpeechPool(speech, sample_rate), Pool(noise, sample_rate)
     if not people or not sounds:
         raise RequestError("training needs speech and noise; give manifests with rows for both")
-    utterances = sorted(people.values(), key=people.name)
-    noises = sorted(sounds.values(), key=sounds.name)
-    voices = list(voices)
+    utterances, noises = sorted(people.values(), key=people.name), sorted(sounds.values(), key=sounds.name)
     made_of = {
         "version": VERSION,
         "sample_rate": sample_rate,
@@ -148,72 +115,64 @@ def prepare(
     }
 
     def write(folder: Path) -> dict[str, Any]:
-        files = [
-            _File(roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, voices, sample_rate, True)
-            for row in utterances
-        ]
-        files += [
-            _File(roots.locate(row.corpus, row.path), row.sha256, row.sample_rate, [OWN], sample_rate, False)
-            for row in noises
-        ]
         hop = vad.hop_samples(sample_rate)
-        clips, speech_length = _lay_out(utterances, voices, sample_rate)
-        stretches, noise_length = _lay_out_noise(noises, sample_rate)
+        placed, speech_length = _lay_out(utterances, voices, sample_rate, hop)
+        clips = [
+            StoredClip(
+                name=f"{row.corpus}/{row.utterance_id}{voice.mark}",
+                person=speaker_key(row),
+                voice=f"{speaker_key(row)}{voice.mark}",
+                gender=row.gender,
+                session=row.session,
+                sentence=normalise_sentence(row.text),
+                start=start,
+                num_samples=length,
+            )
+            for row, voice, start, length in placed
+        ]
+        placed, noise_length = _lay_out(noises, [OWN], sample_rate, 1)
+        stretches = [
+            StoredNoise(f"{row.corpus}/{row.noise_id}", row.category, *where) for row, _, *where in placed
+        ]
         speech = new_array(folder / "speech.npy", np.int16, (max(speech_length, 1),))
         active = new_array(folder / "active.npy", bool, (max(speech_length // hop, 1),))
         noise = new_array(folder / "noise.npy", np.int16, (max(noise_length, 1),))
-        for index, decoded in results(executor, _decode, files, lambda file: str(file.path), progress):
+        files = [
+            (preparation.roots.locate(row.corpus, row.path), row, kept, sample_rate)
+            for rows, kept in ((utterances, voices), (noises, [OWN]))
+            for row in rows
+        ]
+        decoded = preparation.results(_decode, files, "decoding", "files", lambda file: str(file[0]))
+        for index, sounds in decoded:
             if index < len(utterances):
-                for clip, (pcm, labels) in zip(clips[index], decoded, strict=True):
+                first = index * len(voices)
+                for clip, (pcm, labels) in zip(clips[first : first + len(voices)], sounds, strict=True):
                     speech[clip.start : clip.start + clip.num_samples] = pcm
                     active[clip.start // hop : clip.start // hop + len(labels)] = labels
             else:
                 row = stretches[index - len(utterances)]
-                noise[row.start : row.start + row.num_samples] = decoded[0][0]
+                noise[row.start : row.start + row.num_samples] = sounds[0][0]
         for array in (speech, active, noise):
             array.flush()
         return {
             "sample_rate": sample_rate,
-            "clips": [asdict(clip) for row in clips for clip in row],
+            "clips": [asdict(clip) for clip in clips],
             "noises": [asdict(row) for row in stretches],
         }
 
-    return ClipStore.prepare(cache, made_of, write)
+    return ClipStore.prepare(preparation.cache, made_of, write)
 
 
-def _lay_out(utterances: list[Utterance], voices: list[Voice], rate: int) -> tuple[list[list[StoredClip]], int]:
-    """Where every utterance will lie in every voice, and the length of all."""
-    hop = vad.hop_samples(rate)
-    clips: list[list[StoredClip]] = []
-    position = 0
-    for row in utterances:
-        rows = []
-        for voice in voices:
-            length = audio.resampled_length(row.num_samples, _rate_at_speed(row.sample_rate, voice.speed), rate)
-            rows.append(
-                StoredClip(
-                    name=f"{row.corpus}/{row.utterance_id}{voice.mark}",
-                    person=speaker_key(row),
-                    voice=f"{speaker_key(row)}{voice.mark}",
-                    gender=row.gender,
-                    session=row.session,
-                    sentence=normalise_sentence(row.text),
-                    start=position,
-                    num_samples=length,
-                )
-            )
-            position += -(-length // hop) * hop
-        clips.append(rows)
-    return clips, position
-
-
-def _lay_out_noise(noises: list[NoiseClip], rate: int) -> tuple[list[StoredNoise], int]:
-    stretches, position = [], 0
-    for row in noises:
-        length = audio.resampled_length(row.num_samples, row.sample_rate, rate)
-        stretches.append(StoredNoise(f"{row.corpus}/{row.noise_id}", row.category, position, length))
-        position += length
-    return stretches, position
+def _lay_out(
+    rows: Iterable[Any], voices: Sequence[Voice], rate: int, grid: int
+) -> tuple[list[tuple[Any, Voice, int, int]], int]:
+    """Every clip in every voice with its start, a multiple of ``grid``, and its length; and the length of all."""
+    placed, position = [], 0
+    for row, voice in product(rows, voices):
+        length = audio.resampled_length(row.num_samples, _rate_at_speed(row.sample_rate, voice.speed), rate)
+        placed.append((row, voice, position, length))
+        position += -(-length // grid) * grid
+    return placed, position
 
 
 def _rate_at_speed(sample_rate: int, speed: float) -> int:
@@ -221,34 +180,24 @@ def _rate_at_speed(sample_rate: int, speed: float) -> int:
     return round(sample_rate * speed)
 
 
-@dataclass(frozen=True)
-class _File:
-    """A file to decode; ``own_rate`` is what its manifest says."""
-
-    path: Path
-    sha256: str
-    own_rate: int
-    voices: list[Voice]
-    rate: int
-    is_speech: bool
-
-
-def _decode(file: _File) -> list[tuple[np.ndarray, np.ndarray]]:
-    """A file in each voice: int16 samples, and frame labels where it is speech."""
-    samples, found_rate = clip_reader.read(file.path, file.sha256)
-    if found_rate != file.own_rate:
+def _decode(
+    work: tuple[Path, Utterance | NoiseClip, Sequence[Voice], int],
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """A clip's file in each voice: int16 samples, and frame labels where it is speech."""
+    path, row, voices, rate = work
+    samples, found_rate = clip_reader.read(path, row.sha256)
+    if found_rate != row.sample_rate:
         raise InputError(
-            f"{file.path}: {found_rate} Hz, its manifest says {file.own_rate} Hz; restore it or make the manifest "
+            f"{path}: {found_rate} Hz, its manifest says {row.sample_rate} Hz; restore it or make the manifest "
             "again"
         )
     decoded = []
-    for voice in file.voices:
-        sound = audio.resample(samples, _rate_at_speed(file.own_rate, voice.speed), file.rate)
-        sound = with_formants_moved(sound, voice.formants, file.rate)
+    for voice in voices:
+        sound = audio.resample(samples, _rate_at_speed(row.sample_rate, voice.speed), rate)
+        sound = with_formants_moved(sound, voice.formants, rate)
         labels = np.zeros(0, dtype=bool)
-        if file.is_speech:
-            labels = vad.speech_activity(sound, file.rate)
-            sound = highpass_speech(sound, file.rate)
+        if isinstance(row, Utterance):
+            labels, sound = vad.speech_activity(sound, rate), highpass_speech(sound, rate)
         loudest = float(np.abs(sound).max())
         decoded.append((audio.to_pcm16(sound * (PEAK / loudest if loudest > 0 else 1.0)), labels))
     return decoded

@@ -5,7 +5,8 @@ of the target's voice. A speaker with a single utterance is enrolled by one of i
 rest, so that enrollment and target never share samples.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +18,11 @@ from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.io import audio
 from pse_bench.planning.scenario import Scenario
-from pse_bench.runtime.executor import Executor
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power
+from pse_bench.speaker.encoders import Embed, Encoder
 from pse_bench.training.data.clip_store import ClipStore
-from pse_bench.training.data.prepared_folder import About, PreparedFolder, Update, results
+from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, stored_array
 from pse_bench.training.data.rir_spectra import RIRSpectra
 
 VERSION = 1
@@ -34,9 +35,6 @@ SHORTEST_REST_S = 1.5
 
 AT_ONCE = 24
 
-Embed = Callable[[np.ndarray, int], np.ndarray]
-"""From samples, float64 of shape (num_samples,), and their rate to a vector, float32."""
-
 
 @dataclass(frozen=True)
 class Crop:
@@ -48,82 +46,70 @@ class Crop:
     condition: str
 
 
-class EnrollmentPoolAbout(About):
-    """``enrollments.json``."""
+class EnrollmentPool(PreparedFolder):
+    """Enrollment crops and their embeddings, float32 of shape (crops, size), in a folder."""
+
+    NAME, DESCRIPTION = "enrollments", "enrollments.json"
 
     encoder: str
     crops: list[Crop]
 
-
-class EnrollmentPool(PreparedFolder[EnrollmentPoolAbout]):
-    """Enrollment crops and their embeddings in a folder."""
-
-    NAME, DESCRIPTION, ABOUT = "enrollments", "enrollments.json", EnrollmentPoolAbout
+    embeddings = stored_array("embeddings")
 
     @cached_property
     def of_clip(self) -> dict[int, list[tuple[int, Crop]]]:
         """Of each clip that has any, its crops with their rows in ``embeddings``."""
         found: dict[int, list[tuple[int, Crop]]] = {}
-        for row, crop in enumerate(self.about.crops):
+        for row, crop in enumerate(self.crops):
             found.setdefault(crop.clip, []).append((row, crop))
         return found
 
-    @cached_property
-    def embeddings(self) -> np.ndarray:
-        """float32, shape (crops, size)."""
-        return self.array("embeddings")
-
 
 def prepare(
-    cache: Path,
+    preparation: Preparation,
     *,
     clips: ClipStore,
     rirs: RIRSpectra,
     scenario: Scenario,
     crops: int,
-    embed: Embed,
-    encoder: str,
-    executor: Executor,
-    progress: Update | None = None,
+    encoder: Encoder,
 ) -> EnrollmentPool:
     """The pool of crops, from the cache where it is there already.
 
     Args:
-        cache: where prepared folders lie.
+        preparation: its executor computes embeddings.
         clips, rirs: what crops are made of.
         scenario: durations, conditions and SNR of enrollments.
         crops: how many crops a clip and voice.
-        embed: a function of a module (it goes to worker processes).
-        encoder: a name or hash that stands for ``embed`` and its weights.
-        executor: computes embeddings.
-        progress: told the number of batches.
+        encoder: embeds them.
 
     Raises:
         RequestError: no clip is long enough to be cropped, or a worker died.
     """
-    made_of = [VERSION, clips.fingerprint, rirs.fingerprint, repr(scenario.enrollment), crops, encoder]
+    made_of = [VERSION, clips.fingerprint, rirs.fingerprint, repr(scenario.enrollment), crops, encoder.sha256]
 
     def write(folder: Path) -> dict[str, Any]:
         drawn = _draw(clips, scenario, crops)
         if not drawn:
             raise RequestError("no utterance is long enough to enroll its speaker; give longer speech")
         batches = [
-            (clips, rirs, scenario, embed, range(first, min(first + AT_ONCE, len(drawn))), drawn)
+            (clips, rirs, scenario, encoder.embed, range(first, min(first + AT_ONCE, len(drawn))), drawn)
             for first in range(0, len(drawn), AT_ONCE)
         ]
-        vectors = dict(results(executor, _embedded, batches, lambda _: "embedding enrollments", progress))
+        found = preparation.results(
+            _embedded, batches, "embedding", "batches of enrollments", lambda _: "embedding enrollments"
+        )
+        vectors = dict(found)
         np.save(folder / "embeddings.npy", np.concatenate([vectors[index] for index in range(len(batches))]))
-        return {"encoder": encoder, "crops": [asdict(crop) for crop in drawn]}
+        return {"encoder": encoder.sha256, "crops": [asdict(crop) for crop in drawn]}
 
-    return EnrollmentPool.prepare(cache, made_of, write)
+    return EnrollmentPool.prepare(preparation.cache, made_of, write)
 
 
 def _draw(store: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
     asked, rate = scenario.enrollment, store.sample_rate
     shortest, rest = (audio.seconds_to_samples(s, rate) for s in (SHORTEST_CROP_S, SHORTEST_REST_S))
-    count: dict[str, int] = {}
-    for clip in store.clips:
-        count[clip.voice] = count.get(clip.voice, 0) + 1
+    count = Counter(clip.voice for clip in store.clips)
     drawn = []
     for index, clip in enumerate(store.clips):
         alone = count[clip.voice] == 1
@@ -142,19 +128,15 @@ def _draw(store: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
 
 def _embedded(work: tuple[ClipStore, RIRSpectra, Scenario, Embed, Sequence[int], list[Crop]]) -> np.ndarray:
     store, rirs, scenario, embed, rows, drawn = work
-    vectors = []
-    for row in rows:
-        sound = sound_of(store, rirs, scenario, drawn[row], row)
-        vectors.append(embed(sound, store.sample_rate))
-    return np.stack(vectors).astype(np.float32)
+    sounds = (sound_of(store, rirs, scenario, drawn[row], row) for row in rows)
+    return np.stack([embed(sound, store.sample_rate) for sound in sounds]).astype(np.float32)
 
 
 def sound_of(store: ClipStore, rirs: RIRSpectra, scenario: Scenario, crop: Crop, row: int) -> np.ndarray:
     """A crop as the encoder hears it, float64: peak 0.5, in its room or with its noise."""
     from scipy.signal import fftconvolve
 
-    clip = store.clips[crop.clip]
-    begin = clip.start + crop.start
+    begin = store.clips[crop.clip].start + crop.start
     sound = store.speech[begin : begin + crop.num_samples].astype(np.float64) / audio.FULL_SCALE
     name = ("crop", "condition", row)
     if crop.condition == "reverberant":
@@ -162,19 +144,18 @@ def sound_of(store: ClipStore, rirs: RIRSpectra, scenario: Scenario, crop: Crop,
         start, length = rng.choice(targets, SEED, *name, "place").raw
         response = rirs.samples[start : start + length].astype(np.float64)
         sound = fftconvolve(sound, response)[rirs.pre_delay :][: crop.num_samples]
-    elif crop.condition == "noisy":
-        long_enough = [noise for noise in store.noises if noise.num_samples >= crop.num_samples]
-        if long_enough:
-            noise = rng.choice(long_enough, SEED, *name, "noise")
-            first = noise.start + rng.integer(0, noise.num_samples - crop.num_samples, SEED, *name, "start")
-            hiss = store.noise[first : first + crop.num_samples].astype(np.float64)
-            power = float(np.mean(hiss**2))
-            hop = vad.hop_samples(store.sample_rate)
-            frames = store.active[begin // hop : (begin + crop.num_samples) // hop]
-            talking = vad.to_samples(frames, crop.num_samples, store.sample_rate)
-            wanted = active_power(sound, talking) / 10 ** (
-                scenario.enrollment.snr_db.draw(SEED, *name, "snr") / 10
-            )
-            if power > 0:
-                sound = sound + hiss * np.sqrt(wanted / power)
+    elif crop.condition == "noisy" and (
+        long_enough := [noise for noise in store.noises if noise.num_samples >= crop.num_samples]
+    ):
+        noise = rng.choice(long_enough, SEED, *name, "noise")
+        first = noise.start + rng.integer(0, noise.num_samples - crop.num_samples, SEED, *name, "start")
+        hiss = store.noise[first : first + crop.num_samples].astype(np.float64)
+        power = float(np.mean(hiss**2))
+        hop = vad.hop_samples(store.sample_rate)
+        frames = store.active[begin // hop : (begin + crop.num_samples) // hop]
+        talking = vad.to_samples(frames, crop.num_samples, store.sample_rate)
+        snr_db = scenario.enrollment.snr_db.draw(SEED, *name, "snr")
+        wanted = active_power(sound, talking) / 10 ** (snr_db / 10)
+        if power > 0:
+            sound = sound + hiss * np.sqrt(wanted / power)
     return sound * (0.5 / max(float(np.abs(sound).max()), 1e-6))

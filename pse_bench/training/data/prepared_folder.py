@@ -5,39 +5,84 @@ A folder's name is a hash of everything that its arrays were made from, so it ne
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from pydantic import PrivateAttr
 
+from pse_bench.corpora.roots import Roots
 from pse_bench.errors import RequestError
 from pse_bench.io import atomic, documents, locks
 from pse_bench.runtime.executor import Executor
+from pse_bench.runtime.progress import Update
 
-Update = Callable[[int, int], None]
-"""Told how many items are done, and of how many."""
-
-
-class About(documents.Record):
-    """The description of a folder; it is written last, so a folder that has one is complete."""
-
-    fingerprint: str
-
-
-A = TypeVar("A", bound=About)
+Progress = Callable[[str, str], AbstractContextManager[Update]]
+"""Makes a progress display from what is done and its unit."""
 
 
 @dataclass(frozen=True)
-class PreparedFolder(Generic[A]):
-    """A folder of arrays with their description. Picklable: a worker process maps the arrays for itself."""
+class Preparation:
+    """With what folders are prepared.
 
-    folder: Path
+    Attributes:
+        cache: where prepared folders lie.
+        bank: where simulated rooms are kept.
+        roots: folders of the corpora.
+        executor: decodes, simulates and embeds.
+        progress: shows how far that is.
+    """
+
+    cache: Path
+    bank: Path
+    roots: Roots
+    executor: Executor
+    progress: Progress
+
+    def results(
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        what: str,
+        unit: str,
+        label: Callable[[Any], str],
+    ) -> Iterator[tuple[int, Any]]:
+        """The index and the value of each item, in the order of completion.
+
+        Raises:
+            RequestError: a worker died; ``label`` says over what.
+        """
+        with self.progress(what, unit) as update:
+            for done, outcome in enumerate(self.executor.run(function, items), 1):
+                if outcome.lost:
+                    raise RequestError(f"{label(items[outcome.index])}: {outcome.lost}")
+                yield outcome.index, outcome.value
+                update(done, len(items))
+
+
+class PreparedFolder(documents.Record):
+    """A folder of arrays and the document that describes them, which is written last, so a folder that has one is
+    complete. Pickled, it is its path: a worker process maps the arrays for itself.
+
+    Attributes:
+        fingerprint: a hash of everything that the arrays were made from.
+    """
 
     NAME: ClassVar[str]
     DESCRIPTION: ClassVar[str]
-    ABOUT: ClassVar[type[About]]
+
+    fingerprint: str
+    _folder: Path = PrivateAttr()
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The folder at a path. Raises InputError when its description is damaged."""
+        found = documents.cached(cls, folder / cls.DESCRIPTION)
+        found._folder = folder
+        return found
 
     @classmethod
     def prepare(cls, cache: Path, made_of: object, write: Callable[[Path], dict[str, Any]]) -> Self:
@@ -53,46 +98,17 @@ class PreparedFolder(Generic[A]):
         with locks.taking_turns(folder, f"preparing {cls.NAME}"):
             if not (folder / cls.DESCRIPTION).is_file():
                 atomic.write_json(folder / cls.DESCRIPTION, {"fingerprint": fingerprint, **write(folder)})
-        return cls(folder)
+        return cls.open(folder)
 
-    @cached_property
-    def about(self) -> A:
-        """The description. Raises InputError when it is damaged."""
-        return cast(A, documents.cached(self.ABOUT, self.folder / self.DESCRIPTION))
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).open, (self._folder,)
 
-    @property
-    def fingerprint(self) -> str:
-        """A hash of everything that the arrays were made from."""
-        return self.about.fingerprint
 
-    def array(self, name: str) -> np.ndarray:
-        """An array of the folder, mapped into memory."""
-        return np.load(self.folder / f"{name}.npy", mmap_mode="r")
-
-    def __getstate__(self) -> dict[str, Path]:
-        return {"folder": self.folder}  # not the arrays: pickled, a map would become a copy
+def stored_array(name: str) -> cached_property[np.ndarray]:
+    """The attribute of a ``PreparedFolder`` that is an array of its folder, mapped into memory."""
+    return cached_property(lambda folder: np.load(folder._folder / f"{name}.npy", mmap_mode="r"))
 
 
 def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
     """An array to be filled in a file, mapped into memory."""
     return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-
-
-def results(
-    executor: Executor,
-    function: Callable[[Any], Any],
-    items: Sequence[Any],
-    label: Callable[[Any], str],
-    progress: Update | None,
-) -> Iterator[tuple[int, Any]]:
-    """The index and the value of each item, in the order of completion.
-
-    Raises:
-        RequestError: a worker died; ``label`` says over what.
-    """
-    for done, outcome in enumerate(executor.run(function, items), 1):
-        if outcome.lost:
-            raise RequestError(f"{label(items[outcome.index])}: {outcome.lost}")
-        yield outcome.index, outcome.value
-        if progress:
-            progress(done, len(items))

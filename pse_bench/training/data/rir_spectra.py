@@ -5,19 +5,18 @@ longest response, so the convolution is exact (no wrap-around within the chunk).
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from pse_bench.errors import RequestError
 from pse_bench.planning.geometry import RoomSampler
 from pse_bench.planning.scenario import Scenario
-from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import SimulatedRoom
 from pse_bench.simulation import room as rooms
-from pse_bench.training.data.prepared_folder import About, PreparedFolder, Update, new_array, results
+from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, new_array, stored_array
 
 VERSION = 1
 ROOMS = 200
@@ -38,71 +37,37 @@ class SourceRIR:
     raw: tuple[int, int]
 
 
-class RIRSpectraAbout(About):
-    """``acoustics.json``. ``lead``: samples of every response before time zero."""
+class RIRSpectra(PreparedFolder):
+    """The spectra of a set of rooms in a folder.
+
+    Attributes:
+        size: length of the Fourier transform, in samples.
+        chunk: length of the signals that the transform is long enough for, in samples.
+        pre_delay: samples of every response before time zero.
+        rooms: of each room, the sources for a target and those for interferers.
+        spectra: complex64, shape (responses, size // 2 + 1).
+        samples: float32, all whole responses one after the other.
+    """
+
+    NAME, DESCRIPTION = "rooms", "acoustics.json"
 
     size: int
     chunk: int
-    lead: int
+    pre_delay: int = Field(alias="lead")
     rooms: list[tuple[list[SourceRIR], list[SourceRIR]]]
 
-
-class RIRSpectra(PreparedFolder[RIRSpectraAbout]):
-    """The spectra of a set of rooms in a folder."""
-
-    NAME, DESCRIPTION, ABOUT = "rooms", "acoustics.json", RIRSpectraAbout
-
-    @property
-    def size(self) -> int:
-        """Length of the Fourier transform, in samples."""
-        return self.about.size
-
-    @property
-    def chunk(self) -> int:
-        """Length of the signals that the transform is long enough for, in samples."""
-        return self.about.chunk
-
-    @property
-    def pre_delay(self) -> int:
-        """Samples of every response before time zero."""
-        return self.about.lead
-
-    @cached_property
-    def rooms(self) -> list[tuple[list[SourceRIR], list[SourceRIR]]]:
-        """Of each room, the sources for a target and those for interferers."""
-        return self.about.rooms
-
-    @cached_property
-    def spectra(self) -> np.ndarray:
-        """complex64, shape (responses, size // 2 + 1)."""
-        return self.array("spectra")
-
-    @cached_property
-    def samples(self) -> np.ndarray:
-        """float32, all whole responses one after the other."""
-        return self.array("responses")
+    spectra = stored_array("spectra")
+    samples = stored_array("responses")
 
 
-def prepare(
-    cache: Path,
-    *,
-    scenario: Scenario,
-    num_rooms: int | None,
-    chunk: int,
-    bank: Path,
-    executor: Executor,
-    progress: Update | None = None,
-) -> RIRSpectra:
+def prepare(preparation: Preparation, *, scenario: Scenario, num_rooms: int | None, chunk: int) -> RIRSpectra:
     """The spectra of a scenario's rooms, from the cache where they are there already.
 
     Args:
-        cache: where prepared folders lie.
+        preparation: its executor simulates rooms that its bank lacks.
         scenario: its rooms, distances and heights.
         num_rooms: how many rooms; None takes the scenario's number, or ``ROOMS``.
         chunk: length of the signals, in samples.
-        bank: folder of the room bank.
-        executor: simulates rooms.
-        progress: told the number of rooms.
 
     Raises:
         RequestError: the scenario asks for measured rooms, or rooms that cannot be.
@@ -112,17 +77,18 @@ def prepare(
             f"scenario {scenario.name}: training mixes in simulated rooms only, room.engine may be measured; set "
             "room.engine: image-source, or render a dataset and train from that"
         )
-    count = num_rooms or scenario.room.rooms or ROOMS
-    drawn = _rooms(scenario, count)
-    rate = scenario.sample_rate
-    made_of = [VERSION, rate, chunk, scenario.room.places, [rooms.cache_key(room, rate) for room in drawn]]
+    drawn = _rooms(scenario, num_rooms or scenario.room.rooms or ROOMS)
+    rate, num_places = scenario.sample_rate, scenario.room.places
+    made_of = [VERSION, rate, chunk, num_places, [rooms.cache_key(room, rate) for room in drawn]]
 
     def write(folder: Path) -> dict[str, Any]:
-        items = [(room, rate, bank) for room in drawn]
-        built = dict(results(executor, _build, items, lambda item: f"room {item[0].room_id}", progress))
-        return _write(folder, [built[index] for index in range(count)], scenario.room.places, chunk, rate)
+        items = [(room, rate, preparation.bank) for room in drawn]
+        built = dict(
+            preparation.results(_build, items, "simulating", "rooms", lambda item: f"room {item[0].room_id}")
+        )
+        return _write(folder, [built[index] for index in range(len(drawn))], num_places, chunk, rate)
 
-    return RIRSpectra.prepare(cache, made_of, write)
+    return RIRSpectra.prepare(preparation.cache, made_of, write)
 
 
 def _rooms(scenario: Scenario, count: int) -> list[SimulatedRoom]:
@@ -134,8 +100,7 @@ def _rooms(scenario: Scenario, count: int) -> list[SimulatedRoom]:
 
 
 def _build(work: tuple[SimulatedRoom, int, Path]) -> rooms.RoomRIRs:
-    room, rate, bank = work
-    return rooms.from_bank(room, rate, bank)
+    return rooms.from_bank(*work)
 
 
 def _write(folder: Path, built: list[rooms.RoomRIRs], num_places: int, chunk: int, rate: int) -> dict[str, Any]:

@@ -2,33 +2,27 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pse_bench import rng
-from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import atomic, audio, documents
 from pse_bench.io.tables import read_table
 from pse_bench.planning import scenario as scenarios
 from pse_bench.planning.clip_pool import speaker_key
-from pse_bench.runtime.executor import Executor
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.speaker.encoders import ENCODERS
 from pse_bench.training.config import TrainConfig, Validation, with_its_share
 from pse_bench.training.data import clip_store, enrollment_pool, rir_spectra
 from pse_bench.training.data.augment import voices
-from pse_bench.training.data.batches import Scenes
-from pse_bench.training.data.dataset_mixing import StoredScenes
-from pse_bench.training.data.dynamic_mixing import DynamicMixer, TrainingScene
+from pse_bench.training.data.prepared_folder import Preparation
+from pse_bench.training.data.scenes import DynamicMixer, Scenes, StoredScenes, TrainingScene
 from pse_bench.training.data.speaker_sampler import SpeakerSampler
 
 VALIDATION_SEED = 7
 """Who is held out and which scenes a run is watched with: the same in all runs, whatever their seed."""
-
-Progress = Callable[[str, str], AbstractContextManager[Callable[[int, int], None]]]
 
 
 @dataclass(frozen=True)
@@ -43,86 +37,45 @@ class Source:
 
 def from_manifests(
     config: TrainConfig,
+    preparation: Preparation,
     *,
     speech: Iterable[Path],
     noise: Iterable[Path],
-    speakers: Path | None,
-    roots: Roots,
-    cache: Path,
-    bank: Path,
-    executor: Executor,
-    progress: Progress,
+    speakers: Path | None = None,
 ) -> Source:
     """Scenes mixed on the fly.
 
     Args:
         config: of the run.
+        preparation: where data are prepared, and how.
         speech, noise: manifests.
         speakers: a table of who may be trained on, see ``allowed``.
-        roots: folders of the corpora.
-        cache: where what is prepared is kept.
-        bank: where rooms are kept.
-        executor: runs the preparation.
-        progress: makes a progress display from what is done and its unit.
 
     Raises:
         InputError, RequestError: see the parts.
     """
-    asked = config.data
-    drawn, _ = scenarios.load(asked.scenario)
-    drawn = with_its_share(drawn, asked.its_share)
-    rate = drawn.sample_rate
+    asked, encoder = config.data, ENCODERS.find(config.encoder)
+    scenario = with_its_share(scenarios.load(asked.scenario)[0], asked.its_share)
     utterances = [row for path in speech for row in read_table(path, Utterance)]
     noises = [row for path in noise for row in read_table(path, NoiseClip)]
     heard_as = voices(asked.speeds, asked.formants)
-    with progress("decoding", "files") as update:
-        store = clip_store.prepare(
-            cache,
-            speech=utterances,
-            noise=noises,
-            roots=roots,
-            voices=heard_as,
-            sample_rate=rate,
-            executor=executor,
-            progress=update,
-        )
-    chunk = audio.seconds_to_samples(asked.chunk_s, rate)
-    encoder = ENCODERS.find(config.encoder)
-    with progress("simulating", "rooms") as update:
-        rirs = rir_spectra.prepare(
-            cache,
-            scenario=drawn,
-            num_rooms=asked.rooms,
-            chunk=chunk,
-            bank=bank,
-            executor=executor,
-            progress=update,
-        )
-    with progress("embedding", "batches of enrollments") as update:
-        enrollments = enrollment_pool.prepare(
-            cache,
-            clips=store,
-            rirs=rirs,
-            scenario=drawn,
-            crops=asked.crops,
-            embed=encoder.embed,
-            encoder=encoder.sha256,
-            executor=executor,
-            progress=update,
-        )
+    store = clip_store.prepare(
+        preparation, speech=utterances, noise=noises, voices=heard_as, sample_rate=scenario.sample_rate
+    )
+    chunk = audio.seconds_to_samples(asked.chunk_s, scenario.sample_rate)
+    rirs = rir_spectra.prepare(preparation, scenario=scenario, num_rooms=asked.rooms, chunk=chunk)
+    enrollments = enrollment_pool.prepare(
+        preparation, clips=store, rirs=rirs, scenario=scenario, crops=asked.crops, encoder=encoder
+    )
     # Everybody is prepared, so that one cache serves every list of speakers.
     people = {speaker_key(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
     held_out = split_validation(people, config.validation)
-    reference = asked.reference or drawn.reference
 
     def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> DynamicMixer:
+        drawing = SpeakerSampler(store, enrollments, scenario, chunk=chunk, people=who, all_voices=all_voices)
+        reference = asked.reference or scenario.reference
         return DynamicMixer(
-            store=store,
-            rirs=rirs,
-            speakers=SpeakerSampler(store, enrollments, drawn, chunk=chunk, people=who, all_voices=all_voices),
-            scenario=drawn,
-            reference=reference,
-            tilt_db=tilt_db,
+            store=store, rirs=rirs, speakers=drawing, scenario=scenario, reference=reference, tilt_db=tilt_db
         )
 
     watching = mixer(held_out, all_voices=False, tilt_db=0.0)
@@ -147,9 +100,8 @@ def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
     in no scene that is trained on.
 
     Raises:
-        InputError: see ``dataset_mixing.StoredScenes``.
+        InputError: see ``StoredScenes``.
     """
-    folders = list(folders)
     everything = StoredScenes(folders, config)
     held_out = split_validation(everything.people, config.validation)
     training = everything.only(lambda people, target: not people & held_out)
@@ -186,7 +138,7 @@ def validation_scenes(scenes: Scenes, count: int) -> list[TrainingScene]:
     parts = []
     for index in range(20 * count):
         scene = scenes.scene(VALIDATION_SEED, ("validation", index), everything=True)
-        if scene.interferer is not None and scene.active.any():
+        if "interferer" in scene.stems and scene.active["target"].any():
             parts.append(scene)
         if len(parts) == count:
             return parts

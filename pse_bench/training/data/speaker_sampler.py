@@ -5,9 +5,7 @@ in any worker and after any interruption. Voices are drawn with the square root 
 speakers with much speech are drawn more often and speakers with one utterance are not lost.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import accumulate
 
 import numpy as np
@@ -19,7 +17,7 @@ from pse_bench.planning.interferers import Eligibility, fill_span, interferer_sp
 from pse_bench.planning.scenario import Scenario
 from pse_bench.signal import vad
 from pse_bench.training.data.clip_store import ClipStore, StoredClip
-from pse_bench.training.data.enrollment_pool import Crop, EnrollmentPool
+from pse_bench.training.data.enrollment_pool import EnrollmentPool
 
 Name = tuple[rng.Name, ...]
 TRIES = 40
@@ -57,7 +55,7 @@ class SpeakerSampler:
         store, enrollments: what is drawn from.
         scenario: its distributions of interferers.
         chunk: length of a scene, in samples.
-        people: keys of the speakers who may be used; None means all.
+        people: keys of the speakers who may be used.
         all_voices: whether voices beside the speakers' own are used.
 
     Raises:
@@ -71,27 +69,23 @@ class SpeakerSampler:
         scenario: Scenario,
         *,
         chunk: int,
-        people: set[str] | None = None,
-        all_voices: bool = True,
+        people: set[str],
+        all_voices: bool,
     ) -> None:
         self._clips, self._enrollments, self._scenario, self._chunk = store.clips, enrollments, scenario, chunk
-        self._rate = store.sample_rate
-        self._hop = vad.hop_samples(self._rate)
+        self._rate, self._hop = store.sample_rate, vad.hop_samples(store.sample_rate)
         clips = store.clips
         allowed = [
             index
             for index, clip in enumerate(clips)
-            if (people is None or clip.person in people) and (all_voices or clip.voice == clip.person)
+            if clip.person in people and (all_voices or clip.voice == clip.person)
         ]
         self._voices = _Weighted(clips, allowed)
         # with whom the crops of a clip enroll: those of the same voice
-        self._crops: dict[str, list[int]] = {}
-        for index in allowed:
-            if index in enrollments.of_clip:
-                self._crops.setdefault(clips[index].voice, []).append(index)
+        self._crops = _Weighted(clips, [index for index in allowed if index in enrollments.of_clip]).of
         self._targets = _Weighted(clips, [index for index in allowed if clips[index].voice in self._crops])
         persons = {clips[index].person for index in allowed}
-        if not self._targets or len(persons) < 2:
+        if not self._targets.of or len(persons) < 2:
             raise RequestError(
                 f"training needs at least two people with enough speech to enroll one, found {len(persons)}; give "
                 "more speech or exclude fewer speakers"
@@ -128,7 +122,9 @@ class SpeakerSampler:
         elsewhere = [other for other in others if clips[other].session != clip.session] or others
         source = rng.choice(elsewhere, seed, *name, "enrollment") if elsewhere else index
         row, crop = rng.choice(self._enrollments.of_clip[source], seed, *name, "crop")
-        span = (0, clip.num_samples) if elsewhere else _besides(crop, clip.num_samples)
+        # beside a crop of its own, the longer part
+        sides = (0, crop.start), (crop.start + crop.num_samples, clip.num_samples)
+        span = (0, clip.num_samples) if elsewhere else max(sides, key=lambda side: side[1] - side[0])
         return (row, span) if span[1] - span[0] >= self._samples(LEAST_ACTIVE_S) else None
 
     def _cut(self, index: int, low: int, high: int, seed: int, name: Name) -> TrackSegment:
@@ -144,7 +140,7 @@ class SpeakerSampler:
 
     def interferers(self, seed: int, name: Name, target: SpeakerTrack) -> list[SpeakerTrack]:
         """The interferers of a scene; one for whom nobody eligible was found is left out."""
-        asked, clips = self._scenario.interferer, self._clips
+        asked = self._scenario.interferer
         tracks: list[SpeakerTrack] = []
         for number in range(asked.count.draw(seed, *name, "interferer", "count")):
             who = (*name, "interferer", number)
@@ -154,58 +150,43 @@ class SpeakerSampler:
                 gender=target.clip.gender,
                 relation=asked.gender.draw(seed, *who, "gender"),
             )
-
-            def accept(index: int, rule: Eligibility = rule) -> bool:
-                clip = clips[index]
-                return rule.allows(speaker=clip.person, sentence=clip.sentence, gender=clip.gender)
-
             overlap = asked.overlap.draw(seed, *who, "overlap")
             spans = interferer_spans(overlap, target.span, self._chunk, rate=self._rate, grid=self._hop)
             span = rng.choice(spans or [(0, self._chunk)], seed, *who, "side")
-            track = self._interferer(span, accept, seed, who)
-            if track is not None:
+            tries = (self._filled(span, rule, seed, (*who, attempt)) for attempt in range(TRIES))
+            if track := next(filter(None, tries), None):
                 tracks.append(track)
         return tracks
 
-    def _interferer(
-        self, span: tuple[int, int], accept: Callable[[int], bool], seed: int, name: Name
-    ) -> SpeakerTrack | None:
-        """Clips of one voice that fill a span, from the first try that holds enough speech."""
-        clips, hop = self._clips, self._hop
-        for attempt in range(TRIES):
-            what = (*name, attempt)
-            first = self._voices.draw(seed, what)
-            if not accept(first):
-                continue
-            own = self._voices.of[clips[first].voice]
-            place = own.index(first)
-            filled = fill_span(
-                span,
-                (clips[index] for index in own[place:] + own[:place] if accept(index)),
-                lambda clip: clip.num_samples,
-                cut=partial(self._cut_of, seed, what),
-                pause=partial(self._pause, seed, what),
-                rate=self._rate,
-                grid=hop,
-            )
-            segments = [TrackSegment(clip.start + start, onset, kept) for clip, start, onset, kept in filled]
-            if sum(map(self._activity, segments)) * vad.HOP_S >= LEAST_ACTIVE_S:
-                return SpeakerTrack(clips[first], segments)
-        return None
+    def _filled(self, span: tuple[int, int], rule: Eligibility, seed: int, name: Name) -> SpeakerTrack | None:
+        """Clips of one voice that fill a span; None where it is not eligible or says too little."""
+        clips, hop, pause_s = self._clips, self._hop, self._scenario.interferer.pause_s
+
+        def accept(clip: StoredClip) -> bool:
+            return rule.allows(speaker=clip.person, sentence=clip.sentence, gender=clip.gender)
+
+        first = self._voices.draw(seed, name)
+        if not accept(clips[first]):
+            return None
+        own = self._voices.of[clips[first].voice]
+        place = own.index(first)
+        filled = fill_span(
+            span,
+            filter(accept, (clips[index] for index in own[place:] + own[:place])),
+            lambda clip: clip.num_samples,
+            cut=lambda spare: hop * rng.integer(0, spare // hop, seed, *name, "cut"),
+            pause=lambda count: self._samples(pause_s.draw(seed, *name, "pause_s", count - 1)),
+            rate=self._rate,
+            grid=hop,
+        )
+        segments = [TrackSegment(clip.start + start, onset, kept) for clip, start, onset, kept in filled]
+        spoken = sum(map(self._activity, segments))
+        return SpeakerTrack(clips[first], segments) if spoken * vad.HOP_S >= LEAST_ACTIVE_S else None
 
     def _activity(self, segment: TrackSegment) -> int:
         """How many frames of a segment hold speech."""
         first = segment.first // self._hop
         return int(self._spoken[first + segment.num_samples // self._hop] - self._spoken[first])
-
-    def _cut_of(self, seed: int, name: Name, spare: int) -> int:
-        """Where a clip is cut that is ``spare`` samples longer than its place."""
-        return self._hop * rng.integer(0, spare // self._hop, seed, *name, "cut")
-
-    def _pause(self, seed: int, name: Name, count: int) -> int:
-        """Samples of silence after the ``count``-th clip."""
-        pause_s = self._scenario.interferer.pause_s.draw(seed, *name, "pause_s", count - 1)
-        return self._samples(pause_s)
 
     def _samples(self, seconds: float) -> int:
         return audio.seconds_to_samples(seconds, self._rate)
@@ -222,16 +203,7 @@ class _Weighted:
         weights = np.array(list(accumulate(len(self.of[name]) ** 0.5 for name in self._names)))
         self._upto = weights / weights[-1] if len(weights) else weights
 
-    def __bool__(self) -> bool:
-        return bool(self.of)
-
     def draw(self, seed: int, name: Name) -> int:
         """The index of a clip."""
         voice = int(np.searchsorted(self._upto, rng.unit(seed, *name, "voice"), side="right"))
         return rng.choice(self.of[self._names[voice]], seed, *name, "clip")
-
-
-def _besides(crop: Crop, num_samples: int) -> tuple[int, int]:
-    """The longer part of a clip that a crop leaves."""
-    before, after = (0, crop.start), (crop.start + crop.num_samples, num_samples)
-    return max(before, after, key=lambda side: side[1] - side[0])

@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 from pse_bench.errors import InputError
-from pse_bench.training.models.model_config import ModelConfig
+from pse_bench.training.models import ModelConfig
 
 MASK_BIAS = 2.0
 """sigmoid(2) = 0.88: the first estimates are a little softer than the mixture, and no gradient has vanished."""
@@ -41,27 +41,17 @@ FLOOR = 1e-8
 @dataclass(frozen=True)
 class E3NetConfig(ModelConfig):
     """The sizes of an E3Net. ``filters`` is even and at least the window; the window is a whole number of hops, at
-    least two.
+    least two."""
 
-    Attributes:
-        sample_rate: Hz.
-        window_s, hop_s: frame of the encoder and distance of two frames.
-        filters: of encoder and decoder.
-        bottleneck: width between the blocks.
-        fc, lstm: width of a block's two layers.
-        layers: number of blocks.
-        embedding: entries of the speaker embedding.
-    """
-
-    sample_rate: int = 16_000
-    window_s: float = 0.020
-    hop_s: float = 0.010
-    filters: int = 384
-    bottleneck: int = 160
-    fc: int = 160
+    sample_rate: int = 16_000  # Hz
+    window_s: float = 0.020  # frame of the encoder
+    hop_s: float = 0.010  # distance of two frames
+    filters: int = 384  # of encoder and decoder
+    bottleneck: int = 160  # width between the blocks
+    fc: int = 160  # width of a block's two layers
     lstm: int = 160
-    layers: int = 2
-    embedding: int = 256
+    layers: int = 2  # number of blocks
+    embedding: int = 256  # entries of the speaker embedding
 
     def __post_init__(self) -> None:
         self.check_positive()
@@ -95,17 +85,11 @@ PAPER = E3NetConfig(filters=2048, bottleneck=256, fc=1024, lstm=256, layers=4)
 
 
 class State(NamedTuple):
-    """What a stream carries from one step to the next.
+    """What a stream carries from one step to the next."""
 
-    Attributes:
-        heard: the newest input that later frames still hold, (B, window − hop).
-        owed: output to which later frames still add, (B, window − hop).
-        hidden, cell: of the blocks' LSTMs, (layers, B, lstm).
-    """
-
-    heard: torch.Tensor
-    owed: torch.Tensor
-    hidden: torch.Tensor
+    heard: torch.Tensor  # the newest input that later frames still hold, (B, window − hop)
+    owed: torch.Tensor  # output to which later frames still add, (B, window − hop)
+    hidden: torch.Tensor  # of the blocks' LSTMs, (layers, B, lstm)
     cell: torch.Tensor
 
 
@@ -121,9 +105,7 @@ class Block(nn.Module):
         self.back = nn.Identity() if same else nn.Linear(config.lstm, config.bottleneck)
         self.norm = nn.LayerNorm(config.bottleneck)
 
-    def forward(
-        self, inputs: torch.Tensor, hidden: torch.Tensor, cell: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, inputs: torch.Tensor, hidden: torch.Tensor, cell: torch.Tensor) -> tuple[torch.Tensor, ...]:
         outputs, (hidden, cell) = self.lstm(self.bend(self.fc(inputs)), (hidden, cell))  # (B, N, lstm)
         return inputs + self.norm(self.back(outputs)), hidden, cell
 
@@ -131,8 +113,7 @@ class Block(nn.Module):
 class E3Net(nn.Module):
     """Mixture and speaker embedding to an estimate of that speaker.
 
-    ``forward`` takes whole signals, ``step`` a stream; both are ``run``, so they share every layer's weights and
-    code.
+    ``forward`` takes whole signals, ``step`` a stream; both are ``run``, so they share all weights and code.
     """
 
     Config = E3NetConfig
@@ -157,19 +138,14 @@ class E3Net(nn.Module):
             self.mask.bias.fill_(MASK_BIAS)
 
     def forward(self, mixture: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-        """Enhance whole signals.
+        """The estimate of whole signals, (B, T), aligned with the mixture.
 
         Args:
             mixture: (B, T), full scale ±1, at the configuration's rate.
             embedding: (B, embedding), of unit length.
-
-        Returns:
-            the estimate, (B, T), aligned with the mixture.
         """
-        late = self.config.window - self.config.hop
-        num_samples = mixture.shape[-1]
-        missing = -num_samples % self.config.hop + late
-        padded = nn.functional.pad(mixture, (0, missing))
+        late, num_samples = self.config.window - self.config.hop, mixture.shape[-1]
+        padded = nn.functional.pad(mixture, (0, -num_samples % self.config.hop + late))
         output, _ = self.run(padded, embedding, self.initial_state(len(mixture)))
         return output[:, late : late + num_samples]
 
@@ -185,11 +161,8 @@ class E3Net(nn.Module):
         return self.run(frame, embedding, state)
 
     def run(self, samples: torch.Tensor, embedding: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-        """Hear any whole number of hops, (B, n · hop).
-
-        Returns:
-            as many samples of the estimate, late by window − hop, and the state after them.
-        """
+        """As many samples of the estimate, late by window − hop, as are given, any whole number of hops,
+        (B, n · hop); and the state after them."""
         hop, overlap = self.config.hop, self.config.window // self.config.hop
         heard = torch.cat([state.heard, samples], dim=1)
         num_frames = samples.shape[1] // hop
@@ -204,9 +177,7 @@ class E3Net(nn.Module):
         added = added + nn.functional.pad(state.owed, (0, rest))
         return added[:, :rest], State(heard[:, -num_owed:], added[:, rest:], hidden, cell)
 
-    def _mask(
-        self, coded: torch.Tensor, embedding: torch.Tensor, state: State
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _mask(self, coded: torch.Tensor, embedding: torch.Tensor, state: State) -> tuple[torch.Tensor, ...]:
         energy = coded[..., 0::2].square() + coded[..., 1::2].square() + FLOOR  # (B, N, filters / 2)
         # −0.5 for speech at −26 dBFS, −8 in silence: brought to about the size of the other features
         level = torch.log10(energy.mean(dim=-1, keepdim=True)) / 2 + 1

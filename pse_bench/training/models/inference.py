@@ -4,9 +4,8 @@ Always on one thread, so that an output does not depend on the number of cores.
 """
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,9 +33,7 @@ class Stream:
         self.hop = model.config.hop
         self.delay = model.config.window - model.config.hop
         """By how many samples the output is late, beside the hop that has to be full before it can be fed."""
-        self._model = model
-        self._embedding = _batch_of_one(embedding)
-        self._state = model.initial_state(1)
+        self._model, self._embedding, self._state = model, _batch_of_one(embedding), model.initial_state(1)
 
     def process(self, frame: np.ndarray) -> np.ndarray:
         """The estimate of the hop ``delay`` samples ago, for one hop more; float32 of shape (hop,)."""
@@ -53,82 +50,76 @@ def run_stream(model: E3Net, embedding: np.ndarray, mixture: np.ndarray) -> np.n
         return streaming.run(Stream(model, embedding), mixture)
 
 
-class Enhancer:
-    """An E3Net from a file.
+class _FromFile:
+    """A network from a file, on one thread.
 
     Attributes:
+        about: what the checkpoint says of itself.
         sample_rate: Hz.
         embedding: entries of the speaker embedding.
-        latency_s, parameters, macs_per_second: figures of the model.
+        latency_s: after an input sample its output is complete.
+        parameters: how many numbers run over a mixture.
+        macs_per_second: multiply-accumulates in a second of sound; None where they are not counted.
         digest: SHA-256 of the file.
     """
 
-    def __init__(self, path: Path, *, by_hops: bool = False) -> None:
-        model, self.about = checkpoint.load(path)
-        if not isinstance(model, E3Net):
-            raise InputError(
-                f"{path}: holds a {self.about.kind}, which enhances nothing; give an e3net, or run detect"
-            )
-        self._model, self._by_hops = model, by_hops
-        self.sample_rate, self.embedding = model.config.sample_rate, model.config.embedding
-        self.latency_s, self.parameters = model.config.latency_s, num_parameters(model)
-        self.macs_per_second: int | None = macs_per_second(model)
-        self.digest = atomic.sha256(path)
-
-    def __call__(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
-        """The estimate of a mixture, both float32 of shape (num_samples,)."""
-        with one_thread():
-            if self._by_hops:
-                return run_stream(self._model, embedding, mixture)
-            return _run_whole(self._model, mixture, embedding).numpy()
-
-
-class Detector:
-    """A pVAD from a file.
-
-    Attributes:
-        sample_rate: Hz.
-        embedding: entries of the speaker embedding.
-        speaker: how the enrollment comes in, see ``pvad``.
-        latency_s: a decision waits for the end of its frame.
-        parameters: all that run over a mixture, the frozen d-vector network of a stream too.
-        macs_per_second: not counted.
-        digest: SHA-256 of the file.
-    """
-
+    network: type
+    refusal: str
     macs_per_second: int | None = None
 
     def __init__(self, path: Path) -> None:
         model, self.about = checkpoint.load(path)
-        if not isinstance(model, PVAD):
-            raise InputError(f"{path}: holds an {self.about.kind}, which detects nothing; give a pvad")
-        self._model, config = model, model.config
-        self.sample_rate, self.embedding, self.speaker = config.sample_rate, config.embedding, config.speaker
-        self.latency_s = config.hop / config.sample_rate
-        self.parameters = sum(parameter.numel() for parameter in model.parameters())
-        self.digest = atomic.sha256(path)
+        if not isinstance(model, self.network):
+            raise InputError(f"{path}: holds {self.refusal.format(self.about.kind)}")
+        self._model: Any = model
+        self.sample_rate, self.embedding = model.config.sample_rate, model.config.embedding
+        self.latency_s, self.digest = model.config.latency_s, atomic.sha256(path)
 
     def __call__(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
-        """Probabilities of the classes, (num_frames, 3), of a mixture, float32 of shape (num_samples,)."""
-        with one_thread():
-            return torch.softmax(_run_whole(self._model, mixture, embedding).double(), dim=-1).numpy()
+        """What the network makes of a mixture, float32 of shape (num_samples,)."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return self._run(mixture, embedding)
+        finally:
+            torch.set_num_threads(before)
+
+    def _run(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return self._model(_batch_of_one(mixture), _batch_of_one(embedding))[0].numpy()
 
 
-def _run_whole(model: Callable[..., torch.Tensor], mixture: np.ndarray, embedding: np.ndarray) -> torch.Tensor:
-    with torch.inference_mode():
-        return model(_batch_of_one(mixture), _batch_of_one(embedding))[0]
+class Enhancer(_FromFile):
+    """An E3Net from a file; its estimate of a mixture is float32 of shape (num_samples,)."""
+
+    network, refusal = E3Net, "a {}, which enhances nothing; give an e3net, or run detect"
+
+    def __init__(self, path: Path, *, by_hops: bool = False) -> None:
+        super().__init__(path)
+        self._by_hops = by_hops
+        self.parameters, self.macs_per_second = num_parameters(self._model), macs_per_second(self._model)
+
+    def _run(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
+        if self._by_hops:
+            return run_stream(self._model, embedding, mixture)
+        return super()._run(mixture, embedding)
+
+
+class Detector(_FromFile):
+    """A pVAD from a file; it gives probabilities of the classes, (num_frames, 3). ``speaker`` is how the
+    enrollment comes in; the frozen d-vector network of a stream counts among the parameters."""
+
+    network, refusal = PVAD, "an {}, which detects nothing; give a pvad"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.speaker = self._model.config.speaker
+        self.parameters = sum(parameter.numel() for parameter in self._model.parameters())
+
+    def _run(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
+        logits = torch.from_numpy(super()._run(mixture, embedding))
+        return torch.softmax(logits.double(), dim=-1).numpy()
 
 
 def _batch_of_one(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.array(values, dtype=np.float32))[None]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread for as long as it lasts."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

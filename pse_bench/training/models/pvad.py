@@ -10,7 +10,7 @@ a speaker embedding beside them, two LSTM layers of 64, three classes, weighted 
 
 Alignment: frame t ends with sample (t + 1) · hop − 1 and is 25 ms long: it looks back from the end of label t of
 ``signal.vad``, whose frames of 10 ms do not overlap. There is a frame for every label, ceil(T / hop); the last one
-may be filled up with silence. No output depends on samples after its own 10 ms. ``stft.to_spectrum_frames``
+may be filled up with silence. No output depends on samples after its own 10 ms. ``to_spectrum_frames``
 brings probabilities to the frames of the loss.
 """
 
@@ -23,7 +23,7 @@ from torch import nn
 from pse_bench.errors import InputError
 from pse_bench.signal.mel import mel_filters
 from pse_bench.speaker import dvector_weights
-from pse_bench.training.models.model_config import ModelConfig
+from pse_bench.training.models import ModelConfig
 
 TARGET, OTHER, NOBODY = 0, 1, 2
 CLASSES = ("target speech", "other speech", "no speech")
@@ -38,25 +38,16 @@ FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class PVADConfig(ModelConfig):
-    """The sizes of a pVAD.
+    """The sizes of a pVAD."""
 
-    Attributes:
-        sample_rate: Hz.
-        frame_s, hop_s: of the mel spectrogram; a hop is also the distance of the decisions.
-        mels: number of mel bands.
-        hidden, layers: of the LSTM.
-        embedding: entries of the speaker embedding.
-        speaker: how the enrollment comes in, one of ``SPEAKERS``.
-    """
-
-    sample_rate: int = 16_000
-    frame_s: float = 0.025
-    hop_s: float = 0.010
-    mels: int = 40
-    hidden: int = 64
-    layers: int = 2
-    embedding: int = 256
-    speaker: str = "vector"
+    sample_rate: int = 16_000  # Hz
+    frame_s: float = 0.025  # of the mel spectrogram
+    hop_s: float = 0.010  # of it, and the distance of the decisions
+    mels: int = 40  # number of mel bands
+    hidden: int = 64  # width of the LSTM
+    layers: int = 2  # of the LSTM
+    embedding: int = 256  # entries of the speaker embedding
+    speaker: str = "vector"  # how the enrollment comes in, one of SPEAKERS
 
     def __post_init__(self) -> None:
         if self.speaker not in SPEAKERS:
@@ -64,10 +55,8 @@ class PVADConfig(ModelConfig):
         self.check_positive()
         if self.frame < self.hop:
             raise InputError(f"frame {self.frame_s} s is shorter than the hop, {self.hop_s} s")
-        needs = (16_000, 400, 160, 40, 256)
-        if self.speaker == "stream" and needs != (
-            self.sample_rate, self.frame, self.hop, self.mels, self.embedding,
-        ):  # fmt: skip
+        sizes = (self.sample_rate, self.frame, self.hop, self.mels, self.embedding)
+        if self.speaker == "stream" and sizes != (16_000, 400, 160, 40, 256):
             raise InputError(
                 "speaker 'stream' runs the d-vector network, which hears 40 mels of 25 ms every 10 ms at 16 kHz; "
                 "leave sample_rate, frame_s, hop_s, mels and embedding as they are"
@@ -77,6 +66,11 @@ class PVADConfig(ModelConfig):
     def frame(self) -> int:
         """Samples of a frame."""
         return round(self.frame_s * self.sample_rate)
+
+    @property
+    def latency_s(self) -> float:
+        """Algorithmic latency: a decision waits for the end of its hop."""
+        return self.hop / self.sample_rate
 
 
 class PVAD(nn.Module):
@@ -106,9 +100,8 @@ class PVAD(nn.Module):
         features = torch.log(mel + FLOOR) / 4 + 1.5
         scale = math.sqrt(self.config.embedding)
         wanted = embedding.unsqueeze(1).expand(-1, mel.shape[1], -1)
-        if self.listener is None:
-            beside = wanted * scale
-        else:
+        beside = wanted * scale
+        if self.listener is not None:
             products = self.listener(mel) * wanted
             # the embeddings of two voices have a cosine of about 0.5
             cosine = products.sum(dim=-1, keepdim=True) * 4 - 2
@@ -173,8 +166,8 @@ def classes(target_active: torch.Tensor, other_active: torch.Tensor) -> torch.Te
 def pairwise_loss(logits: torch.Tensor, truth: torch.Tensor, *, confusion: float = CONFUSION) -> torch.Tensor:
     """Weighted pairwise loss a frame, (B, N): −E_{k≠y} [ w_{k,y} log( e^{z_y} / (e^{z_y} + e^{z_k}) ) ].
 
-    w is 1, and ``confusion`` between other speech and no speech. The mean is over the classes k that are wrong.
-    Source: arXiv 1908.04284, its weighted pairwise loss.
+    w is 1, and ``confusion`` between other speech and no speech. The mean is over the classes k that are wrong
+    (arXiv 1908.04284).
 
     Args:
         logits: z, (B, N, 3).
