@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from pse_bench.cli import options
-from pse_bench.io import atomic
 from pse_bench.runtime.progress import progress
 
 
@@ -65,7 +64,7 @@ def _command(name: str, reader: Any) -> click.Command:
     def write(root: Path, out: Path, force: bool, name: str | None, **asked: Any) -> None:
         from pse_bench.io.tables import write_table
 
-        atomic.require_new(out, force)
+        options.require_new(out, force)
         name = name or reader.name_of(root)
         given = {"name": name, "notice": options.echo_note, **options.with_executor(asked)}
         with progress("reading", "files") as update:

@@ -11,7 +11,6 @@ import click
 import pse_bench
 from pse_bench.cli import options
 from pse_bench.errors import InputError
-from pse_bench.io import atomic
 from pse_bench.runtime.progress import progress
 
 exporting = options.combine_options(
@@ -67,7 +66,7 @@ def onnx(checkpoint: Path, out: Path, force: bool) -> None:
 
     if out.suffix != ".onnx":
         raise InputError(f"{out}: give a name that ends in .onnx, so that `enhance --system` knows it")
-    atomic.require_new(out, force)
+    options.require_new(out, force)
     try:
         from pse_bench.systems import onnx_export
     except ImportError as error:
@@ -156,7 +155,7 @@ def _import(
     from pse_bench.importing import librimix as test_sets
     from pse_bench.planning import plan
 
-    atomic.require_new(out, force)
+    options.require_new(out, force)
     name = name or re.sub(r"[^a-z0-9]+", "-", metadata.stem.lower()).strip("-")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise InputError(f"--name {name}: expected small letters, digits and hyphens, such as libri2mix-test")

@@ -130,6 +130,13 @@ def with_executor(asked: dict[str, Any], *, isolated: bool = False) -> dict[str,
     return {"executor": where, **{name: value for name, value in asked.items() if name not in names}}
 
 
+def require_new(out: Path, force: bool) -> None:
+    """Refuse to replace a file unless asked to. Raises InputError."""
+    from pse_bench.io import atomic
+
+    atomic.require_new(out, force)
+
+
 def echo_next_step(line: str) -> None:
     """Print the next command for a person; a script, whose stderr is no terminal, gets nothing."""
     if sys.stderr.isatty():

@@ -12,7 +12,6 @@ import click
 import pse_bench
 from pse_bench.cli import options
 from pse_bench.errors import plain
-from pse_bench.io import atomic
 from pse_bench.runtime.progress import progress
 
 by = click.option(
@@ -115,7 +114,7 @@ def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) 
     from pse_bench.reporting.clip_panel import Media
 
     if out:
-        atomic.require_new(out, force)
+        options.require_new(out, force)
     opened = pse_bench.Dataset.open(dataset).require_unchanged()
     if scene_id is None:
         with progress("looking", "scenes") as update:

@@ -9,7 +9,6 @@ import click
 
 import pse_bench
 from pse_bench.cli import options
-from pse_bench.io import atomic
 from pse_bench.runtime.progress import progress
 
 running = options.combine_options(
@@ -89,7 +88,7 @@ def _train(task: str, config: str, changes: tuple[str, ...], **asked: Any) -> No
 def interpolate(one: Path, other: Path, share: float, out: Path, force: bool) -> None:
     """Write a checkpoint between two others: the control line that a recipe has to beat."""
 
-    atomic.require_new(out, force)
+    options.require_new(out, force)
     from pse_bench.training import checkpoint
 
     model, about = checkpoint.interpolate(one, other, share=share)
