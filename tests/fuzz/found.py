@@ -99,11 +99,7 @@ FOUND: tuple[tuple[str, bytes, str], ...] = (
         "a mask beyond memory",
     ),
     ("activity", _with(ACTIVITY, target="\ud800" * valid.FRAMES), "half of a surrogate pair"),
-    (
-        "cache",
-        b'{"key":"","identity":"","sha256":"","content":"\\ud800"}',
-        "half of a pair",
-    ),
+    ("cache", b'{"key":"","identity":"","sha256":"","content":"\\ud800"}', "half of a pair"),
     ("root", b"c=" + b"a" * 5000, "a name longer than any"),
     ("size-option", b"9" * 400, "a number beyond a float"),
     ("enhance-journal", _lines(ABOUT, {}), "an empty entry"),

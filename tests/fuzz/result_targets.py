@@ -74,9 +74,7 @@ def _entry(name: str) -> Callable[[Path], Read]:
 
         def read(content: bytes) -> None:
             files_ = {"result.json": about, "summary.csv": summary, name: content}
-            own = entry.model_copy(
-                update={"result_sha256": hashlib.sha256(files_["result.json"]).hexdigest()},
-            )
+            own = entry.model_copy(update={"result_sha256": hashlib.sha256(files_["result.json"]).hexdigest()})
             place = table.evidence_folder(path, own)
             place.mkdir(parents=True, exist_ok=True)
             for file, there in files_.items():

@@ -86,12 +86,7 @@ def speech(
 
 
 def noise_clip(
-    number: int = 0,
-    *,
-    seconds: float = 12.0,
-    category: str = "street",
-    corpus: str = "sounds",
-    rate: int = RATE,
+    number: int = 0, *, seconds: float = 12.0, category: str = "street", corpus: str = "sounds", rate: int = RATE
 ) -> NoiseClip:
     """A clip of noise."""
     return NoiseClip(
