@@ -11,21 +11,12 @@ import numpy as np
 import pytest
 import tiny
 from broken.makers import MAKERS, NAMES, encoded
-from click.testing import CliRunner, Result
+from work import call as run
 
-from pse_bench.cli import cli
 from pse_bench.corpora import clip_reader
 from pse_bench.dataset.dataset import Dataset, fingerprint
 from pse_bench.io import atomic, documents, tables
 from pse_bench.schemas import Mixture, StoredFile, Utterance
-
-
-def run(*words: object) -> Result:
-    """Run the command line in this process. What is no clean exit is a fault of ours and keeps its traceback."""
-    result = CliRunner().invoke(cli, [str(word) for word in words])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @cache

@@ -203,37 +203,11 @@ def bursts(count: int, seconds: float) -> np.ndarray:
 # ---- something else in the place of a file
 
 
-def placed(name: str) -> Callable[[Maker], Maker]:
-    """Name a maker."""
-
-    def add(maker: Maker) -> Maker:
-        MAKERS[name] = maker
-        return maker
-
-    return add
-
-
 def elsewhere(path: Path) -> Path:
     """A place for what a link leads to, outside of the corpus, dataset or submission."""
     return path.parents[3] / f"{path.parent.name} {path.name} {uuid.uuid4().hex[:6]}"
 
 
-@placed("nothing")
-def nothing(path: Path, samples: np.ndarray) -> None:
-    pass
-
-
-@placed("a folder")
-def folder(path: Path, samples: np.ndarray) -> None:
-    path.mkdir()
-
-
-@placed("a pipe")
-def pipe(path: Path, samples: np.ndarray) -> None:
-    os.mkfifo(path)
-
-
-@placed("a socket")
 def unix_socket(path: Path, samples: np.ndarray) -> None:
     here = Path.cwd()
     os.chdir(path.parent)  # the name of a socket may be 100 characters long
@@ -244,60 +218,35 @@ def unix_socket(path: Path, samples: np.ndarray) -> None:
         os.chdir(here)
 
 
-@placed("a link to nothing")
-def dangling(path: Path, samples: np.ndarray) -> None:
-    path.symlink_to("gone.wav")
-
-
-@placed("a link to itself")
-def loop(path: Path, samples: np.ndarray) -> None:
-    path.symlink_to(path.name)
-
-
-@placed("a link to a folder")
-def link_to_folder(path: Path, samples: np.ndarray) -> None:
-    path.symlink_to(".")
-
-
-@placed("a link to endless zeros")
-def zeros(path: Path, samples: np.ndarray) -> None:
-    path.symlink_to("/dev/zero")
-
-
-@placed("a link to a terminal's input")
-def terminal(path: Path, samples: np.ndarray) -> None:
-    path.symlink_to("/dev/ptmx")
-
-
-@placed("a link to a pipe")
 def link_to_pipe(path: Path, samples: np.ndarray) -> None:
     target = elsewhere(path)
     os.mkfifo(target)
     path.symlink_to(target)
 
 
-@placed("a file that cannot be read")
-def unreadable(path: Path, samples: np.ndarray) -> None:
-    path.symlink_to("/proc/self/mem")  # a plain file whose first byte is an input/output error, for root too
-
-
-@placed("a link to a text")
-def link_to_text(path: Path, samples: np.ndarray) -> None:
-    path.symlink_to("/proc/version")
-
-
-@placed("a link to a good file")
-def link_to_good(path: Path, samples: np.ndarray) -> None:
+def link_to_good(path: Path, samples: np.ndarray, link: Callable[[Path, Path], None] = Path.symlink_to) -> None:
     target = elsewhere(path)
     target.write_bytes(encoded(samples, "FLAC", "PCM_16"))
-    path.symlink_to(target)
+    link(path, target)
 
 
-@placed("a second name of a good file")
-def hard_link(path: Path, samples: np.ndarray) -> None:
-    target = elsewhere(path)
-    target.write_bytes(encoded(samples, "FLAC", "PCM_16"))
-    os.link(target, path)
+MAKERS |= {
+    "nothing": lambda path, samples: None,
+    "a folder": lambda path, samples: path.mkdir(),
+    "a pipe": lambda path, samples: os.mkfifo(path),
+    "a socket": unix_socket,
+    "a link to nothing": lambda path, samples: path.symlink_to("gone.wav"),
+    "a link to itself": lambda path, samples: path.symlink_to(path.name),
+    "a link to a folder": lambda path, samples: path.symlink_to("."),
+    "a link to endless zeros": lambda path, samples: path.symlink_to("/dev/zero"),
+    "a link to a terminal's input": lambda path, samples: path.symlink_to("/dev/ptmx"),
+    "a link to a pipe": link_to_pipe,
+    # a plain file whose first byte is an input/output error, for root too
+    "a file that cannot be read": lambda path, samples: path.symlink_to("/proc/self/mem"),
+    "a link to a text": lambda path, samples: path.symlink_to("/proc/version"),
+    "a link to a good file": link_to_good,
+    "a second name of a good file": lambda path, samples: link_to_good(path, samples, Path.hardlink_to),
+}
 
 
 # ---- names

@@ -23,9 +23,7 @@ from pse_bench.submission.check import file_stats, run
 
 def _table(name: str, record: type[documents.Record], row: documents.Record, executions: int = 60_000) -> Target:
     return Target(
-        f"table-{name}",
-        f"tables.read_table({record.__name__})",
-        "csv",
+        *(f"table-{name}", f"tables.read_table({record.__name__})", "csv"),
         lambda: [valid.table(record, [row, row, row])],
         of_file(f"{name}.csv", lambda path: csv_tables.read_table(path, record)),
         executions,
@@ -125,9 +123,7 @@ def _sound(ending: str) -> Callable[[Path], Read]:
 
 TARGETS: tuple[Target, ...] = (
     Target(
-        "scenario",
-        "scenario.load",
-        "yaml",
+        *("scenario", "scenario.load", "yaml"),
         lambda: [(scenario.SHIPPED / f"{name}.yaml").read_bytes() for name in scenario.shipped()[-6:-1]],
         of_file("own.yaml", lambda path: scenario.load(str(path))),
         10_000,
@@ -142,17 +138,13 @@ TARGETS: tuple[Target, ...] = (
     Target("dataset.json", "dataset.Dataset.open", "json", lambda: [_description()], _dataset, 30_000),
     Target("activity", "dataset.parse_activity", "json", lambda: [valid.activity()], of_text(_activity), 80_000),
     Target(
-        "set.json",
-        "benchmark.load",
-        "json",
+        *("set.json", "benchmark.load", "json"),
         lambda: [(frozen_sets.SHIPPED / name / "set.json").read_bytes() for name in frozen_sets.shipped()],
         of_file("set.json", lambda path: frozen_sets.load(str(path.parent))),
     ),
     Target("archive", "zip.opened", "zip", valid.odd_archives, _archive, 20_000),
     Target(
-        "system.yaml",
-        "submission.read_system, check.system_findings",
-        "yaml",
+        *("system.yaml", "submission.read_system, check.system_findings", "yaml"),
         lambda: [
             b"name: mine\nversion: '1'\ncausal: true\nalgorithmic_latency_ms: 20\n"
             b"parameters: 123\nholds: [audio]\n",
@@ -162,17 +154,13 @@ TARGETS: tuple[Target, ...] = (
         10_000,
     ),
     Target(
-        "probabilities",
-        "probabilities.read",
-        "csv",
+        *("probabilities", "probabilities.read", "csv"),
         lambda: [b"target,other,none\n" + b"0.5,0.25,0.25\n1,0,0\n0.1,0.2,0.7\n" * 4],
         of_file("s0.csv", lambda path: activity_csv.read(path, valid.FRAMES)),
         80_000,
     ),
     Target(
-        "wav",
-        "audio, clips, examine",
-        "binary",
+        *("wav", "audio, clips, examine", "binary"),
         lambda: (
             [valid.sound("WAV", kind) for kind in ("PCM_16", "PCM_24", "FLOAT")]
             + [valid.sound("WAV", "PCM_16", 2)]
@@ -181,17 +169,13 @@ TARGETS: tuple[Target, ...] = (
         20_000,
     ),
     Target(
-        "flac",
-        "audio, clips, examine",
-        "binary",
+        *("flac", "audio, clips, examine", "binary"),
         lambda: [valid.sound("FLAC", "PCM_16"), valid.sound("FLAC", "PCM_24"), valid.sound("FLAC", "PCM_16", 2)],
         _sound(".flac"),
         20_000,
     ),
     Target(
-        "other-sound",
-        "audio, clips, examine",
-        "binary",
+        *("other-sound", "audio, clips, examine", "binary"),
         lambda: [
             valid.sound(*kind)
             for kind in (("OGG", "VORBIS"), ("AIFF", "PCM_16"), ("W64", "PCM_16"), ("CAF", "FLOAT"))

@@ -299,16 +299,9 @@ def _write(path: Path, target: Target, found: Outcome) -> None:
 
 def _row(target: Target, found: Outcome) -> list[Any]:
     pace = round(found.executions / found.seconds) if found.seconds else ""
-    counts = [
-        found.executions,
-        round(found.seconds, 1),
-        pace,
-        found.accepted,
-        found.refused,
-        found.slowest_ms,
-        found.growth_mb,
-    ]
-    return [target.name, target.reads, target.kind, *counts, target.memory_mb, sum(found.faults.values())]
+    counts = [found.executions, round(found.seconds, 1), pace, found.accepted, found.refused]
+    costs = [found.slowest_ms, found.growth_mb, target.memory_mb]
+    return [target.name, target.reads, target.kind, *counts, *costs, sum(found.faults.values())]
 
 
 if __name__ == "__main__":

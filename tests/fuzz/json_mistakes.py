@@ -8,21 +8,21 @@ from typing import Any
 from mistake import Mutation, odd_text
 from text_mistakes import LINES
 
+NUMBERS = (0, -1, 1, 2, 2**31, 2**53, 2**63, -(2**64), 10**40, 10**400, 0.5, -0.0, 1e308, 1e-320)
+VALUES = (float("nan"), float("inf"), float("-inf"), None, True, False)
+
 
 def _odd_value(chance: random.Random) -> Any:
     pick = chance.random()
     if pick < 0.35:
-        return chance.choice(
-            (0, -1, 1, 2, 2**31, 2**53, 2**63, -(2**64), 10**40, 10**400, 0.5, -0.0, 1e308, 1e-320)
-        )
+        return chance.choice(NUMBERS)
     if pick < 0.5:
-        return chance.choice((float("nan"), float("inf"), float("-inf"), None, True, False))
+        return chance.choice(VALUES)
     if pick < 0.75:
         return odd_text(chance)
     if pick < 0.9:
-        return chance.choice(
-            ([], {}, [None], {"": 1}, [[]], {"a": {"a": {}}}, [1, "a"], {"schema": 1}, "\ud800", [{}])
-        )
+        odd = ([], {}, [None], {"": 1}, [[]], {"a": {"a": {}}}, [1, "a"], {"schema": 1}, "\ud800", [{}])
+        return chance.choice(odd)
     deep: Any = odd_text(chance)
     for _ in range(chance.choice((3, 50, 400))):
         deep = [deep] if chance.random() < 0.5 else {"a": deep}
@@ -60,10 +60,8 @@ def _key_renamed(chance: random.Random, place: Any, key: Any) -> None:
 
 
 def _number_changed(chance: random.Random, place: Any, key: Any) -> None:
-    if isinstance(place[key], (int, float)):
-        place[key] = chance.choice(
-            (place[key] * -1, place[key] + 1, place[key] * 10**9, 0, str(place[key]), 2**62)
-        )
+    if isinstance(number := place[key], (int, float)):
+        place[key] = chance.choice((number * -1, number + 1, number * 10**9, 0, str(number), 2**62))
 
 
 def _value_from_elsewhere(chance: random.Random, place: Any, key: Any) -> None:
@@ -73,15 +71,8 @@ def _value_from_elsewhere(chance: random.Random, place: Any, key: Any) -> None:
         place.extend([place[key]] * chance.choice((1, 1, 40)))
 
 
-JSON_CHANGES = (
-    _value_odd,
-    _value_odd,
-    _value_gone,
-    _value_wrapped,
-    _key_renamed,
-    _number_changed,
-    _value_from_elsewhere,
-)
+JSON_CHANGES = (_value_odd, _value_odd, _value_gone, _value_wrapped, _key_renamed, _number_changed)
+JSON_CHANGES = (*JSON_CHANGES, _value_from_elsewhere)
 
 
 def change_json(chance: random.Random, content: bytes, _: Sequence[bytes]) -> bytes:
@@ -118,15 +109,8 @@ def _json_raw(chance: random.Random, content: bytes, _: Sequence[bytes]) -> byte
     odd = chance.choice(
         (
             *(b"[" * deep, b'{"a":' * deep, b"9" * 5000, b"1e999", b"-NaN", b'"\\ud800"', b'"\\u0000"', b'"\x00"'),
-            *(
-                b"'a'",
-                b"01",
-                b"1.",
-                b"nul",
-                b'{"schema":1,"schema":2}',
-                b'"' + b"a" * 20_000 + b'"',
-                b"[" + b"0," * 9000,
-            ),
+            *(b"'a'", b"01", b"1.", b"nul", b'{"schema":1,"schema":2}', b'"' + b"a" * 20_000 + b'"'),
+            b"[" + b"0," * 9000,
         )
     )
     return content[:first] + odd + content[min(stops, default=first) :]

@@ -216,34 +216,26 @@ def _cache_seeds() -> list[bytes]:
 TARGETS: tuple[Target, ...] = (
     Target("cache", "atomic.ContentCache", "json", _cache_seeds, _cached, 80_000),
     Target(
-        "render-journal",
-        "store.prepare",
-        "json",
+        *("render-journal", "store.prepare", "json"),
         lambda: [valid.lines([IDENTITY, valid.rendered(0), valid.rendered(1)])],
         _journal("render.journal", _resume_render),
         20_000,
     ),
     Target(
-        "enhance-journal",
-        "enhance",
-        "json",
+        *("enhance-journal", "enhance", "json"),
         lambda: [valid.lines([IDENTITY, {"mixture_id": "s0_TS1", "path": "TS1/s0.flac", **valid.SHA}])],
         _journal("enhance.journal", _resume_enhance),
         80_000,
     ),
     Target(
-        "score-journal",
-        "ledger.earlier",
-        "json",
+        *("score-journal", "ledger.earlier", "json"),
         lambda: [valid.lines([IDENTITY, valid.SCORED])],
         _journal("score.journal", _resume_score),
         80_000,
     ),
     *(
         Target(
-            f"merge-{stage}-{name.removesuffix('.json')}",
-            "parts.gather, merged",
-            "json",
+            *(f"merge-{stage}-{name.removesuffix('.json')}", "parts.gather, merged", "json"),
             _share_seeds(stage, name),
             _share(stage, name),
             10_000,
@@ -254,25 +246,19 @@ TARGETS: tuple[Target, ...] = (
         )
     ),
     Target(
-        "shard-index",
-        "packed.open_any",
-        "json",
+        *("shard-index", "packed.open_any", "json"),
         lambda: [_shard_files()["index.json"]],
         _shards("index.json"),
         30_000,
     ),
     Target(
-        "shard-contents",
-        "pack.read_contents, packed",
-        "json",
+        *("shard-contents", "pack.read_contents, packed", "json"),
         lambda: [_shard_files()["tiny-000000.json"]],
         _shards("tiny-000000.json"),
         30_000,
     ),
     Target(
-        "jobs.yaml",
-        "cluster.read_jobs",
-        "yaml",
+        *("jobs.yaml", "cluster.read_jobs", "yaml"),
         lambda: [
             b"schema: 1\nsystem: slurm\nworkers: 8\nworkers_per_job: 4\nmemory_per_job: 16GB\n"
             b"walltime: '02:00:00'\n"

@@ -127,6 +127,13 @@ def _yaml_value(chance: random.Random, lines: list[bytes]) -> None:
         lines[index] = key + b": " + chance.choice(YAML_VALUES)(chance).encode()
 
 
+YAML_TAGS = ("python/object/apply:os.system", "int", "float", "binary", "timestamp", "set", "bool", "omap")
+YAML_WORDS = (
+    ("*a", "&a b", "&a [*a]", "<<: *a", "{<<: {a: b}}", "{<<: [1]}", "{? [a]: b}", "? x"),
+    ("2001-99-99", "2001-12-14t21:59:43.10-99:99", "0b", "0x", "-.inf", ".nan", "190:20:30.15"),
+    ("0x_", "0b_", "1__", "+_", "-_", "0o9", "=", "<<", "|", ">-", "%YAML 9.9", "---", "..."),
+    ("9" * 5000, "0x" + "f" * 9000, "0b" + "1" * 9000, "1:" * 900 + "1", "9:" * 300 + "9.5"),
+)
 YAML_VALUES: tuple[Callable[[random.Random], str], ...] = (
     odd_text,
     odd_text,
@@ -137,26 +144,11 @@ YAML_VALUES: tuple[Callable[[random.Random], str], ...] = (
     lambda chance: "[" + "a, " * chance.choice((1, 40, 300)),
     lambda chance: "{uniform: [" + odd_text(chance) + ", " + odd_text(chance) + "]}",
     lambda chance: "{choice: [" + ", ".join(odd_text(chance) for _ in range(3)) + "]}",
-    lambda chance: chance.choice(
-        ("*a", "&a b", "&a [*a]", "<<: *a", "{<<: {a: b}}", "{<<: [1]}", "{? [a]: b}", "? x")
-    ),
-    lambda chance: (
-        "!!"
-        + chance.choice(
-            ("python/object/apply:os.system", "int", "float", "binary", "timestamp", "set", "bool", "omap")
-        )
-        + " "
-        + odd_text(chance)
-    ),
-    lambda chance: chance.choice(
-        ("2001-99-99", "2001-12-14t21:59:43.10-99:99", "0b", "0x", "-.inf", ".nan", "190:20:30.15")
-    ),
-    lambda chance: chance.choice(
-        ("0x_", "0b_", "1__", "+_", "-_", "0o9", "=", "<<", "|", ">-", "%YAML 9.9", "---", "...")
-    ),
-    lambda chance: chance.choice(
-        ("9" * 5000, "0x" + "f" * 9000, "0b" + "1" * 9000, "1:" * 900 + "1", "9:" * 300 + "9.5")
-    ),
+    lambda chance: chance.choice(YAML_WORDS[0]),
+    lambda chance: f"!!{chance.choice(YAML_TAGS)} {odd_text(chance)}",
+    lambda chance: chance.choice(YAML_WORDS[1]),
+    lambda chance: chance.choice(YAML_WORDS[2]),
+    lambda chance: chance.choice(YAML_WORDS[3]),
     lambda chance: '"' + chance.choice(("\\ud800", "\\x00", "\\U0010ffff", "\\Uffffffff", "\\x1b[2J", "\\")) + '"',
 )
 
@@ -169,16 +161,13 @@ def _yaml_indent(chance: random.Random, lines: list[bytes]) -> None:
 def _yaml_bomb(chance: random.Random, content: bytes, _: Sequence[bytes]) -> bytes:
     """A few lines that stand for gigabytes, many keys, or a ladder of brackets."""
     depth = chance.choice((3, 9, 30))
-    laughs = "a0: &a0 [x, x]\n" + "".join(
-        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, depth)
-    )
-    merges = "m0: &m0 {a: 1}\n" + "".join(
-        f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}\n" for n in range(1, depth)
-    )
+    laughs, merges = "a0: &a0 [x, x]\n", "m0: &m0 {a: 1}\n"
+    for n in range(1, depth):
+        laughs += f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n"
+        merges += f"m{n}: &m{n} {{<<: [{', '.join([f'*m{n - 1}'] * 9)}]}}\n"
     keys = "".join(f"k{n}: {n}\n" for n in range(chance.choice((20, 60, 300))))
-    odd = chance.choice(
-        (laughs, merges, keys, "[" * 300, "{" * 300, "- " * 300, "? " * 300, "? [" * 300, "'" * 99)
-    )
+    bombs = (laughs, merges, keys, "[" * 300, "{" * 300, "- " * 300, "? " * 300, "? [" * 300, "'" * 99)
+    odd = chance.choice(bombs)
     return odd.encode() + content if chance.random() < 0.5 else content + b"\n" + odd.encode()
 
 

@@ -53,15 +53,8 @@ UTTERANCE = schemas.Utterance(
     **{"num_samples": 48000, "sample_rate": RATE, "text": "good day, said anna", "sha256": HASH},
 )
 NOISE = schemas.NoiseClip(
-    **{
-        "corpus": "c",
-        "noise_id": "n",
-        "category": "hum",
-        "path": "n.wav",
-        "num_samples": 9000,
-        "sample_rate": RATE,
-    },
-    **SHA,
+    **{"corpus": "c", "noise_id": "n", "category": "hum", "path": "n.wav", **SHA},
+    **{"num_samples": 9000, "sample_rate": RATE},
 )
 RESPONSE = schemas.MeasuredResponse(
     **{"corpus": "c", "rir_id": "r", "room_id": "hall", "path": "r.wav", "num_samples": 900, "sample_rate": RATE},
@@ -109,19 +102,15 @@ def mixtures(count: int = 6) -> list[schemas.Mixture]:
                 **{"mixture_path": f"{label}/{scene}.flac", "reference_path": f"stems/target_early/{scene}.flac"},
                 **{
                     "enrollment_path": f"enrollment/{scene}.flac",
-                    "target_speaker": ("anna", "bert")[number // 3 % 2],
+                    "target_speaker": ["anna", "bert"][number // 3 % 2],
                 },
                 **{"interferer_speaker": "carl", "noise_id": "n", "sir_db": 3.0, "snr_db": 15.5, "overlap": 0.25},
                 **{"sir_achieved_db": 3.01, "snr_achieved_db": 15.49, "rt60_s": 0.3, "rt60_achieved_s": 0.301},
                 **{"target_distance_m": 0.5, "interferer_distance_m": 1.5, "num_samples": SAMPLES},
                 **{"sample_rate": RATE, "text": "good day", "interferer_text": "", "mixture_sha256": HASH},
                 **{"target_gender": "F", "interferer_gender": "M", "noise_category": "hum", "room_id": "r1"},
-                **{
-                    "num_interferers": 1,
-                    "enrollment_s": 1.5,
-                    "enrollment_condition": "clean",
-                    "scene_gain_db": -0.5,
-                },
+                **{"num_interferers": 1, "enrollment_s": 1.5, "enrollment_condition": "clean"},
+                scene_gain_db=-0.5,
             )
         )
     return rows
@@ -218,11 +207,8 @@ def rendered(number: int = 0) -> dict[str, Any]:
     """An entry of render.journal."""
     row = mixtures()[3 * number]
     stored = STORED.model_copy(update={"path": f"TS1/s{number}.flac"})
-    return {
-        "scene_id": row.scene_id,
-        "rows": [row.model_dump(mode="json")],
-        "files": [stored.model_dump(mode="json")],
-    }
+    rows, files = [row.model_dump(mode="json")], [stored.model_dump(mode="json")]
+    return {"scene_id": row.scene_id, "rows": rows, "files": files}
 
 
 def journal(entry: dict[str, Any]) -> bytes:

@@ -45,15 +45,10 @@ def utterance(
     """A clip of speech; in a folder of its session where one is given, as LibriSpeech has it."""
     name = f"{speaker}-{session or 'x'}-{number:04d}"
     folder = f"part/{speaker}/{session}" if session else speaker
+    said = f"SENTENCE {number} OF {speaker} IN {session or 'X'}" if text is None else text
     return Utterance(
-        corpus=corpus,
-        utterance_id=name,
-        speaker_id=speaker,
-        gender=gender,
-        path=f"{folder}/{name}.flac",
-        num_samples=round(seconds * rate),
-        sample_rate=rate,
-        text=f"SENTENCE {number} OF {speaker} IN {session or 'X'}" if text is None else text,
+        **{"corpus": corpus, "utterance_id": name, "speaker_id": speaker, "gender": gender, "text": said},
+        **{"path": f"{folder}/{name}.flac", "num_samples": round(seconds * rate), "sample_rate": rate},
         sha256=digest(corpus, name),
     )
 
@@ -90,13 +85,8 @@ def noise_clip(
 ) -> NoiseClip:
     """A clip of noise."""
     return NoiseClip(
-        corpus=corpus,
-        noise_id=f"n{number}",
-        category=category,
-        path=f"{category}/n{number}.wav",
-        num_samples=round(seconds * rate),
-        sample_rate=rate,
-        sha256=digest(corpus, "noise", number),
+        **{"corpus": corpus, "noise_id": f"n{number}", "category": category, "path": f"{category}/n{number}.wav"},
+        **{"num_samples": round(seconds * rate), "sample_rate": rate, "sha256": digest(corpus, "noise", number)},
     )
 
 
@@ -111,14 +101,8 @@ def noises(count: int = 7, **rest) -> list[NoiseClip]:
 def response(room: str = "hall", number: int = 0, *, rt60_s: float = 0.5) -> MeasuredResponse:
     """A measured room impulse response."""
     return MeasuredResponse(
-        corpus="rooms",
-        rir_id=f"{room}-{number}",
-        room_id=room,
-        path=f"{room}/{number}.wav",
-        num_samples=RATE,
-        sample_rate=RATE,
-        rt60_s=rt60_s,
-        sha256=digest(room, number),
+        **{"corpus": "rooms", "rir_id": f"{room}-{number}", "room_id": room, "path": f"{room}/{number}.wav"},
+        **{"num_samples": RATE, "sample_rate": RATE, "rt60_s": rt60_s, "sha256": digest(room, number)},
     )
 
 

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from click.testing import CliRunner
+from work import call, contents
 
-from pse_bench.cli import cli
 from pse_bench.corpora import clip_reader
 from pse_bench.corpora.readers import folder, noise, rir
 from pse_bench.corpora.roots import Roots
@@ -225,17 +224,6 @@ def _as_in_a_new_process():
     render._shared_room.cache_clear()
 
 
-def contents(dataset: Path) -> dict[str, bytes]:
-    """Every file below a folder by its path; of dataset.json all but how long the work took, and its seal."""
-    found = {str(p.relative_to(dataset)): p.read_bytes() for p in sorted(dataset.rglob("*")) if p.is_file()}
-    if description := found.get("dataset.json"):
-        document = json.loads(description)
-        document.pop("timings_s")
-        document.pop("seal_sha256")
-        found["dataset.json"] = json.dumps(document).encode()
-    return found
-
-
 @pytest.fixture
 def contents_of() -> Callable[[Path], dict[str, bytes]]:
     """The function that reads a whole dataset for a comparison."""
@@ -249,15 +237,7 @@ def contents_of() -> Callable[[Path], dict[str, bytes]]:
 def command(tmp_path, monkeypatch) -> Callable[..., Any]:
     """Run the command line in this process; the result has exit_code, stdout and stderr."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-    def run(*arguments: Any) -> Any:
-        result = CliRunner().invoke(cli, [str(argument) for argument in arguments])
-        # anything that is not a clean exit is a fault of ours and keeps its traceback
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
-
-    return run
+    return call
 
 
 @pytest.fixture

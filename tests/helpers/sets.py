@@ -51,15 +51,9 @@ def spoken(dev_corpus: Path | None, folder: Path) -> Iterator[tuple[Utterance, n
         for take, path in enumerate(sorted((folder / "speech" / order.name).glob("*.wav"))[:3]):
             samples, rate = audio.read(path)
             row = Utterance(
-                corpus="librispeech",
-                utterance_id=f"{11 + number}-100-{take:04}",
-                speaker_id=str(11 + number),
-                gender="FM"[number % 2],
-                path=path.name,
-                num_samples=len(samples),
-                sample_rate=rate,
-                text=f"SENTENCE {take} OF {number}",
-                sha256="0" * 64,
+                **{"corpus": "librispeech", "utterance_id": f"{11 + number}-100-{take:04}", "path": path.name},
+                **{"speaker_id": str(11 + number), "gender": "FM"[number % 2], "num_samples": len(samples)},
+                **{"sample_rate": rate, "text": f"SENTENCE {take} OF {number}", "sha256": "0" * 64},
             )
             yield row, samples
 
