@@ -5,7 +5,7 @@ from. Where nothing was recognised, the text is empty.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pse_bench.asr.recogniser import Recogniser, first_few
@@ -21,31 +21,12 @@ class Hypothesis(documents.Record):
     text: str
 
 
-@dataclass(frozen=True)
-class HypothesisTable:
-    """Texts by mixture, in place of a decoder."""
-
-    table: str
-    texts: Mapping[str, str]
-
-    def __call__(self, samples: Signal, mixture_id: str) -> str:
-        """The text of a mixture, whatever its sound. Raises InputError when there is none."""
-        if mixture_id not in self.texts:
-            raise InputError(
-                f"{self.table}: no row for {mixture_id}; add it, with an empty text if nothing was heard"
-            )
-        return self.texts[mixture_id]
-
-
 def from_csv(path: Path, mixture_ids: Collection[str] | None = None) -> Recogniser:
     """The recogniser that answers from a table.
 
-    Args:
-        path: the CSV.
-        mixture_ids: the mixtures that it has to have, and no others; None leaves that open until it is asked.
-
     Raises:
-        InputError: the table is missing or damaged, names a mixture twice, lacks one or has one that is not known.
+        InputError: the table is missing or damaged, names a mixture twice, or has not just the mixtures asked for;
+            None leaves that open until a mixture is asked for.
     """
     texts: dict[str, str] = {}
     for row in tables.read_table(path, Hypothesis):
@@ -68,9 +49,16 @@ def from_csv(path: Path, mixture_ids: Collection[str] | None = None) -> Recognis
         version="1",
         model=atomic.sha256_of_text("\n".join(map(repr, sorted(texts.items())))),
         note=f"hypotheses of a recogniser that is not known here, from {path.name}",
-        decode=HypothesisTable(str(path), texts),
+        decode=partial(_look_up, path, texts),
         by_sound=False,
     )
+
+
+def _look_up(table: Path, texts: Mapping[str, str], samples: Signal, mixture_id: str) -> str:
+    """The text of a mixture, whatever its sound, in place of decoding it."""
+    if mixture_id not in texts:
+        raise InputError(f"{table}: no row for {mixture_id}; add it, with an empty text if nothing was heard")
+    return texts[mixture_id]
 
 
 def _some(names: list[str], of: str) -> str:

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -46,15 +45,6 @@ class SphinxDecoder:
 
     def __call__(self, samples: Signal, mixture_id: str) -> str:
         """The words in 16 kHz samples, decoded at the level they have, as 16-bit sound over faint room noise."""
-        decoder = self._decoder()
-        decoder.reinit_feat()  # forgets the utterance before
-        decoder.start_utt()
-        decoder.process_raw(with_room_noise(samples).tobytes(), full_utt=True)
-        decoder.end_utt()
-        hypothesis = decoder.hyp()
-        return hypothesis.hypstr if hypothesis else ""
-
-    def _decoder(self) -> Any:
         if getattr(_loaded, "digest", "") != self.digest:
             from pocketsphinx import Decoder
 
@@ -62,18 +52,20 @@ class SphinxDecoder:
                 model, dictionary = Path(folder, "ngrams.arpa"), Path(folder, "words.dict")
                 model.write_text(self.arpa, encoding="utf-8")
                 dictionary.write_text(self.dictionary, encoding="utf-8")
-                _loaded.decoder = Decoder(
-                    hmm=str(_acoustic_model()), lm=str(model), dict=str(dictionary), loglevel="FATAL", **SETTINGS
-                )
+                files = {"hmm": str(_acoustic_model()), "lm": str(model), "dict": str(dictionary)}
+                _loaded.decoder = Decoder(**files, loglevel="FATAL", **SETTINGS)
             _loaded.digest = self.digest
-        return _loaded.decoder
+        decoder = _loaded.decoder
+        decoder.reinit_feat()  # forgets the utterance before
+        decoder.start_utt()
+        decoder.process_raw(with_room_noise(samples).tobytes(), full_utt=True)
+        decoder.end_utt()
+        hypothesis = decoder.hyp()
+        return hypothesis.hypstr if hypothesis else ""
 
 
 def from_sentences(texts: Iterable[str]) -> Recogniser:
-    """A recogniser that expects these sentences. Their order and repetitions make no difference.
-
-    Args:
-        texts: what may be said; empty ones are passed over.
+    """A recogniser that expects these sentences. Order, repetitions and empty ones make no difference.
 
     Raises:
         InputError: pocketsphinx is not installed, or there is no sentence with a word that it can pronounce.

@@ -5,9 +5,8 @@ English, one thread, no sampling, no voice activity detection and no text carrie
 accelerator, write a CSV of hypotheses instead.
 """
 
-import functools
 import hashlib
-from dataclasses import dataclass
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,26 +22,6 @@ NEEDED = ("model.bin", "config.json", "tokenizer.json")
 """Without its tokenizer's file, faster-whisper would fetch one from the network."""
 
 BEAM = 5
-
-
-@dataclass(frozen=True)
-class WhisperDecoder:
-    """The model of a folder, loaded once in each process."""
-
-    folder: str
-
-    def __call__(self, samples: Signal, mixture_id: str) -> str:
-        segments, _ = _model(self.folder).transcribe(
-            samples.astype(np.float32),
-            language="en",
-            task="transcribe",
-            beam_size=BEAM,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            without_timestamps=True,
-            vad_filter=False,
-        )
-        return " ".join(segment.text.strip() for segment in segments)
 
 
 def from_folder(folder: Path) -> Recogniser:
@@ -66,12 +45,27 @@ def from_folder(folder: Path) -> Recogniser:
         version=f"{version('faster-whisper')} with ctranslate2 {version('ctranslate2')}",
         model=digest.hexdigest(),
         note=f"model {folder.name}: English, beam {BEAM}, no sampling",
-        decode=WhisperDecoder(str(folder.resolve())),
+        decode=partial(_decode, str(folder.resolve())),
     )
 
 
-@functools.cache
+def _decode(folder: str, samples: Signal, mixture_id: str) -> str:
+    segments, _ = _model(folder).transcribe(
+        samples.astype(np.float32),
+        language="en",
+        task="transcribe",
+        beam_size=BEAM,
+        temperature=0.0,
+        condition_on_previous_text=False,
+        without_timestamps=True,
+        vad_filter=False,
+    )
+    return " ".join(segment.text.strip() for segment in segments)
+
+
+@cache
 def _model(folder: str) -> Any:
+    """The model of a folder, loaded once in each process."""
     from faster_whisper import WhisperModel
 
     try:

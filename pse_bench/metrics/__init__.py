@@ -10,9 +10,8 @@ from typing import Any
 
 from pse_bench.metrics import distortion, leakage, oversuppression, perceptual
 from pse_bench.metrics.detection import ACTIVITY
-from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, evaluate, failed
+from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, defined, evaluate, failed, fault
 from pse_bench.metrics.modelled import OPINIONS, RECOGNITION, SPEAKER
-from pse_bench.metrics.outside import GROUP, defined, fault
 from pse_bench.metrics.signals import Ratio, ratio_of
 from pse_bench.registry import Registry
 
@@ -213,7 +212,7 @@ _ALL = (
 REGISTRY: Registry[Metric] = Registry(
     "metric",
     {metric.name: metric for metric in (*_ALL, *RECOGNITION, *OPINIONS, *SPEAKER, *ACTIVITY)},
-    group=GROUP,
+    group="pse_bench.metrics",
     check=lambda entry: fault(entry, REGISTRY),
 )
 """Every metric by its name, in the order of tables; ``find`` takes those of other packages, too."""
@@ -234,15 +233,8 @@ METRICS: Mapping[str, Metric] = {
 
 
 def known(about: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Metric]:
-    """Ours of clips, and those that a result defines.
-
-    Args:
-        about: the ``metrics`` of a ``result.json``.
-        where: names the file in errors.
-
-    Raises:
-        InputError: a definition is damaged.
-    """
+    """Ours of clips, and those that the ``metrics`` of a ``result.json`` define. Raises InputError, naming
+    ``where``, when a definition is damaged."""
     others = {
         name: defined(name, content["definition"], where)
         for name, content in about.items()

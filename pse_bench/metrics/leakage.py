@@ -85,9 +85,8 @@ def leaky_frames(*, estimate: Signal, mixture: Signal, interferer_active: Mask, 
 
 def leaking_frames(*, estimate: Signal, mixture: Signal, sample_rate: int) -> Mask:
     """Frames of ``leaky_frames`` attenuated by less than 15 dB, whoever talks."""
-    before, after = (
-        np.sum(signals.frames_of(samples, sample_rate) ** 2, axis=-1) for samples in (mixture, estimate)
-    )
+    before = np.sum(signals.frames_of(mixture, sample_rate) ** 2, axis=-1)
+    after = np.sum(signals.frames_of(estimate, sample_rate) ** 2, axis=-1)
     return after > before * 10 ** (-LEAKY_BELOW_DB / 10)
 
 

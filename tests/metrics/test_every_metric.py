@@ -9,19 +9,8 @@ import numpy as np
 import pytest
 
 from pse_bench.errors import InputError
-from pse_bench.metrics import (
-    METRICS,
-    REGISTRY,
-    Clip,
-    Evaluation,
-    Metric,
-    Ratio,
-    evaluate,
-    failed,
-    outside,
-    ratio_of,
-)
-from pse_bench.metrics.metric import AGGREGATIONS
+from pse_bench.metrics import METRICS, REGISTRY, Clip, Evaluation, Metric, Ratio, evaluate, failed, ratio_of
+from pse_bench.metrics.metric import AGGREGATIONS, defined, definition, fault
 
 OUTSIDE = REGISTRY.find("outside_metric:PEAK")
 RUNS = [
@@ -102,17 +91,17 @@ def test_the_table_is_complete_and_consistent() -> None:
     ],
 )
 def test_a_metric_from_outside_has_to_be_whole(changes: dict, words: str) -> None:
-    assert words in outside.fault(replace(OUTSIDE, **changes), REGISTRY)
+    assert words in fault(replace(OUTSIDE, **changes), REGISTRY)
 
 
 def test_a_metric_from_outside_is_read_without_its_code() -> None:
-    kept = json.loads(json.dumps(outside.definition(OUTSIDE)))
-    read = outside.defined("peak_reduction_db", kept, "result.json")
-    assert outside.definition(read) == kept
+    kept = json.loads(json.dumps(definition(OUTSIDE)))
+    read = defined("peak_reduction_db", kept, "result.json")
+    assert definition(read) == kept
     assert (read.low, read.worst, read.resolution) == (OUTSIDE.low, OUTSIDE.worst, OUTSIDE.resolution)
     for damage in ({"unit": 1}, {"aggregation": "median"}, {"low": "x"}):
         with pytest.raises(InputError, match=r"result.json: the definition of peak_reduction_db: .*restore it"):
-            outside.defined("peak_reduction_db", kept | damage, "result.json")
+            defined("peak_reduction_db", kept | damage, "result.json")
 
 
 def test_metrics_cannot_be_changed() -> None:
