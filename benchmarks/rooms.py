@@ -27,7 +27,7 @@ from pse_bench import rng
 from pse_bench.schemas import SimulatedRoom
 from pse_bench.signal.rt60 import rt60_s
 from pse_bench.simulation import room as rooms
-from pse_bench.simulation.engines import absorption, image_source
+from pse_bench.simulation.engines import image_source, shoebox
 
 BAND_HZ = (50.0, 6500.0)
 SPEEDUP, ERROR_DB, RT60_OFF, RT60_SHARE, DELAY = 12.0, -40.0, 0.05, 0.95, 0.1
@@ -154,7 +154,7 @@ def main() -> int:
     pra.constants.set("num_threads", 1)
     pra.constants.set("rir_hpf_enable", False)
 
-    kept: list[absorption.Calibrated] = []
+    kept: list[shoebox.Calibrated] = []
     calibrate = rooms.shoebox.calibrate
     rooms.shoebox.calibrate = lambda *work: kept.append(calibrate(*work)) or kept[-1]
     rooms.simulate(draw_room(given.seed, -1, 1), given.rate)  # imports do not count

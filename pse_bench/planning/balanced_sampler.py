@@ -55,13 +55,8 @@ class _Levels:
 
 
 class BalancedSampler:
-    """Draws the items that were used least, in an order that depends on seed and names alone.
-
-    Args:
-        items: names of the items, with the group that each belongs to.
-        seed, name: what fixes the order.
-        leading: where given, only these are drawn when no group is asked for.
-    """
+    """Draws the items that were used least, in an order that depends on seed and names alone. Every item has a
+    group; where ``leading`` ones are given, only these are drawn when no group is asked for."""
 
     def __init__(
         self, items: Iterable[tuple[str, str]], seed: int, name: str, leading: Collection[str] | None = None

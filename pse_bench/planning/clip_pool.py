@@ -7,7 +7,9 @@ from typing import Any
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.planning.balanced_sampler import BalancedSampler
-from pse_bench.schemas import NoiseClip, Segment, Talker, Utterance
+from pse_bench.schemas import MeasuredResponse, NoiseClip, Segment, Talker, Utterance
+
+_ID: dict[Any, str] = {Utterance: "utterance_id", NoiseClip: "noise_id", MeasuredResponse: "rir_id"}
 
 Stretch = tuple[Utterance, int, int, int]
 """A clip, the first sample that is used of it, its onset in the scene, and its number of samples there."""
@@ -32,7 +34,7 @@ def normalise_sentence(text: str) -> str:
 
 
 class Pool(dict[str, Any]):
-    """Clips by name, ``<corpus>/<id>``, with lengths in samples at the scenes' rate.
+    """Clips, or measured responses, by name, ``<corpus>/<id>``, with lengths in samples at the scenes' rate.
 
     Raises:
         InputError: two different clips have one name.
@@ -52,7 +54,7 @@ class Pool(dict[str, Any]):
     @staticmethod
     def name(clip: Any) -> str:
         """The name of a clip."""
-        return f"{clip.corpus}/{_clip_id(clip)}"
+        return f"{clip.corpus}/{getattr(clip, _ID[type(clip)])}"
 
     def length(self, clip: Any) -> int:
         """A clip's length in samples at the scenes' rate."""
@@ -65,7 +67,7 @@ class Pool(dict[str, Any]):
         """A stretch of a clip."""
         start += self._at_rate(getattr(clip, "start", 0), clip)  # only speech is ever listed in parts of a file
         return Segment(
-            clip_id=_clip_id(clip),
+            clip_id=getattr(clip, _ID[type(clip)]),
             path=clip.path,
             sha256=clip.sha256,
             start=start,
@@ -134,16 +136,9 @@ class SpeechPool(Pool):
     def unused_parts(self, used: Sequence[Utterance]) -> list[Utterance]:
         """Unused segments of the recordings that the used clips of a speaker are cut from."""
 
-        def overlaps(one: Utterance, other: Utterance) -> bool:
-            return one.start < other.start + other.num_samples and other.start < one.start + one.num_samples
-
-        found = []
-        for part in self.people[speaker_key(used[0])]:
+        def is_free(part: Utterance) -> bool:
             taken = [own for own in used if own.sha256 == part.sha256]
-            if taken and not any(overlaps(part, own) for own in taken):
-                found.append(part)
-        return found
+            end = part.start + part.num_samples
+            return bool(taken) and all(end <= o.start or o.start + o.num_samples <= part.start for o in taken)
 
-
-def _clip_id(clip: Utterance | NoiseClip) -> str:
-    return clip.noise_id if isinstance(clip, NoiseClip) else clip.utterance_id
+        return list(filter(is_free, self.people[speaker_key(used[0])]))

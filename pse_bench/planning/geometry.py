@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pse_bench import rng
-from pse_bench.errors import InputError, RequestError
+from pse_bench.errors import RequestError
 from pse_bench.planning.balanced_sampler import BalancedSampler
+from pse_bench.planning.clip_pool import Pool
 from pse_bench.planning.scenario import DECIMALS, Quantity, Scenario
 from pse_bench.schemas import MeasuredResponse, MeasuredRoom, MeasuredSource, Position, SimulatedRoom
 
@@ -143,13 +144,7 @@ class RoomSampler:
     def _measured_rooms(self, rirs: list[MeasuredResponse]) -> dict[str, list[MeasuredResponse]]:
         limit = self._room.measured_rt60_max_s or math.inf
         rooms: dict[str, list[MeasuredResponse]] = defaultdict(list)
-        known: dict[tuple[str, str], MeasuredResponse] = {}
-        for rir in rirs:
-            if known.setdefault((rir.corpus, rir.rir_id), rir) != rir:
-                raise InputError(
-                    f"corpus {rir.corpus}: response {rir.rir_id} stands twice with different contents; remove "
-                    "one from the manifests"
-                )
+        known = Pool(rirs, self._scenario.sample_rate)
         for _, rir in sorted(known.items()):
             if rir.rt60_s <= limit:
                 rooms[f"{rir.corpus}/{rir.room_id}"].append(rir)

@@ -21,14 +21,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Which clips an interferer may speak.
-
-    Attributes:
-        speakers: keys of the target and of the interferers that the scene has already.
-        sentences: the target's, as ``normalise_sentence`` gives them; unknown ones ("") left out.
-        gender: the target's.
-        relation: of the interferer's gender to it: ``same``, ``different`` or ``any``.
-    """
+    """Which clips an interferer may speak: of none of the ``speakers`` that the scene has already, none of the
+    target's ``sentences`` (normalised, without unknown ones), of a gender that has the ``relation`` to the
+    target's, which is ``same``, ``different`` or ``any``."""
 
     speakers: set[str]
     sentences: set[str]
@@ -47,16 +42,9 @@ class Eligibility:
 def interferer_spans(
     overlap: float, target: tuple[int, int], num_samples: int, *, rate: int, grid: int = 1
 ) -> list[tuple[int, int]]:
-    """The spans in which an interferer may talk, in samples: until it has overlapped with enough of the target, or
-    from where enough of the target is left. Spans shorter than ``SHORTEST_INTERFERER_S`` are left out.
-
-    Args:
-        overlap: share of the target's time; 1 gives the whole scene.
-        target: first sample and end of the target's track.
-        num_samples: length of the scene.
-        rate: Hz.
-        grid: spans begin at its multiples.
-    """
+    """The spans in which an interferer may talk, in samples, first and end: until it has overlapped with enough of
+    the ``target``'s span, or from where enough of that is left. An overlap of 1 gives the whole scene. Spans begin
+    at multiples of ``grid``; those shorter than ``SHORTEST_INTERFERER_S`` are left out."""
     if overlap == 1:
         return [(0, num_samples)]
     begin, end = target
@@ -76,18 +64,14 @@ def fill_span(
     rate: int,
     grid: int = 1,
 ) -> list[tuple[T, int, int, int]]:
-    """Clips one after the other until the end of a span: each with its start, its onset in the scene and its
-    number of samples. The first is cut anywhere where it is too long, the others begin at their beginning; the
-    last one is cut at the span's end.
+    """Clips one after the other until less than ``SHORTEST_SEGMENT_S`` of a span is left: each with its start, its
+    onset in the scene and its number of samples. The first is cut anywhere where it is too long, the others begin
+    at their beginning; the last one is cut at the span's end.
 
     Args:
-        span: first sample and end.
-        clips: taken as long as ``SHORTEST_SEGMENT_S`` of the span is left.
-        length: of a clip, in samples.
-        cut: from the number of samples that are too many to the start of the first clip.
-        pause: from the number of clips so far to the pause after them, in samples.
-        rate: Hz.
-        grid: onsets after the first are its multiples.
+        span: first sample and end. length: of a clip, in samples. cut: from the number of samples that are too
+        many to the start of the first clip. pause: from the number of clips so far to the pause after them, in
+        samples. grid: onsets after the first are its multiples.
     """
     onset, stop = span
     shortest = audio.seconds_to_samples(SHORTEST_SEGMENT_S, rate)

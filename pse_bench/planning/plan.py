@@ -6,7 +6,7 @@ the number of scenes asked for, the order of the manifests' rows or the machine.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,8 @@ class Planner:
     """Draws recipes one after the other.
 
     Args:
-        scenario: the distributions.
         speech: clips that targets, and interferers unless given apart, are taken from.
-        noise: clips of noise.
         rirs: measured responses; needed when the scenario's engine may be ``measured``.
-        seed: any whole number.
         interferer_speech: clips of people who are only interferers.
 
     Raises:
@@ -136,14 +133,9 @@ def plan_dataset(
 
     Args:
         scenario: a scenario file, the name of a shipped scenario, or a scenario's content.
-        out: the plan to write.
-        speech: manifests of speech, as files or as rows.
-        noise: manifests of noise.
+        speech, noise, rir: manifests, as files or as rows.
         interferer_speech: manifests of speakers who only interfere; without them, every speaker may be either.
-        rir: manifests of measured responses.
-        scenes: number of scenes.
         seed: any whole number; the same seed gives the same plan.
-        force: replace a plan that is there.
         progress: called with scenes done and scenes in all.
         echo: called with lines worth saying.
 
@@ -164,15 +156,9 @@ def plan_dataset(
         "noise": _tables(noise, NoiseClip, "--noise"),
         "rir": _tables(rir, MeasuredResponse),
     }
-    rows = {role: [row for table in tables for row in table] for role, tables in manifests.items()}
-    planner = Planner(
-        chosen,
-        speech=rows["speech"],
-        interferer_speech=rows["interferer_speech"] or None,
-        noise=rows["noise"],
-        rirs=rows["rir"],
-        seed=seed,
-    )
+    rows: dict[str, Any] = {role: list(chain.from_iterable(tables)) for role, tables in manifests.items()}
+    others = rows.pop("interferer_speech") or None
+    planner = Planner(chosen, interferer_speech=others, rirs=rows.pop("rir"), seed=seed, **rows)
     if scenarios.is_changed(chosen.name, content):
         echo(
             f"{named} has the name of the shipped scenario {chosen.name} but differs from it; give it a name of "

@@ -3,6 +3,7 @@
 Every quantity is a constant, ``{uniform: [low, high]}`` or ``{choice: [a, b, …]}``.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -33,27 +34,17 @@ class Quantity:
     low: float = 0.0
     high: float = 0.0
 
-    def draw(self, seed: rng.Seed, *name: rng.Name) -> Any:
-        """One value, a pure function of seed and name; uniform values are rounded to 3 decimals."""
+    def draw(self, seed: rng.Seed, *name: rng.Name, least: float = -math.inf) -> Any:
+        """One value, a pure function of seed and name, on condition that it is not below ``least``, which must not
+        be above ``largest``. Uniform values are rounded to 3 decimals."""
         if len(self.options) == 1:
             return self.options[0]
         if self.options:
-            return rng.choice(self.options, seed, *name)
-        return self._rounded(rng.uniform(self.low, self.high, seed, *name), self.low)
-
-    def draw_at_least(self, bound: float, seed: rng.Seed, *name: rng.Name) -> float:
-        """A value of the same distribution on condition that it is not below ``bound``.
-
-        The bound must not be above ``largest``.
-        """
-        if self.options:
-            return rng.choice([option for option in self.options if option >= bound], seed, *name)
-        low = max(self.low, bound)
-        return self._rounded(rng.uniform(low, self.high, seed, *name), low)
-
-    def _rounded(self, value: float, low: float) -> float:
+            options = self.options if least == -math.inf else [one for one in self.options if one >= least]
+            return rng.choice(options, seed, *name)
+        low = max(self.low, least)
         # bounds may have more decimals than a draw: rounding never leaves them
-        return min(max(round(value, DECIMALS), low), self.high)
+        return min(max(round(rng.uniform(low, self.high, seed, *name), DECIMALS), low), self.high)
 
     @property
     def largest(self) -> float:
@@ -61,7 +52,7 @@ class Quantity:
         return max(self.options) if self.options else self.high
 
 
-def _quantity(value: Any, check: Callable[[Any], Any]) -> Quantity:
+def _quantity(value: Any, check: Callable[[Any], Any], *, whole: bool = False) -> Quantity:
     match value:
         case {"choice": [_, *_] as options} if len(value) == 1:
             return Quantity(options=tuple(map(check, options)))
@@ -69,6 +60,8 @@ def _quantity(value: Any, check: Callable[[Any], Any]) -> Quantity:
             low, high = map(check, ends)
             if isinstance(low, str) or low > high:
                 raise ValueError(f"expected uniform: [low, high] with low <= high, found {ends}")
+            if whole:
+                raise ValueError("expected a whole number or {choice: [1, 2]}, found a uniform range")
             return Quantity(low=low, high=high)
         case dict():
             raise ValueError(f"expected a constant, {{uniform: [low, high]}} or {{choice: [a, b]}}, found {value}")
@@ -83,13 +76,7 @@ def _number(low: float, high: float = 100_000, *, whole: bool = False) -> PlainV
             raise ValueError(f"expected {expected} from {low:g} to {high:g}, found {value!r:.80}")
         return value if whole else float(value)
 
-    def validate(value: Any) -> Quantity:
-        quantity = _quantity(value, check)
-        if whole and not quantity.options:
-            raise ValueError("expected a whole number or {choice: [1, 2]}, found a uniform range")
-        return quantity
-
-    return PlainValidator(validate)
+    return PlainValidator(lambda value: _quantity(value, check, whole=whole))
 
 
 def _word(*allowed: str, group: str = "") -> PlainValidator:

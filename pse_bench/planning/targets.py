@@ -98,24 +98,20 @@ class TargetSampler:
     # ---- the track
 
     def track(self, chance: rng.Seed, scene_id: str) -> TargetTrack:
-        """The next scene's target track."""
+        """The next scene's target track: whole clips, or one that is cut where it is longer than the scene."""
         who = self._speakers.next_of_all() if self._scenario.target.deal == "speakers" else None
         first = self._pool[cast(str, self._sampler.next(self.names.__contains__, who))]
         if self._scenario.target.clip == "whole":
             stretches, num_samples = self._whole(first, chance, scene_id)
         else:
-            stretches, num_samples = self._cut(first, chance)
+            num_samples = self._samples(self._scenario.duration_s.draw(chance, "duration_s"))
+            length = self._pool.length(first)
+            kept = min(length, num_samples)
+            stretches = [(first, rng.integer(0, length - kept, chance, "target", "cut"), 0, kept)]
         _, _, onset, kept = stretches[-1]
         shift = rng.integer(0, num_samples - onset - kept, chance, "target", "onset")
         moved = [(clip, start, onset + shift, kept) for clip, start, onset, kept in stretches]
         return TargetTrack([clip for clip, *_ in moved], self._pool.talker(moved), num_samples)
-
-    def _cut(self, clip: Utterance, chance: rng.Seed) -> tuple[list[Stretch], int]:
-        """One clip, cut to a scene of the drawn length where it is longer."""
-        num_samples = self._samples(self._scenario.duration_s.draw(chance, "duration_s"))
-        length = self._pool.length(clip)
-        kept = min(length, num_samples)
-        return [(clip, rng.integer(0, length - kept, chance, "target", "cut"), 0, kept)], num_samples
 
     def _whole(self, first: Utterance, chance: rng.Seed, scene_id: str) -> tuple[list[Stretch], int]:
         """Whole clips with pauses between them, in a scene that is drawn to hold them."""
@@ -136,7 +132,7 @@ class TargetSampler:
             length += pool.length(clip)
         # whole milliseconds, unless the longest scene itself ends between two of them
         least_s = min(math.ceil(length / pool.rate * 1000) / 1000, duration_s.largest)
-        return stretches, self._samples(duration_s.draw_at_least(least_s, chance, "duration_s"))
+        return stretches, self._samples(duration_s.draw(chance, "duration_s", least=least_s))
 
     def _next_clip(self, clips: list[Utterance], length: int, left: int) -> Utterance | None:
         """Another clip of the same speaker after ``length`` samples, so that ``left`` more still fit."""

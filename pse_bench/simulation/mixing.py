@@ -31,6 +31,8 @@ LEAST_POWER = 1e-14
 PARTS = {"TS1": ("target", "noise"), "TS2": ("target", "interferer", "noise"), "TS3": ("interferer", "noise")}
 """The stems that each scenario is the sum of."""
 
+Arrays = dict[str, np.ndarray]
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -40,9 +42,9 @@ class Scene:
     frame labels of target and interferer on the grid of ``vad.HOP_S``.
     """
 
-    stems: dict[str, np.ndarray]
+    stems: Arrays
     enrollment: np.ndarray
-    active: dict[str, np.ndarray]
+    active: Arrays
     gain_db: float
     sir_achieved_db: float | None
     snr_achieved_db: float | None
@@ -88,7 +90,7 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     sounds = {"target": target, "target_early": early}
     powers = {"target": power_over(labels["target"], target, rate)}
     if recipe.interferers:
-        images = (_interferer(talker, responses, length, rate, load) for talker in recipe.interferers)
+        images = (_interferer(talker, recipe, responses, load) for talker in recipe.interferers)
         sounds["interferer"], labels["interferer"] = sum_images(images, rate)
         powers["interferer"] = power_over(labels["interferer"], sounds["interferer"], rate)
     assert recipe.noise is not None  # only an imported scene, which is not simulated, may be without
@@ -98,13 +100,11 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     gains["target_early"] = gains["target"]
     enrollment = _enrollment(recipe.enrollment, recipe.target.corpus, response, rate, load)
     scene = _scene(recipe, sounds, gains, labels, enrollment)
-    for what, asked, found in (
-        ("SIR", recipe.sir_db, scene.sir_achieved_db),
-        ("SNR", recipe.snr_db, scene.snr_achieved_db),
-    ):
+    for what in ("sir", "snr"):
+        asked, found = getattr(recipe, f"{what}_db"), getattr(scene, f"{what}_achieved_db")
         if asked is not None and found is not None and abs(asked - found) > LEVEL_TOLERANCE_DB:
             raise RequestError(
-                f"{recipe.scene_id}: {what} of {asked:g} dB becomes {found:g} dB in 16 bits; raise "
+                f"{recipe.scene_id}: {what.upper()} of {asked:g} dB becomes {found:g} dB in 16 bits; raise "
                 "target.level_dbfs or narrow the range"
             )
     return scene
@@ -148,11 +148,7 @@ def _track(corpus: str, segments: list[Segment], length: int, load: Load) -> np.
 
 
 def _scene(
-    recipe: Recipe,
-    sounds: dict[str, np.ndarray],
-    gains: dict[str, float],
-    labels: dict[str, np.ndarray],
-    enrollment: np.ndarray,
+    recipe: Recipe, sounds: Arrays, gains: dict[str, float], labels: Arrays, enrollment: np.ndarray
 ) -> Scene:
     """Sounds with their gains as they are stored, turned down where they would clip, and their levels."""
     # rounded down to 0.01 dB
@@ -163,26 +159,18 @@ def _scene(
     return Scene(stems, enrollment, labels, gain_db, **measure_levels(stems, masks))
 
 
-def _interferer(
-    talker: Talker, responses: RoomRIRs, length: int, rate: int, load: Load
-) -> tuple[np.ndarray, np.ndarray]:
+def _interferer(talker: Talker, recipe: Recipe, responses: RoomRIRs, load: Load) -> tuple[np.ndarray, np.ndarray]:
     """A talker's image at the microphone, and its activity there."""
     source = responses.sources[talker.source]
-    heard = SourceImage(talker.corpus, talker.segments, length, rate, load)
+    heard = SourceImage(talker.corpus, talker.segments, recipe.num_samples, recipe.sample_rate, load)
     (image,) = heard.convolve(source, [source.samples])
     return image, heard.active(source.direct_path)
 
 
 def sum_images(images: Iterable[tuple[np.ndarray, np.ndarray]], rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """The sum of talkers who are equally loud: each image has a power of 1 over its own activity.
-
-    Args:
-        images: at least one image, shape (num_samples,), which is changed, with its frame labels.
-        rate: Hz.
-
-    Returns:
-        the sum, of the images' type, and the frames in which anybody talks.
-    """
+    """The sum of talkers who are equally loud, of the images' type, and the frames in which anybody talks. Each of
+    the images, shape (num_samples,), is changed to a power of 1 over its own frame labels; there is at least
+    one."""
 
     def at_one(image: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         power = max(power_over(active, image, rate), LEAST_POWER)
@@ -194,14 +182,8 @@ def sum_images(images: Iterable[tuple[np.ndarray, np.ndarray]], rate: int) -> tu
 def level_gains(
     powers: Mapping[str, float], *, level_dbfs: float, sir_db: float | None, snr_db: float
 ) -> dict[str, float]:
-    """The gain of each stem that brings it to its level, from its mean power.
-
-    Args:
-        powers: of target and interferer over their active samples, of noise over the whole scene; any may lack.
-        level_dbfs: of the target.
-        sir_db: of the target over the interferers' sum; None where there is none.
-        snr_db: of the target over the noise.
-    """
+    """The gain of each stem that brings it to its level, from its mean power: of target and interferer over their
+    active samples, of noise over the whole scene. ``sir_db`` is None where nobody interferes."""
     below_db = {"target": 0.0, "interferer": sir_db, "noise": snr_db}
     return {name: gain_to(10 ** (level_dbfs / 10), below_db[name] or 0.0, found) for name, found in powers.items()}
 
@@ -236,13 +218,8 @@ def _noise(noise: Noise, load: Load) -> tuple[np.ndarray, float]:
 
 
 def headroom(sounds: Mapping[str, np.ndarray], gains: Mapping[str, float], labels: Sequence[str]) -> float:
-    """The factor that brings the loudest sample of stems and mixtures to ``PEAK``; a bound where it is above 1.
-
-    Args:
-        sounds: stems, shape (num_samples,); a scenario's stem that lacks is silent.
-        gains: of each stem.
-        labels: the scenarios that are mixed.
-    """
+    """The factor that brings the loudest sample of stems, shape (num_samples,), and of the mixtures of some
+    scenarios to ``PEAK``; a bound where it is above 1. A scenario's stem that lacks is silent."""
     peaks = {name: gains[name] * _peak(sound) for name, sound in sounds.items()}
     parts = [[part for part in PARTS[label] if part in sounds] for label in labels]
     sums = [sum(peaks[part] for part in present) for present in parts]

@@ -396,17 +396,17 @@ def test_a_uniform_draw_is_within_its_bounds_and_rounded(ends, number):
 def test_a_draw_on_condition_is_within_what_is_left(ends, share, number):
     low, high = ends
     bound = min(high, high * share)
-    value = Quantity(low=low, high=high).draw_at_least(bound, 1, "x", number)
+    value = Quantity(low=low, high=high).draw(1, "x", number, least=bound)
     assert max(low, bound) <= value <= high
 
 
 def test_a_draw_on_condition_has_the_distribution_of_what_is_left():
     quantity = Quantity(low=2.0, high=6.0)
-    drawn = sorted(quantity.draw_at_least(4.0, 1, "x", number) for number in range(2000))
+    drawn = sorted(quantity.draw(1, "x", number, least=4.0) for number in range(2000))
     distance = max(abs((value - 4) / 2 - number / 2000) for number, value in enumerate(drawn))
     assert distance < 1.95 / math.sqrt(2000)
     options = Quantity(options=(1.0, 2.0, 2.0, 3.0))
-    counts = Counter(options.draw_at_least(1.5, 1, "x", number) for number in range(3000))
+    counts = Counter(options.draw(1, "x", number, least=1.5) for number in range(3000))
     assert set(counts) == {2.0, 3.0}
     assert abs(counts[2.0] - 2000) < 4.5 * math.sqrt(3000 * 2 / 9)
 

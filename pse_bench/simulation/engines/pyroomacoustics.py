@@ -13,8 +13,8 @@ from pse_bench.errors import UndefinedScore
 from pse_bench.io import audio
 from pse_bench.schemas import SimulatedRoom
 from pse_bench.signal.rt60 import rt60_s
-from pse_bench.simulation.engines.absorption import BIN_S, PASSES, TOLERANCE
 from pse_bench.simulation.engines.image_source import SPEED_OF_SOUND
+from pse_bench.simulation.engines.shoebox import BIN_S, PASSES, TOLERANCE
 from pse_bench.simulation.rir import RIR, WORST, RoomRIRs, refused
 
 VERSION = 1
