@@ -84,38 +84,38 @@ class RoomSampler:
         for attempt in range(ROOM_TRIES):
             own = rng.SeedPath(chance, "room", attempt)
             size = (asked.length_m.draw(own, "x"), asked.width_m.draw(own, "y"), asked.height_m.draw(own, "z"))
-            microphone = self._microphone(size, own)
-            if microphone is None:
-                continue
-            sources: list[Position] = []
-            for number, distance in enumerate(distances):
-                place = self._source_position(size, microphone, distance, rng.SeedPath(own, "source", number))
-                if place is None:
-                    break
-                sources.append(place)
-            else:
+            if positions := self._positions(size, distances, own):
                 return SimulatedRoom(
                     engine=engine,
                     room_id=room_id,
                     tail=asked.tail.draw(chance, "room", "tail"),
                     size_m=size,
                     rt60_s=asked.rt60_s.draw(chance, "room", "rt60_s"),
-                    microphone_m=microphone,
-                    sources_m=sources,
+                    microphone_m=positions[0],
+                    sources_m=positions[1:],
                 )
         raise RequestError(
             f"room {room_id}: no room of {ROOM_TRIES} drawn holds the microphone and talkers at these "
             f"distances, {asked.wall_distance_m:g} m from the walls; ask for larger rooms or shorter distances"
         )
 
-    def _microphone(self, size: Position, chance: rng.Seed) -> Position | None:
+    def _positions(self, size: Position, distances: list[Quantity], chance: rng.Seed) -> list[Position] | None:
+        """Those of the microphone and of the sources; None where one of them does not fit."""
         margin = self._room.wall_distance_m
-        point = (
+        microphone = (
             round(rng.uniform(margin, size[0] - margin, chance, "microphone", "x"), DECIMALS),
             round(rng.uniform(margin, size[1] - margin, chance, "microphone", "y"), DECIMALS),
             self._room.microphone_height_m.draw(chance, "microphone", "z"),
         )
-        return point if self._inside(point, size) else None
+        if not self._inside(microphone, size):
+            return None
+        found: list[Position] = [microphone]
+        for number, distance in enumerate(distances):
+            place = self._source_position(size, microphone, distance, rng.SeedPath(chance, "source", number))
+            if place is None:
+                return None
+            found.append(place)
+        return found
 
     def _source_position(
         self, size: Position, microphone: Position, asked: Quantity, chance: rng.Seed

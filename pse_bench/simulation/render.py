@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pse_bench import schemas
 from pse_bench.corpora import clip_reader
 from pse_bench.corpora.roots import Roots
 from pse_bench.dataset import dataset
@@ -22,17 +23,6 @@ from pse_bench.runtime import resume
 from pse_bench.runtime.executor import Executor, keep_freed_memory
 from pse_bench.runtime.progress import Update
 from pse_bench.runtime.sharding import Shard, batches
-from pse_bench.schemas import (
-    SCHEMA,
-    MeasuredRoom,
-    Mixture,
-    Recipe,
-    RecordedRoom,
-    ScenarioLabel,
-    Segment,
-    SimulatedRoom,
-    StoredFile,
-)
 from pse_bench.simulation import dataset_writer, mixing
 from pse_bench.simulation import room as rooms
 from pse_bench.simulation.dataset_writer import STAGE, Problem, Rendered, RenderReport
@@ -65,17 +55,17 @@ def render_batch(work: tuple[RenderJob, list[int]]) -> list[Rendered | Problem]:
     return [render_scene(job, recipe) for recipe in plan.at(job.out / "plan.jsonl", places)]
 
 
-def render_scene(job: RenderJob, recipe: Recipe) -> Rendered | Problem:
+def render_scene(job: RenderJob, recipe: schemas.Recipe) -> Rendered | Problem:
     """Render one scene and write its files; the problem where its sources are damaged."""
 
-    def load(corpus: str, segment: Segment) -> np.ndarray:
+    def load(corpus: str, segment: schemas.Segment) -> np.ndarray:
         path, rate = job.roots.locate(corpus, segment.path), recipe.sample_rate
         start, count = segment.start, segment.num_samples
         return clip_reader.stretch(path, segment.sha256, start=start, num_samples=count, sample_rate=rate)
 
     achieved = None
     try:
-        if isinstance(recipe.room, RecordedRoom):
+        if isinstance(recipe.room, schemas.RecordedRoom):
             scene = mixing.mix_recorded(recipe, load)
         else:
             responses = _responses(job, recipe.room, recipe.sample_rate)
@@ -87,26 +77,26 @@ def render_scene(job: RenderJob, recipe: Recipe) -> Rendered | Problem:
     return _write(job, recipe, scene, achieved)
 
 
-def _responses(job: RenderJob, room: SimulatedRoom | MeasuredRoom, rate: int) -> rooms.RoomRIRs:
-    if isinstance(room, MeasuredRoom):
+def _responses(job: RenderJob, room: schemas.SimulatedRoom | schemas.MeasuredRoom, rate: int) -> rooms.RoomRIRs:
+    if isinstance(room, schemas.MeasuredRoom):
         return rooms.measured(room, rate, job.roots.locate)
     return _shared_room(room.model_dump_json(), rate, job.bank) if job.shared_rooms else rooms.simulate(room, rate)
 
 
 @lru_cache(maxsize=16)
 def _shared_room(room: str, rate: int, bank: Path) -> rooms.RoomRIRs:
-    return rooms.from_bank(SimulatedRoom.model_validate_json(room), rate, bank)
+    return rooms.from_bank(schemas.SimulatedRoom.model_validate_json(room), rate, bank)
 
 
-def _write(job: RenderJob, recipe: Recipe, scene: mixing.Scene, rt60_achieved_s: float | None) -> Rendered:
-    stored: list[StoredFile] = []
+def _write(job: RenderJob, recipe: schemas.Recipe, scene: mixing.Scene, rt60_achieved_s: float | None) -> Rendered:
+    stored: list[schemas.StoredFile] = []
 
     def save(path: str, content: bytes, content_sha256: str = "") -> str:
         # shared: a worker that was given up for lost may still be writing
         atomic.write_bytes(job.out / path, content, shared=True)
         sha256 = hashlib.sha256(content).hexdigest()
-        content_sha256 = content_sha256 or sha256
-        stored.append(StoredFile(path=path, num_bytes=len(content), sha256=sha256, content_sha256=content_sha256))
+        sums = {"sha256": sha256, "content_sha256": content_sha256 or sha256}
+        stored.append(schemas.StoredFile(path=path, num_bytes=len(content), **sums))
         return sha256
 
     def save_sound(path: str, pcm: np.ndarray) -> str:
@@ -119,25 +109,23 @@ def _write(job: RenderJob, recipe: Recipe, scene: mixing.Scene, rt60_achieved_s:
     labels = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
     save(f"activity/{name}.json", labels.encode())
     mixtures = {label: save_sound(f"{label}/{file_name}", scene.mixture(label)) for label in recipe.scenarios}
-    rows = [_row(job, recipe, scene, label, sha256, rt60_achieved_s) for label, sha256 in mixtures.items()]
+    rows = [
+        _row(job, recipe, scene, label, mixture_sha256=sha256, rt60_achieved_s=rt60_achieved_s)
+        for label, sha256 in mixtures.items()
+    ]
     return Rendered(scene_id=name, rows=rows, files=stored)
 
 
 def _row(
-    job: RenderJob,
-    recipe: Recipe,
-    scene: mixing.Scene,
-    label: ScenarioLabel,
-    mixture_sha256: str,
-    rt60_achieved_s: float | None,
-) -> Mixture:
+    job: RenderJob, recipe: schemas.Recipe, scene: mixing.Scene, label: schemas.ScenarioLabel, **known: Any
+) -> schemas.Mixture:
     """A row of mixtures.csv. Where nobody interferes, what describes the interferer is empty."""
     name, file_name = recipe.scene_id, f"{recipe.scene_id}.{job.format}"
     reference = "" if label == "TS3" else f"stems/{dataset.REFERENCE_STEMS[job.reference]}/{file_name}"
     others = recipe.interferers if label != "TS1" else []
     only = others[0] if len(others) == 1 else None
     distances_m = [talker.distance_m for talker in others if talker.distance_m is not None]
-    return Mixture(
+    return schemas.Mixture(
         mixture_id=f"{name}_{label}",
         scene_id=name,
         scenario=label,
@@ -152,14 +140,12 @@ def _row(
         sir_achieved_db=scene.sir_achieved_db if others else None,
         snr_achieved_db=scene.snr_achieved_db,
         rt60_s=recipe.room.rt60_s,
-        rt60_achieved_s=rt60_achieved_s,
         target_distance_m=recipe.target.distance_m,
         interferer_distance_m=min(distances_m, default=None),  # of several, the nearest
         num_samples=recipe.num_samples,
         sample_rate=recipe.sample_rate,
         text="" if label == "TS3" else recipe.target.text,
         interferer_text=only.text if only else "",
-        mixture_sha256=mixture_sha256,
         target_gender=recipe.target.gender,
         interferer_gender=";".join(talker.gender for talker in others),
         noise_category=recipe.noise.category if recipe.noise else "",
@@ -170,6 +156,7 @@ def _row(
         enrollment_condition=recipe.enrollment.condition,
         enrollment_source=recipe.enrollment_source,
         scene_gain_db=scene.gain_db,
+        **known,
     )
 
 
@@ -195,10 +182,8 @@ def render(
     What it is run on shows nowhere: the files are the same bytes.
 
     Args:
-        plan_path: the plan.
         out: the dataset's folder, new or of an interrupted run of the same plan.
         roots: where the corpora lie.
-        executor: where scenes are rendered.
         bank: folder of shared rooms' responses.
         format: ``flac`` or ``wav``.
         share: render only this shard of the plan, for ``merge``; the report has no fingerprint then.
@@ -210,7 +195,12 @@ def render(
     begin = time.monotonic()
     digest = atomic.sha256(plan_path) if plan_path.is_file() else ""
     versions = dataset.sound_versions()
-    identity: dict[str, Any] = {"schema": SCHEMA, "plan_sha256": digest, "format": format, "versions": versions}
+    identity: dict[str, Any] = {
+        "schema": schemas.SCHEMA,
+        "plan_sha256": digest,
+        "format": format,
+        "versions": versions,
+    }
     scenario, _, recipes = plan.read(plan_path)
     planned: list[str] = []
     corpora: set[str] = set()

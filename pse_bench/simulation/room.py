@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -28,26 +28,17 @@ from pse_bench.simulation.engines import pyroomacoustics, shoebox
 from pse_bench.simulation.rir import RIR, RoomRIRs
 
 
-class Engine(Protocol):
-    """What simulates rooms: a module, or any object that has these.
-
-    ``VERSION`` is raised whenever the sound of a room changes; rooms in the bank are looked up by it.
-    """
-
-    VERSION: Any
-
-    def simulate(self, room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
-        """The responses of all sources of a room, whose mean T30 is the asked one."""
-
-
 def _lack(entry: Any) -> str:
     complete = callable(getattr(entry, "simulate", None)) and hasattr(entry, "VERSION")
     return "" if complete else "has no simulate or VERSION"
 
 
-ENGINES: Registry[Engine] = Registry(
+ENGINES: Registry[Any] = Registry(
     "room engine", {"image-source": shoebox, "pyroomacoustics": pyroomacoustics}, group=ENGINE_GROUP, check=_lack
 )
+"""What simulates rooms: a module, or any object, with ``simulate(room, sample_rate)``, which gives the responses
+of all sources of a room, their mean T30 the asked one, and with ``VERSION``, which is raised whenever the sound of
+a room changes; rooms in the bank are looked up by it."""
 
 
 def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:

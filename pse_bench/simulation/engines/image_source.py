@@ -82,19 +82,11 @@ def images(
     points_m2 = squares[second, third]
     order = np.argsort(points_m2, kind="stable")
     points_m2 = points_m2[order]
-    planes_m = found[a][0]
-    return Images(
-        size_m=tuple(size_m),
-        direct_m=math.dist(source_m, microphone_m),
-        reach_m=reach_m,
-        planes_m=planes_m,
-        points_m2=points_m2,
-        counts=np.searchsorted(points_m2, reach_m**2 - planes_m**2, side="right"),
-        axes=(a, b, c),
-        hits=(found[a][1], found[b][1], found[c][1]),
-        second=second[order],
-        third=third[order],
-    )
+    planes_m, direct_m = found[a][0], math.dist(source_m, microphone_m)
+    counts = np.searchsorted(points_m2, reach_m**2 - planes_m**2, side="right")
+    axes, hits = (a, b, c), (found[a][1], found[b][1], found[c][1])
+    indices = second[order], third[order]
+    return Images(tuple(size_m), direct_m, reach_m, planes_m, points_m2, counts, axes, hits, *indices)
 
 
 def num_images(size_m: Sequence[float], reach_m: float) -> float:
@@ -103,13 +95,8 @@ def num_images(size_m: Sequence[float], reach_m: float) -> float:
 
 
 def response(source: Images, reflection: Sequence[float], sample_rate: int) -> np.ndarray:
-    """The response of one source, float32, shape (num_samples,), beginning ``LEAD`` samples before time zero.
-
-    Args:
-        source: its images.
-        reflection: pressure reflection factor of each of the ``WALLS``.
-        sample_rate: Hz.
-    """
+    """The response of one source, float32, shape (num_samples,), beginning ``LEAD`` samples before time zero;
+    ``reflection`` is the pressure reflection factor of each of the ``WALLS``."""
     from scipy.fft import irfft, rfft
 
     per_metre = sample_rate / SPEED_OF_SOUND
@@ -135,12 +122,7 @@ def response(source: Images, reflection: Sequence[float], sample_rate: int) -> n
 
 def loss_rates(size_m: Sequence[float], walls: Sequence[float]) -> np.ndarray:
     """Nepers a second that sound loses on a straight way through the images, in all directions: as many equally
-    likely values as ``DIRECTIONS``.
-
-    Args:
-        size_m: lengths of the room.
-        walls: nepers that a reflection at each of the ``WALLS`` costs.
-    """
+    likely values as ``DIRECTIONS``; ``walls`` are the nepers that a reflection at each of the ``WALLS`` costs."""
     grid = (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
     up, angle = grid[:, None], grid * (math.pi / 2)
     level = np.sqrt(1 - up**2)

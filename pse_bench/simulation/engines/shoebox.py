@@ -98,16 +98,8 @@ def with_diffuse_tail(
 ) -> np.ndarray:
     """A response that goes over into decaying noise, float32, shape (num_samples,).
 
-    The noise has the energy of the response around the crossfade, and both are mixed at equal power.
-
-    Args:
-        samples: the response by images, beginning ``LEAD`` samples before time zero.
-        direct_m: distance of the source.
-        decay_s: RT60 of the noise.
-        length_s: how long the result goes on after the direct sound.
-        sample_rate: Hz.
-        name: what the noise is drawn by.
-    """
+    The noise, drawn by ``name``, has the energy of the response around the crossfade and an RT60 of ``decay_s``;
+    both are mixed at equal power. The result goes on for ``length_s`` after the direct sound."""
     direct = direct_m / SPEED_OF_SOUND * sample_rate + LEAD
     first = round(direct + EARLY_S * sample_rate)
     width = round(CROSSFADE_S * sample_rate)
@@ -146,11 +138,8 @@ def calibrate(
     alike.
 
     Args:
-        size_m: lengths of the room.
-        asked_s: the wanted RT60.
         build: makes the sources' responses from the reflection factors of the ``image_source.WALLS`` and the
             RT60 of a diffuse field between them in seconds.
-        sample_rate: Hz.
 
     Returns:
         None where no absorption gives that decay.
