@@ -157,12 +157,8 @@ def test_result_json(dataset: Dataset, submitted: Submitted, tmp_path: Path) -> 
         "summary_sha256": atomic.sha256(tmp_path / "r" / "summary.csv"),
         "system": submission.read_system(folder).model_dump(),
     }
-    assert {path.name for path in (tmp_path / "r").iterdir()} == {
-        "scores.csv",
-        "summary.csv",
-        "mixtures.csv",
-        "result.json",
-    }
+    written = ["mixtures.csv", "result.json", "scores.csv", "summary.csv"]
+    assert sorted(path.name for path in (tmp_path / "r").iterdir()) == written
 
 
 def test_the_same_audio_in_another_container_has_another_hash_and_equal_scores(
@@ -380,26 +376,18 @@ def test_a_submission_without_a_folder_or_a_description(dataset: Dataset, tmp_pa
     assert not (tmp_path / "r").exists()
 
 
-def _gone(path: Path) -> None:
-    path.unlink()
-
-
 def _one_bit(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [_gone, _one_bit])
+@pytest.mark.parametrize("damage", [missing, _one_bit])
 @pytest.mark.parametrize(
     "name",
     [
-        "stems/target_early/s000002.flac",
-        "TS2/s000002.flac",
-        "enrollment/s000002.flac",
-        "activity/s000002.json",
-        "files.csv",
-        "plan.jsonl",
+        *("stems/target_early/s000002.flac", "TS2/s000002.flac", "enrollment/s000002.flac"),
+        *("activity/s000002.json", "files.csv", "plan.jsonl"),
     ],
 )
 def test_a_damaged_dataset_is_not_the_submissions_fault(
@@ -408,9 +396,8 @@ def test_a_damaged_dataset_is_not_the_submissions_fault(
     copy = tmp_path / "dataset"
     shutil.copytree(dataset.folder, copy)
     damage(copy / name)
-    with pytest.raises(
-        InputError, match=rf"{re.escape(str(copy / name))}: missing or changed since it was rendered"
-    ):
+    expected = rf"{re.escape(str(copy / name))}: missing or changed since it was rendered"
+    with pytest.raises(InputError, match=expected):
         tiny.scored(Dataset.open(copy), submitted("mixture"), tmp_path / "r")
     assert not (tmp_path / "r" / "result.json").exists()
 

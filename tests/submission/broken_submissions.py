@@ -46,34 +46,29 @@ def write(path: Path, samples: np.ndarray, rate: int = RATE, subtype: str = "FLO
     soundfile.write(str(path.with_suffix(".wav")), samples, rate, format="WAV", subtype=subtype)
 
 
-def sound(change: Change, labels: tuple[str, ...] = ALL, scenes: int = 3, subtype: str = "FLOAT") -> Break:
-    """Change the samples of estimates."""
+def each(change: Callable[[Path], object], labels: tuple[str, ...], scenes: int) -> Break:
+    """Change the files of estimates one by one."""
 
     def do(folder: Path, dataset: Dataset) -> None:
         for path in estimates(folder, labels, scenes):
-            write(path, change(soundfile.read(str(path))[0]), subtype=subtype)
+            change(path)
 
     return do
+
+
+def sound(change: Change, labels: tuple[str, ...] = ALL, scenes: int = 3, subtype: str = "FLOAT") -> Break:
+    """Change the samples of estimates."""
+    return each(lambda path: write(path, change(soundfile.read(str(path))[0]), subtype=subtype), labels, scenes)
 
 
 def written(labels: tuple[str, ...] = ALL, scenes: int = 3, **how: object) -> Break:
     """Write estimates in another way."""
-
-    def do(folder: Path, dataset: Dataset) -> None:
-        for path in estimates(folder, labels, scenes):
-            write(path, soundfile.read(str(path))[0], **how)
-
-    return do
+    return each(lambda path: write(path, soundfile.read(str(path))[0], **how), labels, scenes)
 
 
 def content(data: Callable[[bytes], bytes]) -> Break:
     """Change the bytes of the first estimate of TS2."""
-
-    def do(folder: Path, dataset: Dataset) -> None:
-        path = estimates(folder, ("TS2",), 1)[0]
-        path.write_bytes(data(path.read_bytes()))
-
-    return do
+    return each(lambda path: path.write_bytes(data(path.read_bytes())), ("TS2",), 1)
 
 
 def renamed(name: Callable[[Path], str], labels: tuple[str, ...] = ALL, scenes: int = 3) -> Break:

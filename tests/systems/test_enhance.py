@@ -40,6 +40,16 @@ def run(dataset: Dataset, system: str, out: Path, **options: object) -> int:
     return enhance.enhance(dataset, system, out, executor=Serial(), **options)
 
 
+def begun(dataset: Dataset, module: Write, out: Path) -> str:
+    """Enhance five mixtures with a system that then fails; its name. It does not fail again."""
+    system = f"{module(FRAGILE.format(error='RuntimeError'))}:enhance"
+    Path("fail").touch()
+    with pytest.raises(InputError):
+        run(dataset, system, out)
+    Path("fail").unlink()
+    return system
+
+
 def contents(folder: Path) -> dict[str, str]:
     """Hash of every file below a folder."""
     return {
@@ -142,16 +152,12 @@ def test_it_continues_where_it_stopped(dataset: Dataset, tmp_path: Path, module:
 
 
 def test_what_was_damaged_meanwhile_is_made_again(dataset: Dataset, tmp_path: Path, module: Write) -> None:
-    system = f"{module(FRAGILE.format(error='RuntimeError'))}:enhance"
-    Path("fail").touch()
     out = tmp_path / "out"
-    with pytest.raises(InputError):
-        run(dataset, system, out)
+    system = begun(dataset, module, out)
     first, second = (next(out.glob(f"{row.scenario}/{row.scene_id}.*")) for row in dataset.mixtures[:2])
     good = atomic.sha256(first)
     first.write_bytes(b"not sound")
     second.unlink()
-    Path("fail").unlink()
     assert run(dataset, system, out) == len(dataset.mixtures) - 3
     assert atomic.sha256(first) == good
     assert second.is_file()
@@ -161,16 +167,11 @@ def test_what_was_damaged_meanwhile_is_made_again(dataset: Dataset, tmp_path: Pa
 def test_it_refuses_to_continue_something_else(
     dataset: Dataset, tmp_path: Path, module: Write, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = module(FRAGILE.format(error="RuntimeError"))
-    Path("fail").touch()
     out = tmp_path / "out"
-    with pytest.raises(InputError):
-        run(dataset, f"{name}:enhance", out)
-    Path("fail").unlink()
+    system, options, used = begun(dataset, module, out), {}, dataset
     before = contents(out)
-    system, options, used = f"{name}:enhance", {}, dataset
     if what == "code":
-        path = Path(f"{name}.py")
+        path = Path(f"{system.removesuffix(':enhance')}.py")
         path.write_text(path.read_text().replace("0.5", "0.6"))
     elif what == "enrollment":
         options = {"enrollment": "wrong"}
@@ -186,24 +187,17 @@ def test_it_refuses_to_continue_something_else(
 
 
 def test_a_last_line_that_was_cut_off_is_done_again(dataset: Dataset, tmp_path: Path, module: Write) -> None:
-    system = f"{module(FRAGILE.format(error='RuntimeError'))}:enhance"
-    Path("fail").touch()
     out = tmp_path / "out"
-    with pytest.raises(InputError):
-        run(dataset, system, out)
+    system = begun(dataset, module, out)
     path = out / "enhance.journal"
     path.write_bytes(path.read_bytes()[:-7])
-    Path("fail").unlink()
     assert run(dataset, system, out) == len(dataset.mixtures) - 4
 
 
 @pytest.mark.parametrize("line", ["{}", "[]", "7", "{", '{"mixture_id": "s000000_TS1"}'])
 def test_a_damaged_journal_is_one_line(dataset: Dataset, tmp_path: Path, module: Write, line: str) -> None:
-    system = f"{module(FRAGILE.format(error='RuntimeError'))}:enhance"
-    Path("fail").touch()
     out = tmp_path / "out"
-    with pytest.raises(InputError):
-        run(dataset, system, out)
+    system = begun(dataset, module, out)
     with (out / "enhance.journal").open("a") as stream:
         stream.write(f"{line}\n")
     with pytest.raises(InputError, match=r"enhance\.journal.*; "):
