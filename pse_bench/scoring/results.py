@@ -151,10 +151,8 @@ def about_of(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: schema {about.get('schema')!r}, expected {SCHEMA}; score again")
     system = about.get("system")
     named = isinstance(system, dict) and isinstance(system.get("name"), str)
-    lacking = [key for key in SAME if not isinstance(about.get(key), str)]
-    if not named or not isinstance(about.get("metrics"), dict):
-        lacking = ["system name or no metrics"]
-    if lacking:
+    lacking = [] if named and isinstance(about.get("metrics"), dict) else ["system name or no metrics"]
+    if lacking := [*lacking, *(key for key in SAME if not isinstance(about.get(key), str))]:
         raise InputError(f"{path}: damaged (no {lacking[0]}); score again")
     documents.parse(_Known, about, str(path))
     return about

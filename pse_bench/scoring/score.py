@@ -204,9 +204,6 @@ def _identities(chosen: Iterable[metrics.Metric], recogniser: Recogniser | None)
     return found
 
 
-# ---- one mixture, in a worker
-
-
 def score_mixture(work: tuple[ScoreJob, Mixture]) -> Scored:
     """All scores of one mixture."""
     job, row = work
@@ -281,9 +278,6 @@ def detect_mixture(work: tuple[ScoreJob, Mixture]) -> Detected:
         worst = pvad.worst(row, labels, problem.replace(f"{job.shown}/", ""))
         return Detected(row=worst, sha256="", problem=problem)
     return Detected(row=pvad.row_of(row, labels, probabilities), sha256=sha256)
-
-
-# ---- all of them
 
 
 def _all(job: ScoreJob, rows: list[Mixture], executor: Executor) -> Iterator[Scored]:

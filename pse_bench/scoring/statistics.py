@@ -44,9 +44,6 @@ def clusters_of(names: Sequence[str | int]) -> np.ndarray:
     return np.unique(np.array(names), return_inverse=True)[1]
 
 
-# ---- intervals of one figure
-
-
 def quotient_interval(
     pairs: np.ndarray, clusters: np.ndarray, *, link: Link, low: float, high: float, skewed: bool = False
 ) -> Interval | None:
@@ -125,9 +122,6 @@ def quotient_difference(
     return _around(value, left, _effective(one[:, 1] + other[:, 1]), span)
 
 
-# ---- tests
-
-
 def swaps(speakers: int) -> np.ndarray:
     """For which speakers two systems are swapped: bool, shape (num_swaps, speakers). The first row swaps nothing.
 
@@ -181,9 +175,6 @@ def p_values(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def smallest_p(speakers: int) -> float:
     """The smallest p that a test over so many speakers can give."""
     return 2.0 ** -max(min(speakers, EXACT_UP_TO) - 1, 0)
-
-
-# ---- shared steps
 
 
 def _sums(pairs: np.ndarray, clusters: np.ndarray) -> np.ndarray:

@@ -97,7 +97,10 @@ def look_ahead_samples(loaded: LoadedSystem, sample_rate: int) -> tuple[int, int
             # Drawn, since an even stride would meet all frames in the same place.
             low, high = (round(num_samples * (0.3 + 0.6 * share / PROBES)) for share in (number, number + 1))
             start = integer(low, high, 0, "figures", kind, number)
-            target, rest = (_changed(*pair, start, number % 3) for pair in zip(parts, other, strict=True))
+            target, rest = (part.copy() for part in parts)
+            for changed, new in zip((target, rest), other, strict=True):
+                # something else, silence, or much louder: what a normaliser of whole clips would notice
+                changed[start:] = (new[start:], 0.0, 8 * changed[start:])[number % 3]
             after = base.enhance(loaded, _work(target, rest, sample_rate), f"{kind} changed at {start}")
             different = np.flatnonzero(_differs(before, after))
             probes += 1
@@ -127,13 +130,6 @@ def _work(target: np.ndarray, rest: np.ndarray, sample_rate: int) -> SystemInput
 
 def _differs(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.abs(one - other) > TOLERANCE * max(np.abs(one).max(), np.abs(other).max())
-
-
-def _changed(part: np.ndarray, new: np.ndarray, start: int, how: int) -> np.ndarray:
-    """From a sample on something else, silence, or much louder: what a normaliser of whole clips would notice."""
-    changed = part.copy()
-    changed[start:] = (new[start:], 0.0, 8 * part[start:])[how]
-    return changed
 
 
 @functools.lru_cache(maxsize=8)

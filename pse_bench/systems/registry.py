@@ -134,7 +134,7 @@ def load(
     Raises:
         InputError: no such system, it cannot be had, or it cannot be streamed.
     """
-    model = trained.is_one(name)
+    model = name.startswith(trained.SHIPPED) or name.endswith((".safetensors", ".onnx"))
     if streaming and not model:
         streamed = "only baseline:<recipe>, a checkpoint and an .onnx file can"
         raise InputError(f"system {name}: cannot be streamed; {streamed}")

@@ -19,12 +19,6 @@ from pse_bench.systems import onnx
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput
 
 SHIPPED = "baseline:"
-ENDINGS = (".safetensors", ".onnx")
-
-
-def is_one(name: str) -> bool:
-    """Whether a system's name asks for a trained model."""
-    return name.startswith(SHIPPED) or name.endswith(ENDINGS)
 
 
 def load(

@@ -52,9 +52,6 @@ def _best(stats: FileStats) -> Match | None:
     return best if best and abs(best.correlation) >= MATCHING else None
 
 
-# ---- what cannot be scored
-
-
 def _faults(all_stats: list[FileStats], sample_rate: int) -> Iterator[Finding]:
     grouped: dict[str, list[tuple[FileStats, str]]] = {}
     for stats in all_stats:
@@ -95,9 +92,6 @@ def _common_step(lengths: list[int]) -> int:
     return step if step >= 32 else 0
 
 
-# ---- copies, clipped, and nothing
-
-
 def _copies(all_stats: list[FileStats]) -> Iterator[Finding]:
     of = len(all_stats)
     if stems := [stats for stats in all_stats if stats.same_as.startswith("stems/")]:
@@ -134,9 +128,6 @@ def _identical(all_stats: list[FileStats], twins: Callable[[str, str], bool]) ->
         example = " = ".join(names(groups[0][:2]))
         found = f"the same bytes under different names, in {len(groups)} groups ({example})"
         yield finding("identical-files", names(concerned), found, len(all_stats))
-
-
-# ---- shift
 
 
 def _delay(audible: list[FileStats], best: dict[str, Match], sample_rate: int) -> Iterator[Finding]:
@@ -176,9 +167,6 @@ def _delay(audible: list[FileStats], best: dict[str, Match], sample_rate: int) -
 
 def _agrees(match: Match | None, lag: int) -> bool:
     return match is not None and abs(match.correlation) >= MATCHING and abs(match.lag - lag) <= 1
-
-
-# ---- level
 
 
 def _gain(audible: list[FileStats], best: dict[str, Match]) -> Iterator[Finding]:

@@ -192,14 +192,9 @@ class CheckReport:
         findings = [
             vars(one) | {"count": len(one.files), "files": list(one.files[:SHOWN])} for one in self.findings
         ]
-        return {
-            "submission": self.submission,
-            "dataset": self.dataset,
-            "acceptable": self.acceptable,
-            "expected": self.expected,
-            "present": self.present,
-            "findings": [{key: finding[key] for key in keys} for finding in findings],
-        }
+        head = ("submission", "dataset", "acceptable", "expected", "present")
+        listed = [{key: finding[key] for key in keys} for finding in findings]
+        return {key: getattr(self, key) for key in head} | {"findings": listed}
 
     def terminal(self) -> str:
         """The report for a person: fatal findings first, the files of each below it."""

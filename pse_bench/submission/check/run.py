@@ -104,9 +104,6 @@ def _activity_findings(mixtures: list[Mixture], folder: Path, names: Mapping[str
         yield finding(f"activity-{code}", concerned, summarize_counts(texts), len(names))
 
 
-# ---- system.yaml
-
-
 def system_findings(folder: Path) -> list[Finding]:
     """Everything that is wrong with ``system.yaml``."""
     path = folder / submission.DESCRIPTION
