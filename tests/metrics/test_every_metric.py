@@ -119,22 +119,21 @@ def test_importing_the_registry_imports_nothing_slow() -> None:
 
 @pytest.mark.parametrize(
     ("detail", "ratio"),
-    [("12/40", Ratio(12, 40)), ("12/40; no estimate", Ratio(12, 40)), ("0.192/3.0", Ratio(0.192, 3.0))],
+    [
+        ("12/40", Ratio(12, 40)),
+        ("12/40; no estimate", Ratio(12, 40)),
+        ("0.192/3.0", Ratio(0.192, 3.0)),
+        ("0.30000000000000004/0.3333333333333333", Ratio(0.1 + 0.2, 1 / 3)),
+    ],
 )
-def test_a_detail_holds_its_ratio(detail: str, ratio: Ratio) -> None:
-    assert ratio_of(detail) == ratio
-    assert ratio_of(str(ratio)) == ratio
+def test_a_detail_holds_its_ratio_to_the_last_bit(detail: str, ratio: Ratio) -> None:
+    assert ratio_of(detail) == ratio_of(str(ratio)) == ratio
 
 
 @pytest.mark.parametrize("detail", ["", "no estimate", "12", "a/b", "; 1/2"])
 def test_a_detail_without_a_ratio_is_refused(detail: str) -> None:
     with pytest.raises(ValueError, match="numerator/denominator"):
         ratio_of(detail)
-
-
-def test_energies_survive_the_detail_to_the_last_bit() -> None:
-    energies = Ratio(0.1 + 0.2, 1 / 3)
-    assert ratio_of(str(energies)) == energies
 
 
 # ---- evaluated
@@ -215,14 +214,8 @@ def test_a_clip_too_short_for_a_frame_is_undefined_or_scored_but_never_a_crash(
     whole = make_clip(scenario)
     for length in (1, 300):
         part = slice(10_000, 10_000 + length)
-        clip = Clip(
-            estimate=whole.estimate[part],
-            mixture=whole.mixture[part],
-            reference=None if whole.reference is None else whole.reference[part],
-            target_active=whole.target_active[part],
-            interferer_active=whole.interferer_active[part],
-            sample_rate=whole.sample_rate,
-        )
+        arrays = {name: value[part] for name, value in vars(whole).items() if isinstance(value, np.ndarray)}
+        clip = replace(whole, **arrays)
         score = evaluate(metric, clip)
         assert score.status == "ok" if not {"sample_rate"} & set(metric.needs) else "undefined"
         assert (score.value is None) == (score.status == "undefined")

@@ -67,13 +67,9 @@ def test_leaky_frames_agree_with_the_slow_twin(make_clip) -> None:
     clip = make_clip("TS3", duration_s=2.0)
     rng = np.random.default_rng(0)
     gains = np.repeat(10 ** (rng.uniform(-30, 0, 40) / 20), 800)
-    found = leaky_frames(
-        estimate=gains * clip.mixture,
-        mixture=clip.mixture,
-        interferer_active=clip.interferer_active,
-        sample_rate=RATE,
-    )
-    assert found == slow_leaky(gains * clip.mixture, clip.mixture, clip.interferer_active)
+    signals = {"estimate": gains * clip.mixture, "mixture": clip.mixture}
+    found = leaky_frames(**signals, interferer_active=clip.interferer_active, sample_rate=RATE)
+    assert found == slow_leaky(**signals, interferer_active=clip.interferer_active)
     assert 0 < found.numerator < found.denominator
 
 
@@ -104,11 +100,15 @@ def slow_pause(target_active, interferer_active) -> list[int]:
     return sorted(chosen)
 
 
-def test_pauses_agree_with_the_slow_twin(make_clip) -> None:
-    clip = make_clip("TS2")
-    found = pause_samples(
+def pause_of(clip: Clip) -> np.ndarray:
+    return pause_samples(
         target_active=clip.target_active, interferer_active=clip.interferer_active, sample_rate=RATE
     )
+
+
+def test_pauses_agree_with_the_slow_twin(make_clip) -> None:
+    clip = make_clip("TS2")
+    found = pause_of(clip)
     expected = slow_pause(clip.target_active, clip.interferer_active)
     assert np.flatnonzero(found).tolist() == expected
     assert len(expected) > 0.2 * RATE
@@ -122,9 +122,7 @@ def test_pauses_agree_with_the_slow_twin(make_clip) -> None:
 
 def test_pause_leakage_looks_at_pauses_only(make_clip) -> None:
     clip = make_clip("TS2")
-    pause = pause_samples(
-        target_active=clip.target_active, interferer_active=clip.interferer_active, sample_rate=RATE
-    )
+    pause = pause_of(clip)
     estimate = np.where(pause, 0.1 * clip.mixture, 100 * clip.mixture)
     assert evaluate(METRICS["pause_leakage_db"], replace(clip, estimate=estimate)).value == pytest.approx(20.0)
     assert not np.any(pause & clip.target_active)

@@ -57,11 +57,7 @@ def slow_twin(*, estimate, reference, target_active, sample_rate) -> tuple[int, 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_agrees_with_the_slow_twin(signals, seed: int) -> None:
-    short = {
-        **signals,
-        "reference": signals["reference"][:24_000],
-        "target_active": signals["target_active"][:24_000],
-    }
+    short = signals | {name: signals[name][:24_000] for name in ("reference", "target_active")}
     estimate = degraded(short["reference"], seed)
     flagged, active, longest = slow_twin(estimate=estimate, **short)
     assert 0 < flagged < active

@@ -64,10 +64,8 @@ def test_swapping_the_arguments_changes_every_score(pair) -> None:
 
 
 def test_estoi_repeats_and_leaves_the_global_generator_alone(pair) -> None:
-    with_holes = {
-        **pair,
-        "estimate": np.where(np.arange(len(pair["estimate"])) % 8000 < 4000, 0.0, pair["estimate"]),
-    }
+    holes = np.arange(len(pair["estimate"])) % 8000 < 4000
+    with_holes = pair | {"estimate": np.where(holes, 0.0, pair["estimate"])}
     np.random.seed(1)
     first = estoi(sample_rate=RATE, **with_holes)
     drawn = np.random.random(3)
