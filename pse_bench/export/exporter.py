@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pse_bench.export
 from pse_bench.dataset.dataset import Dataset
@@ -27,30 +26,25 @@ KIND = "pse-bench export"
 class Exporter:
     """A form in which a dataset is written for other programs.
 
-    Attributes:
-        write: ``write(dataset, items, out, force=…, progress=…)`` writes the folder and gives the path to name.
-        help: of its command, by default the docstring of ``write``; the first line says what is written.
-        unit: what is counted when it is done.
-        next_step: what to do with what was written, from its path.
+    ``write(dataset, items, out, force=…, progress=…)`` writes the folder and gives the path to name.
     """
 
     write: Callable[..., Path]
-    help: str = ""
-    unit: str = "mixtures"
-    next_step: Callable[[Path], str] = str
+    help: str = ""  # of its command, by default the docstring of write; the first line says what is written
+    unit: str = "mixtures"  # what is counted when it is done
+    next_step: Callable[[Path], str] = str  # what to do with what was written, from its path
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "help", self.help or self.write.__doc__ or "")
 
 
-def _problem(entry: Any) -> str:
-    return "" if isinstance(entry, Exporter) else "is no pse_bench.export.exporter.Exporter; give one"
-
-
 def exporters() -> Registry[Exporter]:
     """The exporters by the name of their command."""
     own = collect(pse_bench.export, "EXPORTERS")
-    return Registry("exporter", own, group="pse_bench.exporters", check=_problem)
+    wrong = "is no pse_bench.export.exporter.Exporter; give one"
+    return Registry(
+        "exporter", own, group="pse_bench.exporters", check=lambda e: "" if isinstance(e, Exporter) else wrong
+    )
 
 
 # ---- what is exported

@@ -14,8 +14,8 @@ from pse_bench.export.exporter import Exporter, Item, folder, lines
 from pse_bench.runtime.progress import Update, no_progress
 
 NAME = "cuts.jsonl"
+# columns of mixtures.csv that a cut carries as custom fields
 FACTS = ("scenario", "scene_id", "sir_db", "snr_db", "rt60_s", "enrollment_condition")
-"""Columns of mixtures.csv that a cut carries as custom fields."""
 
 
 def write(

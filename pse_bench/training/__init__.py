@@ -4,5 +4,4 @@ Torch is imported by the modules of this folder and nowhere else in the package;
 imports nothing.
 """
 
-REMEDY = "pip install 'pse-bench[baseline]'"
-"""What brings torch."""
+REMEDY = "pip install 'pse-bench[baseline]'"  # which brings torch

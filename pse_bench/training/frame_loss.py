@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor
 
+# 32 ms and 16 ms at 16 kHz, the frames in which over-suppression is scored (``metrics.signals``)
 FRAME, HOP = 512, 256
-"""32 ms and 16 ms at 16 kHz, the frames in which over-suppression is scored (``metrics.signals``)."""
 
 FLOOR = 1e-8
 """Added to |S|² before a negative power, so that the gradient at zero is finite (|S|^0.3 has none there). Then

@@ -38,19 +38,14 @@ Normaliser = Literal["item", "batch", "frames"]
 class Frames:
     """What a recipe knows of the frames of a batch.
 
-    Attributes:
-        activity: a, (B, T), bool or 0 and 1.
-        probability: q, (B, T), in [0, 1]; None for a recipe that looks at no pVAD. Never trained through.
-        its: (B,), true for items whose target is inactive.
-        threshold: θ. With θ = 1 M is empty.
-        scope: the design says a(t) = 0, so "all" takes every target-inactive frame, the target's pauses too; "its"
-            only the frames of ITS items. Our reading is open here.
+    The paper says a(t) = 0, so the ``scope`` "all" takes every target-inactive frame, the target's pauses too;
+    "its" only the frames of ITS items. Our reading is open here.
     """
 
-    activity: torch.Tensor
-    probability: torch.Tensor | None = None
-    its: torch.Tensor | None = None
-    threshold: float = 0.5
+    activity: torch.Tensor  # a, (B, T), bool or 0 and 1
+    probability: torch.Tensor | None = None  # q, (B, T), in [0, 1]; never trained through
+    its: torch.Tensor | None = None  # (B,), true for items whose target is inactive
+    threshold: float = 0.5  # θ; with θ = 1 M is empty
     scope: str = "all"
 
     @property
@@ -74,19 +69,14 @@ class Frames:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Which frames count in the loss, and what the estimate is compared with.
+    """Which frames count in the loss, and what the estimate is compared with."""
 
-    Attributes:
-        weights: from frames to how much each counts, (B, T), float32 in [0, 1]; without it, 1.
-        reference: from frames, S and Y, (B, T, F), to what the estimate is compared with; without it, S.
-        needs_pvad: whether it looks at q.
-        uses_its: whether items with an inactive target are trained on.
-    """
-
+    # from frames to how much each counts, (B, T), float32 in [0, 1]; without it, 1
     weights: Callable[[Frames], torch.Tensor] | None = None
+    # from frames, S and Y, (B, T, F), to what the estimate is compared with; without it, S
     reference: Callable[[Frames, torch.Tensor, torch.Tensor], torch.Tensor] | None = None
-    needs_pvad: bool = False
-    uses_its: bool = True
+    needs_pvad: bool = False  # whether it looks at q
+    uses_its: bool = True  # whether items with an inactive target are trained on
 
 
 LOSS_RECIPES: Registry[Recipe] = Registry(

@@ -28,37 +28,23 @@ from pse_bench.training.losses import LOSS_RECIPES, Recipe, recipe_loss
 from pse_bench.training.models import pvad
 from pse_bench.training.models.e3net import E3Net
 
-AT_ONCE = 16
-"""Scenes in a batch of validation."""
-
-Guide = Callable[[Batch], torch.Tensor]
-"""The probability of target speech in a batch, (B, labels)."""
+AT_ONCE = 16  # scenes in a batch of validation
+Guide = Callable[[Batch], torch.Tensor]  # the probability of target speech in a batch, (B, labels)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A model to train.
-
-    Attributes:
-        model: the network.
-        loss: from the model's output and the batch to a scalar.
-        validate: from the model in evaluation mode, scenes and their rate in Hz to metrics by name.
-    """
+    """A model to train."""
 
     model: checkpoint.Network
-    loss: Callable[[torch.Tensor, Batch], torch.Tensor]
+    loss: Callable[[torch.Tensor, Batch], torch.Tensor]  # from the model's output and the batch to a scalar
+    # from the model in evaluation mode, scenes and their rate in Hz to metrics by name
     validate: Callable[[torch.nn.Module, list[TrainingScene], int], dict[str, float]]
 
 
 def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | None, low: bool = False) -> Task:
-    """The task of a configuration.
-
-    Args:
-        config: of the run.
-        rate: sample rate of the scenes, Hz.
-        guide: checkpoint of the pVAD that guides a recipe.
-        begin: checkpoint whose weights the model begins with.
-        low: whether the guide computes in bfloat16, see ``use_bfloat16``.
+    """The task of a configuration; ``rate`` is that of the scenes in Hz, ``low`` whether the guide computes in
+    bfloat16, see ``use_bfloat16``.
 
     Raises:
         InputError: the model's sizes are not allowed, a checkpoint is missing or of another kind.

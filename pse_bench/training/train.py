@@ -38,15 +38,9 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
     """Train a model; an interrupted run goes on where it was last saved, to the same bits on a CPU.
 
     Args:
-        config: of the run.
-        source: scenes to train on and to validate with.
-        out: the run's folder.
-        guide: checkpoint of the pVAD that guides the recipe.
-        begin: checkpoint whose weights the model begins with.
-        workers: processes that mix ahead; 0 mixes in the loop, best where cores are few.
+        guide, begin, workers, echo: see ``job.train_model``.
         stop_after: leave after this many steps of the run, as an interruption would.
         progress: told the seconds of audio that were trained on and of the whole run.
-        echo: told what each validation found, in a line.
 
     Returns:
         whether the run is finished.

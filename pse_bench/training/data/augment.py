@@ -13,23 +13,17 @@ from itertools import product
 import numpy as np
 
 FRAME_S = 0.032
-OVERLAP = 4
-"""A frame begins every FRAME_S / OVERLAP."""
+OVERLAP = 4  # a frame begins every FRAME_S / OVERLAP
+# the envelope is what the cepstrum holds below this lag: formants, but not the period of a voice up to 500 Hz
 LIFTER_S = 0.002
-"""The envelope is what the cepstrum holds below this lag: formants, but not the period of a voice up to 500 Hz."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A modification of a speaker's voice.
+    """A modification of a speaker's voice."""
 
-    Attributes:
-        speed: factor at which an utterance is played.
-        formants: factor by which its formants are moved besides.
-    """
-
-    speed: float = 1.0
-    formants: float = 1.0
+    speed: float = 1.0  # factor at which an utterance is played
+    formants: float = 1.0  # factor by which its formants are moved besides
 
     @property
     def mark(self) -> str:
@@ -49,16 +43,9 @@ def voices(speeds: Iterable[float], formants: Iterable[float]) -> list[Voice]:
 
 
 def with_formants_moved(samples: np.ndarray, factor: float, sample_rate: int) -> np.ndarray:
-    """Speech with its spectral envelope stretched along frequency, fine structure and timing as they were.
-
-    Args:
-        samples: shape (num_samples,).
-        factor: above 1 formants go up, as those of a shorter vocal tract. 1 gives the samples back.
-        sample_rate: Hz.
-
-    Returns:
-        float64 of shape (num_samples,).
-    """
+    """Speech with its spectral envelope stretched along frequency, fine structure and timing as they were: float64
+    of shape (num_samples,), as the samples. With a ``factor`` above 1 formants go up, as those of a shorter vocal
+    tract; 1 gives the samples back."""
     if factor == 1.0 or not len(samples):
         return np.array(samples, dtype=float)
     frame = 2 * round(FRAME_S * sample_rate / 2)

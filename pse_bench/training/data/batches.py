@@ -14,32 +14,19 @@ from pse_bench.training.data.scenes import Scenes, TrainingScene
 
 
 class Batch(NamedTuple):
-    """B chunks of sound; arrays, or tensors after ``loader``.
+    """B chunks of sound; arrays, or tensors after ``loader``."""
 
-    Attributes:
-        mixture, reference: float32, (B, T), full scale ±1. The reference of an ITS item is zero.
-        target_active, interferer_active: bool, (B, ceil(T / hop)), on the frames of ``vad.HOP_S``.
-        is_its: bool, (B,): the enrolled speaker is silent (TS3).
-        embedding: float32, (B, size), of the enrollment.
-    """
-
-    mixture: Any
-    reference: Any
-    target_active: Any
+    mixture: Any  # float32, (B, T), full scale ±1
+    reference: Any  # the same; zero in an ITS item
+    target_active: Any  # bool, (B, ceil(T / hop)), on the frames of vad.HOP_S
     interferer_active: Any
-    is_its: Any
-    embedding: Any
+    is_its: Any  # bool, (B,): the enrolled speaker is silent (TS3)
+    embedding: Any  # float32, (B, size), of the enrollment
 
 
 def draw(scenes: Scenes, seed: int, step: int, items: range, pool: ThreadPoolExecutor | None = None) -> Batch:
-    """Items of a step's batch. Item k is the same whichever others are drawn with it.
-
-    Args:
-        scenes: where chunks come from.
-        seed, step: of the run.
-        items: which items of the step's batch.
-        pool: threads that share the items; Fourier transforms run side by side.
-    """
+    """Items of a step's batch. Item k is the same whichever others are drawn with it. The threads of a pool share
+    the items: Fourier transforms run side by side."""
     names = (("step", step, index) for index in items)
     return of_parts(list((pool.map if pool else map)(partial(scenes.scene, seed), names)))
 
@@ -66,8 +53,7 @@ def loader(
 
     Args:
         scenes: where chunks come from; with workers it has to be picklable.
-        seed: of the run.
-        steps: which steps.
+        seed, steps: of the run.
         batch: items of all ranks together.
         rank, world: this process makes the items of its part of the batch.
         workers: processes that mix ahead, each with one thread; 0 mixes here, with as many threads as torch has.

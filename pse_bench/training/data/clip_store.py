@@ -25,11 +25,8 @@ from pse_bench.simulation.source_image import highpass_speech
 from pse_bench.training.data.augment import OWN, Voice, with_formants_moved
 from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, new_array, stored_array
 
-VERSION = 1
-"""Raised whenever the stored arrays change."""
-
-PEAK = 0.9
-"""Clips are stored at this peak: their own level says nothing, mixing sets it."""
+VERSION = 1  # raised whenever the stored arrays change
+PEAK = 0.9  # of every clip that is stored: its own level says nothing, mixing sets it
 
 
 @dataclass(frozen=True)
@@ -60,25 +57,17 @@ class StoredNoise:
 
 
 class ClipStore(PreparedFolder):
-    """Speech and noise in a folder, each in one array, all clips one after the other.
-
-    Attributes:
-        sample_rate: Hz, of speech and noise.
-        clips: of speech, in all voices.
-        noises: clips of noise.
-        speech, noise: int16.
-        active: bool, one a hop of ``speech``: whether somebody talks.
-    """
+    """Speech and noise in a folder, each in one array, all clips one after the other."""
 
     NAME, DESCRIPTION = "material", "material.json"
 
-    sample_rate: int
-    clips: list[StoredClip]
+    sample_rate: int  # Hz, of speech and noise
+    clips: list[StoredClip]  # of speech, in all voices
     noises: list[StoredNoise]
 
-    speech = stored_array("speech")
-    active = stored_array("active")
-    noise = stored_array("noise")
+    speech = stored_array("speech")  # int16
+    active = stored_array("active")  # bool, one a hop of speech: whether somebody talks
+    noise = stored_array("noise")  # int16
 
 
 def prepare(
@@ -89,13 +78,8 @@ def prepare(
     voices: Sequence[Voice],
     sample_rate: int,
 ) -> ClipStore:
-    """The clips of manifests, decoded; from the cache where they are there already.
-
-    Args:
-        preparation: its executor decodes.
-        speech, noise: rows of manifests.
-        voices: every utterance is stored in each of them; the speaker's own is among them.
-        sample_rate: Hz.
+    """The clips of manifests, decoded; from the cache where they are there already. Every utterance is stored in
+    each of the voices; the speaker's own is among them.
 
     Raises:
         InputError: a file is missing, damaged, or not the one of its manifest; or one name stands for two clips.
@@ -117,19 +101,11 @@ def prepare(
     def write(folder: Path) -> dict[str, Any]:
         hop = vad.hop_samples(sample_rate)
         placed, speech_length = _lay_out(utterances, voices, sample_rate, hop)
-        clips = [
-            StoredClip(
-                name=f"{row.corpus}/{row.utterance_id}{voice.mark}",
-                person=speaker_key(row),
-                voice=f"{speaker_key(row)}{voice.mark}",
-                gender=row.gender,
-                session=row.session,
-                sentence=normalise_sentence(row.text),
-                start=start,
-                num_samples=length,
-            )
-            for row, voice, start, length in placed
-        ]
+        clips = []
+        for row, voice, *where in placed:
+            name, person = f"{row.corpus}/{row.utterance_id}{voice.mark}", speaker_key(row)
+            about = (row.gender, row.session, normalise_sentence(row.text))
+            clips.append(StoredClip(name, person, f"{person}{voice.mark}", *about, *where))
         placed, noise_length = _lay_out(noises, [OWN], sample_rate, 1)
         stretches = [
             StoredNoise(f"{row.corpus}/{row.noise_id}", row.category, *where) for row, _, *where in placed

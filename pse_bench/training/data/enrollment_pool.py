@@ -26,13 +26,9 @@ from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder,
 from pse_bench.training.data.rir_spectra import RIRSpectra
 
 VERSION = 1
-SEED = 1
-"""As rooms, crops do not depend on the seed of a training run."""
-
+SEED = 1  # as rooms, crops do not depend on the seed of a training run
 SHORTEST_CROP_S = 1.6
-SHORTEST_REST_S = 1.5
-"""What one utterance must hold beside its crop for its speaker to be a target."""
-
+SHORTEST_REST_S = 1.5  # of one utterance beside its crop, for its speaker to be a target
 AT_ONCE = 24
 
 
@@ -66,22 +62,10 @@ class EnrollmentPool(PreparedFolder):
 
 
 def prepare(
-    preparation: Preparation,
-    *,
-    clips: ClipStore,
-    rirs: RIRSpectra,
-    scenario: Scenario,
-    crops: int,
-    encoder: Encoder,
+    preparation: Preparation, clips: ClipStore, rirs: RIRSpectra, scenario: Scenario, crops: int, encoder: Encoder
 ) -> EnrollmentPool:
-    """The pool of crops, from the cache where it is there already.
-
-    Args:
-        preparation: its executor computes embeddings.
-        clips, rirs: what crops are made of.
-        scenario: durations, conditions and SNR of enrollments.
-        crops: how many crops a clip and voice.
-        encoder: embeds them.
+    """The pool of so many crops a clip and voice, with the durations, conditions and SNR of a scenario's
+    enrollments; from the cache where it is there already.
 
     Raises:
         RequestError: no clip is long enough to be cropped, or a worker died.

@@ -26,20 +26,12 @@ Progress = Callable[[str, str], AbstractContextManager[Update]]
 
 @dataclass(frozen=True)
 class Preparation:
-    """With what folders are prepared.
+    """With what folders are prepared."""
 
-    Attributes:
-        cache: where prepared folders lie.
-        bank: where simulated rooms are kept.
-        roots: folders of the corpora.
-        executor: decodes, simulates and embeds.
-        progress: shows how far that is.
-    """
-
-    cache: Path
-    bank: Path
-    roots: Roots
-    executor: Executor
+    cache: Path  # where prepared folders lie
+    bank: Path  # where simulated rooms are kept
+    roots: Roots  # of the corpora
+    executor: Executor  # decodes, simulates and embeds
     progress: Progress
 
     def results(
@@ -65,16 +57,12 @@ class Preparation:
 
 class PreparedFolder(documents.Record):
     """A folder of arrays and the document that describes them, which is written last, so a folder that has one is
-    complete. Pickled, it is its path: a worker process maps the arrays for itself.
-
-    Attributes:
-        fingerprint: a hash of everything that the arrays were made from.
-    """
+    complete. Pickled, it is its path: a worker process maps the arrays for itself."""
 
     NAME: ClassVar[str]
     DESCRIPTION: ClassVar[str]
 
-    fingerprint: str
+    fingerprint: str  # a hash of everything that the arrays were made from
     _folder: Path = PrivateAttr()
 
     @classmethod

@@ -19,11 +19,8 @@ from pse_bench.simulation import room as rooms
 from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, new_array, stored_array
 
 VERSION = 1
-ROOMS = 200
-"""How many rooms there are where the scenario does not say."""
-
-SEED = 1
-"""Rooms do not depend on the seed of a training run: runs of several seeds share them."""
+ROOMS = 200  # how many there are where the scenario does not say
+SEED = 1  # rooms do not depend on the seed of a training run: runs of several seeds share them
 
 
 @dataclass(frozen=True)
@@ -38,35 +35,26 @@ class SourceRIR:
 
 
 class RIRSpectra(PreparedFolder):
-    """The spectra of a set of rooms in a folder.
-
-    Attributes:
-        size: length of the Fourier transform, in samples.
-        chunk: length of the signals that the transform is long enough for, in samples.
-        pre_delay: samples of every response before time zero.
-        rooms: of each room, the sources for a target and those for interferers.
-        spectra: complex64, shape (responses, size // 2 + 1).
-        samples: float32, all whole responses one after the other.
-    """
+    """The spectra of a set of rooms in a folder."""
 
     NAME, DESCRIPTION = "rooms", "acoustics.json"
 
-    size: int
-    chunk: int
-    pre_delay: int = Field(alias="lead")
-    rooms: list[tuple[list[SourceRIR], list[SourceRIR]]]
+    size: int  # length of the Fourier transform, in samples
+    chunk: int  # length of the signals that the transform is long enough for, in samples
+    pre_delay: int = Field(alias="lead")  # samples of every response before time zero
+    rooms: list[tuple[list[SourceRIR], list[SourceRIR]]]  # of each, sources for a target and for interferers
 
-    spectra = stored_array("spectra")
-    samples = stored_array("responses")
+    spectra = stored_array("spectra")  # complex64, shape (responses, size // 2 + 1)
+    samples = stored_array("responses")  # float32, all whole responses one after the other
 
 
 def prepare(preparation: Preparation, *, scenario: Scenario, num_rooms: int | None, chunk: int) -> RIRSpectra:
     """The spectra of a scenario's rooms, from the cache where they are there already.
 
     Args:
-        preparation: its executor simulates rooms that its bank lacks.
+        preparation: with what rooms are simulated that the bank lacks.
         scenario: its rooms, distances and heights.
-        num_rooms: how many rooms; None takes the scenario's number, or ``ROOMS``.
+        num_rooms: None takes the scenario's number, or ``ROOMS``.
         chunk: length of the signals, in samples.
 
     Raises:

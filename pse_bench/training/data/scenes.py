@@ -10,7 +10,6 @@ from pse_bench import rng
 from pse_bench.dataset.webdataset import open_any
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
-from pse_bench.planning.scenario import Scenario
 from pse_bench.schemas import Mixture
 from pse_bench.signal import vad
 from pse_bench.signal.vad import power_over
@@ -22,30 +21,23 @@ from pse_bench.training.data.clip_store import ClipStore
 from pse_bench.training.data.rir_spectra import RIRSpectra, SourceRIR
 from pse_bench.training.data.speaker_sampler import Name, SpeakerSampler, SpeakerTrack
 
-TILT_HZ = (100.0, 1000.0)
-"""A tilt turns about the second frequency and ends below the first."""
-TILTS = 16
-"""Slopes to draw from; each is a curve that is computed once."""
+TILT_HZ = (100.0, 1000.0)  # a tilt turns about the second frequency and ends below the first
+TILTS = 16  # slopes to draw from; each is a curve that is computed once
 
 TRIES = 64
-LEVEL_DB = 6.0
-"""The level of a stored scene is moved by up to this much, so that a small dataset is not learned by heart."""
+LEVEL_DB = 6.0  # by how much a stored scene's level moves at most, so that none is learned by heart
 
 
 @dataclass(frozen=True)
 class TrainingScene:
-    """A scene as ``simulation.mixing.Scene``, in floating point.
+    """A scene as ``simulation.mixing.Scene``, in floating point. Among its stems are target and interferer only
+    where they talk, and the ``reference``, the target's early or reverberant image."""
 
-    ``label`` is the scenario that was drawn, ``levels`` the drawn levels. ``stems`` are float32 of shape
-    (num_samples,), target and interferer only where they talk; beside them stands the ``reference``, the target's
-    early or reverberant image. ``active`` is bool of shape (num_samples / hop,), of target and interferer.
-    """
-
-    label: str
-    stems: dict[str, np.ndarray]
-    active: dict[str, np.ndarray]
+    label: str  # the scenario that was drawn
+    stems: dict[str, np.ndarray]  # float32 of shape (num_samples,)
+    active: dict[str, np.ndarray]  # of target and interferer, bool of shape (num_samples / hop,)
     embedding: np.ndarray
-    levels: dict[str, float]
+    levels: dict[str, float]  # as drawn
 
     def mixture(self, label: str) -> np.ndarray:
         """The mixture of a scenario: the sum of its stems."""
@@ -75,8 +67,8 @@ class DynamicMixer:
     frame (5 ms at most), and nothing is rounded to 16 bits.
 
     Args:
-        store, rirs, speakers: what scenes are made of.
-        scenario: its shares and distributions; the lengths of its scenes are not used.
+        store, rirs, speakers: what scenes are made of, as the scenario of the speakers says; the lengths of its
+            scenes are not used.
         reference: ``early`` or ``reverberant``: the target's image that is the reference.
         tilt_db: speech is tilted by up to this many dB an octave, up or down.
 
@@ -85,20 +77,13 @@ class DynamicMixer:
     """
 
     def __init__(
-        self,
-        *,
-        store: ClipStore,
-        rirs: RIRSpectra,
-        speakers: SpeakerSampler,
-        scenario: Scenario,
-        reference: str,
-        tilt_db: float,
+        self, store: ClipStore, rirs: RIRSpectra, speakers: SpeakerSampler, *, reference: str, tilt_db: float
     ) -> None:
-        self._store, self._rirs, self._speakers, self._scenario = store, rirs, speakers, scenario
-        self._early = reference == "early"
+        self._store, self._rirs, self._speakers = store, rirs, speakers
+        self._scenario, self._early = speakers.scenario, reference == "early"
         self.chunk, self.sample_rate = rirs.chunk, store.sample_rate
         self._hop = vad.hop_samples(self.sample_rate)
-        wanted = set(scenario.noise.categories)
+        wanted = set(self._scenario.noise.categories)
         long_enough = [noise for noise in store.noises if noise.num_samples >= self.chunk]
         self._noises = [noise for noise in long_enough if not wanted or noise.category in wanted]
         if not self._noises:
@@ -224,11 +209,7 @@ class StoredScenes:
         return {f"dataset{n}": data.description.fingerprint for n, data in enumerate(self._datasets)}
 
     def only(self, accept: Callable[[set[str], str], bool]) -> "StoredScenes":
-        """The scenes that are accepted by everybody heard in them and by their target.
-
-        Raises:
-            InputError: none is.
-        """
+        """The scenes that are accepted by everybody heard in them and by their target; none is an InputError."""
         chosen = StoredScenes.__new__(StoredScenes)
         chosen.__dict__ |= self.__dict__
         chosen._rows = [

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pse_bench import rng
@@ -21,8 +22,7 @@ from pse_bench.training.data.prepared_folder import Preparation
 from pse_bench.training.data.scenes import DynamicMixer, Scenes, StoredScenes, TrainingScene
 from pse_bench.training.data.speaker_sampler import SpeakerSampler
 
-VALIDATION_SEED = 7
-"""Who is held out and which scenes a run is watched with: the same in all runs, whatever their seed."""
+VALIDATION_SEED = 7  # who is held out and which scenes a run is watched with: the same in all runs
 
 
 @dataclass(frozen=True)
@@ -43,40 +43,29 @@ def from_manifests(
     noise: Iterable[Path],
     speakers: Path | None = None,
 ) -> Source:
-    """Scenes mixed on the fly.
-
-    Args:
-        config: of the run.
-        preparation: where data are prepared, and how.
-        speech, noise: manifests.
-        speakers: a table of who may be trained on, see ``allowed``.
-
-    Raises:
-        InputError, RequestError: see the parts.
-    """
+    """Scenes mixed on the fly from the clips of manifests; ``speakers`` is a table of who may be trained on, see
+    ``allowed``. Raises InputError and RequestError as the preparation of its parts does."""
     asked, encoder = config.data, ENCODERS.find(config.encoder)
     scenario = with_its_share(scenarios.load(asked.scenario)[0], asked.its_share)
     utterances = [row for path in speech for row in read_table(path, Utterance)]
     noises = [row for path in noise for row in read_table(path, NoiseClip)]
     heard_as = voices(asked.speeds, asked.formants)
-    store = clip_store.prepare(
-        preparation, speech=utterances, noise=noises, voices=heard_as, sample_rate=scenario.sample_rate
-    )
-    chunk = audio.seconds_to_samples(asked.chunk_s, scenario.sample_rate)
+    rate = scenario.sample_rate
+    store = clip_store.prepare(preparation, speech=utterances, noise=noises, voices=heard_as, sample_rate=rate)
+    chunk = audio.seconds_to_samples(asked.chunk_s, rate)
     rirs = rir_spectra.prepare(preparation, scenario=scenario, num_rooms=asked.rooms, chunk=chunk)
-    enrollments = enrollment_pool.prepare(
-        preparation, clips=store, rirs=rirs, scenario=scenario, crops=asked.crops, encoder=encoder
-    )
+    enrollments = enrollment_pool.prepare(preparation, store, rirs, scenario, asked.crops, encoder)
     # Everybody is prepared, so that one cache serves every list of speakers.
     people = {speaker_key(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
     held_out = split_validation(people, config.validation)
 
     def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> DynamicMixer:
-        drawing = SpeakerSampler(store, enrollments, scenario, chunk=chunk, people=who, all_voices=all_voices)
+        clips = [number for number, clip in enumerate(store.clips) if clip.person in who]
+        own = [number for number in clips if store.clips[number].voice == store.clips[number].person]
+        allowed = clips if all_voices else own
+        drawing = SpeakerSampler(store, enrollments, scenario, chunk=chunk, allowed=allowed)
         reference = asked.reference or scenario.reference
-        return DynamicMixer(
-            store=store, rirs=rirs, speakers=drawing, scenario=scenario, reference=reference, tilt_db=tilt_db
-        )
+        return DynamicMixer(store, rirs, drawing, reference=reference, tilt_db=tilt_db)
 
     watching = mixer(held_out, all_voices=False, tilt_db=0.0)
     return Source(
@@ -97,11 +86,7 @@ def from_manifests(
 
 def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
     """Scenes cut from rendered datasets, in folders or in shards (see ``pack``); people who are held out are heard
-    in no scene that is trained on.
-
-    Raises:
-        InputError: see ``StoredScenes``.
-    """
+    in no scene that is trained on. Raises InputError as ``StoredScenes`` does."""
     everything = StoredScenes(folders, config)
     held_out = split_validation(everything.people, config.validation)
     training = everything.only(lambda people, target: not people & held_out)
@@ -135,16 +120,15 @@ def split_validation(people: Iterable[str], asked: Validation) -> set[str]:
 
 def validation_scenes(scenes: Scenes, count: int) -> list[TrainingScene]:
     """The scenes that a run is watched with, each with all its parts."""
-    parts = []
-    for index in range(20 * count):
-        scene = scenes.scene(VALIDATION_SEED, ("validation", index), everything=True)
-        if "interferer" in scene.stems and scene.active["target"].any():
-            parts.append(scene)
-        if len(parts) == count:
-            return parts
-    raise RequestError(
-        "too few scenes with a target and an interferer to look at; give more speech for validation"
-    )
+    names = (("validation", index) for index in range(20 * count))
+    drawn = (scenes.scene(VALIDATION_SEED, name, everything=True) for name in names)
+    usable = (scene for scene in drawn if "interferer" in scene.stems and scene.active["target"].any())
+    parts = list(islice(usable, count))
+    if len(parts) < count:
+        raise RequestError(
+            "too few scenes with a target and an interferer to look at; give more speech for validation"
+        )
+    return parts
 
 
 def allowed(utterances: list[Utterance], table: Path) -> list[Utterance]:

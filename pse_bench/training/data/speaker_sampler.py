@@ -21,8 +21,7 @@ from pse_bench.training.data.enrollment_pool import EnrollmentPool
 
 Name = tuple[rng.Name, ...]
 TRIES = 40
-LEAST_ACTIVE_S = 0.4
-"""A track is drawn again when it holds less speech than this."""
+LEAST_ACTIVE_S = 0.4  # a track is drawn again when it holds less speech than this
 
 
 @dataclass(frozen=True)
@@ -55,31 +54,18 @@ class SpeakerSampler:
         store, enrollments: what is drawn from.
         scenario: its distributions of interferers.
         chunk: length of a scene, in samples.
-        people: keys of the speakers who may be used.
-        all_voices: whether voices beside the speakers' own are used.
+        allowed: indices of the clips that may be heard.
 
     Raises:
         RequestError: nobody can be a target, or there are fewer than two people.
     """
 
     def __init__(
-        self,
-        store: ClipStore,
-        enrollments: EnrollmentPool,
-        scenario: Scenario,
-        *,
-        chunk: int,
-        people: set[str],
-        all_voices: bool,
+        self, store: ClipStore, enrollments: EnrollmentPool, scenario: Scenario, *, chunk: int, allowed: list[int]
     ) -> None:
-        self._clips, self._enrollments, self._scenario, self._chunk = store.clips, enrollments, scenario, chunk
+        self.scenario, self._enrollments, self._chunk = scenario, enrollments, chunk
         self._rate, self._hop = store.sample_rate, vad.hop_samples(store.sample_rate)
-        clips = store.clips
-        allowed = [
-            index
-            for index, clip in enumerate(clips)
-            if clip.person in people and (all_voices or clip.voice == clip.person)
-        ]
+        self._clips = clips = store.clips
         self._voices = _Weighted(clips, allowed)
         # with whom the crops of a clip enroll: those of the same voice
         self._crops = _Weighted(clips, [index for index in allowed if index in enrollments.of_clip]).of
@@ -92,31 +78,25 @@ class SpeakerSampler:
             )
         self._spoken = np.concatenate([[0], np.cumsum(store.active)])
 
-    # ---- the target
-
     def target(self, seed: int, name: Name) -> tuple[SpeakerTrack, np.ndarray]:
         """A target's track and its embedding, float32 of shape (size,)."""
-        best: tuple[int, SpeakerTrack, int] | None = None
+        most, best = 0, None
         for attempt in range(TRIES):
-            what = (*name, "target", attempt)
-            index = self._targets.draw(seed, what)
-            found = self._enrolled(index, seed, what)
-            if found is None:
-                continue
-            row, (low, high) = found
-            segment = self._cut(index, low, high, seed, what)
-            spoken = self._activity(segment)
-            if best is None or spoken > best[0]:
-                best = (spoken, SpeakerTrack(self._clips[index], [segment]), row)
+            segment, clip, row = self._candidate(seed, (*name, "target", attempt))
+            spoken = self._activity(segment) if segment else 0
+            if segment and spoken > most:
+                most, best = spoken, (SpeakerTrack(clip, [segment]), row)
             if spoken * vad.HOP_S >= LEAST_ACTIVE_S:
                 break
-        if best is None or best[0] == 0:
+        if best is None:
             raise RequestError("nobody of the training speech can be enrolled and heard; give longer utterances")
-        return best[1], np.asarray(self._enrollments.embeddings[best[2]])
+        return best[0], np.asarray(self._enrollments.embeddings[best[1]])
 
-    def _enrolled(self, index: int, seed: int, name: Name) -> tuple[int, tuple[int, int]] | None:
-        """A crop that enrolls the voice of a clip, and the stretch of the clip that is left to be heard."""
-        clips = self._clips
+    def _candidate(self, seed: int, name: Name) -> tuple[TrackSegment | None, StoredClip, int]:
+        """A stretch of a clip, as long as the scene where it can be, laid anywhere into it, or None where too
+        little is left beside the enrollment; the clip, and the row of a crop that enrolls its voice."""
+        clips, hop = self._clips, self._hop
+        index = self._targets.draw(seed, name)
         clip = clips[index]
         others = [other for other in self._crops[clip.voice] if other != index]
         elsewhere = [other for other in others if clips[other].session != clip.session] or others
@@ -124,23 +104,18 @@ class SpeakerSampler:
         row, crop = rng.choice(self._enrollments.of_clip[source], seed, *name, "crop")
         # beside a crop of its own, the longer part
         sides = (0, crop.start), (crop.start + crop.num_samples, clip.num_samples)
-        span = (0, clip.num_samples) if elsewhere else max(sides, key=lambda side: side[1] - side[0])
-        return (row, span) if span[1] - span[0] >= self._samples(LEAST_ACTIVE_S) else None
-
-    def _cut(self, index: int, low: int, high: int, seed: int, name: Name) -> TrackSegment:
-        """A stretch of [low, high) of a clip, as long as the scene where it can be, laid anywhere into it."""
-        hop = self._hop
+        low, high = (0, clip.num_samples) if elsewhere else max(sides, key=lambda side: side[1] - side[0])
+        if high - low < self._samples(LEAST_ACTIVE_S):
+            return None, clip, row
         low = -(-low // hop) * hop
         length = min(high - low, self._chunk)
         start = low + hop * rng.integer(0, (high - low - length) // hop, seed, *name, "cut")
         onset = hop * rng.integer(0, (self._chunk - length) // hop, seed, *name, "onset")
-        return TrackSegment(self._clips[index].start + start, onset, length)
-
-    # ---- interferers
+        return TrackSegment(clip.start + start, onset, length), clip, row
 
     def interferers(self, seed: int, name: Name, target: SpeakerTrack) -> list[SpeakerTrack]:
         """The interferers of a scene; one for whom nobody eligible was found is left out."""
-        asked = self._scenario.interferer
+        asked = self.scenario.interferer
         tracks: list[SpeakerTrack] = []
         for number in range(asked.count.draw(seed, *name, "interferer", "count")):
             who = (*name, "interferer", number)
@@ -160,7 +135,7 @@ class SpeakerSampler:
 
     def _filled(self, span: tuple[int, int], rule: Eligibility, seed: int, name: Name) -> SpeakerTrack | None:
         """Clips of one voice that fill a span; None where it is not eligible or says too little."""
-        clips, hop, pause_s = self._clips, self._hop, self._scenario.interferer.pause_s
+        clips, hop, pause_s = self._clips, self._hop, self.scenario.interferer.pause_s
 
         def accept(clip: StoredClip) -> bool:
             return rule.allows(speaker=clip.person, sentence=clip.sentence, gender=clip.gender)

@@ -30,12 +30,10 @@ from torch import nn
 from pse_bench.errors import InputError
 from pse_bench.training.models import ModelConfig
 
+# sigmoid(2) = 0.88: the first estimates are a little softer than the mixture, and no gradient has vanished
 MASK_BIAS = 2.0
-"""sigmoid(2) = 0.88: the first estimates are a little softer than the mixture, and no gradient has vanished."""
-
 EXPONENT = 0.3
-FLOOR = 1e-8
-"""Added to energies of a pair of filters; white noise at the rounding error of 16 bit has about this much."""
+FLOOR = 1e-8  # added to energies of a pair of filters; white noise at the rounding error of 16 bit has about this
 
 
 @dataclass(frozen=True)
@@ -77,11 +75,9 @@ class E3NetConfig(ModelConfig):
         return self.window / self.sample_rate
 
 
-TINY = E3NetConfig()
-"""0.84 M parameters."""
-
+TINY = E3NetConfig()  # 0.84 M parameters
+# 8.5 M parameters: the sizes that the paper names
 PAPER = E3NetConfig(filters=2048, bottleneck=256, fc=1024, lstm=256, layers=4)
-"""8.5 M parameters: the sizes that the paper names."""
 
 
 class State(NamedTuple):

@@ -51,21 +51,12 @@ def run_stream(model: E3Net, embedding: np.ndarray, mixture: np.ndarray) -> np.n
 
 
 class _FromFile:
-    """A network from a file, on one thread.
-
-    Attributes:
-        about: what the checkpoint says of itself.
-        sample_rate: Hz.
-        embedding: entries of the speaker embedding.
-        latency_s: after an input sample its output is complete.
-        parameters: how many numbers run over a mixture.
-        macs_per_second: multiply-accumulates in a second of sound; None where they are not counted.
-        digest: SHA-256 of the file.
-    """
+    """A network from a file, on one thread, with what a system tells of it."""
 
     network: type
     refusal: str
-    macs_per_second: int | None = None
+    macs_per_second: int | None = None  # multiply-accumulates in a second of sound, where they are counted
+    parameters: int  # all that run over a mixture
 
     def __init__(self, path: Path) -> None:
         model, self.about = checkpoint.load(path)

@@ -29,11 +29,9 @@ TARGET, OTHER, NOBODY = 0, 1, 2
 CLASSES = ("target speech", "other speech", "no speech")
 SPEAKERS = ("vector", "stream")
 
+# weight of taking other speech for no speech and the reverse: neither is the target (arXiv 1908.04284)
 CONFUSION = 0.1
-"""Weight of taking other speech for no speech and the reverse: neither is the target (arXiv 1908.04284)."""
-
-FLOOR = 1e-6
-"""Added to mel powers, full scale ±1; rounding at 16 bit gives about 1e-9, a quiet room 1e-6."""
+FLOOR = 1e-6  # added to mel powers, full scale ±1; rounding at 16 bit gives about 1e-9, a quiet room 1e-6
 
 
 @dataclass(frozen=True)
