@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import tiny
 from broken_submissions import CASES, Case, described, estimates, late, removed, sound, twice
-from click.testing import CliRunner
+from work import call
 
-from pse_bench.cli import scoring
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, tables
@@ -199,21 +198,20 @@ def test_a_file_that_crashes_its_reader_costs_only_itself(dataset: Dataset, good
 
 
 def test_the_command_exits_with_1_when_something_is_fatal(dataset: Dataset, good: Path) -> None:
-    run = CliRunner()
-    words = [str(dataset.folder), str(good), "--jobs", "1"]
+    words = ["check", str(dataset.folder), str(good), "--jobs", "1"]
     described("name: x\nversion: 1\nparameter: 2\n")(good, dataset)
-    told = run.invoke(scoring.check, words)
+    told = call(*words)
     assert told.exit_code == 1
     assert told.stdout.startswith("good: not acceptable (")
     assert "did you mean 'parameters'?" in told.stdout
-    document = json.loads(run.invoke(scoring.check, [*words, "--json"]).stdout)
+    document = json.loads(call(*words, "--json").stdout)
     assert document["acceptable"] is False
     keys = ["severity", "code", "count", "of", "files", "found", "expected", "remedy"]
     assert list(document["findings"][0]) == keys
 
 
 def test_the_command_exits_with_0_on_warnings(dataset: Dataset, submitted: Submitted) -> None:
-    told = CliRunner().invoke(scoring.check, [str(dataset.folder), str(submitted("silence")), "--jobs", "1"])
+    told = call("check", dataset.folder, submitted("silence"), "--jobs", "1")
     assert told.exit_code == 0
     assert "silence: acceptable (fatal: 0, warnings: 1); 9 of 9 estimates are there" in told.stdout
 
