@@ -32,7 +32,7 @@ def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
 
     opened = [pse_bench.Result.open(folder) for folder in results]
     check_comparable(opened)
-    click.echo(tables.FORMATS[form](opened, by=by))
+    click.echo(tables.results_text(opened, form, by=by))
 
 
 @click.command()
@@ -57,7 +57,7 @@ def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None,
         lines = [asdict(line) for line in found.lines]
         click.echo(json.dumps({"lines": lines, "speakers": found.speakers, "notes": found.notes}))
     else:
-        click.echo(tables.COMPARE_FORMATS[form](found, opened, by=by))
+        click.echo(tables.comparison_text(found, opened, form, by=by))
 
 
 @click.command()
@@ -174,7 +174,7 @@ def show(board: Path, sort: str | None, form: str) -> None:
     from pse_bench.leaderboard import table
 
     rows = table.read(board)
-    click.echo(table.FORMATS[form](board, table.by_column(rows, sort) if sort else rows, sort or ""))
+    click.echo(table.text(board, table.by_column(rows, sort) if sort else rows, form, sort or ""))
 
 
 @leaderboard.command()

@@ -163,7 +163,7 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = Non
     elif as_json:
         click.echo(json.dumps([row.model_dump() for row in pse_bench.Result.open(out).summaries]))
     else:
-        click.echo(tables.terminal([pse_bench.Result.open(out)]))
+        click.echo(tables.results_text([pse_bench.Result.open(out)]))
     if shard:
         options.echo_next_step(f"pse-bench {_merging(out)}")
     elif not failed:

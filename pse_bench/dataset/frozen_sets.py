@@ -97,7 +97,6 @@ class BenchmarkSet:
 
     @property
     def plan(self) -> Path:
-        """Its plan."""
         return self.folder / "plan.jsonl"
 
     def manifest(self, name: str) -> Path:
@@ -122,25 +121,10 @@ def load(name: str) -> BenchmarkSet:
 
 
 def prepare(
-    chosen: BenchmarkSet,
-    cache: Path,
-    *,
-    roots: Roots,
-    executor: Executor,
-    progress: Update = no_progress,
+    chosen: BenchmarkSet, cache: Path, *, roots: Roots, executor: Executor, progress: Update = no_progress
 ) -> dict[str, Path]:
-    """Make the corpora of a set that nobody has to have: the embedded one, synthetic noise, babble.
-
-    Clips that are there already are kept.
-
-    Args:
-        chosen: the set.
-        cache: folder for what can be made again.
-        roots: where the corpora lie that a user has to have.
-        executor: where clips are made.
-
-    Returns:
-        The folders of what was made, by corpus.
+    """Make the corpora of a set that nobody has to have, the embedded one, synthetic noise and babble, in ``cache``;
+    their folders by corpus. Clips that are there already are kept.
 
     Raises:
         InputError: a corpus has no folder, or a clip of it is not the one that the set lists.

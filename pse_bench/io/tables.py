@@ -152,6 +152,13 @@ def for_terminal(found: Iterable[Grid], width: int | None) -> str:
     return stream.getvalue()
 
 
+def printed(form: str, found: Iterable[Grid], foot: Iterable[str], width: int | None = None) -> str:
+    """Grids and the lines below them: ``form`` is terminal or markdown."""
+    if form == "markdown":
+        return "\n".join([in_markdown(found), *foot])
+    return for_terminal(found, width) + "\n".join(foot)
+
+
 def as_csv(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     """Rows of cells, None as an empty one, without a line's end at the end. Text that a spreadsheet would compute
     is given an apostrophe in front, by which it is text there too."""

@@ -17,7 +17,7 @@ from pydantic import Field
 from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
-from pse_bench.io.tables import Grid, for_terminal, in_markdown, literal
+from pse_bench.io.tables import Grid, literal, printed
 from pse_bench.leaderboard.ranking import CRITERIA, LEAKAGE, LOSS, NEEDED, OVER_SUPPRESSION
 from pse_bench.schemas import TABLES, Sha256, Summary
 from pse_bench.scoring.results import Result, about_of
@@ -234,45 +234,31 @@ def _higher_is_better(column: str) -> bool:
     return metric is not None and metric.higher_is_better
 
 
-def _grid(board: Path, rows: Sequence[Row], beside: str, name: Callable[[str], str] = str) -> Grid:
-    """The board with the figures that are ranked, and the column ``beside`` them, if it is another one. ``name``
-    makes a name fit for where it is shown."""
+def text(board: Path, rows: Sequence[Row], form: str = "terminal", beside: str = "") -> str:
+    """The board with the figures that are ranked, and the column ``beside`` them, if it is another: ``form`` is
+    terminal, markdown, or csv with every column."""
+    if form == "csv":
+        return text_of(rows).rstrip("\n")
     shown = dict.fromkeys([*SHOWN, *([beside] if COLUMN.fullmatch(beside) else [])])
     head = ["rank", "system", "kind", "mean rank", "front"]
     head += [f"{column} {'↑' if _higher_is_better(column) else '↓'}" for column in shown]
+    names = ["".join(c if c.isprintable() else " " for c in row.entry.name) for row in rows]
     lines = [
         [
             "" if row.entry.rank is None else str(row.entry.rank),
-            name("".join(c if c.isprintable() else " " for c in row.entry.name)),
+            literal(name) if form == "markdown" else name,
             row.entry.kind,
             "" if row.entry.mean_rank is None else f"{row.entry.mean_rank:.1f}",
             "●" if row.entry.pareto else "",
             *(_cell(row, column) for column in shown),
         ]
-        for row in rows
+        for row, name in zip(rows, names, strict=True)
     ]
-    return Grid(board.stem, head, lines)
+    foot = [f"- {line}" for line in FOOT] if form == "markdown" else FOOT
+    return printed(form, [Grid(board.stem, head, lines)], foot, 150)
 
 
 def _cell(row: Row, column: str) -> str:
     value, low, high = (row.cells.get(f"{column}{end}") for end in ENDS)
     interval = "" if low is None or high is None else f" [{low:.1f}, {high:.1f}]"
     return "" if value is None else f"{value:.1f}{interval}"
-
-
-def terminal(board: Path, rows: Sequence[Row], beside: str = "") -> str:
-    """For a terminal."""
-    return for_terminal([_grid(board, rows, beside)], 150) + "\n".join(FOOT)
-
-
-def markdown(board: Path, rows: Sequence[Row], beside: str = "") -> str:
-    """In Markdown."""
-    return in_markdown([_grid(board, rows, beside, literal)]) + "\n" + "\n".join(f"- {line}" for line in FOOT)
-
-
-FORMATS: dict[str, Callable[[Path, Sequence[Row], str], str]] = {
-    "terminal": terminal,
-    "markdown": markdown,
-    "csv": lambda board, rows, beside: text_of(rows).rstrip("\n"),
-}
-"""How a board is printed, with the figures that are ranked and the column that it is ordered by; csv has all."""

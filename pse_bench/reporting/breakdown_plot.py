@@ -10,7 +10,7 @@ from pse_bench.errors import InputError
 from pse_bench.metrics import ALL_METRICS
 from pse_bench.reporting import plot
 from pse_bench.reporting.html import element
-from pse_bench.reporting.plot import HEADLINE, Axis, PlotData, Section, Style
+from pse_bench.reporting.plot import HEADLINE, Axis, Section, Style, Systems
 from pse_bench.reporting.tables import FEW_SPEAKERS, cell
 from pse_bench.schemas import Summary
 from pse_bench.scoring.summary import Scores, summaries_of
@@ -48,22 +48,23 @@ Panel = Sequence[tuple[Style, Sequence[GroupSummary]]]
 """The groups of a column, of each system."""
 
 
-def section(data: PlotData) -> Section:
+def section(systems: Systems) -> Section:
     """The headline aggregates by each column that the dataset can be broken down by."""
-    found, notes = breakdowns(data)
+    shown = plot.detailed(systems)
+    found, notes = breakdowns(shown)
     words = (
         "The same figures over parts of the dataset, with 95 % intervals over target speakers; below each part "
         f"its mixtures and target speakers. Read intervals of fewer than {FEW_SPEAKERS} speakers as a hint; those "
         f"of fewer than {FEWEST} stand in the tables only."
     )
-    body = [plot.captioned(words, [style for style, _ in data.detailed])]
+    body = [plot.captioned(words, shown)]
     body += [_breakdown(name, panels, opened=n < 2) for n, (name, panels) in enumerate(found.items())]
     if notes:
         body.append(element("p", f"Not broken down: {'; '.join(notes)}.", class_="note"))
     return Section("breakdowns", "When it fails", "When it fails", Markup().join(body))
 
 
-def breakdowns(data: PlotData) -> tuple[dict[str, dict[str, Panel]], list[str]]:
+def breakdowns(systems: Systems) -> tuple[dict[str, dict[str, Panel]], list[str]]:
     """The panels by aggregate and column, and a note for each column that cannot be broken down by."""
     notes: list[str] = []
     found: dict[str, dict[str, Panel]] = {name: {} for name in HEADLINE}
@@ -71,7 +72,7 @@ def breakdowns(data: PlotData) -> tuple[dict[str, dict[str, Panel]], list[str]]:
         for scenario in ("TS2", "TS3", "TS1"):
             names = [name for name in HEADLINE if name.startswith(scenario)]
             try:
-                every = [(style, _groups(scores, scenario, names, column)) for style, scores in data.detailed]
+                every = [(one.style, _groups(one.scores, scenario, names, column)) for one in systems]
             except InputError as error:
                 if scenario == "TS2":
                     notes.append(str(error).removeprefix("--by "))

@@ -18,7 +18,7 @@ from pse_bench.io import audio
 from pse_bench.metrics import leakage, oversuppression
 from pse_bench.metrics.signals import frame_samples, hop_samples
 from pse_bench.schemas import Mixture
-from pse_bench.signal.vad import frames_with
+from pse_bench.signal.vad import frames_with, power_db
 from pse_bench.submission import submission
 
 FRAME_S, HOP_S = 0.032, 0.016
@@ -115,14 +115,13 @@ def spectrogram(levels: np.ndarray, top_db: float) -> bytes:
 
 @dataclass(frozen=True)
 class Track:
-    """One sound: its name, the keys of its audio and picture, and its level in dBFS. ``silent`` ones have no
+    """One sound: its name, the keys of its audio and picture, and its level in dBFS. What is silent has no
     audio. ``wave`` is the outline of its samples as an SVG path, where asked for."""
 
     name: str
     audio: str
     picture: str
     level_dbfs: float
-    silent: bool
     wave: str
 
 
@@ -177,21 +176,14 @@ def panel(
     peak = max(float(np.abs(samples).max()) for samples in sounds.values()) or 1.0
     tracks = []
     for (name, samples), level in zip(sounds.items(), levels, strict=True):
-        silent = not samples.any()
-        sound = "" if silent else kept.keep_sound(samples, rate)
+        sound = kept.keep_sound(samples, rate) if samples.any() else ""
         picture = kept.keep("image/webp", spectrogram(level, top_db))
         wave = _wave(samples / peak) if waves else ""
-        tracks.append(Track(name, sound, picture, level_dbfs(samples), silent, wave))
+        tracks.append(Track(name, sound, picture, power_db(float(np.mean(samples**2))), wave))
     seconds = len(samples) / rate
     every = max(1, round(seconds / 8))
     ticks = [(100 * second / seconds, f"{second} s") for second in range(0, int(seconds) + 1, every)]
     return Panel(seconds, rate, tracks, lanes, ticks)
-
-
-def level_dbfs(samples: np.ndarray) -> float:
-    """Root mean square in dB relative to full scale, −inf for silence."""
-    power = float(np.mean(samples**2))
-    return 10 * np.log10(power) if power else -np.inf
 
 
 def lane(name: str, kind: str, mask: np.ndarray) -> Lane:

@@ -8,39 +8,39 @@ from markupsafe import Markup
 from pse_bench.metrics import ALL_METRICS, Metric
 from pse_bench.reporting import plot
 from pse_bench.reporting.html import element
-from pse_bench.reporting.plot import Axis, PlotData, Section, Style
+from pse_bench.reporting.plot import Axis, Section, Style, Systems
 
 WIDTH, ROW, BOTTOM = 340, 52, 30
 BINS = 32
 
 
-def section(data: PlotData) -> Section:
+def section(systems: Systems) -> Section:
     """A plot for each scenario and metric that any system shown in detail has, the headline ones first."""
-    styles = [style for style, _ in data.detailed]
-    found = _plots(data)
+    shown = plot.detailed(systems)
+    found = _plots(shown)
     first = [found.pop(name) for name in plot.HEADLINE if name in found]
-    hidden = [style.name for style in data.styles if style not in styles]
+    hidden = [system.style.name for system in systems if system not in shown]
     words = (
         "A histogram over clips for each system, with its median (line) and the middle half of the clips (bar). A "
         "failed clip counts with the worst value."
         + (f" Not shown here and below: {', '.join(hidden)}; the tables have them." if hidden else "")
     )
     more = plot.details("All other metrics", plot.grid(*found.values())) if found else Markup()
-    body = plot.captioned(words, styles) + plot.grid(*first) + more
+    body = plot.captioned(words, shown) + plot.grid(*first) + more
     return Section("distributions", "Distributions", "How clips are spread", body)
 
 
-def _plots(data: PlotData) -> dict[str, Markup]:
+def _plots(systems: Systems) -> dict[str, Markup]:
     """The figures by scenario and metric, in the order of tables."""
     order = {name: number for number, name in enumerate(ALL_METRICS)}  # those from outside come last
     keys: dict[tuple[str, str], None] = {}
     known: dict[str, Metric] = {}
-    for _, scores in data.detailed:
+    for scores in (system.scores for system in systems):
         keys |= dict.fromkeys(sorted(scores.cells, key=lambda key: (key[0], order.get(key[1], len(order)))))
         known = {**scores.known, **known}
     found = {}
     for key in keys:
-        cells = [(style, scores.cells.get(key, [])) for style, scores in data.detailed]
+        cells = [(system.style, system.scores.cells.get(key, [])) for system in systems]
         values = [(style, np.array([s.value for s in own if s.value is not None])) for style, own in cells]
         if values := [(style, own) for style, own in values if len(own)]:
             found[".".join(key)] = _figure(key[0], known[key[1]], values)

@@ -1,6 +1,6 @@
 """What plots share: the style of each system, axes with round ticks, and grid, text and tables as SVG and HTML.
 
-A plot of the report is a function from ``PlotData`` to a ``Section``, named in ``report.PLOTS``.
+A plot of the report is a function from ``ShownSystem``s to a ``Section``, named in ``report.PLOTS``.
 """
 
 import math
@@ -76,46 +76,43 @@ class Style:
         return element("svg", self.mark(), class_="swatch", viewBox=box, width=15, height=15, aria_hidden=hidden)
 
 
-def styles_of(results: Sequence[Result]) -> list[Style]:
-    """The style of each result. A control has the colour of its system."""
-    found: list[Style] = []
+@dataclass(frozen=True, eq=False)
+class ShownSystem:
+    """A system on a page: its style, its result, and the scores behind it."""
+
+    style: Style
+    result: Result
+    scores: Scores
+
+
+Systems = Sequence[ShownSystem]
+
+
+def systems_of(results: Sequence[Result]) -> list[ShownSystem]:
+    """The system of each result. A control has the colour of its system."""
+    found: list[ShownSystem] = []
     numbers: dict[str, int] = {}
     for result, name in zip(results, tables.heads(results), strict=True):
         own = result.system.removesuffix(CONTROL)
         control = own != result.system
         if own in REFERENCES:
             hollow, trivial = control or own == "mixture", own in ("mixture", "silence")
-            found.append(Style(name, "reference", REFERENCE_SHAPES[own], hollow, not control, control, trivial))
+            style = Style(name, "reference", REFERENCE_SHAPES[own], hollow, not control, control, trivial)
         else:
             number = numbers.setdefault(own if control or own not in numbers else name, len(numbers))
             shape = SHAPES[(number + number // COLOURS) % len(SHAPES)]
-            found.append(Style(name, f"c{number % COLOURS}", shape, hollow=control, control=control))
+            style = Style(name, f"c{number % COLOURS}", shape, hollow=control, control=control)
+        found.append(ShownSystem(style, result, result.read_scores()))
     return found
 
 
-def detailed(styles: Sequence[Style]) -> list[int]:
-    """The numbers of those to show clip by clip: the systems, and the mixture that they began with. Controls have
-    a section of their own. An oracle and silence would stretch every axis: they are shown where there is nothing
-    else."""
-    everybody = range(len(styles))
-    right = [n for n in everybody if not styles[n].control]
-    if any(not styles[n].reference for n in right):
-        return [n for n in right if not styles[n].reference or styles[n].hollow]
-    return [n for n in right if styles[n].hollow or not styles[n].trivial] or list(everybody)
-
-
-@dataclass(frozen=True)
-class PlotData:
-    """Results side by side, the scores behind them, and the style of each."""
-
-    results: Sequence[Result]
-    scores: Sequence[Scores]
-    styles: Sequence[Style]
-
-    @property
-    def detailed(self) -> list[tuple[Style, Scores]]:
-        """The systems that are shown clip by clip."""
-        return [(self.styles[number], self.scores[number]) for number in detailed(self.styles)]
+def detailed(systems: Systems) -> Systems:
+    """Those to show clip by clip: the systems, and the mixture that they began with. Controls have a section of
+    their own. An oracle and silence would stretch every axis: they are shown where there is nothing else."""
+    right = [system for system in systems if not system.style.control]
+    if any(not system.style.reference for system in right):
+        return [system for system in right if not system.style.reference or system.style.hollow]
+    return [system for system in right if system.style.hollow or not system.style.trivial] or systems
 
 
 @dataclass(frozen=True)
@@ -228,9 +225,9 @@ def details(summary: str, *content: str, kind: str = "more", opened: bool = Fals
     return element("details", element("summary", summary), *content, class_=kind, open="" if opened else None)
 
 
-def captioned(words: str, styles: Iterable[Style]) -> Markup:
+def captioned(words: str, systems: Systems) -> Markup:
     """The head of a section of plots: a caption and the legend."""
-    items = (element("li", style.swatch, " ", style.name) for style in styles)
+    items = (element("li", one.style.swatch, " ", one.style.name) for one in systems)
     return element("p", words, class_="caption") + element("ul", *items, class_="legend")
 
 

@@ -1,7 +1,7 @@
 """A report: results side by side as one page, with what was measured, on what, and how it sounds."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ from pse_bench.io import atomic
 from pse_bench.planning import plan
 from pse_bench.reporting import breakdown_plot, distribution_plot, html, result_tables, tables, tradeoff
 from pse_bench.reporting.clip_panel import Media
-from pse_bench.reporting.plot import PlotData, Section, styles_of
-from pse_bench.reporting.worst_clips import FAILURES, audible_systems, choose_clips
+from pse_bench.reporting.plot import ShownSystem, Systems, systems_of
+from pse_bench.reporting.worst_clips import FAILURES, audible, choose_clips
 from pse_bench.runtime.executor import Executor
 from pse_bench.scoring.results import Result, check_comparable
 from pse_bench.submission import submission
@@ -21,11 +21,7 @@ from pse_bench.submission.check.findings import CheckReport
 
 LARGEST = 13_500_000
 """Characters of a page: below what mail servers let through."""
-PLOTS: tuple[Callable[[PlotData], Section], ...] = (
-    tradeoff.section,
-    distribution_plot.section,
-    breakdown_plot.section,
-)
+PLOTS = (tradeoff.section, distribution_plot.section, breakdown_plot.section)
 """The plots of a report in their order; the tables come after the first."""
 WITHOUT_DATASET: dict[str, Any] = {"clips": None, "checked": [], "scenario": "", "versions": {}}
 """What only a dataset and submissions can give: clips, findings of ``check``, scenario, versions."""
@@ -49,14 +45,11 @@ def build(
 
     Args:
         folders: results of one dataset, reference and version of the metrics.
-        out: the page.
         executor: where submissions are checked; a file made to crash its reader costs only a worker process.
         progress: as ``progress.progress``.
         dataset: what the results were scored on, for scenes to see and hear.
         submissions: what results were scored from.
         worst: how many of the worst scenes of each system and failure are shown.
-        title: of the page.
-        force: replace the page that is there.
 
     Raises:
         InputError: results that cannot stand side by side, a dataset or submission that they were not scored on or
@@ -67,18 +60,18 @@ def build(
     atomic.require_new(out, force)
     results = [Result.open(folder) for folder in folders]
     check_comparable(results)
-    data = PlotData(results, [result.read_scores() for result in results], styles_of(results))
+    systems = systems_of(results)
     values = {
         "title": title or f"Report on {results[0].about.get('dataset', 'a dataset')}",
-        "styles": data.styles,
-        "about": result_tables.about(data),
-        "plots": [section(data) for section in PLOTS],
-        "tables": result_tables.aggregates(data),
+        "styles": [system.style for system in systems],
+        "about": result_tables.about(systems[0]),
+        "plots": [section(systems) for section in PLOTS],
+        "tables": result_tables.aggregates(systems),
         "descriptions": result_tables.descriptions(results),
         "controls": result_tables.controls(results),
         "definitions": result_tables.definitions(results),
-        "warnings": result_tables.warnings(data),
-        "downloads": result_tables.downloads(data),
+        "warnings": result_tables.warnings(systems),
+        "downloads": result_tables.downloads(systems),
         "failures": FAILURES,
         "few": tables.FEW_SPEAKERS,
         "in_pieces": tables.in_pieces,
@@ -87,12 +80,12 @@ def build(
     kept = Media(budget=LARGEST - len(html.render("report.html", **values, media={})))
     if dataset is not None:
         opened = Dataset.open(dataset).require_unchanged()
-        values |= _with_dataset(data, opened, submissions, worst, kept, executor, progress)
+        values |= _with_dataset(systems, opened, submissions, worst, kept, executor, progress)
     return html.write(out, "report.html", **values, media=kept.uris)
 
 
 def _with_dataset(
-    data: PlotData,
+    systems: Systems,
     dataset: Dataset,
     submissions: Sequence[Path],
     worst: int,
@@ -102,7 +95,7 @@ def _with_dataset(
 ) -> dict[str, Any]:
     """The values of ``WITHOUT_DATASET``."""
     fingerprint = dataset.description.fingerprint
-    for result in data.results:
+    for result in (system.result for system in systems):
         if result.about["dataset_fingerprint"] != fingerprint:
             raise InputError(
                 f"{dataset.folder}: fingerprint {fingerprint[:12]}, but {result.folder} was scored on "
@@ -112,42 +105,33 @@ def _with_dataset(
     values: dict[str, Any] = {"scenario": html.scenario_yaml(header), "versions": dataset.description.versions}
     checked: list[tuple[str, CheckReport]] = []
     with ExitStack() as stack:
-        given = _opened(data.results, dataset, submissions, stack)
-        if systems := audible_systems(data, {number: folder for number, (_, folder) in given.items()}):
+        given: dict[ShownSystem, Path] = {}
+        paths: dict[str, Path] = {}
+        for path in submissions:
+            folder = stack.enter_context(submission.opened(path, dataset.mixtures))
+            mine = _scored_from(folder, dataset, systems)
+            if not mine:
+                raise InputError(
+                    f"{path}: no result was scored from these files; give the submission as it was scored, or "
+                    "score it again"
+                )
+            given |= dict.fromkeys(mine, folder)
+            paths |= {system.style.name: path for system in mine if not system.style.reference}
+        if given:
             with progress("drawing clips of", "scenes") as update:
-                values["clips"] = choose_clips(dataset, systems, kept, worst=worst, progress=update)
-        paths = {data.styles[n].name: path for n, (path, _) in given.items() if not data.styles[n].reference}
+                chosen = audible(given, systems)
+                values["clips"] = choose_clips(dataset, chosen, kept, worst=worst, progress=update)
         for name, path in paths.items():
             with progress(f"checking {path.name}", "estimates") as update:
                 checked.append((name, run.check(dataset, path, executor=executor, progress=update)))
     return {**values, "checked": checked}
 
 
-def _opened(
-    results: Sequence[Result], dataset: Dataset, paths: Sequence[Path], stack: ExitStack
-) -> dict[int, tuple[Path, Path]]:
-    """The submission of each result that has one among ``paths``, found by the content of its files: the path that
-    was given, a folder or a zip, and the folder of its audio, by the result's number. What was unpacked goes when
-    ``stack`` closes.
-
-    Raises InputError for a submission that none of the results was scored from.
-    """
-    found: dict[int, tuple[Path, Path]] = {}
-    for path in paths:
-        folder = stack.enter_context(submission.opened(path, dataset.mixtures))
-        digest = submission.content_sha256({row.mixture_id: _sha256(folder, row) for row in dataset.mixtures})
-        mine = [n for n, result in enumerate(results) if result.about.get("submission_sha256") == digest]
-        if not mine:
-            raise InputError(
-                f"{path}: no result was scored from these files; give the submission as it was scored, or "
-                "score it again"
-            )
-        found |= dict.fromkeys(mine, (path, folder))
-    return found
-
-
-def _sha256(folder: Path, row: submission.Mixture) -> str:
-    try:
-        return submission.read_estimate(folder, row).sha256
-    except InputError:
-        return ""
+def _scored_from(folder: Path, dataset: Dataset, systems: Systems) -> list[ShownSystem]:
+    """The systems whose results were scored from the estimates in a folder, by their content."""
+    found = dict.fromkeys((row.mixture_id for row in dataset.mixtures), "")
+    for row in dataset.mixtures:
+        with suppress(InputError):
+            found[row.mixture_id] = submission.read_estimate(folder, row).sha256
+    digest = submission.content_sha256(found)
+    return [system for system in systems if system.result.about.get("submission_sha256") == digest]

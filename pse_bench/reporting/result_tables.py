@@ -5,7 +5,6 @@ import inspect
 import itertools
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pse_bench import metrics
@@ -14,7 +13,7 @@ from pse_bench.io.tables import as_csv, cell
 from pse_bench.leaderboard.leaderboard import CONTROL
 from pse_bench.metrics.metric import AGGREGATIONS
 from pse_bench.reporting import clip_panel, tables
-from pse_bench.reporting.plot import PlotData, Style
+from pse_bench.reporting.plot import ShownSystem, Style, Systems
 from pse_bench.schemas import TABLES, Score
 from pse_bench.scoring import comparison, result_writer
 from pse_bench.scoring.results import Result
@@ -26,9 +25,9 @@ CONTROLLED = ("tsos", "target_loss_db", "si_sdr", "wer", "pause_leakage_db", "le
 SHOWN_WARNINGS = 12
 
 
-def about(data: PlotData) -> dict[str, Any]:
+def about(system: ShownSystem) -> dict[str, Any]:
     """The dataset, reference and packages that all results share."""
-    about, mixtures = data.results[0].about, data.scores[0].mixtures
+    about, mixtures = system.result.about, system.scores.mixtures
     return {
         "dataset": about.get("dataset", "unknown"),
         "fingerprint": about["dataset_fingerprint"],
@@ -64,16 +63,17 @@ def descriptions(results: Sequence[Result]) -> dict[str, list[Any]]:
     return {"heads": heads, "rows": [[row[head] for head in heads] for row in rows]}
 
 
-def aggregates(data: PlotData) -> list[dict[str, Any]]:
+def aggregates(systems: Systems) -> list[dict[str, Any]]:
     """A table a scenario: a column a metric, a row a system."""
-    found = []
+    found, styles = [], [system.style for system in systems]
     for label, description in TABLES.items():
-        rows = [{row.metric: row for row in result.summaries if row.scenario == label} for result in data.results]
+        every = [system.result.summaries for system in systems]
+        rows = [{row.metric: row for row in summaries if row.scenario == label} for summaries in every]
         columns = list({name: row for table in rows for name, row in table.items()}.values())
         cells = [[table.get(column.metric) for column in columns] for table in rows]
         if columns:
             about = {"label": label, "description": description, "expected": max(row.expected for row in columns)}
-            found.append({**about, "columns": columns, "lines": list(zip(data.styles, cells, strict=True))})
+            found.append({**about, "columns": columns, "lines": list(zip(styles, cells, strict=True))})
     return found
 
 
@@ -92,101 +92,80 @@ def controls(results: Sequence[Result]) -> list[tuple[str, list[comparison.Line]
     return found
 
 
-def warnings(data: PlotData) -> list[tuple[Style, list[str], int]]:
+def warnings(systems: Systems) -> list[tuple[Style, list[str], int]]:
     """Clips of each system that failed or have no score: the first lines, and how many more there are."""
     found = []
-    for style, table in zip(data.styles, data.scores, strict=True):
-        if lines := result_writer.warnings([row for rows in table.cells.values() for row in rows], []):
-            found.append((style, lines[:SHOWN_WARNINGS], max(0, len(lines) - SHOWN_WARNINGS)))
+    for system in systems:
+        if lines := result_writer.warnings([row for rows in system.scores.cells.values() for row in rows], []):
+            found.append((system.style, lines[:SHOWN_WARNINGS], max(0, len(lines) - SHOWN_WARNINGS)))
     return found
 
 
-# ---- downloads
-
-
-@dataclass(frozen=True)
-class Download:
-    """A table to download from the page; without ``uri`` it is too large."""
-
-    name: str
-    words: str
-    uri: str
-    size: int
-
-
-def downloads(data: PlotData) -> list[Download]:
-    """The tables of all systems as CSV, and the mixtures that they share."""
+def downloads(systems: Systems) -> list[dict[str, Any]]:
+    """The tables of all systems as CSV, and the mixtures that they share; without ``uri`` one is too large."""
     every = [
-        (style.name, *(cell(value) for value in row.model_dump().values()))
-        for style, table in zip(data.styles, data.scores, strict=True)
-        for rows in table.cells.values()
+        (system.style.name, *(cell(value) for value in row.model_dump().values()))
+        for system in systems
+        for rows in system.scores.cells.values()
         for row in rows
     ]
-    mixtures = read_text(data.results[0].folder / "mixtures.csv").rstrip("\n")
+    summary = tables.results_text([system.result for system in systems], "csv")
+    mixtures = read_text(systems[0].result.folder / "mixtures.csv").rstrip("\n")
     found = []
     for name, words, text in (
-        ("summary.csv", "every figure of every system with its interval", tables.to_csv(data.results)),
+        ("summary.csv", "every figure of every system with its interval", summary),
         ("scores.csv", "every clip", as_csv(["system", *Score.model_fields], every)),
         ("mixtures.csv", "what each clip is", mixtures),
     ):
         content = f"{text}\n".encode()
         uri = clip_panel.data_uri("text/csv", content) if len(content) <= LARGEST_CSV else ""
-        found.append(Download(name, words, uri, len(content)))
+        found.append({"name": name, "words": words, "uri": uri, "size": len(content)})
     return found
 
 
 # ---- definitions
 
 
-@dataclass(frozen=True)
-class Definition:
-    """A metric in words: a line, the paragraphs of its docstring, and its properties as pairs."""
-
-    name: str
-    description: str
-    paragraphs: list[str]
-    properties: list[tuple[str, str]]
-
-
-def definitions(results: Sequence[Result]) -> list[Definition]:
-    """The metrics of the results, each followed by what is computed from its scores, as they were when scored."""
+def definitions(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """The metrics of the results, each followed by what is computed from its scores, as they were when scored: a
+    line, the paragraphs of the docstring, and properties as pairs."""
     about = {name: version for result in results for name, version in result.about["metrics"].items()}
     known = {**metrics.known(about, "result.json"), **metrics.REGISTRY}
     names = dict.fromkeys(row.metric for result in results for row in result.summaries)
     return [_definition(known[name], about.get(name, {})) for name in names]
 
 
-def _definition(metric: metrics.Metric, scored: dict[str, Any]) -> Definition:
+def _definition(metric: metrics.Metric, scored: dict[str, Any]) -> dict[str, Any]:
+    clip, derived = metric.of == "clip", metric.of not in ("clip", "activity")
     unit = f" {metric.unit}" if metric.unit else ""
-    better = ("better", "higher" if metric.higher_is_better else "lower")
-    over_clips = ("over clips", AGGREGATIONS[metric.aggregation])
-    scenarios = ("scenarios", ", ".join(metric.scenarios))
-    source = [("source", metric.source), ("version", str(scored.get("version", metric.version)))]
-    if metric.of == "activity":
-        properties = [("unit", metric.unit), better, scenarios, over_clips, *source]
-        return Definition(metric.name, metric.description, [], properties)
-    if metric.of != "clip":
-        properties = [("unit", metric.unit), better, over_clips, ("computed from", metric.of)]
-        return Definition(metric.name, metric.description, _paragraphs(metric.compute), properties)
-    properties = [
-        ("unit", metric.unit or "none"),
-        better,
-        scenarios,
-        ("over clips", "ratio of sums" if metric.aggregation == "ratio" else "mean"),
-        ("a failed clip counts", "everything lost" if metric.worst is None else f"{metric.worst:g}{unit}"),
-        ("smallest difference worth naming", f"{metric.resolution.size:g}{unit}: {metric.resolution.reason}"),
-        *source,
-    ]
-    if model := scored.get("model"):
-        properties.append(("model", model))
-    # the function that has the metric's name computes a clip's value; one from outside need not be there
-    compute = getattr(metric.compute, "func", metric.compute)
-    paragraphs = (
-        []
-        if "definition" in scored
-        else _paragraphs(getattr(sys.modules[compute.__module__], metric.name, compute))
-    )
-    return Definition(metric.name, metric.description, paragraphs, properties)
+    properties = {
+        "unit": metric.unit or ("none" if clip else ""),
+        "better": "higher" if metric.higher_is_better else "lower",
+        "scenarios": None if derived else ", ".join(metric.scenarios),
+        "over clips": AGGREGATIONS[metric.aggregation],
+    }
+    if derived:
+        properties["computed from"] = metric.of
+    if clip:
+        properties |= {
+            "over clips": "ratio of sums" if metric.aggregation == "ratio" else "mean",
+            "a failed clip counts": "everything lost" if metric.worst is None else f"{metric.worst:g}{unit}",
+            "smallest difference worth naming": f"{metric.resolution.size:g}{unit}: {metric.resolution.reason}",
+        }
+    if not derived:
+        properties |= {"source": metric.source, "version": str(scored.get("version", metric.version))}
+    if clip and scored.get("model"):
+        properties["model"] = scored["model"]
+    function = metric.compute if derived else None
+    if clip and "definition" not in scored:  # the function that has the metric's name computes a clip's value
+        compute = getattr(metric.compute, "func", metric.compute)
+        function = getattr(sys.modules[compute.__module__], metric.name, compute)
+    return {
+        "name": metric.name,
+        "description": metric.description,
+        "paragraphs": _paragraphs(function) if function else [],
+        "properties": [(key, value) for key, value in properties.items() if value is not None],
+    }
 
 
 def _paragraphs(function: Any) -> list[str]:

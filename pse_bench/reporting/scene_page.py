@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +26,7 @@ COLUMNS = 72
 """Characters of a lane in a terminal."""
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """Levels of a sound in dBFS: root mean square over all of it and over the time in which its talker is active,
     and the peak. Silence has −200."""
 
@@ -34,10 +34,6 @@ class Level:
     whole_dbfs: float
     active_dbfs: float | None
     peak_dbfs: float
-
-    @property
-    def values(self) -> tuple[float | None, ...]:
-        return self.whole_dbfs, self.active_dbfs, self.peak_dbfs
 
 
 @dataclass(frozen=True)
@@ -116,19 +112,16 @@ def _properties(row: Mixture, active: dict[str, np.ndarray]) -> list[tuple[str, 
 
 def write(dataset: Dataset, scene_id: str, found: Scene, kept: Media, out: Path) -> int:
     """Write the page; its size in bytes."""
-    about = dataset.description
-    named = {"title": f"Scene {scene_id}", "dataset_name": f"{about.name}-v{about.version}"}
-    return html.write(out, "scene.html", **named, fingerprint=about.fingerprint, found=found, media=kept.uris)
+    return html.write(
+        out, "scene.html", title=f"Scene {scene_id}", about=dataset.description, found=found, media=kept.uris
+    )
 
 
 def terminal(scene_id: str, found: Scene) -> str:
     """The scene for a terminal: properties, levels, and activity."""
     width = max(len(name) for name, _ in found.properties)
     properties = [f"{name:{width}}  {value}" for name, value in found.properties if value]
-    levels = [
-        [level.name, *("" if value is None else f"{value:.1f}" for value in level.values)]
-        for level in found.levels
-    ]
+    levels = [[name, *("" if db is None else f"{db:.1f}" for db in dbs)] for name, *dbs in found.levels]
     grid = Grid("Levels in dBFS", ["", "whole", "where active", "peak"], levels)
     lanes = [f"{lane.name:{width}}  {_bar(lane.runs)}" for lane in found.panel.lanes]
     return "\n".join([scene_id, *properties, "", for_terminal([grid], None).rstrip(), *lanes])

@@ -2,9 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from pse_bench.io.tables import Grid, csv_of, for_terminal, in_markdown, literal
+from pse_bench.io.tables import Grid, csv_of, literal, printed
 from pse_bench.schemas import DESCRIPTIONS, TABLES, Summary
 from pse_bench.scoring.comparison import Comparison, Line
 from pse_bench.scoring.results import Result
@@ -84,115 +84,74 @@ def heads(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _foot(results: Sequence[Result], by: str | None) -> str:
-    speakers = [result.about["target_speakers"] for result in results if "target_speakers" in result.about]
-    return "\n".join([FOOT, *_few(min(speakers, default=FEW_SPEAKERS), by)])
-
-
 def _few(speakers: int, by: str | None) -> list[str]:
+    """What to say of intervals over so many target speakers, if anything."""
     if speakers < FEW_SPEAKERS:
         return [f"intervals rest on {speakers} target speakers only: read them as a hint"]
     return [f"read intervals of fewer than {FEW_SPEAKERS} target speakers as a hint"] if by else []
 
 
-def terminal(results: Sequence[Result], width: int | None = None, by: str | None = None) -> str:
-    """The tables for a terminal."""
-    return f"{for_terminal(grids(results, by), width)}{_foot(results, by)}"
+def results_text(
+    results: Sequence[Result], form: str = "terminal", *, by: str | None = None, width: int | None = None
+) -> str:
+    """Results side by side: ``form`` is terminal, markdown, or csv with one row a cell."""
+    if form == "csv":
+        import pandas as pd
 
-
-def markdown(results: Sequence[Result], by: str | None = None) -> str:
-    """The tables in Markdown."""
-    return f"{in_markdown(grids(results, by))}\n{_foot(results, by)}"
-
-
-def to_csv(results: Sequence[Result], by: str | None = None) -> str:
-    """The summaries of all results, one row a cell."""
-    import pandas as pd
-
-    return csv_of(pd.concat([result.frame(by) for result in results]))
-
-
-FORMATS: dict[str, Callable[..., str]] = {"terminal": terminal, "markdown": markdown, "csv": to_csv}
+        return csv_of(pd.concat([result.frame(by) for result in results]))
+    speakers = [result.about["target_speakers"] for result in results if "target_speakers" in result.about]
+    foot = [FOOT, *_few(min(speakers, default=FEW_SPEAKERS), by)]
+    return printed(form, grids(results, by), foot, width)
 
 
 # ---- two results compared
 
 
-def comparison_grids(comparison: Comparison, by: str | None = None) -> list[Grid]:
-    """A grid a scenario, a row a figure (and a part of the dataset)."""
+def comparison_text(
+    comparison: Comparison,
+    results: Sequence[Result],
+    form: str = "terminal",
+    *,
+    by: str | None = None,
+    width: int | None = None,
+) -> str:
+    """A comparison: ``form`` is terminal, markdown, or csv with all digits, one row a figure."""
+    if form == "csv":
+        return csv_of(comparison.frame())
     head = ["", *([f"{by} (mixtures/speakers)"] if by else []), "A", "B", "B − A", "p", "corrected", "verdict"]
     found = []
     for label, description in DESCRIPTIONS.items():
-        lines = [
-            [_name(line), *([f"{line.part} ({line.expected}/{line.speakers})"] if by else []), *_compared(line)]
-            for line in comparison.lines
-            if line.scenario == label
-        ]
-        if lines:
-            found.append(Grid(f"{label}: {description}{'' if by else _rests_on(comparison, label)}", head, lines))
-    return found
+        if lines := [line for line in comparison.lines if line.scenario == label]:
+            mixtures, speakers = max((line.expected, line.speakers) for line in lines)
+            rests_on = "" if by else f" ({mixtures} mixtures, {speakers} target speakers)"
+            found.append(Grid(f"{label}: {description}{rests_on}", head, [_compared(line, by) for line in lines]))
+    tested = sum(line.p is not None for line in comparison.lines)
+    medians = any("median" in line.metric for line in comparison.lines)
+    foot = [
+        "; ".join(f"{letter}: {name}" for letter, name in zip("AB", heads(results), strict=True)),
+        "B − A [95 % interval over target speakers], on mixtures that both have a value for (pairs/expected "
+        "where not all)" + ("; of a median, the median of the mixtures' differences" if medians else ""),
+        f"p by swapping the systems for whole speakers; corrected: for the family of {tested} figures shown",
+        *comparison.notes,
+        *_few(comparison.speakers, by),
+    ]
+    return printed(form, found, [f"- {literal(line)}" for line in foot] if form == "markdown" else foot, width)
 
 
-def _rests_on(comparison: Comparison, label: str) -> str:
-    counts = [(line.expected, line.speakers) for line in comparison.lines if line.scenario == label]
-    mixtures, speakers = max(counts)
-    return f" ({mixtures} mixtures, {speakers} target speakers)"
-
-
-def _compared(line: Line) -> list[str]:
-    digits = digits_of(line.unit) + 1
-    values = ["" if value is None else f"{value:.{digits - 1}f}" for value in (line.first, line.second)]
-    difference = "" if line.difference is None else _signed(line.difference, digits)
+def _compared(line: Line, by: str | None) -> list[str]:
+    """The cells of a figure, or of a figure over a part of the dataset."""
+    digits = digits_of(line.unit)
+    part = [f"{line.part} ({line.expected}/{line.speakers})"] if by else []
+    values = ["" if value is None else f"{value:.{digits}f}" for value in (line.first, line.second)]
+    difference = "" if line.difference is None else _signed(line.difference, digits + 1)
     if line.ci_low is not None and line.ci_high is not None:
-        difference += f" [{_signed(line.ci_low, digits)}, {_signed(line.ci_high, digits)}]"
+        difference += f" [{_signed(line.ci_low, digits + 1)}, {_signed(line.ci_high, digits + 1)}]"
     if line.pairs < line.expected:
         difference += f" {line.pairs}/{line.expected}"
     chances = ["" if p is None else f"{p:.4f}" for p in (line.p, line.p_corrected)]
-    return [*values, difference, *chances, line.verdict]
+    return [_name(line), *part, *values, difference, *chances, line.verdict]
 
 
 def _signed(value: float, digits: int) -> str:
     text = f"{value:+.{digits}f}"
     return text if float(text) else text[1:]
-
-
-def _comparison_foot(comparison: Comparison, results: Sequence[Result], by: str | None) -> str:
-    systems = heads(results)
-    named = [f"{letter}: {head}" for letter, head in zip("AB", systems, strict=True)]
-    tested = sum(line.p is not None for line in comparison.lines)
-    medians = any("median" in line.metric for line in comparison.lines)
-    return "\n".join(
-        [
-            "; ".join(named),
-            "B − A [95 % interval over target speakers], on mixtures that both have a value for (pairs/expected "
-            "where not all)" + ("; of a median, the median of the mixtures' differences" if medians else ""),
-            f"p by swapping the systems for whole speakers; corrected: for the family of {tested} figures shown",
-            *comparison.notes,
-            *_few(comparison.speakers, by),
-        ]
-    )
-
-
-def compare_terminal(
-    comparison: Comparison, results: Sequence[Result], by: str | None = None, width: int | None = None
-) -> str:
-    """A comparison for a terminal."""
-    return f"{for_terminal(comparison_grids(comparison, by), width)}{_comparison_foot(comparison, results, by)}"
-
-
-def compare_markdown(comparison: Comparison, results: Sequence[Result], by: str | None = None) -> str:
-    """A comparison in Markdown; its foot a list, so that it keeps its lines."""
-    foot = _comparison_foot(comparison, results, by).splitlines()
-    return "\n".join([in_markdown(comparison_grids(comparison, by)), *(f"- {literal(line)}" for line in foot)])
-
-
-def compare_csv(comparison: Comparison, results: Sequence[Result], by: str | None = None) -> str:
-    """A comparison with all digits, one row a figure."""
-    return csv_of(comparison.frame())
-
-
-COMPARE_FORMATS: dict[str, Callable[..., str]] = {
-    "terminal": compare_terminal,
-    "markdown": compare_markdown,
-    "csv": compare_csv,
-}

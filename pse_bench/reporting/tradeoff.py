@@ -8,10 +8,9 @@ from pse_bench.leaderboard.leaderboard import CONTROL
 from pse_bench.leaderboard.ranking import LEAKAGE, OVER_SUPPRESSION
 from pse_bench.metrics.leakage import CAP_DB, WORST_DB
 from pse_bench.reporting import html, plot
-from pse_bench.reporting.plot import Axis, PlotData, Section, Style
+from pse_bench.reporting.plot import Axis, Section, Style, Systems
 from pse_bench.reporting.tables import in_pieces
 from pse_bench.schemas import Summary
-from pse_bench.scoring.results import Result
 
 LETTER = 7.1
 """Width of a character of a label, in pixels."""
@@ -92,23 +91,24 @@ class Picture:
         return [(own.x, own.y, mark.x, mark.y) for own, mark in pairs if own and mark.point.style.control]
 
 
-def section(data: PlotData) -> Section:
+def section(systems: Systems) -> Section:
     """All points, the region of the systems where there are two or more, and a table."""
-    points = points_of(data.results, data.styles)
+    points, styles = points_of(systems), [system.style for system in systems]
     functions = {"x_grid": plot.x_grid, "y_grid": plot.y_grid, "in_pieces": in_pieces}
-    given = {"points": points, "pictures": pictures(points), "styles": data.styles, **functions}
+    given = {"points": points, "pictures": pictures(points), "styles": styles, **functions}
     title = "What is taken from the target, and what is let through of others"
     return Section("tradeoff", "Trade-off", title, html.fragment("tradeoff.html", **given))
 
 
-def points_of(results: Sequence[Result], styles: Sequence[Style]) -> list[Point]:
+def points_of(systems: Systems) -> list[Point]:
     """A point for each result that has both aggregates. References have a front of their own, and so have all
     other systems, as on a leaderboard; controls are on none."""
     rows = []
-    for result, style in zip(results, styles, strict=True):
-        found = {f"{row.scenario}.{row.metric}": row for row in result.summaries if row.value is not None}
+    for system in systems:
+        summaries = system.result.summaries
+        found = {f"{row.scenario}.{row.metric}": row for row in summaries if row.value is not None}
         if OVER_SUPPRESSION in found and LEAKAGE in found:
-            rows.append((style, found[OVER_SUPPRESSION], found[LEAKAGE]))
+            rows.append((system.style, found[OVER_SUPPRESSION], found[LEAKAGE]))
     ranked = [row for row in rows if not row[0].control]
     figures = [{OVER_SUPPRESSION: over.value or 0.0, LEAKAGE: leak.value or 0.0} for _, over, leak in ranked]
     marks = ranking.on_front(figures, [style.reference for style, _, _ in ranked])

@@ -1,6 +1,6 @@
 """The clips of a report: the worst and the median of each failure and system, as far as they fit into the page."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -10,10 +10,10 @@ from pse_bench.errors import InputError
 from pse_bench.metrics import ALL_METRICS
 from pse_bench.metrics.leakage import CAP_DB
 from pse_bench.reporting.clip_panel import Media, Panel, estimate_panel
-from pse_bench.reporting.plot import PlotData, Style, detailed
+from pse_bench.reporting.plot import ShownSystem, Style, Systems, detailed
 from pse_bench.reporting.tables import digits_of
+from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Mixture, Score
-from pse_bench.scoring.summary import Scores
 
 
 @dataclass(frozen=True)
@@ -64,48 +64,30 @@ class ShownClips:
         return [(style, [clip for clip in mine if clip.style == style]) for style in styles]
 
 
-@dataclass(frozen=True)
-class AudibleSystem:
-    """A system whose estimates are given: its style, scores, reference, and the folder of its audio."""
-
-    style: Style
-    scores: Scores
-    reference: str
-    folder: Path
-
-
-Candidate = tuple[AudibleSystem, Failure, Score, str]
+Candidate = tuple[ShownSystem, Failure, Score, str]
 ORDINALS = {0: "", 1: "2nd ", 2: "3rd "}
 
 
-def audible_systems(data: PlotData, folders: Mapping[int, Path]) -> list[AudibleSystem]:
-    """The systems whose failures are worth a sound, of those whose audio is given by the result's number: the
-    detailed ones, the mixture only when alone; all where none of these is given."""
-    shown = detailed(data.styles)
-    wanted = [n for n in shown if not data.styles[n].trivial] or shown
-    return [
-        AudibleSystem(data.styles[n], data.scores[n], data.results[n].about["reference"], folders[n])
-        for n in [n for n in wanted if n in folders] or folders
-    ]
+def audible(given: Mapping[ShownSystem, Path], systems: Systems) -> Mapping[ShownSystem, Path]:
+    """Those of the ``systems`` whose estimates are ``given`` and whose failures are worth a sound: the detailed
+    ones, the mixture only when alone; all that are given where there is none."""
+    shown = detailed(systems)
+    wanted = [system for system in shown if not system.style.trivial] or shown
+    return {system: given[system] for system in wanted if system in given} or given
 
 
 def choose_clips(
-    dataset: Dataset,
-    systems: Sequence[AudibleSystem],
-    kept: Media,
-    *,
-    worst: int,
-    progress: Callable[[int, int], None],
+    dataset: Dataset, given: Mapping[ShownSystem, Path], kept: Media, *, worst: int, progress: Update
 ) -> ShownClips:
     """The ``worst`` clips and the median one of every failure and system, the worst of all of them first.
 
     Args:
         dataset: whose mixtures and references are shown.
-        systems: whose estimates are shown.
+        given: the folders of the estimates that are shown, by system.
         kept: where sounds and pictures go; clips beyond its budget are left out, with a note.
     """
     chosen = ShownClips()
-    ranked = [_candidates(system, failure, worst, chosen.notes) for system in systems for failure in FAILURES]
+    ranked = [_candidates(system, failure, worst, chosen.notes) for system in given for failure in FAILURES]
     # rank by rank: what does not fit is the last of every system, not everything of the last system
     wanted = [found for found in chain.from_iterable(zip_longest(*ranked)) if found]
     for number, (system, failure, score, place) in enumerate(wanted):
@@ -118,9 +100,9 @@ def choose_clips(
             break
         row = system.scores.mixtures[score.mixture_id]
         try:
-            panel = estimate_panel(dataset, row, system.folder, system.reference, kept)
+            panel = estimate_panel(dataset, row, given[system], system.result.about["reference"], kept)
         except InputError as error:
-            chosen.notes.append(f"{system.style.name}: {str(error).replace(f'{system.folder}/', '')}")
+            chosen.notes.append(f"{system.style.name}: {str(error).replace(f'{given[system]}/', '')}")
             continue
         unit = ALL_METRICS[failure.metric].unit
         value = f"{score.value:.{digits_of(unit)}f} {unit}".strip()
@@ -129,7 +111,7 @@ def choose_clips(
     return chosen
 
 
-def _candidates(system: AudibleSystem, failure: Failure, worst: int, notes: list[str]) -> list[Candidate]:
+def _candidates(system: ShownSystem, failure: Failure, worst: int, notes: list[str]) -> list[Candidate]:
     """The worst clips of a failure, then the median; where there is none, ``notes`` say why."""
     sign = 1 if ALL_METRICS[failure.metric].higher_is_better else -1
     cells = system.scores.cells.get((failure.scenario, failure.metric), [])

@@ -127,10 +127,10 @@ def banded(folder: Path) -> Path:
 
 def test_a_table_by_parts(tmp_path: Path) -> None:
     opened = Result.open(banded(tmp_path / "r"))
-    text = tables.markdown([opened], by="snr_db").splitlines()
+    text = tables.results_text([opened], "markdown", by="snr_db").splitlines()
     assert text[2] == "|  | snr_db (mixtures/speakers) | mine |"
     assert [line.split(" | ")[1] for line in text[4:7]] == ["2 (20/10)", "12 (20/10)", "all (40/10)"]
-    told = list(csv.DictReader(io.StringIO(tables.to_csv([opened], by="snr_db"))))
+    told = list(csv.DictReader(io.StringIO(tables.results_text([opened], "csv", by="snr_db"))))
     assert [(row["part"], row["mixtures"], row["target_speakers"]) for row in told] == [
         ("2", "20", "10"),
         ("12", "20", "10"),
@@ -139,7 +139,9 @@ def test_a_table_by_parts(tmp_path: Path) -> None:
     values = np.arange(40) % 7
     assert float(told[1]["value"]) == pytest.approx(values[20:].mean() + 3)
     assert float(told[2]["value"]) == pytest.approx(opened.summaries[0].value)
-    assert "read intervals of fewer than 10 target speakers as a hint" in tables.terminal([opened], by="snr_db")
+    assert "read intervals of fewer than 10 target speakers as a hint" in tables.results_text(
+        [opened], by="snr_db"
+    )
 
 
 def test_the_command(tmp_path: Path) -> None:

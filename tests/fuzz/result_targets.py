@@ -53,7 +53,7 @@ def _result(folder: Path) -> Read:
         result = results.Result(folder, results.about_of(path), valid.SUMMARY)
         results.check_comparable([result, other])
         table.row_of(result, kind="submission", date="2026-01-01", rtf=None)
-        tables.terminal([result, other])
+        tables.results_text([result, other])
 
     return read
 

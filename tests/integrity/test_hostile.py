@@ -100,7 +100,7 @@ def test_parts_of_a_dataset_are_plain_text(tmp_path: Path, said) -> None:
 def test_no_cell_of_a_printed_table_is_a_formula(tmp_path: Path, name: str) -> None:
     folder = result(tmp_path / "one", means([-1, -2, -3], ["p", "q", name]), system={"name": name})
     for by in (None, "target_speaker"):
-        text = tables.to_csv([Result.open(folder)], by=by)
+        text = tables.results_text([Result.open(folder)], "csv", by=by)
         for cell in re.split(r"[,\n]", text):
             assert not cell.lstrip('" \t').startswith(csv_tables.FORMULA) or csv_tables.NUMBER.fullmatch(cell), (
                 cell
@@ -170,7 +170,7 @@ def test_the_name_of_a_system_in_a_file_runs_nothing(copied: Path, made: Path, s
     opened = Dataset.open(copied / "dataset")
     score.score(opened, copied / "audio", copied / "r", executor=Serial(), names=["tsos"])
     said("check", copied / "dataset", copied / "audio", "--jobs", 1)
-    assert "planted_module:run" in tables.terminal([Result.open(copied / "r")])
+    assert "planted_module:run" in tables.results_text([Result.open(copied / "r")])
     assert not (copied / "mark").exists()
 
 

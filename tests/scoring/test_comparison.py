@@ -92,7 +92,7 @@ def test_few_speakers_cannot_reject_and_it_is_said(tmp_path: Path) -> None:
     assert found.notes == [
         "5 target speakers: no test can reject, the smallest p there is is 0.062; it takes at least 6"
     ]
-    assert found.notes[0] in tables.compare_terminal(found, [Result.open(tmp_path / name) for name in "ab"])
+    assert found.notes[0] in tables.comparison_text(found, [Result.open(tmp_path / name) for name in "ab"])
 
 
 def test_one_speaker_has_neither_interval_nor_test(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_only_mixtures_that_both_have_a_value_for_are_paired(tmp_path: Path) -> 
     (line,) = found.lines
     assert (line.pairs, line.expected, line.speakers) == (3, 4, 2)
     assert (line.first, line.second) == pytest.approx((2.0, -43 / 3))
-    assert " 3/4" in tables.compare_markdown(found, [Result.open(tmp_path / name) for name in "ab"])
+    assert " 3/4" in tables.comparison_text(found, [Result.open(tmp_path / name) for name in "ab"], "markdown")
 
 
 def test_nothing_in_common_is_said(tmp_path: Path) -> None:
@@ -311,15 +311,15 @@ def test_forms(tmp_path: Path) -> None:
     folders = family(tmp_path / "a", 0.0), family(tmp_path / "b", 1.0)
     opened = [Result.open(folder) for folder in folders]
     found = compare(*opened)
-    text = tables.compare_terminal(found, opened)
+    text = tables.comparison_text(found, opened)
     assert "A: mine (a); B: mine (b)" in text
     assert "corrected: for the family of 4 figures shown" in text
     assert "TS1: target + noise (40 mixtures, 10 target speakers)" in text
     assert max(map(len, text.splitlines()[:20])) <= 120
-    marked = tables.compare_markdown(found, opened).splitlines()
+    marked = tables.comparison_text(found, opened, "markdown").splitlines()
     assert marked[2] == "|  | A | B | B − A | p | corrected | verdict |"
     assert marked[-1].startswith("- ")
-    rows = list(csv.DictReader(io.StringIO(tables.compare_csv(found, opened))))
+    rows = list(csv.DictReader(io.StringIO(tables.comparison_text(found, opened, "csv"))))
     assert [row["metric"] for row in rows] == [line.metric for line in found.lines]
     assert float(rows[-1]["difference"]) == found.lines[-1].difference
 

@@ -13,7 +13,7 @@ from pse_bench.errors import InputError
 from pse_bench.io import tables
 from pse_bench.leaderboard import leaderboard
 from pse_bench.metrics import detection
-from pse_bench.reporting.tables import FORMATS
+from pse_bench.reporting.tables import results_text
 from pse_bench.runtime.executor import Serial
 from pse_bench.schemas import Detection, Mixture, Summary
 from pse_bench.scoring import pvad, score
@@ -252,13 +252,13 @@ def test_figures_follow_from_what_is_kept_and_changes_are_seen(dataset: Dataset,
 def test_tables_show_it_and_break_it_down(dataset: Dataset, tmp_path: Path) -> None:
     scored(dataset, said(dataset, tmp_path / "s", silent), tmp_path / "r")
     opened = [Result.open(tmp_path / "r")]
-    text = FORMATS["terminal"](opened, width=100)
+    text = results_text(opened, width=100)
     assert "all: TS1, TS2 and TS3 pooled (12 mixtures" in text
     assert "undefined" in text
     assert "nan" not in text
-    broken_down = FORMATS["markdown"](opened, by="room_id")
+    broken_down = results_text(opened, "markdown", by="room_id")
     assert broken_down.count("pvad_mean_ap") == 6, "two rooms and all, in TS2 and pooled"
-    assert "all,pvad_mean_ap" in FORMATS["csv"](opened)
+    assert "all,pvad_mean_ap" in results_text(opened, "csv")
 
 
 def test_a_board_takes_audio_only(dataset: Dataset, tmp_path: Path) -> None:
