@@ -31,7 +31,6 @@ ABSENT = {"TS1": "interferer", "TS3": "target"}
 SOUND_PACKAGES = ("numpy", "scipy", "soundfile", "pyroomacoustics")
 """Packages whose release can change what a dataset sounds like; their versions are part of it."""
 
-
 TABLES = {"mixtures.csv", "files.csv"}
 """The tables of every dataset; ``quarantine.csv`` is there when scenes were left out."""
 
@@ -117,13 +116,8 @@ def sound_versions() -> dict[str, str]:
 
 
 def fingerprint(plan_sha256: str, files: Iterable[StoredFile], *, ordered: bool = False) -> str:
-    """One number for a dataset: its plan, and the sound and labels of every file, whatever their container.
-
-    Args:
-        plan_sha256: of the plan.
-        files: all files.
-        ordered: they come sorted by their path without its ending, and need not all be held for that.
-    """
+    """One number for a dataset: its plan, and the sound and labels of every file, whatever their container. Files
+    that are ``ordered`` come sorted by their path without its ending, and need not all be held for that."""
     found: Iterable[tuple[str, str]] = ((os.path.splitext(f.path)[0], f.content_sha256) for f in files)
     # The JSON of [plan, [[path, content], …]], piece by piece.
     digest = hashlib.sha256(f"[{json.dumps(plan_sha256)}, [".encode())
@@ -143,12 +137,8 @@ def _hashes(folder: Path, table_sha256: str) -> dict[str, str]:
 
 
 class ReadableDataset(ABC):
-    """What is read from a dataset, wherever its files lie: a folder, or tar shards.
-
-    Attributes:
-        description: ``dataset.json``.
-        mixtures: the rows of ``mixtures.csv``.
-    """
+    """What is read from a dataset, wherever its files lie: a folder, or tar shards. ``description`` is its
+    ``dataset.json``, ``mixtures`` the rows of ``mixtures.csv``."""
 
     description: Description
     mixtures: list[Mixture]
@@ -172,11 +162,8 @@ class ReadableDataset(ABC):
         return f"{self.where}/{path}"
 
     def read_sound(self, path: str, num_samples: int | None = None) -> np.ndarray:
-        """A sound file of the dataset by its path in the tables, as stored: int16, shape (num_samples,).
-
-        Raises InputError when it is not the file that was rendered, or is not of the dataset's rate or, where one
-        is given, of this length.
-        """
+        """A sound file of the dataset by its path in the tables, as stored: int16, shape (num_samples,). Raises
+        InputError when it is not the one that was rendered, nor of the dataset's rate and the length, if given."""
         rate = self.description.sample_rate
         content = audio.FileContent(self.read_bytes(path), self.name_of(path))
         return audio.read_pcm16(content, sample_rate=rate, num_samples=num_samples)
@@ -186,10 +173,8 @@ class ReadableDataset(ABC):
         return self.read_sound(f"stems/{stem}/{scene_id}.{self.description.format}", num_samples)
 
     def read_activity(self, scene_id: str, num_samples: int | None = None) -> dict[str, np.ndarray]:
-        """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,).
-
-        Raises InputError when the file is not the one that was rendered, or is not of the length that is given.
-        """
+        """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,). Raises
+        InputError when the file is not the one that was rendered, or not of the length that is given."""
         return self._activity(scene_id, num_samples).masks
 
     def read_frames(self, mixture: Mixture) -> dict[str, np.ndarray]:
@@ -226,10 +211,10 @@ class Dataset(ReadableDataset):
             raise InputError(f"{path}: schema {content.get('schema')!r}, expected {SCHEMA}; render it again")
         description = parse(Description, content, str(path))
         sealed(content, path)
-        mixtures, said = read_table(folder / "mixtures.csv", Mixture), description.mixtures
-        if len(mixtures) != said:
-            found = f"{len(mixtures)} rows, dataset.json says {said}"
-            raise InputError(f"{folder / 'mixtures.csv'}: {found}; restore it")
+        table = folder / "mixtures.csv"
+        mixtures = read_table(table, Mixture)
+        if len(mixtures) != (said := description.mixtures):
+            raise InputError(f"{table}: {len(mixtures)} rows, dataset.json says {said}; restore it")
         return cls(folder, description, mixtures)
 
     def require_unchanged(self) -> "Dataset":

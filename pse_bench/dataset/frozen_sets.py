@@ -64,10 +64,8 @@ class Description(documents.Record):
 
 
 class Speaker(documents.Record):
-    """A row of ``speakers.csv``. ``training``: heard nowhere in the set, so free for training a system.
-
-    ``target_group`` tells how a target is enrolled.
-    """
+    """A row of ``speakers.csv``. ``training``: heard nowhere in the set, so free for training a system;
+    ``target_group`` tells how a target is enrolled."""
 
     corpus: str
     speaker_id: str
@@ -123,11 +121,10 @@ def load(name: str) -> BenchmarkSet:
 def prepare(
     chosen: BenchmarkSet, cache: Path, *, roots: Roots, executor: Executor, progress: Update = no_progress
 ) -> dict[str, Path]:
-    """Make the corpora of a set that nobody has to have, the embedded one, synthetic noise and babble, in ``cache``;
+    """Make in ``cache`` the corpora of a set that nobody has to have: the embedded one, synthetic noise, babble;
     their folders by corpus. Clips that are there already are kept.
 
-    Raises:
-        InputError: a corpus has no folder, or a clip of it is not the one that the set lists.
+    Raises InputError: a corpus has no folder, or a clip of it is not the one that the set lists.
     """
     noise = chosen.about.made_noise
     roots.check(chosen.about.roots)
@@ -168,10 +165,8 @@ def contents(stored: list[StoredFile]) -> list[Content]:
 
 
 def differences(chosen: BenchmarkSet, folder: Path) -> list[str]:
-    """Why a dataset is not the set, a line each; none when it is the identical one.
-
-    The dataset is taken at its word: ``verify`` it first.
-    """
+    """Why a dataset is not the set, a line each; none when it is the identical one. The dataset is taken at its
+    word: ``verify`` it first."""
     there, about = Dataset.open(folder), chosen.about
     if there.description.plan_sha256 != about.plan_sha256:
         return [f"{folder}: rendered from another plan than that of {chosen.title}; render {chosen.plan}"]

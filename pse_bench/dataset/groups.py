@@ -34,12 +34,10 @@ class Group:
 
 
 def groups_of(mixtures: Sequence[Mixture], column: str) -> list[Group]:
-    """The groups of a dataset by a column, or by ``gender_pair`` or ``same_gender``, and last the whole.
+    """The groups of a dataset by a column, or by ``gender_pair`` or ``same_gender``, and last the whole. Numbers
+    are in the order of size, words of the alphabet, and last comes what is not given.
 
-    Numbers are in the order of size, words of the alphabet, and last comes what is not given.
-
-    Raises:
-        InputError: there is no such column, it has one value only, or too many that are not numbers.
+    Raises InputError: there is no such column, it has one value only, or too many that are not numbers.
     """
     import pandas as pd
 
@@ -74,11 +72,10 @@ def same_gender(row: Mixture) -> str | None:
     """Whether the interferers have the target's gender: same, different, or some; None where one is not known."""
     if not row.num_interferers:
         return "alone"
-    others = row.interferer_gender.split(";")
-    if not row.target_gender or not all(others):
+    others = set(row.interferer_gender.split(";"))
+    if not row.target_gender or "" in others:
         return None
-    alike = sum(other == row.target_gender for other in others)
-    return "same" if alike == len(others) else "some" if alike else "different"
+    return "different" if row.target_gender not in others else "some" if len(others) > 1 else "same"
 
 
 DERIVED: dict[str, Callable[[Mixture], str | None]] = {"gender_pair": gender_pair, "same_gender": same_gender}

@@ -30,7 +30,7 @@ from pse_bench.dataset.dataset import Dataset, Description, ReadableDataset
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, storage, tables
 from pse_bench.runtime.executor import Executor
-from pse_bench.runtime.progress import Update
+from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import Mixture, Sha256, StoredFile
 
 SCHEMA = 1
@@ -102,7 +102,7 @@ def pack(
     size: int,
     executor: Executor,
     force: bool = False,
-    progress: Update = lambda done, total: None,
+    progress: Update = no_progress,
 ) -> Index:
     """Write a dataset as shards. Run again after an interruption, it continues.
 
@@ -113,8 +113,7 @@ def pack(
         executor: where shards are written.
         force: replace the shards of another dataset or size that lie there.
 
-    Raises:
-        InputError: a file of the dataset is missing or changed, or something else lies at ``place``.
+    Raises InputError: a file of the dataset is missing or changed, or something else lies at ``place``.
     """
     dataset.require_unchanged()
     description, table = dataset.description, (dataset.folder / TABLE).read_bytes()

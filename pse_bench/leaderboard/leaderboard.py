@@ -36,15 +36,13 @@ def add(
 
     Args:
         board: the CSV, named after the dataset.
-        folder: the result.
         kind: ``reference``, ``baseline`` or ``submission``; a system with the wrong enrollment is a ``control``.
         date: YYYY-MM-DD; today by default.
         rtf: real-time factor on one thread, as measured by whoever adds it.
         replace: take the place of the row of the same system and version.
 
-    Raises:
-        InputError: the result was changed or is partial, belongs to another dataset, lacks a figure that is
-            ranked, was scored with other metrics than the board, or has a name that cannot be used.
+    Raises InputError: the result was changed or is partial, belongs to another dataset, lacks a figure that is
+    ranked, was scored with other metrics than the board, or has a name that cannot be used.
     """
     result = Result.open(folder).require_sealed()
     if result.system.endswith(CONTROL):
@@ -151,11 +149,8 @@ def _placed(row: Row, **place: Any) -> Row:
 
 def verify(board: Path, folders: Sequence[Path] = ()) -> list[str]:
     """What is wrong with a board, a line each: rows that do not follow from what is kept beside it, hashes, order,
-    references that are missing. With result folders, their rows are computed from the scores again.
-
-    Raises:
-        InputError: the board cannot be read, or a result folder was changed.
-    """
+    references that are missing. With result folders, their rows are computed from the scores again. Raises
+    InputError when the board cannot be read, or a result folder was changed."""
     rows = table.read(board)
     missing = [name for name in REFERENCES if name not in {row.entry.system for row in rows}]
     found = [f"{board}: {name} is missing; every board has the references" for name in missing]

@@ -36,12 +36,8 @@ class Rank:
 
 
 def rank_rows(rows: Sequence[Figures], names: Sequence[str]) -> list[Rank]:
-    """The rank of every row: by mean rank over the criteria, rows that remove nothing last, ties by name.
-
-    Args:
-        rows: each with all of ``NEEDED``.
-        names: what ties are ordered by; no two alike.
-    """
+    """The rank of every row, each with all of ``NEEDED``: by mean rank over the criteria, rows that remove nothing
+    last, ties by name. No two ``names`` are alike."""
     by_criterion = [ranks([row[name] for row in rows]) for name in LOWEST_FIRST]
     by_criterion += [ranks([row[LOSS] - row[name] for row in rows]) for name in BEYOND_LOSS]
     means = [round(sum(column) / len(CRITERIA), 4) for column in zip(*by_criterion, strict=True)]

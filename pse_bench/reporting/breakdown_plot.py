@@ -32,16 +32,12 @@ LEFT, RIGHT, TOP, BOTTOM = 40, 8, 12, 46
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """The mixtures and target speakers of a group, and a system's aggregates over it by scenario and metric."""
+    """A system's aggregates over a group by scenario and metric; ``counts`` are its mixtures/target speakers."""
 
     label: str
-    mixtures: int
+    counts: str
     speakers: int
     rows: Mapping[str, Summary]
-
-    @property
-    def counts(self) -> str:
-        return f"{self.mixtures}/{self.speakers}"
 
 
 Panel = Sequence[tuple[Style, Sequence[GroupSummary]]]
@@ -93,7 +89,8 @@ def _groups(scores: Scores, scenario: str, names: Sequence[str], column: str) ->
     for group in groups_of(mixtures, column) if mixtures else ():
         if group.label != ALL:
             rows = {f"{row.scenario}.{row.metric}": row for row in summaries_of(own.among(group.mixtures))}
-            found.append(GroupSummary(group.label, *group.counts(mixtures), rows))
+            count, speakers = group.counts(mixtures)
+            found.append(GroupSummary(group.label, f"{count}/{speakers}", speakers, rows))
     return found
 
 

@@ -70,12 +70,8 @@ def data_uri(kind: str, content: bytes) -> str:
 
 
 def encode_sound(samples: np.ndarray, sample_rate: int) -> tuple[str, bytes]:
-    """Media type and bytes of a sound as MP3, which every browser plays; FLAC at a rate that MP3 does not have.
-    Its level is left as it is; beyond full scale it is cut off.
-
-    Args:
-        samples: shape (num_samples,), full scale ±1.
-    """
+    """Media type and bytes of a sound, shape (num_samples,), as MP3, which every browser plays; FLAC at a rate
+    that MP3 does not have. Its level is left as it is; beyond full scale, ±1, it is cut off."""
     stream = io.BytesIO()
     form, kind = ("MP3", "audio/mpeg") if sample_rate in MP3_RATES else ("FLAC", "audio/flac")
     soundfile.write(stream, np.clip(samples, -1.0, 1.0), sample_rate, format=form)

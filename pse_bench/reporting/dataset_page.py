@@ -18,7 +18,7 @@ from pse_bench.planning import plan
 from pse_bench.reporting import html, plot
 from pse_bench.reporting.html import element
 from pse_bench.reporting.tables import FEW_SPEAKERS
-from pse_bench.runtime.progress import Update
+from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import DESCRIPTIONS, Enrollment, Mixture, Recipe, Talker
 
 WIDTH, HEIGHT, KIND = 340, 150, "plot bars c0"
@@ -83,12 +83,9 @@ class Overview:
     header: dict[str, Any]
 
 
-def overview(dataset: Dataset, progress: Update = lambda done, total: None) -> Overview:
-    """Summarise the tables, the plan and the labels of a dataset.
-
-    Raises:
-        InputError: they are missing or damaged.
-    """
+def overview(dataset: Dataset, progress: Update = no_progress) -> Overview:
+    """Summarise the tables, the plan and the labels of a dataset. Raises InputError where they are missing or
+    damaged."""
     rows = dataset.mixtures
     # of each scene the most complete mixture: one with an interferer comes last
     ordered = sorted(rows, key=lambda row: (row.num_interferers > 0, row.scenario))
@@ -255,6 +252,6 @@ def terminal(dataset: Dataset, found: Overview) -> str:
     return f"{head}{for_terminal(grids, None)}{foot}"
 
 
-def _listed(items: Sequence[tuple[str, int]], most: int = 5) -> str:
-    shown = ", ".join(f"{word} ({count})" for word, count in items[:most])
-    return shown + (f" and {len(items) - most} more" if len(items) > most else "")
+def _listed(items: Sequence[tuple[str, int]]) -> str:
+    shown = ", ".join(f"{word} ({count})" for word, count in items[:5])
+    return shown + (f" and {len(items) - 5} more" if len(items) > 5 else "")

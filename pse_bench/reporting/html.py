@@ -21,24 +21,8 @@ def write(out: Path, template: str, **values: Any) -> int:
     return len(text.encode())
 
 
-def render(template: str, **values: Any) -> str:
-    """The text of a page."""
-    environment = _environment()
-    style, script = (environment.loader.get_source(environment, name)[0] for name in ("style.css", "page.js"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template(template).render(
-        style=Markup(style),
-        script=Markup(script),
-        # nothing but what is in the file is ever loaded, and no script but ours runs
-        policy=f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'",
-        pse_bench_version=__version__,
-        **values,
-    )
-
-
-def fragment(template: str, **values: Any) -> Markup:
-    """A part of a page from a template of its own."""
+def render(template: str, **values: Any) -> Markup:
+    """The text of a page, or of a part of a page with a template of its own."""
     return Markup(_environment().get_template(template).render(**values))
 
 
@@ -46,16 +30,22 @@ def fragment(template: str, **values: Any) -> Markup:
 def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
-        loader=PackageLoader("pse_bench.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["formula"] = formula
-    environment.globals |= {"metric_heading": metric_heading, "sort_head": sort_head}
-    return environment
+    loader, strict = PackageLoader("pse_bench.reporting"), StrictUndefined
+    found = Environment(loader=loader, autoescape=True, undefined=strict, trim_blocks=True, lstrip_blocks=True)
+    style, script = (loader.get_source(found, name)[0] for name in ("style.css", "page.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    found.filters["formula"] = formula
+    found.globals |= {
+        "metric_heading": metric_heading,
+        "sort_head": sort_head,
+        "style": Markup(style),
+        "script": Markup(script),
+        # nothing but what is in the file is ever loaded, and no script but ours runs
+        "policy": f"default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'",
+        "pse_bench_version": __version__,
+    }
+    return found
 
 
 def element(tag: str, *content: str, **attributes: str | float | None) -> Markup:
@@ -82,11 +72,8 @@ def _definition_link(name: str) -> Markup:
 
 
 def metric_heading(about: Any, name: str, *, link: bool = True, line: str = "") -> Markup:
-    """A metric with its unit, direction and link; ``line`` stands after its name.
-
-    Args:
-        about: anything with a ``unit`` and ``higher_is_better``.
-    """
+    """A metric, by anything with a ``unit`` and ``higher_is_better``, with its unit, direction and link; ``line``
+    stands after its name."""
     better, arrow = ("higher", "↑") if about.higher_is_better else ("lower", "↓")
     unit = Markup(" ") + element("span", about.unit, class_="unit") if about.unit else ""
     pointed = element("span", arrow, class_="arrow", aria_label=f"{better} is better")

@@ -51,9 +51,8 @@ def build(
         submissions: what results were scored from.
         worst: how many of the worst scenes of each system and failure are shown.
 
-    Raises:
-        InputError: results that cannot stand side by side, a dataset or submission that they were not scored on or
-            from, or a page that is there.
+    Raises InputError: results that cannot stand side by side, a dataset or submission that they were not scored on
+    or from, or a page that is there.
     """
     if submissions and dataset is None:
         raise RequestError("--submission needs --dataset, the folder that the results were scored on")

@@ -48,11 +48,7 @@ class Scene:
 
 
 def scene(dataset: Dataset, scene_id: str, kept: Media) -> Scene:
-    """Read one scene.
-
-    Raises:
-        InputError: there is no such scene, or one of its files is missing or changed.
-    """
+    """Read one scene. Raises InputError where there is none, or one of its files is missing or changed."""
     rows = [row for row in dataset.mixtures if row.scene_id == scene_id]
     if not rows:
         known = sorted({row.scene_id for row in dataset.mixtures})
@@ -69,18 +65,18 @@ def scene(dataset: Dataset, scene_id: str, kept: Media) -> Scene:
     enrollment = {"enrollment": dataset.read_sound(fullest.enrollment_path) / audio.FULL_SCALE}
     masks = {name: active[stem.split("_")[0]] for stem, name in there.items() if stem != "noise"}
     lanes = [lane(who, who, mask) for who, mask in active.items()]
+    levels = []
+    for name, samples in (sounds | enrollment).items():
+        mask = masks.get(name, np.zeros(1, bool))
+        talking = power_db(active_power(samples, mask)) if mask.any() else None
+        peak = float(np.abs(samples).max())
+        levels.append(Level(name, power_db(float(np.mean(samples**2))), talking, power_db(peak**2)))
     return Scene(
-        [_level(name, samples, masks.get(name)) for name, samples in (sounds | enrollment).items()],
+        levels,
         panel(sounds, lanes, rate, kept, waves=True),
         panel(enrollment, [], rate, kept, waves=True),
         _properties(fullest, active),
     )
-
-
-def _level(name: str, samples: np.ndarray, mask: np.ndarray | None) -> Level:
-    whole, peak = float(np.mean(samples**2)), float(np.abs(samples).max())
-    active = power_db(active_power(samples, mask)) if mask is not None and mask.any() else None
-    return Level(name, power_db(whole), active, power_db(peak**2))
 
 
 def _properties(row: Mixture, active: dict[str, np.ndarray]) -> list[tuple[str, str]]:

@@ -97,7 +97,7 @@ def section(systems: Systems) -> Section:
     functions = {"x_grid": plot.x_grid, "y_grid": plot.y_grid, "in_pieces": in_pieces}
     given = {"points": points, "pictures": pictures(points), "styles": styles, **functions}
     title = "What is taken from the target, and what is let through of others"
-    return Section("tradeoff", "Trade-off", title, html.fragment("tradeoff.html", **given))
+    return Section("tradeoff", "Trade-off", title, html.render("tradeoff.html", **given))
 
 
 def points_of(systems: Systems) -> list[Point]:

@@ -79,13 +79,9 @@ def audible(given: Mapping[ShownSystem, Path], systems: Systems) -> Mapping[Show
 def choose_clips(
     dataset: Dataset, given: Mapping[ShownSystem, Path], kept: Media, *, worst: int, progress: Update
 ) -> ShownClips:
-    """The ``worst`` clips and the median one of every failure and system, the worst of all of them first.
-
-    Args:
-        dataset: whose mixtures and references are shown.
-        given: the folders of the estimates that are shown, by system.
-        kept: where sounds and pictures go; clips beyond its budget are left out, with a note.
-    """
+    """The ``worst`` clips and the median one of every failure and system, the worst of all of them first, whose
+    estimates lie in the folders ``given``. Sounds and pictures go to ``kept``; clips beyond its budget are left
+    out, with a note."""
     chosen = ShownClips()
     ranked = [_candidates(system, failure, worst, chosen.notes) for system in given for failure in FAILURES]
     # rank by rank: what does not fit is the last of every system, not everything of the last system

@@ -292,11 +292,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Callable[[Path], None] | None, str]] = 
     ),
     "another fingerprint": ({"dataset_fingerprint": "c" * 64}, None, "dataset fingerprint cccccccccccc"),
     "another reference": ({"reference": "reverberant"}, None, "reference reverberant"),
-    "another metric": (
-        {"metrics": {"tsos": {"version": 2}}},
-        None,
-        "tsos of another version than in",
-    ),
+    "another metric": ({"metrics": {"tsos": {"version": 2}}}, None, "tsos of another version than in"),
     "another recogniser": (
         {"metrics": {"wer": {"version": 1, "model": "x"}}},
         None,
@@ -554,11 +550,7 @@ def test_sorting_puts_the_better_end_first(board: Path) -> None:
     rows = read(board)
     by_leakage = [row.entry.system for row in table.by_column(rows, "TS3.leakage_reduction_db")]
     assert by_leakage[-1] == "mixture"
-    assert [row.entry.system for row in table.by_column(rows, "TS2.wer")] == [
-        "oracle-mask",
-        "mixture",
-        "silence",
-    ]
+    assert [row.entry.system for row in table.by_column(rows, "TS2.wer")] == ["oracle-mask", "mixture", "silence"]
     without = [*rows, rows[0].__class__(rows[0].entry, {})]
     assert table.by_column(without, "TS2.wer")[-1].cells == {}
 
