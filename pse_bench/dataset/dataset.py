@@ -143,11 +143,6 @@ class ReadableDataset(ABC):
     description: Description
     mixtures: list[Mixture]
 
-    @property
-    @abstractmethod
-    def where(self) -> str:
-        """What messages call it."""
-
     @abstractmethod
     def read_bytes(self, path: str) -> bytes:
         """A file of the dataset by its path in the tables. Raises InputError when it is not the one that was
@@ -157,9 +152,9 @@ class ReadableDataset(ABC):
     def has(self, path: str) -> bool:
         """Whether a file of the tables is there."""
 
+    @abstractmethod
     def name_of(self, path: str) -> str:
-        """What messages call a file."""
-        return f"{self.where}/{path}"
+        """What messages call a file; no file of another dataset is called so."""
 
     def read_sound(self, path: str, num_samples: int | None = None) -> np.ndarray:
         """A sound file of the dataset by its path in the tables, as stored: int16, shape (num_samples,). Raises
@@ -250,6 +245,5 @@ class Dataset(ReadableDataset):
     def has(self, path: str) -> bool:
         return (self.folder / path).is_file()
 
-    @property
-    def where(self) -> str:
-        return str(self.folder)
+    def name_of(self, path: str) -> str:
+        return f"{self.folder}/{path}"

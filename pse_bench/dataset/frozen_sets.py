@@ -25,8 +25,6 @@ _HERE = Path(__file__).parents[1]
 SHIPPED = next((path for path in (_HERE / "leaderboards", _HERE.parent / "leaderboards") if path.is_dir()), _HERE)
 """The sets that come with the package: inside it when installed, beside it in a checkout."""
 
-SHOWN = 3
-
 
 class Group(documents.Record):
     """Scenes whose targets come from manifests of their own."""
@@ -122,10 +120,8 @@ def prepare(
     chosen: BenchmarkSet, cache: Path, *, roots: Roots, executor: Executor, progress: Update = no_progress
 ) -> dict[str, Path]:
     """Make in ``cache`` the corpora of a set that nobody has to have: the embedded one, synthetic noise, babble;
-    their folders by corpus. Clips that are there already are kept.
-
-    Raises InputError: a corpus has no folder, or a clip of it is not the one that the set lists.
-    """
+    their folders by corpus. Clips that are there already are kept. Raises InputError where a corpus has no folder,
+    or a clip of it is not the one that the set lists."""
     noise = chosen.about.made_noise
     roots.check(chosen.about.roots)
     folder = cache / "embedded" if noise is None else cache / chosen.title / "noise"
@@ -177,7 +173,7 @@ def differences(chosen: BenchmarkSet, folder: Path) -> list[str]:
     other = [row.path for row in expected if (row.path, row.content_sha256) not in found]
     return [
         f"{folder}: not {chosen.title}: {len(other)} of {len(expected)} files sound different or are missing, as "
-        f"{', '.join(other[:SHOWN])}",
+        f"{', '.join(other[:3])}",
         *(
             f"{package} {versions.get(package, 'is missing')} here, frozen with {version}; install that release"
             for package, version in about.versions.items()

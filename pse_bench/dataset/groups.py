@@ -35,10 +35,8 @@ class Group:
 
 def groups_of(mixtures: Sequence[Mixture], column: str) -> list[Group]:
     """The groups of a dataset by a column, or by ``gender_pair`` or ``same_gender``, and last the whole. Numbers
-    are in the order of size, words of the alphabet, and last comes what is not given.
-
-    Raises InputError: there is no such column, it has one value only, or too many that are not numbers.
-    """
+    are in the order of size, words of the alphabet, and last comes what is not given. Raises InputError when there
+    is no such column, it has one value only, or too many that are not numbers."""
     import pandas as pd
 
     if column not in (*Mixture.model_fields, *DERIVED):
@@ -53,9 +51,8 @@ def groups_of(mixtures: Sequence[Mixture], column: str) -> list[Group]:
         only = order[0] if order else NOT_GIVEN
         raise InputError(f"--by {column}: is {only!r} everywhere; nothing to break down")
     if len(order) > MOST_CATEGORIES:
-        raise InputError(
-            f"--by {column}: {len(order)} different values, at most {MOST_CATEGORIES}; take another column"
-        )
+        found = f"{len(order)} different values, at most {MOST_CATEGORIES}"
+        raise InputError(f"--by {column}: {found}; take another column")
     members = labels.groupby(labels).groups
     return [*(Group(label, frozenset(members[label])) for label in order), Group(ALL, frozenset(values.index))]
 

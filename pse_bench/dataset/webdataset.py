@@ -15,12 +15,10 @@ import io
 import json
 import re
 import tarfile
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -205,8 +203,7 @@ def _write_json(place: str, name: str, document: Any) -> None:
 
 def field_of(path: str) -> str:
     """What a file of a dataset is called behind its scene: ``stems/noise/x.flac`` is ``x.noise.flac``."""
-    *folders, name = path.split("/")
-    return folders[-1].lower() + Path(name).suffix
+    return Path(path).parent.name.lower() + Path(path).suffix
 
 
 # ---- one shard, in a worker
@@ -302,16 +299,11 @@ class ShardedDataset(ReadableDataset):
             )
         return cls(place, index.dataset, rows, index.shardlist)
 
-    @property
-    def where(self) -> str:
-        return self.place
-
     @cached_property
     def _shard_of(self) -> dict[str, Shard]:
         """Each scene's shard: scenes lie in the order of the table."""
-        ends = list(accumulate(shard.nsamples for shard in self.shards))
         scenes = dict.fromkeys(row.scene_id for row in self.mixtures)
-        return {scene_id: self.shards[bisect_right(ends, number)] for number, scene_id in enumerate(scenes)}
+        return dict(zip(scenes, (shard for shard in self.shards for _ in range(shard.nsamples)), strict=True))
 
     def name_of(self, path: str) -> str:
         return f"{self.place}: {path}"
@@ -330,12 +322,10 @@ class ShardedDataset(ReadableDataset):
         return content
 
     def _members(self, path: str) -> dict[str, tuple[int, int, str]]:
-        return _contents(self.place, self._shard_of[Path(path).stem].model_dump_json())
+        return _contents(self.place, self._shard_of[Path(path).stem]).members
 
 
-@lru_cache(maxsize=64)
-def _contents(place: str, shard: str) -> dict[str, tuple[int, int, str]]:
-    return read_contents(place, Shard.model_validate_json(shard)).members
+_contents = lru_cache(maxsize=64)(read_contents)
 
 
 def open_any(place: str) -> ReadableDataset:

@@ -6,7 +6,7 @@ gains nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Figures = Mapping[str, float]
 """Values by column, ``<scenario>.<metric>``."""
@@ -27,8 +27,7 @@ REMOVES_NOTHING_DB = 3.0
 behind every system that takes more: doing nothing never leads, whatever else is on the board."""
 
 
-@dataclass(frozen=True)
-class Rank:
+class Rank(NamedTuple):
     """The rank of a row, 1 for the first, and the mean of its ranks over the criteria."""
 
     rank: int
@@ -50,9 +49,7 @@ def rank_rows(rows: Sequence[Figures], names: Sequence[str]) -> list[Rank]:
 
 def ranks(badness: Sequence[float]) -> list[float]:
     """Ranks from 1 for the smallest; equal values share the mean of their ranks."""
-    return [
-        sum(other < own for other in badness) + (sum(other == own for other in badness) + 1) / 2 for own in badness
-    ]
+    return [sum(b < own for b in badness) + (sum(b == own for b in badness) + 1) / 2 for own in badness]
 
 
 def on_front(rows: Sequence[Figures], references: Sequence[bool]) -> list[bool]:

@@ -29,7 +29,6 @@ COLUMN = re.compile(r"(TS[123]|all)\.([a-z0-9_]+?)(_low|_high)?")
 ENDS = ("", "_low", "_high")
 """How the columns of a figure and of the ends of its interval end."""
 DECIMALS = 4
-SHOWN = (*CRITERIA, LOSS)
 FOOT = (
     f"order: mean rank over {', '.join(CRITERIA)}, leakage only as far as it exceeds {LOSS}; who removes nothing "
     "stands last",
@@ -212,10 +211,8 @@ def text_of(rows: Sequence[Row]) -> str:
 
 
 def by_column(rows: Sequence[Row], column: str) -> list[Row]:
-    """Rows ordered by a column, the best figure first; rows without a value last.
-
-    Raises InputError when no row has such a column.
-    """
+    """Rows ordered by a column, the best figure first; rows without a value last. Raises InputError when no row
+    has such a column."""
 
     def value(row: Row) -> Any:
         return getattr(row.entry, column) if column in Entry.model_fields else row.cells.get(column)
@@ -230,8 +227,7 @@ def by_column(rows: Sequence[Row], column: str) -> list[Row]:
 
 def _higher_is_better(column: str) -> bool:
     match = COLUMN.fullmatch(column)
-    metric = metrics.REGISTRY.get(match[2]) if match else None
-    return metric is not None and metric.higher_is_better
+    return match is not None and match[2] in metrics.REGISTRY and metrics.REGISTRY[match[2]].higher_is_better
 
 
 def text(board: Path, rows: Sequence[Row], form: str = "terminal", beside: str = "") -> str:
@@ -239,7 +235,7 @@ def text(board: Path, rows: Sequence[Row], form: str = "terminal", beside: str =
     terminal, markdown, or csv with every column."""
     if form == "csv":
         return text_of(rows).rstrip("\n")
-    shown = dict.fromkeys([*SHOWN, *([beside] if COLUMN.fullmatch(beside) else [])])
+    shown = dict.fromkeys([*CRITERIA, LOSS, *([beside] if COLUMN.fullmatch(beside) else [])])
     head = ["rank", "system", "kind", "mean rank", "front"]
     head += [f"{column} {'↑' if _higher_is_better(column) else '↓'}" for column in shown]
     names = ["".join(c if c.isprintable() else " " for c in row.entry.name) for row in rows]

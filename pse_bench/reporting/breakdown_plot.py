@@ -110,8 +110,8 @@ def _breakdown(name: str, panels: Mapping[str, Panel], *, opened: bool) -> Marku
     for title, panel in panels.items():
         heads = [title, "mixtures/ speakers", *(style.name for style, _ in panel)]
         numbers = plot.table(f"{word} by {title}", heads, table_rows(name, panel))
-        numbers = plot.details("In figures", numbers, kind="numbers")
-        drawn.append(plot.figure(f"by {title}", _panel(name, title, panel, axis), numbers))
+        told = plot.details("In figures", numbers, kind="numbers")
+        drawn.append(plot.figure(f"by {title}", _panel(name, title, panel, axis), told))
     return plot.details(plot.metric_title(scenario, metric, link=False), plot.grid(*drawn), opened=opened)
 
 

@@ -144,10 +144,8 @@ class Panel:
 
 
 def estimate_panel(dataset: Dataset, row: Mixture, folder: Path, reference: str, kept: Media) -> Panel:
-    """Mixture, estimate and reference of a mixture, with the frames in which the system failed.
-
-    Raises InputError where the estimate cannot be read.
-    """
+    """Mixture, estimate and reference of a mixture, with the frames in which the system failed. Raises InputError
+    where the estimate cannot be read."""
     estimate = submission.read_estimate(folder, row).samples
     mixture = dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE
     absent = ABSENT.get(row.scenario)

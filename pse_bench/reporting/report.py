@@ -26,15 +26,13 @@ PLOTS = (tradeoff.section, distribution_plot.section, breakdown_plot.section)
 WITHOUT_DATASET: dict[str, Any] = {"clips": None, "checked": [], "scenario": "", "versions": {}}
 """What only a dataset and submissions can give: clips, findings of ``check``, scenario, versions."""
 
-Progress = Callable[[str, str], Any]
-
 
 def build(
     folders: Sequence[Path],
     out: Path,
     *,
     executor: Executor,
-    progress: Progress,
+    progress: Callable[[str, str], Any],
     dataset: Path | None = None,
     submissions: Sequence[Path] = (),
     worst: int = 2,
@@ -90,7 +88,7 @@ def _with_dataset(
     worst: int,
     kept: Media,
     executor: Executor,
-    progress: Progress,
+    progress: Callable[[str, str], Any],
 ) -> dict[str, Any]:
     """The values of ``WITHOUT_DATASET``."""
     fingerprint = dataset.description.fingerprint

@@ -119,14 +119,11 @@ def terminal(scene_id: str, found: Scene) -> str:
     properties = [f"{name:{width}}  {value}" for name, value in found.properties if value]
     levels = [[name, *("" if db is None else f"{db:.1f}" for db in dbs)] for name, *dbs in found.levels]
     grid = Grid("Levels in dBFS", ["", "whole", "where active", "peak"], levels)
-    lanes = [f"{lane.name:{width}}  {_bar(lane.runs)}" for lane in found.panel.lanes]
+    lanes = []
+    for one in found.panel.lanes:
+        bar = np.full(COLUMNS, "·")
+        for begin, length in one.runs:
+            first, last = int(begin * COLUMNS / 1000), int((begin + length) * COLUMNS / 1000)
+            bar[first : max(last, first + 1)] = "█"
+        lanes.append(f"{one.name:{width}}  {''.join(bar)}")
     return "\n".join([scene_id, *properties, "", for_terminal([grid], None).rstrip(), *lanes])
-
-
-def _bar(runs: list[tuple[float, float]]) -> str:
-    """The runs of a lane as a line of characters."""
-    filled = np.zeros(COLUMNS, bool)
-    for begin, length in runs:
-        first, last = int(begin * COLUMNS / 1000), int((begin + length) * COLUMNS / 1000)
-        filled[first : max(last, first + 1)] = True
-    return "".join("█" if full else "·" for full in filled)

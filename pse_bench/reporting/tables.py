@@ -18,10 +18,8 @@ FOOT = "value [95 % interval over target speakers]; scored/expected where not al
 
 
 def grids(results: Sequence[Result], by: str | None = None) -> list[Grid]:
-    """A grid a scenario: a row a metric (and a group of mixtures, with ``by``), a column a system.
-
-    Raises InputError where ``by`` is no column to break down by.
-    """
+    """A grid a scenario: a row a metric (and a group of mixtures, with ``by``), a column a system. Raises
+    InputError where ``by`` is no column to break down by."""
     import pandas as pd
 
     systems = range(len(results))
@@ -58,8 +56,7 @@ def in_pieces(row: Summary) -> tuple[str, str, str]:
     """The value of a figure, its interval, and scored/expected where not all are; '' for what is not there."""
     digits = digits_of(row.unit)
     value, low, high = (
-        "" if end is None or math.isnan(end) else f"{end:.{digits}f}"
-        for end in (row.value, row.ci_low, row.ci_high)
+        "" if v is None or math.isnan(v) else f"{v:.{digits}f}" for v in (row.value, row.ci_low, row.ci_high)
     )
     interval = f"[{low}, {high}]" if low and high else ""
     return value or "undefined", interval, "" if row.scored == row.expected else f"{row.scored}/{row.expected}"
@@ -78,10 +75,7 @@ def _name(row: Summary | Line) -> str:
 def heads(results: Sequence[Result]) -> list[str]:
     """Names of the columns; where two systems have one name, with their folders."""
     names = Counter(result.system for result in results)
-    return [
-        f"{result.system} ({result.folder.name})" if names[result.system] > 1 else result.system
-        for result in results
-    ]
+    return [f"{one.system} ({one.folder.name})" if names[one.system] > 1 else one.system for one in results]
 
 
 def _few(speakers: int, by: str | None) -> list[str]:
@@ -108,12 +102,7 @@ def results_text(
 
 
 def comparison_text(
-    comparison: Comparison,
-    results: Sequence[Result],
-    form: str = "terminal",
-    *,
-    by: str | None = None,
-    width: int | None = None,
+    comparison: Comparison, results: Sequence[Result], form: str = "terminal", *, by: str | None = None
 ) -> str:
     """A comparison: ``form`` is terminal, markdown, or csv with all digits, one row a figure."""
     if form == "csv":
@@ -135,7 +124,7 @@ def comparison_text(
         *comparison.notes,
         *_few(comparison.speakers, by),
     ]
-    return printed(form, found, [f"- {literal(line)}" for line in foot] if form == "markdown" else foot, width)
+    return printed(form, found, [f"- {literal(line)}" for line in foot] if form == "markdown" else foot)
 
 
 def _compared(line: Line, by: str | None) -> list[str]:
