@@ -1,13 +1,104 @@
-"""The clips that scenes are made of, by name, by speaker and by session."""
+"""The clips that scenes are made of, by name, by speaker and by session; and sampling without replacement: each
+item is used once before any is used twice."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, cast
 
+from pse_bench import rng
 from pse_bench.errors import InputError
 from pse_bench.io import audio
-from pse_bench.planning.balanced_sampler import BalancedSampler
 from pse_bench.schemas import MeasuredResponse, NoiseClip, Segment, Talker, Utterance
+
+
+class _Levels:
+    """Items by how often they were used, those used least first.
+
+    An item that is used once more is added to the next level; on its old one it stays until a search meets it
+    there. A level is sorted when it is searched. So a draw costs the same from a few items and from many.
+    """
+
+    def __init__(self, uses: dict[str, int]) -> None:
+        self._uses = uses  # of every item, kept by the sampler
+        self._piles: dict[int, list[tuple[str, str]]] = defaultdict(list)  # sort key and item, the next one last
+        self._unordered: set[int] = set()
+        self._items = self._laid = 0
+
+    def lay(self, entry: tuple[str, str]) -> None:
+        """Add an item to the level of its present number of uses."""
+        level = self._uses[entry[1]]
+        self._piles[level].append(entry)
+        self._unordered.add(level)
+        self._items += level == 0  # once each
+        self._laid += 1
+        if self._laid > 2 * self._items + 100:
+            for number, pile in self._piles.items():  # forget the items that are on a later level
+                pile[:] = [one for one in pile if self._uses[one[1]] == number]
+            self._laid = sum(map(len, self._piles.values()))
+
+    def first(self, accept: Callable[[str], bool]) -> str | None:
+        """The first acceptable item among those used least."""
+        for level in sorted(self._piles):
+            pile = self._piles[level]
+            if level in self._unordered:
+                pile.sort(reverse=True)
+                self._unordered.remove(level)
+            for place in range(len(pile) - 1, -1, -1):
+                item = pile[place][1]
+                if self._uses[item] != level:
+                    del pile[place]
+                    self._laid -= 1
+                elif accept(item):
+                    return item
+            if not pile:
+                del self._piles[level]
+        return None
+
+
+class BalancedSampler:
+    """Draws the items that were used least, in an order that depends on seed and names alone. Every item has a
+    group; where ``leading`` ones are given, only these are drawn when no group is asked for."""
+
+    def __init__(
+        self, items: Iterable[tuple[str, str]], seed: int, name: str, leading: Collection[str] | None = None
+    ) -> None:
+        self._seed, self._name = seed, name
+        self._group = dict(items)
+        self._leading = self._group if leading is None else leading
+        self._uses = dict.fromkeys(self._group, 0)
+        self._leaders = _Levels(self._uses)
+        self._grouped: dict[str, _Levels] = defaultdict(lambda: _Levels(self._uses))
+        for item in self._group:
+            self._lay(item)
+
+    def _lay(self, item: str) -> None:
+        entry = rng.sort_key(self._seed, self._name, self._uses[item], item), item
+        self._grouped[self._group[item]].lay(entry)
+        if item in self._leading:
+            self._leaders.lay(entry)
+
+    def next(self, accept: Callable[[str], bool], group: str | None = None) -> str | None:
+        """The first acceptable item among those used least, or None when no item is acceptable."""
+        item = (self._leaders if group is None else self._grouped[group]).first(accept)
+        if item is not None:
+            self._uses[item] += 1
+            self._lay(item)
+        return item
+
+    def next_of_all(self) -> str:
+        """The first of the items that were used least."""
+        return cast(str, self.next(lambda _: True))
+
+    def each(self, accept: Callable[[str], bool], group: str, first: str | None = None) -> Iterator[str]:
+        """Acceptable items of a group, none twice, each drawn when it is asked for; after ``first``, which was
+        drawn already, where one is given."""
+        used: set[str] = set()
+        item = self.next(accept, group) if first is None else first
+        while item is not None:
+            used.add(item)
+            yield item
+            item = self.next(lambda item: item not in used and accept(item), group)
+
 
 _ID: dict[Any, str] = {Utterance: "utterance_id", NoiseClip: "noise_id", MeasuredResponse: "rir_id"}
 
@@ -35,10 +126,7 @@ def normalise_sentence(text: str) -> str:
 
 class Pool(dict[str, Any]):
     """Clips, or measured responses, by name, ``<corpus>/<id>``, with lengths in samples at the scenes' rate.
-
-    Raises:
-        InputError: two different clips have one name.
-    """
+    Raises InputError where two different ones have one name."""
 
     def __init__(self, clips: Iterable[Any], rate: int) -> None:
         super().__init__()

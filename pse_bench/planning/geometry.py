@@ -3,12 +3,11 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any
 
 from pse_bench import rng
 from pse_bench.errors import RequestError
-from pse_bench.planning.balanced_sampler import BalancedSampler
-from pse_bench.planning.clip_pool import Pool
+from pse_bench.planning.clip_pool import BalancedSampler, Pool
 from pse_bench.planning.scenario import DECIMALS, Quantity, Scenario
 from pse_bench.schemas import MeasuredResponse, MeasuredRoom, MeasuredSource, Position, SimulatedRoom
 
@@ -16,11 +15,8 @@ ROOM_TRIES = 300
 PLACE_TRIES = 30
 
 
-class Placed(NamedTuple):
-    """A source's index in its room, and its distance from the microphone in metres where it is known."""
-
-    source: int
-    distance_m: float | None
+Placed = dict[str, Any]
+"""A talker's ``source``, which is an index in its room, and its ``distance_m`` where it is known."""
 
 
 class RoomSampler:
@@ -60,7 +56,7 @@ class RoomSampler:
                     f"least {num_interferers}, found {asked.places}; ask for more places or fewer interferers"
                 )
         distances_m = [round(math.dist(room.sources_m[place], room.microphone_m), DECIMALS) for place in places]
-        return room, [Placed(*both) for both in zip(places, distances_m, strict=True)]
+        return room, [{"source": at, "distance_m": far} for at, far in zip(places, distances_m, strict=True)]
 
     def _shared(self) -> SimulatedRoom:
         """One of the rooms that scenes share, drawn when it is first needed."""
@@ -72,8 +68,6 @@ class RoomSampler:
             engine = rng.choice(engines, chance, "room", "engine")
             self._bank[room_id] = self._simulated(room_id, chance, engine, asked.places, asked.places)
         return self._bank[room_id]
-
-    # ---- simulated
 
     def _simulated(
         self, room_id: str, chance: rng.Seed, engine: str, num_targets: int, num_interferers: int
@@ -111,15 +105,13 @@ class RoomSampler:
             return None
         found: list[Position] = [microphone]
         for number, distance in enumerate(distances):
-            place = self._source_position(size, microphone, distance, rng.SeedPath(chance, "source", number))
+            place = self._source(size, microphone, distance, rng.SeedPath(chance, "source", number))
             if place is None:
                 return None
             found.append(place)
         return found
 
-    def _source_position(
-        self, size: Position, microphone: Position, asked: Quantity, chance: rng.Seed
-    ) -> Position | None:
+    def _source(self, size: Position, microphone: Position, asked: Quantity, chance: rng.Seed) -> Position | None:
         for attempt in range(PLACE_TRIES):
             distance = asked.draw(chance, attempt, "distance_m")
             height = self._room.talker_height_m.draw(chance, attempt, "height_m")
@@ -138,8 +130,6 @@ class RoomSampler:
         margin = self._room.wall_distance_m
         (x, y, z), (length, width, height) = point, size  # written out: this is asked more often than anything
         return margin <= x <= length - margin and margin <= y <= width - margin and margin <= z <= height - margin
-
-    # ---- measured
 
     def _measured_rooms(self, rirs: list[MeasuredResponse]) -> dict[str, list[MeasuredResponse]]:
         limit = self._room.measured_rt60_max_s or math.inf
@@ -172,4 +162,4 @@ class RoomSampler:
             rt60_s=round(sum(rir.rt60_s for rir in chosen) / len(chosen), DECIMALS),
             sources=[MeasuredSource(rir_id=rir.rir_id, path=rir.path, sha256=rir.sha256) for rir in chosen],
         )
-        return room, [Placed(number, None) for number in range(len(chosen))]
+        return room, [{"source": number, "distance_m": None} for number in range(len(chosen))]

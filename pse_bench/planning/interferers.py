@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeVar
 
 from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.io import audio
-from pse_bench.planning.balanced_sampler import BalancedSampler
-from pse_bench.planning.clip_pool import Pool, SpeechPool, normalise_sentence, speaker_key
+from pse_bench.planning.clip_pool import BalancedSampler, Pool, SpeechPool, normalise_sentence, speaker_key
 from pse_bench.planning.scenario import Scenario
 from pse_bench.planning.targets import TargetTrack
 from pse_bench.schemas import Noise, Talker
@@ -66,12 +66,11 @@ def fill_span(
 ) -> list[tuple[T, int, int, int]]:
     """Clips one after the other until less than ``SHORTEST_SEGMENT_S`` of a span is left: each with its start, its
     onset in the scene and its number of samples. The first is cut anywhere where it is too long, the others begin
-    at their beginning; the last one is cut at the span's end.
+    at their beginning; the last one is cut at the span's end. Onsets after the first are multiples of ``grid``.
 
     Args:
-        span: first sample and end. length: of a clip, in samples. cut: from the number of samples that are too
-        many to the start of the first clip. pause: from the number of clips so far to the pause after them, in
-        samples. grid: onsets after the first are its multiples.
+        length: of a clip, in samples. cut: from the number of samples that are too many to the start of the first
+        clip. pause: from the number of clips so far to the pause after them, in samples.
     """
     onset, stop = span
     shortest = audio.seconds_to_samples(SHORTEST_SEGMENT_S, rate)
@@ -87,11 +86,8 @@ def fill_span(
 
 
 class InterfererSampler:
-    """Draws interferers: never the target's speaker, never the target's sentence.
-
-    Raises:
-        RequestError: too few speakers, or a gender relation is asked for and a gender is not known.
-    """
+    """Draws interferers: never the target's speaker, never the target's sentence. Raises RequestError where there
+    are too few speakers, or a gender relation is asked for and a gender is not known."""
 
     def __init__(self, scenario: Scenario, pool: SpeechPool, targets: set[str], seed: int) -> None:
         self._asked, self._pool = scenario.interferer, pool
@@ -149,15 +145,9 @@ class InterfererSampler:
             """Whether a clip may begin the track: its speaker has enough clips to fill it."""
             if not accept(name):
                 return False
-            need = span[1] - span[0]
-            if pool.length(pool[name]) >= need:
-                return True
-            for other in pool.people[speaker_key(pool[name])]:
-                if accept(pool.name(other)):
-                    need -= pool.length(other)
-                    if need <= 0:
-                        return True
-            return False
+            own, need = pool.people[speaker_key(pool[name])], span[1] - span[0]
+            spoken = accumulate(pool.length(other) for other in own if accept(pool.name(other)))
+            return pool.length(pool[name]) >= need or any(length >= need for length in spoken)
 
         first = self._sampler.next(enough)
         if first is None:
@@ -175,11 +165,8 @@ class InterfererSampler:
 
 
 class NoiseSampler:
-    """Draws noise, evenly over all clips that are long enough; noise is never repeated to fill a scene.
-
-    Raises:
-        RequestError: a category is asked for that the manifest does not have.
-    """
+    """Draws noise, evenly over all clips that are long enough; noise is never repeated to fill a scene. Raises
+    RequestError where a category is asked for that the manifest does not have."""
 
     def __init__(self, scenario: Scenario, pool: Pool, seed: int) -> None:
         self._pool = pool

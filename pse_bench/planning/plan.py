@@ -77,10 +77,8 @@ class Planner:
         track = self._targets.track(chance, scene_id)
         interferers = [] if labels == ["TS1"] else self._interferers.draw(chance, scene_id, track)
         room, places = self._rooms.draw(index, len(interferers))
-        target, *others = (
-            talker.model_copy(update=place._asdict())
-            for talker, place in zip([track.talker, *interferers], places, strict=True)
-        )
+        placed = zip([track.talker, *interferers], places, strict=True)
+        target, *others = (talker.model_copy(update=place) for talker, place in placed)
         noise = self._noises.draw(chance, scene_id, track.num_samples)
         return Recipe(
             scene_id=scene_id,
@@ -102,8 +100,7 @@ class Planner:
         wanted = audio.seconds_to_samples(asked.duration_s.draw(chance, "duration_s"), self._scenario.sample_rate)
         segments = self._targets.enrollment(track.clips, wanted, scene_id)
         filled = sum(segment.num_samples for segment in segments)
-        condition = asked.condition.draw(chance, "condition")
-        noisy = condition == "noisy"
+        noisy = (condition := asked.condition.draw(chance, "condition")) == "noisy"
         return Enrollment(
             condition=condition,
             segments=segments,
@@ -185,9 +182,6 @@ def _tables(manifests: Sequence[Path | Sequence[Any]], record: type[Record], nee
     return tables
 
 
-# ---- the plan as a file
-
-
 def header(content: dict[str, Any], *, manifests: dict[str, list[list[Any]]], seed: int) -> dict[str, Any]:
     """The first line of a plan. It does not tell the number of scenes, so that a longer plan begins with a
     shorter one."""
@@ -232,11 +226,11 @@ def read(path: Path) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Reci
         raise InputError(f"{path}: not a plan; make one with pse-bench plan")
     if head.get("schema") != SCHEMA:
         raise InputError(f"{path}: schema {head.get('schema')!r}, expected {SCHEMA}; plan it again")
-    scenario = (
-        parse(Imported, head["imported"], f"{path}:1: imported")
-        if "imported" in head
-        else scenarios.parse_scenario(head.get("scenario"), f"{path}:1: scenario")
-    )
+    scenario: Scenario | Imported
+    if "imported" in head:
+        scenario = parse(Imported, head["imported"], f"{path}:1: imported")
+    else:
+        scenario = scenarios.parse_scenario(head.get("scenario"), f"{path}:1: scenario")
     if len(lines) == 2:
         raise InputError(f"{path}: holds no scenes; plan it again")
 

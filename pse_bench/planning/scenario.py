@@ -72,16 +72,14 @@ def _number(low: float, high: float = 100_000, *, whole: bool = False) -> PlainV
     def check(value: Any) -> float | int:
         kind = int if whole else int | float
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-            expected = f"a {'whole ' if whole else ''}number"
-            raise ValueError(f"expected {expected} from {low:g} to {high:g}, found {value!r:.80}")
+            number = "whole number" if whole else "number"
+            raise ValueError(f"expected a {number} from {low:g} to {high:g}, found {value!r:.80}")
         return value if whole else float(value)
 
     return PlainValidator(lambda value: _quantity(value, check, whole=whole))
 
 
 def _word(*allowed: str, group: str = "") -> PlainValidator:
-    """One of some words, or the name of an entry point of a ``group``."""
-
     def check(value: Any) -> str:
         if value not in allowed and not (group and entry_points(group=group, name=value)):
             raise ValueError(f"expected one of {', '.join(allowed)}, found {value!r}")
@@ -213,11 +211,8 @@ class Scenario(Record):
 
 
 def load(scenario: str) -> tuple[Scenario, dict[str, Any]]:
-    """A scenario from a file, or a shipped one by its name; and its content as written.
-
-    Raises:
-        InputError: no such scenario, not YAML, an unknown key, or a value that is not allowed.
-    """
+    """A scenario from a file, or a shipped one by its name; and its content as written. Raises InputError where
+    there is no such scenario, on what is not YAML, on an unknown key and on a value that is not allowed."""
     path = Path(scenario)
     if not path.suffix and not path.exists():
         path = SHIPPED / f"{scenario}.yaml"

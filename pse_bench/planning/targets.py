@@ -8,8 +8,7 @@ from typing import cast
 from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.io import audio
-from pse_bench.planning.balanced_sampler import BalancedSampler
-from pse_bench.planning.clip_pool import SpeechPool, Stretch, speaker_key
+from pse_bench.planning.clip_pool import BalancedSampler, SpeechPool, Stretch, speaker_key
 from pse_bench.planning.scenario import Scenario
 from pse_bench.schemas import Segment, Talker, Utterance
 
@@ -34,10 +33,7 @@ class TargetSampler:
 
     A clip can be used when it fits the longest scene, with other clips where a target has several, and its speaker
     has enough other speech for the longest enrollment, or for ``enrollment.shortest_s``. ``notes`` holds how many
-    speakers are left out and why.
-
-    Raises:
-        RequestError: nobody can be a target.
+    speakers are left out and why. Raises RequestError where nobody can be a target.
     """
 
     def __init__(self, scenario: Scenario, pool: SpeechPool, seed: int) -> None:
@@ -56,16 +52,13 @@ class TargetSampler:
         people = {speaker_key(pool[name]) for name in self.names}
         self._speakers = BalancedSampler(((who, "") for who in people), seed, "target speaker")
 
-    # ---- who may be a target
-
     def _eligible(self) -> set[str]:
         reasons: Counter[str] = Counter()
         eligible = set()
         for own in self._pool.people.values():
             obstacles = {self._pool.name(clip): self._obstacle(clip) for clip in own}
-            usable = {name for name, obstacle in obstacles.items() if not obstacle}
-            eligible |= usable
-            if not usable:
+            eligible |= {name for name, obstacle in obstacles.items() if not obstacle}
+            if all(obstacles.values()):
                 reasons[next(iter(obstacles.values()))] += 1
         for reason, count in sorted(reasons.items()):
             self.notes.append(f"{count} of {len(self._pool.people)} speakers are never targets: {reason}")
@@ -94,8 +87,6 @@ class TargetSampler:
         """The shortest enrollment that is accepted where ``num_samples`` are asked for."""
         shortest_s = self._scenario.enrollment.shortest_s
         return num_samples if shortest_s is None else min(num_samples, self._samples(shortest_s))
-
-    # ---- the track
 
     def track(self, chance: rng.Seed, scene_id: str) -> TargetTrack:
         """The next scene's target track: whole clips, or one that is cut where it is longer than the scene."""
@@ -148,8 +139,6 @@ class TargetSampler:
 
         name = self._sampler.next(fits, speaker_key(clips[0]))
         return None if name is None else pool[name]
-
-    # ---- the enrollment
 
     def enrollment(self, clips: list[Utterance], num_samples: int, scene_id: str) -> list[Segment]:
         """Other speech of a target than its ``clips``, one after the other, cut at ``num_samples``; less where the

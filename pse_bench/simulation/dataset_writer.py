@@ -192,10 +192,7 @@ def _by_path(done: Sequence[Rendered | SimpleNamespace], out: Path, ending: str 
 
 def merge(out: Path, shards: list[merging.FinishedShard]) -> RenderReport:
     """Make the shards that ``merging.gather`` found the dataset that one run would have made; timings are summed.
-
-    Raises:
-        InputError: the shards are not the whole of the plan.
-    """
+    Raises InputError where the shards are not the whole of the plan."""
     with merging.merging(STAGE, out, shards) as found:
         scenario, _, recipes = plan.read(shards[0].folder / "plan.jsonl")
         order = {recipe.scene_id: number for number, recipe in enumerate(recipes)}

@@ -13,7 +13,7 @@ import numpy as np
 
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
-from pse_bench.schemas import Enrollment, Noise, Recipe, Segment, Talker
+from pse_bench.schemas import Enrollment, Noise, Recipe, Segment
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power, mean_power, power_db, power_over
 from pse_bench.simulation.rir import RIR, RoomRIRs
@@ -36,11 +36,9 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Scene:
-    """A rendered scene. Stems and enrollment are int16; stems have shape (num_samples,).
-
-    ``stems`` holds target, target_early, noise and, where the scene has one, interferer; ``active`` holds
-    frame labels of target and interferer on the grid of ``vad.HOP_S``.
-    """
+    """A rendered scene. ``stems``, int16 of shape (num_samples,), are target, target_early, noise and, where the
+    scene has one, interferer; ``active`` holds frame labels of target and interferer on the grid of ``vad.HOP_S``;
+    ``enrollment`` is int16."""
 
     stems: Arrays
     enrollment: np.ndarray
@@ -72,14 +70,10 @@ def _peak(samples: np.ndarray) -> float:
 def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     """Render a scene.
 
-    SNR and SIR are set on the reverberant images at the microphone: power of the target over its active
-    samples, of the interferers' sum over theirs, of the noise over the whole scene. The early target is the
-    direct sound and 50 ms after it, with the same gain and alignment.
-
-    Raises:
-        InputError: a clip holds no speech, or the noise is silent.
-        RequestError: the levels cannot be kept in 16 bits.
-    """
+    SNR and SIR are set on the reverberant images at the microphone: power of the target over its active samples,
+    of the interferers' sum over theirs, of the noise over the whole scene. The early target is the direct sound
+    and 50 ms after it, with the same gain and alignment. Raises InputError where a clip holds no speech or the
+    noise is silent, RequestError where the levels cannot be kept in 16 bits."""
     rate, length = recipe.sample_rate, recipe.num_samples
     response = responses.sources[recipe.target.source]
     heard = SourceImage(recipe.target.corpus, recipe.target.segments, length, rate, load)
@@ -90,7 +84,9 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     sounds = {"target": target, "target_early": early}
     powers = {"target": power_over(labels["target"], target, rate)}
     if recipe.interferers:
-        images = (_interferer(talker, recipe, responses, load) for talker in recipe.interferers)
+        others = (SourceImage(who.corpus, who.segments, length, rate, load) for who in recipe.interferers)
+        sources = (responses.sources[who.source] for who in recipe.interferers)
+        images = (other.heard(source) for other, source in zip(others, sources, strict=True))
         sounds["interferer"], labels["interferer"] = sum_images(images, rate)
         powers["interferer"] = power_over(labels["interferer"], sounds["interferer"], rate)
     assert recipe.noise is not None  # only an imported scene, which is not simulated, may be without
@@ -111,15 +107,12 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
 
 
 def mix_recorded(recipe: Recipe, load: Load) -> Scene:
-    """The scene of a recipe whose room is ``recorded``.
+    """The scene of a recipe whose room is ``recorded``. Raises InputError where a clip cannot be read or holds no
+    speech.
 
     Stems are the clips, sample for sample, unless their sum clips: then one gain, which is told, turns all of them
     down. Of a target nothing is known but how it sounds at the microphone, so that is its early part too. Without
-    noise, its stem is silence.
-
-    Raises:
-        InputError: a clip cannot be read, or holds no speech.
-    """
+    noise, its stem is silence."""
     length, target, others = recipe.num_samples, recipe.target, recipe.interferers
     tracks = [_track(talker.corpus, talker.segments, length, load) for talker in (target, *others)]
     active = [vad.speech_activity(track, recipe.sample_rate) for track in tracks]
@@ -157,14 +150,6 @@ def _scene(
     length, rate = recipe.num_samples, recipe.sample_rate
     masks = {who: vad.to_samples(active, length, rate) for who, active in labels.items() if who in stems}
     return Scene(stems, enrollment, labels, gain_db, **measure_levels(stems, masks))
-
-
-def _interferer(talker: Talker, recipe: Recipe, responses: RoomRIRs, load: Load) -> tuple[np.ndarray, np.ndarray]:
-    """A talker's image at the microphone, and its activity there."""
-    source = responses.sources[talker.source]
-    heard = SourceImage(talker.corpus, talker.segments, recipe.num_samples, recipe.sample_rate, load)
-    (image,) = heard.convolve(source, [source.samples])
-    return image, heard.active(source.direct_path)
 
 
 def sum_images(images: Iterable[tuple[np.ndarray, np.ndarray]], rate: int) -> tuple[np.ndarray, np.ndarray]:

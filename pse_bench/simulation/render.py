@@ -43,12 +43,9 @@ class RenderJob:
     shared_rooms: bool
 
 
-# ---- one scene, in a worker
-
-
 def render_batch(work: tuple[RenderJob, list[int]]) -> list[Rendered | Problem]:
-    """Render the scenes whose recipes begin at some bytes of the plan; a scene whose sources are damaged is
-    reported, the others go on."""
+    """Render, in a worker, the scenes whose recipes begin at some bytes of the plan; a scene whose sources are
+    damaged is reported, the others go on."""
     job, places = work
     keep_freed_memory()
     locks.require_seen(job.out / "plan.jsonl")
@@ -109,10 +106,8 @@ def _write(job: RenderJob, recipe: schemas.Recipe, scene: mixing.Scene, rt60_ach
     labels = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
     save(f"activity/{name}.json", labels.encode())
     mixtures = {label: save_sound(f"{label}/{file_name}", scene.mixture(label)) for label in recipe.scenarios}
-    rows = [
-        _row(job, recipe, scene, label, mixture_sha256=sha256, rt60_achieved_s=rt60_achieved_s)
-        for label, sha256 in mixtures.items()
-    ]
+    rt60 = {"rt60_achieved_s": rt60_achieved_s}
+    rows = [_row(job, recipe, scene, label, mixture_sha256=sha, **rt60) for label, sha in mixtures.items()]
     return Rendered(scene_id=name, rows=rows, files=stored)
 
 
@@ -160,9 +155,6 @@ def _row(
     )
 
 
-# ---- the whole dataset
-
-
 def render(
     plan_path: Path,
     out: Path,
@@ -183,7 +175,6 @@ def render(
 
     Args:
         out: the dataset's folder, new or of an interrupted run of the same plan.
-        roots: where the corpora lie.
         bank: folder of shared rooms' responses.
         format: ``flac`` or ``wav``.
         share: render only this shard of the plan, for ``merge``; the report has no fingerprint then.
@@ -246,9 +237,8 @@ def render(
             run.finish_shard(share, len(planned), dataset_writer.ShardState(problems=problems, timings_s=timings))
             mixtures = sum(len(scene.rows) for scene in done)
             return RenderReport(run.out, len(done), mixtures, problems, "", run.reused)
-        return dataset_writer.finish(
-            run.out, scenario, identity, done, problems, len(planned), timings, run.reused
-        )
+        total = len(planned)
+        return dataset_writer.finish(run.out, scenario, identity, done, problems, total, timings, run.reused)
 
 
 def _scenes(job: RenderJob, places: dict[str, int], executor: Executor) -> Iterator[Rendered | Problem]:
@@ -259,9 +249,6 @@ def _scenes(job: RenderJob, places: dict[str, int], executor: Executor) -> Itera
             yield from (Problem(scene_id=name, reason=outcome.lost) for name in shared_out[outcome.index])
         else:
             yield from outcome.value
-
-
-# ---- what it will cost
 
 
 @dataclass(frozen=True)

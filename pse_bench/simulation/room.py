@@ -42,25 +42,15 @@ a room changes; rooms in the bank are looked up by it."""
 
 
 def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
-    """A simulated room's responses, whose mean T30 is the asked one.
-
-    Raises:
-        RequestError: no absorption gives that reverberation time, or it would take too many images.
-    """
+    """A simulated room's responses, whose mean T30 is the asked one. Raises RequestError where no absorption gives
+    that, or where it would take too many images."""
     return ENGINES.find(room.engine).simulate(room, sample_rate)
 
 
 def measured(room: MeasuredRoom, sample_rate: int, locate: Callable[[str, str], Path]) -> RoomRIRs:
-    """A measured room's responses at the wanted rate.
-
-    The direct sound is where a response first exceeds a fifth of its peak.
-
-    Args:
-        locate: gives the path of a corpus's file (see ``corpora.roots``).
-
-    Raises:
-        InputError: a response is missing, damaged, or not the one that was planned with.
-    """
+    """A measured room's responses at the wanted rate; ``locate`` gives the path of a corpus's file. The direct
+    sound is where a response first exceeds a fifth of its peak. Raises InputError where a response is missing,
+    damaged, or not the one that was planned with."""
     sources = []
     for source in room.sources:
         path = locate(room.corpus, source.path)
@@ -75,9 +65,6 @@ def measured(room: MeasuredRoom, sample_rate: int, locate: Callable[[str, str], 
         direct = int(np.argmax(np.abs(samples) > 0.2 * np.abs(samples).max()))
         sources.append(RIR(samples, 0, direct, measured_rt60_s(samples, sample_rate)))
     return RoomRIRs(sources)
-
-
-# ---- the room bank
 
 
 def cache_key(room: SimulatedRoom, sample_rate: int) -> str:
@@ -95,12 +82,8 @@ def from_bank(room: SimulatedRoom, sample_rate: int, folder: Path) -> RoomRIRs:
         with np.load(path, allow_pickle=False) as stored:
             samples, about = stored["samples"], stored["about"]
         parts = np.split(samples, np.cumsum(about[:, -1]).astype(int))
-        return RoomRIRs(
-            [
-                RIR(part, int(lead), int(direct), float(time_s))
-                for part, (lead, direct, time_s, _) in zip(parts, about, strict=False)
-            ]
-        )
+        rows = zip(parts, about, strict=False)  # after the last part, none is left
+        return RoomRIRs([RIR(part, int(lead), int(at), float(time_s)) for part, (lead, at, time_s, _) in rows])
     except Exception:  # not there, or damaged, in whatever way the archive's reader meets it
         pass
     built = simulate(room, sample_rate)
@@ -144,15 +127,8 @@ def build_room(work: tuple[SimulatedRoom, int, Path]) -> None:
 
 
 def usage(plans: Iterable[Path], folder: Path) -> list[Use]:
-    """How often the simulated rooms of some plans are used, the most used first.
-
-    Args:
-        plans: plan files; rooms that differ by name only are one.
-        folder: the bank, which tells what is built.
-
-    Raises:
-        InputError: a file is not a plan.
-    """
+    """How often the simulated rooms of some plans are used, the most used first; those that differ by name only
+    are one. The bank in ``folder`` tells what is built. Raises InputError where a file is not a plan."""
     rooms: dict[str, SimulatedRoom] = {}
     uses: dict[str, list[tuple[Path, list[int]]]] = {}
     for path in plans:

@@ -49,6 +49,10 @@ class SourceImage:
         track, begin = self._track()
         return [_placed(image, begin - response.pre_delay, self._length) for image in _convolved(track, samples)]
 
+    def heard(self, response: RIR) -> tuple[np.ndarray, np.ndarray]:
+        """The clips at the microphone, and their activity there."""
+        return self.convolve(response, [response.samples])[0], self.active(response.direct_path)
+
     def active(self, delay: int) -> np.ndarray:
         """Frame labels at the microphone: of the dry clips, later by the direct sound's delay."""
         hop = vad.hop_samples(self._rate)

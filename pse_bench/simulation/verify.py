@@ -42,11 +42,9 @@ def verify(
     """Check a dataset in a folder.
 
     Args:
-        folder: the dataset.
         rerender: how many scenes, chosen evenly, to render again from the corpora and compare by bytes.
         sums: also decode what has the right hash: mixtures are the sums of their stems, at the planned levels.
         roots: where the corpora lie; needed to render again.
-        executor: where scenes are checked.
 
     Raises:
         InputError: no dataset there, or its tables cannot be read at all.
@@ -68,14 +66,12 @@ def verify(
 
     batches = [scenes[first : first + BATCH] for first in range(0, len(scenes), BATCH)]
     work = [(dataset, sums, [(recipes[s], rows[s], stored[s]) for s in batch]) for batch in batches]
-    done = 0
-    progress(done, len(scenes))
-    found: dict[int, list[str]] = {}
+    found: list[tuple[int, list[str]]] = []
+    progress(0, len(scenes))
     for outcome in executor.run(check_batch, work):
-        found[outcome.index] = [outcome.lost] if outcome.lost else outcome.value
-        done += len(batches[outcome.index])
-        progress(done, len(scenes))
-    problems += [problem for _, own in sorted(found.items()) for problem in own]
+        found.append((outcome.index, [outcome.lost] if outcome.lost else outcome.value))
+        progress(min(len(found) * BATCH, len(scenes)), len(scenes))
+    problems += [problem for _, own in sorted(found) for problem in own]
     if rerender:
         roots.check(corpus for recipe in recipes.values() for corpus in recipe.corpora)
     chosen = sorted(scenes, key=lambda scene_id: rng.sort_key(0, scene_id))[:rerender]
@@ -127,25 +123,19 @@ def unexpected_files(folder: Path, known: Collection[str]) -> list[Path]:
     return [path for path in there if path.relative_to(folder).as_posix() not in known]
 
 
-# ---- one scene, in a worker
-
-
 def check_batch(work: tuple[Dataset, bool, list[tuple[Recipe, list[Mixture], list[StoredFile]]]]) -> list[str]:
-    """Everything that is wrong with some scenes."""
+    """Everything that is wrong with some scenes, found in a worker."""
     dataset, sums, scenes = work
-    return [problem for scene in scenes for problem in _check_scene(dataset, sums, *scene)]
-
-
-def _check_scene(
-    dataset: Dataset, sums: bool, recipe: Recipe, rows: list[Mixture], stored: list[StoredFile]
-) -> list[str]:
-    problems = [problem for file in stored for problem in _check_file(dataset.folder / file.path, file.sha256)]
-    if problems or not sums:
-        return problems  # of a changed file, what follows would only say the same again
-    try:
-        return list(_check_sound(dataset, recipe, rows))
-    except PseBenchError as error:
-        return [str(error)]
+    problems: list[str] = []
+    for recipe, rows, stored in scenes:
+        changed = [line for file in stored for line in _check_file(dataset.folder / file.path, file.sha256)]
+        problems += changed
+        if sums and not changed:  # of a changed file, it would only say the same again
+            try:
+                problems += list(_check_sound(dataset, recipe, rows))
+            except PseBenchError as error:
+                problems.append(str(error))
+    return problems
 
 
 def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pse_bench.planning.balanced_sampler import BalancedSampler
+from pse_bench.planning.clip_pool import BalancedSampler
 
 items = st.lists(
     st.tuples(st.text(max_size=4), st.sampled_from(["a", "b", "c"])),

@@ -27,12 +27,9 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
     """Image-source responses of a shoebox whose walls absorb just so much that the mean T30 measured on the
     responses is the asked one.
 
-    The energy decay of the images is known for any absorption once their distances and orders are; that gives
-    a first absorption, and the decay measured on the finished responses corrects it.
-
-    Raises:
-        RequestError: no absorption gives that reverberation time, or it would take too many images.
-    """
+    The energy decay of the images is known for any absorption once their distances and orders are; that gives a
+    first absorption, and the decay measured on the finished responses corrects it. Raises RequestError as
+    ``room.simulate``."""
     shoebox, images = _images(room, sample_rate)
     asked_s = aim_s = room.rt60_s
     tried: list[RoomRIRs] = []
@@ -120,12 +117,7 @@ def _build(shoebox: Any, images: list[_Images], reflection: float, sample_rate: 
         shoebox.visibility[index] = image.near[None].astype(np.int32) > 0
     shoebox.compute_rir()
     lead = pra.constants.get("frac_delay_length") // 2
-    return [
-        RIR(
-            samples.astype(np.float32),
-            lead,
-            audio.seconds_to_samples(float(image.distance.min()) / SPEED_OF_SOUND, sample_rate),
-            rt60_s(samples, sample_rate),
-        )
-        for samples, image in zip(shoebox.rir[0], images, strict=True)
-    ]
+    direct_s = [float(image.distance.min()) / SPEED_OF_SOUND for image in images]
+    delays = [audio.seconds_to_samples(seconds, sample_rate) for seconds in direct_s]
+    both = zip(shoebox.rir[0], delays, strict=True)
+    return [RIR(one.astype(np.float32), lead, delay, rt60_s(one, sample_rate)) for one, delay in both]

@@ -54,11 +54,8 @@ NOTHING_LEFT = 1e-30
 
 
 def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
-    """Responses of a shoebox whose mean T30 is the asked one. All walls absorb alike.
-
-    Raises:
-        RequestError: no absorption gives that reverberation time, or it would take too many images.
-    """
+    """Responses of a shoebox whose mean T30 is the asked one. All walls absorb alike. Raises RequestError as
+    ``room.simulate``."""
     direct_m = [math.dist(at, room.microphone_m) for at in room.sources_m]
     diffuse = room.tail == "diffuse"
     # until the tail has taken over or, without one, until the response has decayed by 60 dB
@@ -66,10 +63,8 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
     count = image_source.num_images(room.size_m, max(direct_m) + beyond_m)
     if count > MOST_IMAGES:
         raise refused(room, count)
-    sources = [
-        image_source.images(room.size_m, at, room.microphone_m, far + beyond_m)
-        for at, far in zip(room.sources_m, direct_m, strict=True)
-    ]
+    places = zip(room.sources_m, direct_m, strict=True)
+    sources = [image_source.images(room.size_m, at, room.microphone_m, far + beyond_m) for at, far in places]
     names = [json.dumps([room.size_m, room.microphone_m, at]) for at in room.sources_m]
 
     def build(reflection: tuple[float, ...], decay_s: float) -> list[np.ndarray]:
@@ -85,12 +80,9 @@ def simulate(room: SimulatedRoom, sample_rate: int) -> RoomRIRs:
     found = calibrate(room.size_m, room.rt60_s, build, sample_rate)
     if found is None or abs(np.mean(found.rt60_s) - room.rt60_s) > WORST * room.rt60_s:
         raise refused(room)
-    return RoomRIRs(
-        [
-            RIR(samples, LEAD, audio.seconds_to_samples(far / SPEED_OF_SOUND, sample_rate), time_s)
-            for samples, far, time_s in zip(found.samples, direct_m, found.rt60_s, strict=True)
-        ]
-    )
+    direct = [audio.seconds_to_samples(far / SPEED_OF_SOUND, sample_rate) for far in direct_m]
+    both = zip(found.samples, direct, found.rt60_s, strict=True)
+    return RoomRIRs([RIR(samples, LEAD, delay, time_s) for samples, delay, time_s in both])
 
 
 def with_diffuse_tail(
@@ -115,9 +107,6 @@ def with_diffuse_tail(
     return np.concatenate([samples[:first], noise]).astype(np.float32)
 
 
-# ---- how much the walls must absorb
-
-
 @dataclass(frozen=True)
 class Calibrated:
     """Responses of all sources, each of shape (num_samples,), with their RT60 in seconds, and the pressure
@@ -134,16 +123,9 @@ def calibrate(
     build: Callable[[tuple[float, ...], float], list[np.ndarray]],
     sample_rate: int,
 ) -> Calibrated | None:
-    """Responses whose mean RT60 (T30) is the asked one, or as near as a few passes come to it. All walls absorb
-    alike.
-
-    Args:
-        build: makes the sources' responses from the reflection factors of the ``image_source.WALLS`` and the
-            RT60 of a diffuse field between them in seconds.
-
-    Returns:
-        None where no absorption gives that decay.
-    """
+    """Responses whose mean RT60 (T30) is the asked one, or as near as a few passes come to it; None where no
+    absorption gives that decay. All walls absorb alike. ``build`` makes the sources' responses from the reflection
+    factors of the ``image_source.WALLS`` and the RT60 of a diffuse field between them in seconds."""
     rates = loss_rates(size_m, (1.0,) * 6)
     # a field that is the same everywhere, before it is absorbed
     field = np.ones(math.ceil(2 * asked_s / BIN_S))
