@@ -25,18 +25,19 @@ NUMBER = re.compile(r"[-+]?\d[\d.e+-]*( to [-+]?\d[\d.e+-]*)?")
 """A number, or a band of numbers as a group of mixtures is named after: what may begin with a sign."""
 
 
-def read_table(path: Path, record: type[R]) -> list[R]:
-    """The rows of a CSV whose columns are the fields of ``record``, in any order; those that it says may be
-    absent. Empty cells are None where the field allows it. Raises InputError naming the line."""
-    return table_of(read_text(path), record, str(path))
+def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> list[R]:
+    """The rows of a CSV whose columns are the fields of ``record``, in any order; those in ``optional`` and those
+    that the record says may be absent. Empty cells are None where the field allows it. Raises InputError naming
+    the line."""
+    return table_of(read_text(path), record, str(path), optional)
 
 
-def table_of(text: str, record: type[R], path: str) -> list[R]:
+def table_of(text: str, record: type[R], path: str, optional: Iterable[str] = ()) -> list[R]:
     """As ``read_table``, of a file's text; ``path`` names it in errors."""
     lines = csv_lines(text, path)
     _, header = next(lines)
     fields = record.model_fields
-    _check_header(path, header, record)
+    _check_header(path, header, record, {*optional, *record.optional_columns})
     nullable = {name for name, field in fields.items() if type(None) in getattr(field.annotation, "__args__", ())}
     rows = []
     for where, cells in lines:
@@ -62,7 +63,7 @@ def csv_lines(text: str, path: Path | str) -> Iterator[tuple[str, list[str]]]:
         raise InputError(f"{path}:{rows.line_num}: not CSV ({error}); repair the line") from error
 
 
-def _check_header(path: str, header: list[str], record: type[Record]) -> None:
+def _check_header(path: str, header: list[str], record: type[Record], optional: set[str]) -> None:
     fields = list(record.model_fields)
     if not header:
         raise InputError(f"{path}: empty, expected a CSV with the columns {', '.join(fields)}")
@@ -71,7 +72,7 @@ def _check_header(path: str, header: list[str], record: type[Record]) -> None:
             raise InputError(f"{path}: unknown column {name!r}; {suggestion(name, fields, 'known columns')}")
     if len(set(header)) != len(header):
         raise InputError(f"{path}: a column is named twice; keep one")
-    missing = [name for name in fields if name not in (*header, *record.optional_columns)]
+    missing = [name for name in fields if name not in {*header, *optional}]
     if missing:
         raise InputError(f"{path}: column {missing[0]!r} is missing; expected {', '.join(fields)}")
 
