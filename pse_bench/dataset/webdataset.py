@@ -31,7 +31,6 @@ from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import Mixture, Sha256, StoredFile
 
-SCHEMA = 1
 KIND = "pse-bench shards"
 INDEX, TABLE = "index.json", "mixtures.csv"
 OWN = re.compile(r".+-\d{6,}\.(tar|json)")
@@ -127,7 +126,7 @@ def pack(
         document = {
             "__kind__": "wids-shard-index-v1",
             "wids_version": 1,
-            "schema": SCHEMA,
+            "schema": 1,
             "kind": KIND,
             "name": f"{description.name}-v{description.version}",
             "size": size,

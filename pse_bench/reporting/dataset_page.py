@@ -84,8 +84,7 @@ class Overview:
 
 
 def overview(dataset: Dataset, progress: Update = no_progress) -> Overview:
-    """Summarise the tables, the plan and the labels of a dataset. Raises InputError where they are missing or
-    damaged."""
+    """Summarise the tables, the plan and the labels of a dataset. Raises InputError where one is damaged."""
     rows = dataset.mixtures
     # of each scene the most complete mixture: one with an interferer comes last
     ordered = sorted(rows, key=lambda row: (row.num_interferers > 0, row.scenario))

@@ -84,10 +84,8 @@ def controls(results: Sequence[Result]) -> list[tuple[str, list[comparison.Line]
     for name, control in by_name.items():
         own = by_name.get(name.removesuffix(CONTROL))
         if own and own is not control:
-            both = [
-                name for name in CONTROLLED if name in own.about["metrics"] and name in control.about["metrics"]
-            ]
-            compared = comparison.compare(own, control, names=both)
+            both = own.about["metrics"].keys() & control.about["metrics"].keys()
+            compared = comparison.compare(own, control, names=[name for name in CONTROLLED if name in both])
             found.append((own.system, compared.lines, compared.notes))
     return found
 

@@ -120,16 +120,11 @@ def names(board: Path) -> list[str]:
 
 
 Figures = dict[str, float]
-FIGURES = st.fixed_dictionaries(
-    {
-        "TS1.tsos": st.floats(0, 100),
-        "TS2.tsos": st.floats(0, 100),
-        "TS2.wer": st.floats(0, 200),
-        "TS3.leakage_reduction_db": st.floats(-20, 120),
-        "TS2.pause_leakage_db": st.floats(-20, 120),
-        "TS2.target_loss_db": st.floats(0, 120),
-    }
-)
+LOWER = ("TS1.tsos", "TS2.tsos", "TS2.wer")
+HIGHER = ("TS3.leakage_reduction_db", "TS2.pause_leakage_db")
+COLUMNS = (*LOWER, *HIGHER, "TS2.target_loss_db")
+BOUNDS = ((0, 100), (0, 100), (0, 200), (-20, 120), (-20, 120), (0, 120))
+FIGURES = st.fixed_dictionaries({name: st.floats(*ends) for name, ends in zip(COLUMNS, BOUNDS, strict=True)})
 
 
 @given(st.lists(st.integers(0, 5), min_size=1))
@@ -164,30 +159,16 @@ def test_doing_nothing_and_muting_never_lead_where_anybody_does_something(
     labels = [f"z{number}" for number in range(len(everybody))]
     for name, (tsos, wer, leakage, loss) in cheats.items():
         labels.append(name)
-        everybody.append(
-            {
-                "TS1.tsos": tsos,
-                "TS2.tsos": tsos,
-                "TS2.wer": wer,
-                "TS3.leakage_reduction_db": leakage,
-                "TS2.pause_leakage_db": leakage,
-                "TS2.target_loss_db": loss,
-            }
-        )
+        everybody.append(dict(zip(COLUMNS, (tsos, tsos, wer, leakage, leakage, loss), strict=True)))
     first = min(zip(ranking.rank_rows(everybody, labels), labels, strict=True), key=lambda pair: pair[0].rank)
     assert first[1] not in cheats
 
 
 @given(FIGURES, FIGURES)
 def test_better_in_everything_stands_before(first: Figures, second: Figures) -> None:
-    better = {
-        "TS1.tsos": min(first["TS1.tsos"], second["TS1.tsos"]),
-        "TS2.tsos": min(first["TS2.tsos"], second["TS2.tsos"]),
-        "TS2.wer": min(first["TS2.wer"], second["TS2.wer"]),
-        "TS3.leakage_reduction_db": max(first["TS3.leakage_reduction_db"], second["TS3.leakage_reduction_db"]) + 1,
-        "TS2.pause_leakage_db": max(first["TS2.pause_leakage_db"], second["TS2.pause_leakage_db"]),
-        "TS2.target_loss_db": min(first["TS2.target_loss_db"], second["TS2.target_loss_db"]),
-    }
+    better = {name: min(first[name], second[name]) for name in (*LOWER, "TS2.target_loss_db")}
+    better |= {name: max(first[name], second[name]) for name in HIGHER}
+    better["TS3.leakage_reduction_db"] += 1
     places = ranking.rank_rows([first, better, second], ["a", "b", "c"])
     assert places[1].rank == 1
 
@@ -212,26 +193,12 @@ def test_a_board_fills_in_order(board: Path, tmp_path: Path) -> None:
     leaderboard.add(board, result(tmp_path / "worse", "worse", tsos=(9, 9), leakage=8, pause=6))
     leaderboard.add(board, result(tmp_path / "control", "good (wrong enrollment)", tsos=(50, 50), leakage=9))
     rows = {row.entry.system: row for row in read(board)}
-    assert names(board) == [
-        "oracle-mask",
-        "good",
-        "good (wrong enrollment)",
-        "leaky",
-        "worse",
-        "mixture",
-        "silence",
-    ]
+    order = "oracle-mask,good,good (wrong enrollment),leaky,worse,mixture,silence"
+    assert names(board) == order.split(",")
     assert [row.entry.rank for row in read(board)] == [1, 2, None, 3, 4, 5, 6]
     assert [name for name, row in rows.items() if row.entry.pareto] == ["oracle-mask", "good", "leaky", "mixture"]
-    assert {name: row.entry.kind for name, row in rows.items()} == {
-        "oracle-mask": "reference",
-        "mixture": "reference",
-        "silence": "reference",
-        "good": "baseline",
-        "good (wrong enrollment)": "control",
-        "leaky": "submission",
-        "worse": "submission",
-    }
+    kinds = ["reference", "baseline", "control", "submission", "submission", "reference", "reference"]
+    assert {name: row.entry.kind for name, row in rows.items()} == dict(zip(order.split(","), kinds, strict=True))
     good = rows["good"].entry
     assert (good.version, good.causal, good.latency_ms, good.parameters, good.rtf) == (
         "1",
@@ -249,18 +216,8 @@ def test_a_board_fills_in_order(board: Path, tmp_path: Path) -> None:
 def test_the_file_has_the_columns_of_the_contract(board: Path) -> None:
     with board.open() as stream:
         head, *lines = list(csv.reader(stream))
-    assert head[:10] == [
-        "system",
-        "version",
-        "kind",
-        "date",
-        "causal",
-        "latency_ms",
-        "parameters",
-        "rtf",
-        "dataset_fingerprint",
-        "result_sha256",
-    ]
+    fixed = "system,version,kind,date,causal,latency_ms,parameters,rtf,dataset_fingerprint,result_sha256"
+    assert head[:10] == fixed.split(",")
     assert {f"{label}.{metric}" for label, metric in RANKED} <= set(head)
     assert head.index("TS2.wer_low") == head.index("TS2.wer") + 1 == head.index("TS2.wer_high") - 1
     assert len(lines) == 3

@@ -14,6 +14,7 @@ from pse_bench.metrics import ratio_of
 from pse_bench.metrics.signals import hop_samples
 from pse_bench.reporting import breakdown_plot, clip_panel, tradeoff, worst_clips
 from pse_bench.reporting.plot import Axis, ShownSystem, Style, axis_over, detailed, systems_of
+from pse_bench.schemas import Summary
 from pse_bench.scoring.results import Result
 from pse_bench.scoring.summary import Scores, summaries_of
 from pse_bench.signal.vad import power_db
@@ -109,21 +110,11 @@ def test_the_front_is_that_of_the_systems(scored: Scored) -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(-40, 120)), min_size=1, max_size=9))
 def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> None:
-    from pse_bench.schemas import Summary
+    shared = {"scenario": "TS2", "unit": "", "higher_is_better": False, "aggregation": ""}
 
     def row(metric: str, value: float) -> Summary:
-        return Summary(
-            scenario="TS2",
-            metric=metric,
-            value=value,
-            ci_low=value,
-            ci_high=None,
-            unit="",
-            higher_is_better=False,
-            aggregation="",
-            scored=1,
-            expected=1,
-        )
+        counts = {"scored": 1, "expected": 1, "ci_low": value, "ci_high": None}
+        return Summary(metric=metric, value=value, **shared, **counts)
 
     points = [
         tradeoff.Point(Style(f"s{n}", "c0", "circle"), row("a", x), row("b", y), n == 0)
