@@ -33,7 +33,7 @@ class _Step(torch.nn.Module):
         self.model = model
 
     def forward(self, frame: torch.Tensor, embedding: torch.Tensor, *state: torch.Tensor) -> tuple:
-        output, after = self.model.step(frame, embedding, State(*state))
+        output, after = self.model.run(frame, embedding, State(*state))
         return (output, *after)
 
 

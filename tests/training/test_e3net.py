@@ -78,7 +78,7 @@ def test_a_stream_gives_what_the_whole_gives(
         while sum(part.shape[1] for part in outputs) < num_samples + delay:
             size = config.hop * chunks[number % len(chunks)]
             frame = torch.nn.functional.pad(rest[:, :size], (0, max(0, size - rest.shape[1])))
-            output, state = model.step(frame, embedding, state)
+            output, state = model.run(frame, embedding, state)
             assert output.shape == frame.shape
             outputs.append(output)
             rest, number = rest[:, size:], number + 1

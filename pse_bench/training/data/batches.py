@@ -1,5 +1,6 @@
 """Batches: a function of (seed, step), the same on any number of data workers, split over any number of ranks."""
 
+import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -62,9 +63,14 @@ def loader(
     from torch.utils.data import DataLoader
 
     part = range(batch * rank // world, batch * (rank + 1) // world)
+    context = None
     if workers:
         with interrupts.deferred():
             resource_tracker.ensure_running()  # which lets SIGINT and SIGTERM through again
+        # Workers start from a server without threads, which has loaded torch once for all of them. A fork of this
+        # process would copy locks of threads that do not exist in the child.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["torch.utils.data", "scipy.fft", "pse_bench.training.data.scenes"])
     # Workers keep what is put off: a signal that reaches the whole group ends a step and not what it waits for.
     with interrupts.deferred() if workers else nullcontext():
         dataset: Any = _Steps(scenes, seed, part, 1 if workers else torch.get_num_threads())
@@ -74,22 +80,12 @@ def loader(
                 batch_size=None,
                 sampler=steps,
                 num_workers=workers,
-                multiprocessing_context=_clean_processes() if workers else None,
+                multiprocessing_context=context,
                 prefetch_factor=4 if workers else None,
                 pin_memory=torch.cuda.is_available(),
                 generator=torch.Generator(),  # or it would draw from the global one
             )
         )
-
-
-def _clean_processes() -> Any:
-    """How workers start: from a server without threads, which has loaded torch once for all of them. A fork of
-    this process would copy locks of threads that do not exist in the child."""
-    import multiprocessing
-
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch.utils.data", "scipy.fft", "pse_bench.training.data.scenes"])
-    return context
 
 
 class _Steps:

@@ -95,8 +95,3 @@ class PreparedFolder(documents.Record):
 def stored_array(name: str) -> cached_property[np.ndarray]:
     """The attribute of a ``PreparedFolder`` that is an array of its folder, mapped into memory."""
     return cached_property(lambda folder: np.load(folder._folder / f"{name}.npy", mmap_mode="r"))
-
-
-def new_array(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
-    """An array to be filled in a file, mapped into memory."""
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)

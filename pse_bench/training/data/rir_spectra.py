@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from pydantic import Field
 
 from pse_bench.errors import RequestError
@@ -16,7 +17,7 @@ from pse_bench.planning.geometry import RoomSampler
 from pse_bench.planning.scenario import Scenario
 from pse_bench.schemas import SimulatedRoom
 from pse_bench.simulation import room as rooms
-from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, new_array, stored_array
+from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, stored_array
 
 VERSION = 1
 ROOMS = 200  # how many there are where the scenario does not say
@@ -65,7 +66,11 @@ def prepare(preparation: Preparation, *, scenario: Scenario, num_rooms: int | No
             f"scenario {scenario.name}: training mixes in simulated rooms only, room.engine may be measured; set "
             "room.engine: image-source, or render a dataset and train from that"
         )
-    drawn = _rooms(scenario, num_rooms or scenario.room.rooms or ROOMS)
+    count = num_rooms or scenario.room.rooms or ROOMS
+    as_many = scenario.model_copy(update={"room": scenario.room.model_copy(update={"rooms": count})})
+    sampler = RoomSampler(as_many, (), SEED)
+    found = (sampler.draw(index, 0)[0] for index in range(count))
+    drawn = sorted((room for room in found if isinstance(room, SimulatedRoom)), key=lambda room: room.room_id)
     rate, num_places = scenario.sample_rate, scenario.room.places
     made_of = [VERSION, rate, chunk, num_places, [rooms.cache_key(room, rate) for room in drawn]]
 
@@ -77,14 +82,6 @@ def prepare(preparation: Preparation, *, scenario: Scenario, num_rooms: int | No
         return _write(folder, [built[index] for index in range(len(drawn))], num_places, chunk, rate)
 
     return RIRSpectra.prepare(preparation.cache, made_of, write)
-
-
-def _rooms(scenario: Scenario, count: int) -> list[SimulatedRoom]:
-    """The simulated rooms of a scenario, by their id."""
-    room = scenario.room.model_copy(update={"rooms": count})
-    sampler = RoomSampler(scenario.model_copy(update={"room": room}), (), SEED)
-    drawn = [sampler.draw(index, 0)[0] for index in range(count)]
-    return sorted((room for room in drawn if isinstance(room, SimulatedRoom)), key=lambda room: room.room_id)
 
 
 def _build(work: tuple[SimulatedRoom, int, Path]) -> rooms.RoomRIRs:
@@ -99,7 +96,7 @@ def _write(folder: Path, built: list[rooms.RoomRIRs], num_places: int, chunk: in
     longest = max(len(source.samples) for source in sources)
     size = next_fast_len(chunk + longest - 1, real=True)
     rows = len(built) * 3 * num_places  # whole and early of each target, whole of each interferer
-    spectra = new_array(folder / "spectra.npy", np.complex64, (rows, size // 2 + 1))
+    spectra = open_memmap(folder / "spectra.npy", "w+", np.complex64, (rows, size // 2 + 1))
     np.save(folder / "responses.npy", np.concatenate([source.samples for source in sources]))
     row = position = 0
     described = []

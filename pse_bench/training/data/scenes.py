@@ -10,7 +10,6 @@ from pse_bench import rng
 from pse_bench.dataset.webdataset import open_any
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
-from pse_bench.schemas import Mixture
 from pse_bench.signal import vad
 from pse_bench.signal.vad import power_over
 from pse_bench.simulation.mixing import PARTS, headroom, level_gains, sum_images
@@ -227,7 +226,13 @@ class StoredScenes:
     def scene(self, seed: int, name: Name, *, everything: bool = False) -> TrainingScene:
         """See ``Scenes``; a stored scene always has all stems."""
         its = None if self._its_share is None else rng.unit(seed, *name, "its") < self._its_share
-        number, row = self._draw(seed, name, its)
+        tries = (rng.choice(self._rows, seed, *name, "mixture", attempt) for attempt in range(TRIES))
+        chosen = next(((n, row) for n, row in tries if its is None or (row.scenario == "TS3") == its), None)
+        if chosen is None:
+            raise InputError(
+                f"the datasets have too few mixtures {'in' if its else 'beside'} TS3 for this data.its_share"
+            )
+        number, row = chosen
         data, hop = self._datasets[number], vad.hop_samples(self.sample_rate)
         start = hop * rng.integer(0, (row.num_samples - self.chunk) // hop, seed, *name, "cut")
         gain = 10 ** (rng.uniform(-LEVEL_DB, LEVEL_DB, seed, *name, "level_db") / 20) / audio.FULL_SCALE
@@ -247,13 +252,4 @@ class StoredScenes:
             active={who: mask[start : start + self.chunk : hop] for who, mask in masks.items()},
             embedding=self._embeddings[enrollment],
             levels={name: level for name in ("snr_db", "sir_db") if (level := getattr(row, name)) is not None},
-        )
-
-    def _draw(self, seed: int, name: Name, its: bool | None) -> tuple[int, Mixture]:
-        for attempt in range(TRIES):
-            number, row = rng.choice(self._rows, seed, *name, "mixture", attempt)
-            if its is None or (row.scenario == "TS3") == its:
-                return number, row
-        raise InputError(
-            f"the datasets have too few mixtures {'in' if its else 'beside'} TS3 for this data.its_share"
         )

@@ -136,10 +136,7 @@ def allowed(utterances: list[Utterance], table: Path) -> list[Utterance]:
 
     The table is a CSV with the columns corpus and speaker_id, and perhaps role: then only rows with the role
     ``training`` count. Nobody of a corpus that it names is used beside them; corpora that it does not name are
-    free.
-
-    Raises:
-        InputError: no such columns, or nobody is left.
+    free. Raises InputError where such columns lack, or nobody is left.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(documents.read_text(table))))

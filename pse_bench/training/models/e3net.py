@@ -109,7 +109,7 @@ class Block(nn.Module):
 class E3Net(nn.Module):
     """Mixture and speaker embedding to an estimate of that speaker.
 
-    ``forward`` takes whole signals, ``step`` a stream; both are ``run``, so they share all weights and code.
+    ``forward`` takes whole signals, ``run`` any hops of a stream; the one is the other, so they share all code.
     """
 
     Config = E3NetConfig
@@ -151,10 +151,6 @@ class E3Net(nn.Module):
         past = like.new_zeros(batch, config.window - config.hop)
         memory = like.new_zeros(config.layers, batch, config.lstm)
         return State(past, past, memory, memory)
-
-    def step(self, frame: torch.Tensor, embedding: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
-        """The estimate of the hop window − hop samples ago, (B, hop), for one hop more, (B, hop)."""
-        return self.run(frame, embedding, state)
 
     def run(self, samples: torch.Tensor, embedding: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
         """As many samples of the estimate, late by window − hop, as are given, any whole number of hops,

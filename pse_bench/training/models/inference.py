@@ -38,7 +38,7 @@ class Stream:
     def process(self, frame: np.ndarray) -> np.ndarray:
         """The estimate of the hop ``delay`` samples ago, for one hop more; float32 of shape (hop,)."""
         with torch.inference_mode():
-            output, self._state = self._model.step(_batch_of_one(frame), self._embedding, self._state)
+            output, self._state = self._model.run(_batch_of_one(frame), self._embedding, self._state)
         return output[0].numpy()
 
 
