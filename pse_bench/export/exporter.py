@@ -52,15 +52,12 @@ def exporters() -> Registry[Exporter]:
 
 @dataclass(frozen=True)
 class Speech:
-    """One person in a mixture: from the first clip's begin to the last one's end, at the person's own mouth.
-
-    ``text`` is what is said in full, empty where an utterance was cut or its words are not known.
-    """
+    """One person in a mixture: from the first clip's begin to the last one's end, at the person's own mouth."""
 
     role: str
     speaker: str
     gender: str
-    text: str
+    text: str  # what is said in full, empty where an utterance was cut or its words are not known
     start_s: float
     duration_s: float
 
@@ -77,11 +74,8 @@ class Item:
 
 
 def items(dataset: Dataset, scenarios: Sequence[str] = ()) -> list[Item]:
-    """The mixtures of a dataset, or those of some scenarios, in the order of ``mixtures.csv``.
-
-    Raises:
-        InputError: a table or the plan was changed since the dataset was rendered, or nothing is left.
-    """
+    """The mixtures of a dataset, or those of some scenarios, in the order of ``mixtures.csv``. Raises InputError
+    where a table or the plan was changed since the dataset was rendered, or nothing is left."""
     dataset.require_unchanged()
     _, _, planned = plan.read(dataset.folder / "plan.jsonl")
     recipes = {recipe.scene_id: recipe for recipe in planned}
@@ -117,10 +111,7 @@ def _speech(role: str, talker: Talker, rate: int) -> Speech:
 @contextmanager
 def folder(out: Path, dataset: Dataset, form: str, count: int, *, force: bool) -> Iterator[Path]:
     """A new folder that takes its place when all is written, with ``export.json``: what was exported of what.
-
-    Raises:
-        InputError: something else lies there, or an export does and ``force`` does not say to replace it.
-    """
+    Raises InputError where something else lies, or an export that ``force`` does not say to replace."""
     held = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     if held and ABOUT not in held:
         raise InputError(f"{out}: holds other files ({', '.join(held[:3])}); give a new or empty folder")

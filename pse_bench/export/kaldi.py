@@ -63,11 +63,8 @@ def _table(path: Path, rows: Mapping[str, str]) -> None:
 
 
 def _sounds(dataset: Dataset, chosen: list[Item], out: Path) -> dict[str, dict[str, str]]:
-    """The path of each mixture's sounds by role; the reference is silence where there is none.
-
-    Raises:
-        InputError: a path holds a blank, which these files cannot express.
-    """
+    """The path of each mixture's sounds by role; the reference is silence where there is none. Raises InputError
+    at a path with a blank, which these files cannot express."""
     tables: dict[str, dict[str, str]] = {"mixture": {}, "reference": {}, "enrollment": {}}
     for item in chosen:
         for role, table in tables.items():

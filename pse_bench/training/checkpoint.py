@@ -66,11 +66,8 @@ def save(path: Path, model: Network, about: About) -> None:
 
 
 def load(path: Path) -> tuple[Network, About]:
-    """The model of a checkpoint, on the CPU and in evaluation mode, and what it says about itself.
-
-    Raises:
-        InputError: no such file, not one of ours, damaged, or its weights do not fit its configuration.
-    """
+    """The model of a checkpoint, on the CPU and in evaluation mode, and what it says about itself. Raises
+    InputError where it is missing, damaged or none of ours, or its weights do not fit its configuration."""
     tensors, document = read(path)
     about = documents.parse(About, document, str(path))
     network: Any = KINDS[about.kind]
@@ -90,10 +87,7 @@ def interpolate(one: Path, other: Path, *, share: float) -> tuple[Network, About
     """A model whose weights lie between those of two checkpoints: (1 − share) · one + share · other.
 
     The line from ``no-its`` to ``its`` costs no training; a recipe has to lie above it to be worth anything.
-
-    Raises:
-        InputError: the checkpoints are of different models.
-    """
+    Raises InputError where the checkpoints are of different models."""
     (first, about), (second, other_about) = load(one), load(other)
     if about.kind != other_about.kind or about.model != other_about.model:
         raise InputError(
@@ -118,11 +112,8 @@ def write(path: Path, tensors: Mapping[str, torch.Tensor], document: dict[str, A
 
 
 def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """The tensors, on the CPU, and the document of a file that ``write`` made.
-
-    Raises:
-        InputError: no such file, not one of ours, or damaged.
-    """
+    """The tensors, on the CPU, and the document of a file that ``write`` made. Raises InputError where it is
+    missing, damaged or none of ours."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
     try:

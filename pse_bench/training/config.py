@@ -167,11 +167,8 @@ def _replace(content: dict[str, Any], change: str) -> None:
 
 
 def with_its_share(scenario: Scenario, share: float | None) -> Scenario:
-    """The scenario with another share of TS3; the other scenarios keep their proportion.
-
-    Raises:
-        InputError: there is no TS3 to have a share, or nothing else.
-    """
+    """The scenario with another share of TS3; the other scenarios keep their proportion. Raises InputError where
+    there is no TS3 to have a share, or nothing else."""
     if share is None:
         return scenario
     shares = scenario.shares or {label: 1 / len(scenario.scenarios) for label in scenario.scenarios}

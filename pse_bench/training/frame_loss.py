@@ -120,15 +120,11 @@ class _Spectrum(torch.autograd.Function):
 
 
 def to_spectrum_frames(labels: Tensor, *, label_hop: int, num_samples: int) -> Tensor:
-    """Labels or probabilities on the frames of ``spectrum``, (B, N), float32.
+    """Labels or probabilities on the frames of ``spectrum``, (B, N), float32, of (B, ceil(num_samples /
+    label_hop)): label l is for the samples [l · label_hop, (l + 1) · label_hop).
 
     A frame's value is the mean over its samples. For activity, ``> 0.5`` of it is the metrics' rule for an active
     frame (``vad.frames_with``).
-
-    Args:
-        labels: (B, L) with L = ceil(num_samples / label_hop): label l is for [l · label_hop, (l + 1) · label_hop).
-        label_hop: in samples; 160 for activity and the pVAD at 16 kHz.
-        num_samples: of the signals.
     """
     expected = math.ceil(num_samples / label_hop)
     if labels.shape[-1] != expected:

@@ -126,8 +126,7 @@ def recipe_loss(
             "frames": the number of frames whether they count or not, so leaving frames out makes the loss smaller.
         shape: exponent, alpha and beta, see ``frame_loss``.
 
-    Returns:
-        zero with a zero gradient when no frame counts.
+    Zero with a zero gradient when no frame counts.
 
     Raises:
         ValueError: an option is not known, or an argument is missing that the recipe needs.

@@ -50,15 +50,8 @@ class Average:
 
 
 class TrainingRun:
-    """A run's folder.
-
-    Args:
-        folder: made where there is none.
-        about: what the run is; another one in the folder is refused.
-
-    Raises:
-        InputError: the folder holds another run.
-    """
+    """A run's folder, made where there is none. Raises InputError where it holds another run than the one that is
+    described."""
 
     def __init__(self, folder: Path, about: dict[str, Any]) -> None:
         path = folder / "run.json"
@@ -111,13 +104,8 @@ class TrainingRun:
 
 
 class Log:
-    """Rows of figures by step in a CSV file, and in TensorBoard where that is installed.
-
-    Args:
-        path: the CSV; rows of an earlier part of the run up to ``step`` are kept, later ones dropped.
-        step: how many steps are done.
-        board: a TensorBoard writer, or None.
-    """
+    """Rows of figures by step in a CSV file, and on a board of TensorBoard where that is installed. Rows of an
+    earlier part of the run are kept up to the steps that are done, later ones dropped."""
 
     def __init__(self, path: Path, step: int, board: Any = None) -> None:
         self._path, self._board = path, board

@@ -44,11 +44,8 @@ class Task:
 
 def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | None, low: bool = False) -> Task:
     """The task of a configuration; ``rate`` is that of the scenes in Hz, ``low`` whether the guide computes in
-    bfloat16, see ``use_bfloat16``.
-
-    Raises:
-        InputError: the model's sizes are not allowed, a checkpoint is missing or of another kind.
-    """
+    bfloat16. Raises InputError where the model's sizes are not allowed, or a checkpoint is missing or of another
+    kind."""
     network: Any = E3Net if config.task == "pse" else pvad.PVAD
     size = ENCODERS.find(config.encoder).size
     sizes = network.Config.parse({"sample_rate": rate, "embedding": size, **config.model})
@@ -124,11 +121,8 @@ def _guide(config: TrainConfig, path: Path | None, low: bool) -> Guide:
 
 
 def use_bfloat16(config: TrainConfig, device: torch.device) -> bool:
-    """Whether layers, but not losses, compute in bfloat16.
-
-    Raises:
-        InputError: they were asked to, and the processor cannot.
-    """
+    """Whether layers, but not losses, compute in bfloat16. Raises InputError where the processor cannot, but was
+    asked to."""
     if config.precision == "auto":
         return device.type == "cuda"
     if config.precision == "bfloat16" and not _knows_bfloat16(device):

@@ -65,11 +65,8 @@ def prepare(
     preparation: Preparation, clips: ClipStore, rirs: RIRSpectra, scenario: Scenario, crops: int, encoder: Encoder
 ) -> EnrollmentPool:
     """The pool of so many crops a clip and voice, with the durations, conditions and SNR of a scenario's
-    enrollments; from the cache where it is there already.
-
-    Raises:
-        RequestError: no clip is long enough to be cropped, or a worker died.
-    """
+    enrollments; from the cache where it is there already. Raises RequestError where no clip is long enough to be
+    cropped, or a worker died."""
     made_of = [VERSION, clips.fingerprint, rirs.fingerprint, repr(scenario.enrollment), crops, encoder.sha256]
 
     def write(folder: Path) -> dict[str, Any]:

@@ -50,17 +50,8 @@ class RIRSpectra(PreparedFolder):
 
 
 def prepare(preparation: Preparation, *, scenario: Scenario, num_rooms: int | None, chunk: int) -> RIRSpectra:
-    """The spectra of a scenario's rooms, from the cache where they are there already.
-
-    Args:
-        preparation: with what rooms are simulated that the bank lacks.
-        scenario: its rooms, distances and heights.
-        num_rooms: None takes the scenario's number, or ``ROOMS``.
-        chunk: length of the signals, in samples.
-
-    Raises:
-        RequestError: the scenario asks for measured rooms, or rooms that cannot be.
-    """
+    """The spectra of a scenario's rooms for signals of ``chunk`` samples, from the cache where they are there
+    already. Raises RequestError where the scenario asks for measured rooms, or rooms that cannot be."""
     if set(scenario.room.engine.options) & {"measured"}:
         raise RequestError(
             f"scenario {scenario.name}: training mixes in simulated rooms only, room.engine may be measured; set "

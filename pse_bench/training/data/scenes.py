@@ -66,8 +66,7 @@ class DynamicMixer:
     frame (5 ms at most), and nothing is rounded to 16 bits.
 
     Args:
-        store, rirs, speakers: what scenes are made of, as the scenario of the speakers says; the lengths of its
-            scenes are not used.
+        store, rirs, speakers: what scenes are made of, as the speakers' scenario says, its lengths left aside.
         reference: ``early`` or ``reverberant``: the target's image that is the reference.
         tilt_db: speech is tilted by up to this many dB an octave, up or down.
 
@@ -172,15 +171,9 @@ class DynamicMixer:
 class StoredScenes:
     """Cuts chunks out of the mixtures of datasets: stored stems with the dataset's activity, at its levels.
 
-    A mixture is drawn by ``data.its_share`` where that is set, else as often as the dataset has it.
-
-    Args:
-        places: datasets of one sample rate, folders or shards of ``pack``.
-        config: of the run.
-
-    Raises:
-        InputError: a place holds no dataset, rates differ, or nothing is long enough.
-    """
+    A mixture is drawn by ``data.its_share`` where that is set, else as often as the dataset has it. Places are
+    folders, or shards of ``pack``. Raises InputError where one holds no dataset, rates differ, or nothing is long
+    enough."""
 
     def __init__(self, places: Iterable[object], config: TrainConfig) -> None:
         self._datasets = [open_any(str(place)) for place in places]

@@ -48,17 +48,10 @@ class SpeakerTrack:
 
 
 class SpeakerSampler:
-    """Draws targets with their enrollments, and interferers.
+    """Draws targets with their enrollments, and interferers as a scenario says, for scenes of ``chunk`` samples.
 
-    Args:
-        store, enrollments: what is drawn from.
-        scenario: its distributions of interferers.
-        chunk: length of a scene, in samples.
-        allowed: indices of the clips that may be heard.
-
-    Raises:
-        RequestError: nobody can be a target, or there are fewer than two people.
-    """
+    ``allowed`` are the indices of the clips that may be heard. Raises RequestError where nobody can be a target,
+    or there are fewer than two people."""
 
     def __init__(
         self, store: ClipStore, enrollments: EnrollmentPool, scenario: Scenario, *, chunk: int, allowed: list[int]

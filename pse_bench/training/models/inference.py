@@ -22,12 +22,7 @@ warnings.filterwarnings("ignore", message="TF32 acceleration", category=UserWarn
 
 
 class Stream:
-    """Enhancement of one call, fed a hop at a time; its state is all it keeps.
-
-    Args:
-        model: in evaluation mode, on the CPU.
-        embedding: of the enrolled speaker, shape (embedding,).
-    """
+    """Enhancement of one call by a model on the CPU, fed a hop at a time; its state is all it keeps."""
 
     def __init__(self, model: E3Net, embedding: np.ndarray) -> None:
         self.hop = model.config.hop
