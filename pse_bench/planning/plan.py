@@ -100,7 +100,8 @@ class Planner:
         wanted = audio.seconds_to_samples(asked.duration_s.draw(chance, "duration_s"), self._scenario.sample_rate)
         segments = self._targets.enrollment(track.clips, wanted, scene_id)
         filled = sum(segment.num_samples for segment in segments)
-        noisy = (condition := asked.condition.draw(chance, "condition")) == "noisy"
+        condition = asked.condition.draw(chance, "condition")
+        noisy = condition == "noisy"
         return Enrollment(
             condition=condition,
             segments=segments,

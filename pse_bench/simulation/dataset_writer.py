@@ -19,7 +19,6 @@ from pse_bench.io import tables as csv_tables
 from pse_bench.planning import plan
 from pse_bench.planning.scenario import Scenario
 from pse_bench.runtime import merging, resume
-from pse_bench.runtime.resume import Stage
 from pse_bench.schemas import SCHEMA, Imported, Mixture, Sha256, StoredFile
 
 QUARANTINE = "quarantine.csv"
@@ -58,7 +57,7 @@ class RunIdentity(documents.Record):
     versions: dict[str, str]
 
 
-STAGE = Stage(
+STAGE = resume.Stage(
     "render",
     entry=Rendered,
     key="scene_id",

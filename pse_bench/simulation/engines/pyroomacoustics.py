@@ -117,7 +117,6 @@ def _build(shoebox: Any, images: list[_Images], reflection: float, sample_rate: 
         shoebox.visibility[index] = image.near[None].astype(np.int32) > 0
     shoebox.compute_rir()
     lead = pra.constants.get("frac_delay_length") // 2
-    direct_s = [float(image.distance.min()) / SPEED_OF_SOUND for image in images]
-    delays = [audio.seconds_to_samples(seconds, sample_rate) for seconds in direct_s]
+    delays = [audio.seconds_to_samples(float(one.distance.min()) / SPEED_OF_SOUND, sample_rate) for one in images]
     both = zip(shoebox.rir[0], delays, strict=True)
     return [RIR(one.astype(np.float32), lead, delay, rt60_s(one, sample_rate)) for one, delay in both]
