@@ -100,12 +100,5 @@ def cli(ctx: click.Context) -> None:
         ctx.color = False
 
 
-def _collect() -> None:
-    from pse_bench.cli import corpora, demo, doctor, exchange, generate, results, scoring, training
-
-    for module in (demo, corpora, generate, scoring, results, training, exchange, doctor):
-        for command in module.COMMANDS:
-            cli.add_command(command)
-
-
-_collect()
+# each adds its commands
+from pse_bench.cli import corpora, demo, doctor, exchange, generate, results, scoring, training  # noqa: E402, F401

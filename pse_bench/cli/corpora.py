@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from pse_bench.cli import options
+from pse_bench.cli import cli, options
 from pse_bench.runtime.progress import progress
 
 
-@click.group()
+@cli.group()
 def corpus() -> None:
     """The corpus that comes with pse-bench."""
 
@@ -81,13 +81,10 @@ def _command(name: str, reader: Any) -> click.Command:
     return click.command(name, help=reader.help)(taken(write))
 
 
-@click.group(cls=options.RegistryGroup, registry=_readers, make=_command)
+@cli.group(cls=options.RegistryGroup, registry=_readers, make=_command)
 def manifest() -> None:
     """List the clips of a corpus in a CSV.
 
     Paths in it are relative to ROOT, so the file is good on every machine. Clips that cannot be used are
     named and left out; the exit status is then 1.
     """
-
-
-COMMANDS = (corpus, manifest)

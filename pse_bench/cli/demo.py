@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from pse_bench.cli import options
+from pse_bench.cli import cli, options
 
 SCENES, SEED = 24, 1
 REFERENCES = ("mixture", "oracle-mask", "silence")
 BASELINES = ("baseline:no-its", "baseline:its", "baseline:its-noisy-reference")
 
 
-@click.command()
+@cli.command()
 @options.option("--out", type=options.FOLDER, default=Path("demo"), help="Folder to write.")
 @options.option("-n", "--scenes", type=click.IntRange(1), default=SCENES, help="Number of scenes.")
 @options.jobs
@@ -83,6 +83,3 @@ def _baselines() -> tuple[str, ...]:
         click.echo(f"\nThe trained models {', '.join(BASELINES)} are left out: {reason}", err=True)
         return ()
     return tuple(name for name in BASELINES if name.removeprefix(trained.SHIPPED) in checkpoint.shipped())
-
-
-COMMANDS = (demo,)

@@ -6,13 +6,13 @@ import sys
 import click
 from click.shell_completion import get_completion_class
 
-from pse_bench.cli import options
+from pse_bench.cli import cli, options
 
 VARIABLE = "_PSE_BENCH_COMPLETE"
 PLACES = {"bash": "~/.bashrc", "zsh": "~/.zshrc", "fish": "~/.config/fish/completions/pse-bench.fish"}
 
 
-@click.command()
+@cli.command()
 @options.as_json
 def doctor(as_json: bool) -> None:
     """Say what is installed, and what to install for which command; free disk and threads.
@@ -44,7 +44,7 @@ def doctor(as_json: bool) -> None:
         sys.exit(1)
 
 
-@click.command()
+@cli.command()
 @click.argument("shell", type=click.Choice(list(PLACES)))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete commands, options and shipped names at the tab key.
@@ -61,6 +61,3 @@ def completion(shell: str) -> None:
     # source() would first run bash to ask for its version
     click.echo(template(top, {}, "pse-bench", VARIABLE).source_template % words)
     options.echo_next_step(f"put it into {PLACES[shell]} and open a new shell")
-
-
-COMMANDS = (doctor, completion)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import pse_bench
-from pse_bench.cli import options
+from pse_bench.cli import cli, options
 from pse_bench.errors import InputError
 from pse_bench.runtime.progress import progress
 
@@ -49,7 +49,7 @@ def _command(name: str, exporter: Any) -> click.Command:
     return write
 
 
-@click.group(cls=options.RegistryGroup, registry=_exporters, make=_command)
+@cli.group(cls=options.RegistryGroup, registry=_exporters, make=_command)
 def export() -> None:
     """Write a trained model, or a dataset, in a form that other programs read."""
 
@@ -76,7 +76,7 @@ def onnx(checkpoint: Path, out: Path, force: bool) -> None:
     click.echo(f"{out}: differs from torch by {difference:.1e} at most")
 
 
-@click.command()
+@cli.command()
 @options.dataset
 @click.option("-o", "--out", "place", metavar="PLACE", required=True, help="Folder or URL (s3://…) to write.")
 @options.option("--size", default="1GB", help="Bytes that a shard may have, as 500MB.")
@@ -105,7 +105,7 @@ def pack(dataset: Path, place: str, size: str, as_json: bool, **asked: Any) -> N
 export.add_command(pack, "webdataset")  # the name under which one looks for it here
 
 
-@click.group("import")
+@cli.group("import")
 def import_() -> None:
     """Take another project's test set as a plan, so that it gains TS1 and TS3 twins.
 
@@ -167,6 +167,3 @@ def _import(
     click.echo(f"{out}: {len(recipes)} scenes")
     options.echo_next_step(f"pse-bench render {out} --root {corpus}={roots.locate(corpus, '')} -o {name}")
     options.exit_with_left_out(problems, f"in {out}")
-
-
-COMMANDS = (export, pack, import_)

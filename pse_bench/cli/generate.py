@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import pse_bench
-from pse_bench.cli import options
+from pse_bench.cli import cli, options
 from pse_bench.runtime.progress import progress
 
 
@@ -44,7 +44,7 @@ rendering = options.combine_options(
 )
 
 
-@click.command()
+@cli.command()
 @planning
 @options.out_file
 @options.force
@@ -64,7 +64,7 @@ def _plan(out: Path, **asked: Any) -> None:
         pse_bench.plan_dataset(out=out, progress=update, echo=options.echo_note, **asked)
 
 
-@click.command()
+@cli.command()
 @click.argument("plans", type=options.FILE, nargs=-1, required=True)
 @options.bank
 @click.option("--build", is_flag=True, help="Simulate the rooms that the bank lacks.")
@@ -97,7 +97,7 @@ def rooms(plans: tuple[Path, ...], bank: Path, build: bool, jobs: int, as_json: 
         click.echo(f"{len(rows)} rooms ({built} built), {spread}", err=True)
 
 
-@click.command()
+@cli.command()
 @click.argument("plan", type=options.FILE)
 @options.out_folder
 @rendering
@@ -106,7 +106,7 @@ def render(**asked: Any) -> None:
     _render(**asked)
 
 
-@click.command()
+@cli.command()
 @planning
 @options.out_folder
 @rendering
@@ -172,7 +172,7 @@ def tell(report: Any, *, as_json: bool, shard: Any = None) -> None:
         sys.exit(1)
 
 
-@click.command()
+@cli.command()
 @click.argument("folder", type=options.FOLDER)
 @click.option(
     "--rerender", type=click.IntRange(0), default=0, metavar="K", help="Render K scenes again and compare."
@@ -204,7 +204,7 @@ def verify(folder: Path, as_json: bool, **asked: Any) -> None:
         sys.exit(1)
 
 
-@click.command()
+@cli.command()
 @click.argument("name", metavar="[SET]", required=False)
 @click.option("-o", "--out", type=options.FOLDER, help="Folder to write.")
 @options.roots
@@ -243,6 +243,3 @@ def benchmark(ctx: click.Context, name: str | None, out: Path | None, roots: Any
         options.echo_errors(lines)
         sys.exit(1)
     click.echo(f"{out}: the identical {chosen.title}, fingerprint {chosen.about.fingerprint}")
-
-
-COMMANDS = (plan, rooms, render, generate, verify, benchmark)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import pse_bench
-from pse_bench.cli import options
+from pse_bench.cli import cli, options
 from pse_bench.errors import plain
 from pse_bench.runtime.progress import progress
 
@@ -21,7 +21,7 @@ by = click.option(
 )
 
 
-@click.command()
+@cli.command()
 @options.results
 @by
 @options.formats("How to print.")
@@ -35,7 +35,7 @@ def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
     click.echo(tables.results_text(opened, form, by=by))
 
 
-@click.command()
+@cli.command()
 @click.argument("result_a", type=options.FOLDER)
 @click.argument("result_b", type=options.FOLDER)
 @click.option("--metrics", help="Names separated by commas: the family of figures; all that both have by default.")
@@ -60,7 +60,7 @@ def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None,
         click.echo(tables.comparison_text(found, opened, form, by=by))
 
 
-@click.command()
+@cli.command()
 @options.results
 @options.out_file
 @click.option(
@@ -97,7 +97,7 @@ def report(results: tuple[Path, ...], out: Path, **asked: Any) -> None:
     click.echo(f"{out}: {len(results)} result{'s' if len(results) > 1 else ''}, {size / 1e6:.1f} MB")
 
 
-@click.command()
+@cli.command()
 @options.dataset
 @click.option(
     "--scene", "scene_id", metavar="ID", help="Look at one scene: waveforms, spectrograms, activity, levels."
@@ -132,7 +132,7 @@ def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) 
         click.echo(f"{out}: {write(out) / 1e6:.1f} MB", err=True)
 
 
-@click.group()
+@cli.group()
 def leaderboard() -> None:
     """Leaderboards: a CSV with a row a system, and beside it what each row was made from."""
 
@@ -197,6 +197,3 @@ def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
     options.echo_errors([] if as_json else problems)
     if problems:
         sys.exit(1)
-
-
-COMMANDS = (table, compare, report, inspect, leaderboard)

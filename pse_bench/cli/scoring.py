@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import pse_bench
-from pse_bench.cli import generate, options
+from pse_bench.cli import cli, generate, options
 from pse_bench.errors import InputError, plain
 from pse_bench.runtime.progress import progress
 
@@ -31,7 +31,7 @@ _running = options.combine_options(
 _detectors = "chance, energy, baseline:pvad, a pVAD's .safetensors file, or module:callable."
 
 
-@click.command()
+@cli.command()
 @options.dataset
 @click.option("--system", required=True, help=options.SYSTEMS)
 @_enrollment
@@ -46,7 +46,7 @@ def enhance(**asked: Any) -> None:
     _submit("enhancing", "{} mixtures enhanced by {}", **asked)
 
 
-@click.command()
+@cli.command()
 @options.dataset
 @click.option("--system", required=True, help=_detectors)
 @_enrollment
@@ -76,7 +76,7 @@ def _merging(out: Path) -> str:
     return f"merge {out}, once all shards are done"
 
 
-@click.command()
+@cli.command()
 @options.dataset
 @options.submission
 @options.jobs
@@ -96,7 +96,7 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
     options.echo_next_step(f"pse-bench score {dataset} {submission} -o results/{submission.stem}")
 
 
-@click.command()
+@cli.command()
 @options.dataset
 @options.submission
 @options.out_folder
@@ -177,7 +177,7 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = Non
         sys.exit(1)
 
 
-@click.command()
+@cli.command()
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=options.PLACE)
 @click.option("-o", "--out", type=options.FOLDER, help="The whole, of shards that lie anywhere.")
 @options.quiet
@@ -212,7 +212,7 @@ def merge(folders: tuple[Path, ...], out: Path | None, quiet: bool, as_json: boo
             click.echo(json.dumps({"mixtures": count}) if as_json else f"{out}: {count} mixtures")
 
 
-@click.command()
+@cli.command()
 @click.argument("system")
 @options.streaming
 @click.option(
@@ -273,6 +273,3 @@ def _rows(figures: Any) -> dict[str, str]:
         "parameters": "unknown" if parameters is None else f"{parameters:,}",
         "multiply-accumulates": "unknown" if rate is None else f"{rate / 1e6:,.0f} million a second",
     }
-
-
-COMMANDS = (enhance, detect, check, score, merge, system)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import pse_bench
-from pse_bench.cli import options
+from pse_bench.cli import cli, options
 from pse_bench.runtime.progress import progress
 
 running = options.combine_options(
@@ -46,7 +46,7 @@ running = options.combine_options(
 )
 
 
-@click.group()
+@cli.group()
 def train() -> None:
     """Train the baseline: the personal VAD, or the enhancer with one of five recipes.
 
@@ -94,6 +94,3 @@ def interpolate(one: Path, other: Path, share: float, out: Path, force: bool) ->
     model, about = checkpoint.interpolate(one, other, share=share)
     checkpoint.save(out, model, about)
     click.echo(out)
-
-
-COMMANDS = (train,)

@@ -56,9 +56,6 @@ def speaker_of(utterance_id: str) -> str:
     return utterance_id.partition("-")[0]
 
 
-# ---- metadata
-
-
 def read_metadata(path: Path, root: Path) -> list[Row]:
     """The mixtures of a metadata file.
 
@@ -125,9 +122,6 @@ def read_enrollments(path: Path) -> dict[tuple[str, str], str]:
         if words:
             chosen[words[0], words[1]] = words[2]
     return chosen
-
-
-# ---- scenes
 
 
 def read(
@@ -288,9 +282,6 @@ def _check(metadata: Path, drafts: list[Recipe], known: Known) -> None:
                     f"{segment.path}: {segment.num_samples} samples, the target's source has {draft.num_samples}; "
                     "sources of a mixture must be aligned"
                 )
-
-
-# ---- levels, in a worker
 
 
 def _measured(

@@ -74,9 +74,6 @@ def noise_paths(split: str, category: str) -> dict[str, str]:
     return {name: f"noise/{category}/{name}.wav" for name in names}
 
 
-# ---- making it
-
-
 def synthesize(out: Path, *, executor: Executor, progress: Update = no_progress) -> None:
     """Write the corpus into a folder: clips, ``transcripts.csv`` and four manifests in ``manifests/``.
 
@@ -162,9 +159,6 @@ def _noise(category: str, noise_id: str, talkers: list[np.ndarray]) -> np.ndarra
     else:
         samples = noise.MAKERS[category](num_samples, SAMPLE_RATE, SEED, noise_id)
     return noise.levelled(samples, rng.uniform(*noise.LEVELS_DBFS, SEED, "level", noise_id))
-
-
-# ---- what was made
 
 
 def manifest(folder: Path, part: str) -> Path:
