@@ -74,7 +74,8 @@ def _command(name: str, reader: Any) -> click.Command:
         length = f"{minutes / 60:.2f} h" if minutes >= 10 else f"{minutes:.1f} min"
         click.echo(f"{out}: {len(rows)} clips of {name}, {length}")
         options.echo_next_step(f"pse-bench generate SCENARIO … --root {name}={root}")
-        options.exit_with_left_out(problems, f"listed in {out}")
+        if problems:
+            options.fail(*problems, f"{len(problems)} left out; the others are listed in {out}")
 
     root = click.argument("root", type=options.FOLDER)
     taken = options.combine_options(root, options.out_file, options.jobs, options.force, named, *own)

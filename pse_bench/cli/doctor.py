@@ -1,7 +1,6 @@
 """doctor, completion: the state of the installation, and completion in a shell."""
 
 import json
-import sys
 
 import click
 from click.shell_completion import get_completion_class
@@ -40,8 +39,7 @@ def doctor(as_json: bool) -> None:
         click.echo(f"threads    {cores}; {limits or 'no variable limits the threads of a library'}")
     if found["missing"]:
         missing = ", ".join(found["missing"])
-        click.echo(f"missing: {missing}; run pip install --force-reinstall pse-bench", err=True)
-        sys.exit(1)
+        options.fail(f"missing: {missing}; run pip install --force-reinstall pse-bench")
 
 
 @cli.command()

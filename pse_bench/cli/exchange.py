@@ -13,19 +13,6 @@ from pse_bench.cli import cli, options
 from pse_bench.errors import InputError
 from pse_bench.runtime.progress import progress
 
-exporting = options.combine_options(
-    options.dataset,
-    click.option(
-        "--scenario",
-        "scenarios",
-        type=click.Choice(["TS1", "TS2", "TS3"]),
-        multiple=True,
-        help="Only mixtures of this scenario; repeatable.",
-    ),
-    options.out_folder,
-    options.force,
-)
-
 
 def _exporters() -> Any:
     from pse_bench.export.exporter import exporters
@@ -35,7 +22,16 @@ def _exporters() -> Any:
 
 def _command(name: str, exporter: Any) -> click.Command:
     @click.command(name, help=inspect.cleandoc(exporter.help))
-    @exporting
+    @options.dataset
+    @click.option(
+        "--scenario",
+        "scenarios",
+        type=click.Choice(["TS1", "TS2", "TS3"]),
+        multiple=True,
+        help="Only mixtures of this scenario; repeatable.",
+    )
+    @options.out_folder
+    @options.force
     def write(dataset: Path, scenarios: tuple[str, ...], out: Path, force: bool) -> None:
         from pse_bench.export.exporter import items
 
@@ -166,4 +162,5 @@ def _import(
     plan.write(out, plan.imported_header(about, seed=seed), recipes)
     click.echo(f"{out}: {len(recipes)} scenes")
     options.echo_next_step(f"pse-bench render {out} --root {corpus}={roots.locate(corpus, '')} -o {name}")
-    options.exit_with_left_out(problems, f"in {out}")
+    if problems:
+        options.fail(*problems, f"{len(problems)} left out; the others are in {out}")

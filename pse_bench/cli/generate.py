@@ -164,12 +164,10 @@ def tell(report: Any, *, as_json: bool, shard: Any = None) -> None:
     if failed:
         options.echo_errors(f"{problem.scene_id}: {problem.reason}" for problem in failed[:5])
         where = "" if shard else f"see {out / 'quarantine.csv'}; "
-        click.echo(
+        options.fail(
             f"{len(failed)} of {report.scenes + len(failed)} scenes could not be rendered, {where}"
-            "put the sources right and run the same command again, it continues",
-            err=True,
+            "put the sources right and run the same command again, it continues"
         )
-        sys.exit(1)
 
 
 @cli.command()
@@ -240,6 +238,5 @@ def benchmark(ctx: click.Context, name: str | None, out: Path | None, roots: Any
     ctx.invoke(render, plan=chosen.plan, out=out, roots=everything, jobs=jobs, force=force)
     ctx.invoke(verify, folder=out, roots=roots, jobs=jobs)
     if lines := frozen_sets.differences(chosen, out):
-        options.echo_errors(lines)
-        sys.exit(1)
+        options.fail(*lines)
     click.echo(f"{out}: the identical {chosen.title}, fingerprint {chosen.about.fingerprint}")

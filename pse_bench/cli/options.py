@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -154,12 +154,10 @@ def echo_errors(lines: Iterable[str], *, err: bool = True) -> None:
         click.echo(one_line(line), err=err)
 
 
-def exit_with_left_out(problems: list[str], rest: str) -> None:
-    """Name what was left out, if anything, and where the rest is, and end with status 1."""
-    if problems:
-        echo_errors(problems)
-        click.echo(f"{len(problems)} left out; the others are {rest}", err=True)
-        sys.exit(1)
+def fail(*lines: str) -> NoReturn:
+    """Print errors and end with status 1."""
+    echo_errors(lines)
+    sys.exit(1)
 
 
 class RegistryGroup(click.Group):

@@ -169,12 +169,10 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = Non
     elif not failed:
         options.echo_next_step(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
     if failed:
-        click.echo(
+        options.fail(
             f"{len(failed)} of {report.files} estimates are missing or unusable and were given the "
-            "worst values; mend them and score again with --force",
-            err=True,
+            "worst values; mend them and score again with --force"
         )
-        sys.exit(1)
 
 
 @cli.command()
@@ -240,12 +238,10 @@ def system(system: str, as_json: bool, **asked: Any) -> None:
         for name, value in _rows(figures).items():
             click.echo(f"{name:22}{value}")
     if not figures.kept and (figures.causal is not False or asked["latency_ms"] is not None):
-        click.echo(
+        options.fail(
             f"system {figures.system}: its output changes {figures.look_ahead_ms:.1f} ms before its input does; "
-            f"more than the {figures.latency_ms:g} ms that it may look ahead",
-            err=True,
+            f"more than the {figures.latency_ms:g} ms that it may look ahead"
         )
-        sys.exit(1)
 
 
 def _measure(asked: dict[str, Any]) -> Any:

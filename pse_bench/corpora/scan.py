@@ -54,8 +54,7 @@ class ScannedFile:
     @property
     def fields(self) -> dict[str, Any]:
         """The fields of the file's row that come from its sound."""
-        found = {name: getattr(self, name) for name in ("path", "num_samples", "sample_rate", "sha256")}
-        return {**found, **self.measured}
+        return {**{name: value for name, value in vars(self).items() if name != "measured"}, **self.measured}
 
 
 def stem(path: str) -> str:

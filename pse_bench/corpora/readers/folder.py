@@ -23,7 +23,6 @@ def layout(root: Path, transcripts: Path | None = None, genders: Path | None = N
     Lines without a file are counted in a notice.
 
     Args:
-        root: the folder of speakers.
         transcripts: a CSV with the columns ``utterance_id`` (or ``utt_id``) and ``text``. A line names the
             file by its utterance_id, or by its stem (``p225_001``) where one file only is called so.
         genders: a CSV with the columns ``speaker_id`` (or ``speaker``) and ``gender`` (F, M or empty).

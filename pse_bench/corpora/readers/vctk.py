@@ -24,13 +24,10 @@ _NAME = re.compile(r"(([ps][0-9]+)_[0-9]+)(?:_(mic[0-9]))?")
 
 
 def layout(root: Path, mic: str | None = None) -> Layout:
-    """The layout of VCTK, for one microphone; utterance ids are such as ``p225_001``.
+    """The layout of VCTK below the folder that holds speaker-info.txt, for one microphone: ``mic1`` (the default
+    where there are two) or ``mic2``, which p280 and p315 lack. Utterance ids are such as ``p225_001``.
 
     Texts are kept as printed, blanks at their ends removed. Speaker p315 has none, so an empty one.
-
-    Args:
-        root: the folder that holds speaker-info.txt.
-        mic: ``mic1`` (the default where there are two) or ``mic2``; p280 and p315 have no ``mic2``.
 
     Raises:
         InputError: no VCTK tree, an unknown microphone, or speaker-info.txt cannot be read.
