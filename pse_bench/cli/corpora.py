@@ -36,12 +36,6 @@ def synth(out: Path, jobs: int) -> None:
         )
 
 
-def _readers() -> Any:
-    from pse_bench.corpora.readers import READERS
-
-    return READERS
-
-
 def _command(name: str, reader: Any) -> click.Command:
     """The command of a reader."""
     named = click.option(
@@ -82,7 +76,7 @@ def _command(name: str, reader: Any) -> click.Command:
     return click.command(name, help=reader.help)(taken(write))
 
 
-@cli.group(cls=options.RegistryGroup, registry=_readers, make=_command)
+@cli.group(cls=options.RegistryGroup, registry="pse_bench.corpora.readers:READERS", make=_command)
 def manifest() -> None:
     """List the clips of a corpus in a CSV.
 

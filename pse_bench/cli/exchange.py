@@ -14,12 +14,6 @@ from pse_bench.errors import InputError
 from pse_bench.runtime.progress import progress
 
 
-def _exporters() -> Any:
-    from pse_bench.export.exporter import exporters
-
-    return exporters()
-
-
 def _command(name: str, exporter: Any) -> click.Command:
     @click.command(name, help=inspect.cleandoc(exporter.help))
     @options.dataset
@@ -45,7 +39,11 @@ def _command(name: str, exporter: Any) -> click.Command:
     return write
 
 
-@cli.group(cls=options.RegistryGroup, registry=_exporters, make=_command)
+@cli.group(
+    cls=options.RegistryGroup,
+    registry="pse_bench.export.exporter:exporters",
+    make=_command,
+)
 def export() -> None:
     """Write a trained model, or a dataset, in a form that other programs read."""
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 import click
@@ -33,11 +34,9 @@ class ExecutorName(click.Choice):
     """A name of ours, of an entry point, or ``module:attribute``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if ":" in value:
-            return value
         from pse_bench.runtime.registry import EXECUTORS
 
-        return value if value in EXECUTORS.outside() else super().convert(value, param, ctx)
+        return value if ":" in value or value in EXECUTORS.outside() else super().convert(value, param, ctx)
 
 
 def combine_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -51,6 +50,9 @@ dataset = click.argument("dataset", type=FOLDER)
 submission = click.argument("submission", type=PLACE)
 results = click.argument("results", nargs=-1, required=True, type=FOLDER)
 manifests = partial(click.option, type=FILE, multiple=True)
+formats = partial(
+    option, "--format", "form", type=click.Choice(["terminal", "markdown", "csv"]), default="terminal"
+)
 out_file = click.option("-o", "--out", type=FILE, required=True, help="File to write.")
 out_folder = click.option("-o", "--out", type=FOLDER, required=True, help="Folder to write.")
 force = click.option("--force", is_flag=True, help="Replace what an earlier run wrote.")
@@ -92,12 +94,6 @@ distribution_options = combine_options(
     click.option("--config", type=FILE, help="YAML that says how to ask Slurm for workers (see the docs)."),
     click.option("--shard", "share", metavar="I/N", callback=_shard, help="Only shard I of N, for merge."),
 )
-
-
-def formats(help: str) -> Callable[[Any], Any]:
-    """The option ``--format`` of what prints tables."""
-    choices = click.Choice(["terminal", "markdown", "csv"])
-    return option("--format", "form", type=choices, default="terminal", help=help)
 
 
 def executor(
@@ -161,26 +157,24 @@ def fail(*lines: str) -> NoReturn:
 
 
 class RegistryGroup(click.Group):
-    """A group whose commands are its own, those of a registry's entries, and ``module:attribute``.
+    """A group whose commands are its own, those of a registry's entries, and ``module:attribute``. ``registry``
+    names the registry or what gives it, imported when a command is looked for; ``make`` makes that of an entry."""
 
-    Args:
-        registry: gives the registry; it is called only when a command of the group is looked for.
-        make: gives the command of an entry from its name and the entry.
-    """
-
-    def __init__(
-        self, *args: Any, registry: Callable[[], Any], make: Callable[[str, Any], click.Command], **rest: Any
-    ) -> None:
+    def __init__(self, *args: Any, registry: str, make: Callable[[str, Any], click.Command], **rest: Any) -> None:
         super().__init__(*args, **rest)
         self._registry, self._make = registry, make
 
+    def _entries(self) -> Any:
+        found = resolve_name(self._registry)
+        return found() if callable(found) else found
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        known = self._registry()
+        known = self._entries()
         return sorted({*super().list_commands(ctx), *known, *known.outside()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if (own := super().get_command(ctx, cmd_name)) is not None:
             return own
-        known = self._registry()
+        known = self._entries()
         there = ":" in cmd_name or cmd_name in {*known, *known.outside()}
         return self._make(cmd_name, known.find(cmd_name)) if there else None

@@ -24,7 +24,7 @@ by = click.option(
 @cli.command()
 @options.results
 @by
-@options.formats("How to print.")
+@options.formats(help="How to print.")
 def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
     """Print results side by side: a table a scenario, a column a system."""
     from pse_bench.reporting import tables
@@ -40,7 +40,7 @@ def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
 @click.argument("result_b", type=options.FOLDER)
 @click.option("--metrics", help="Names separated by commas: the family of figures; all that both have by default.")
 @by
-@options.formats("How to print.")
+@options.formats(help="How to print.")
 @options.as_json
 def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None, form: str, as_json: bool) -> None:
     """Say what differs between two results, mixture by mixture, and how sure that is.
@@ -168,7 +168,7 @@ def add(board: Path, results: tuple[Path, ...], **asked: Any) -> None:
 @leaderboard.command()
 @_board
 @click.option("--sort", metavar="COLUMN", help="Order by a column of the CSV, best first; by rank by default.")
-@options.formats("How to print; csv has every column.")
+@options.formats(help="How to print; csv has every column.")
 def show(board: Path, sort: str | None, form: str) -> None:
     """Print BOARD with the figures that are ranked."""
     from pse_bench.leaderboard import table

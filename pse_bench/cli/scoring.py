@@ -68,12 +68,8 @@ def _submit(doing: str, done: str, dataset: Path, system: str, out: Path, **aske
     with progress(doing, "mixtures") as update:
         count = pse_bench.enhance_dataset(opened, system, out, progress=update, **given)
     click.echo(f"{out}: {done.format(count, system)}{f', shard {shard} is done' if shard else ''}")
-    scored = f"score {dataset} {out} -o results/{out.name}"
-    options.echo_next_step(f"pse-bench {_merging(out) if shard else scored}")
-
-
-def _merging(out: Path) -> str:
-    return f"merge {out}, once all shards are done"
+    merging, scoring = f"merge {out}, once all shards are done", f"score {dataset} {out} -o results/{out.name}"
+    options.echo_next_step(f"pse-bench {merging if shard else scoring}")
 
 
 @cli.command()
@@ -165,7 +161,7 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = Non
     else:
         click.echo(tables.results_text([pse_bench.Result.open(out)]))
     if shard:
-        options.echo_next_step(f"pse-bench {_merging(out)}")
+        options.echo_next_step(f"pse-bench merge {out}, once all shards are done")
     elif not failed:
         options.echo_next_step(f"pse-bench table {out} OTHER_RESULT, or pse-bench compare {out} OTHER_RESULT")
     if failed:

@@ -51,7 +51,12 @@ def layout(root: Path, subsets: Sequence[str] = ()) -> Layout:
             raise InputError(f"{root / path}: not a LibriSpeech name, expected {PATTERN}; rename or remove it")
         transcripts = root / chapter / f"{match[1]}-{match[2]}.trans.txt"
         if chapter not in chapters:
-            chapters[chapter] = _texts_of(transcripts, problems)
+            chapters[chapter] = None
+            try:
+                chapters[chapter], faults = parse_transcripts(documents.read_text(transcripts), str(transcripts))
+                problems.extend(faults)
+            except InputError as error:
+                problems.append(f"{error} (its chapter is left out)")
         texts = chapters[chapter]
         if texts is None:
             return None  # said once for the whole chapter
@@ -75,17 +80,6 @@ def layout(root: Path, subsets: Sequence[str] = ()) -> Layout:
         begin=lambda paths: present.update(map(scan.stem, paths)),
         unused=unused,
     )
-
-
-def _texts_of(path: Path, problems: list[str]) -> dict[str, str] | None:
-    """The transcripts of a chapter, or None after noting why there are none."""
-    try:
-        texts, faults = parse_transcripts(documents.read_text(path), str(path))
-    except InputError as error:
-        problems.append(f"{error} (its chapter is left out)")
-        return None
-    problems += faults
-    return texts
 
 
 def parse_speakers(text: str, where: str) -> Genders:
