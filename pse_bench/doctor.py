@@ -34,8 +34,7 @@ extra."""
 _NEEDED = re.compile(r"^([A-Za-z0-9._-]+)(?:.*extra\s*==\s*['\"]([^'\"]+)['\"])?")
 """A requirement: its package, and the extra that asks for it."""
 
-Packages = dict[str, str | None]
-"""Packages with their installed releases, None where missing."""
+Packages = dict[str, str | None]  # with their installed releases, None where missing
 
 
 def diagnose(cache: Path, threads: tuple[str, ...]) -> dict[str, Any]:

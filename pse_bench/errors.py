@@ -1,13 +1,9 @@
-"""The one family of errors that a person, not a programmer, has to act on.
-
-The command line turns any of these into a single line and exit status 1; every
-other exception is a fault of pse-bench and keeps its traceback.
-"""
+"""The one family of errors that a person, not a programmer, has to act on. The command line turns any of these
+into a single line and exit status 1; every other exception is a fault of pse-bench and keeps its traceback."""
 
 from typing import ClassVar
 
-LONGEST = 500
-"""Characters of the longest message."""
+LONGEST = 500  # characters of a message
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
@@ -31,8 +27,8 @@ def plain(text: str) -> str:
 
 
 class PseBenchError(Exception):
-    """Something that the user can put right. The message names the file, what was found, what was
-    expected and what to do, on one line, whatever characters stood in the file."""
+    """Something that the user can put right. The message names the file, what was found, what was expected and
+    what to do, on one line, whatever characters stood in the file."""
 
     longest: ClassVar[int] = LONGEST
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Registry(dict[str, T]):
-    """A mapping of our own entries by name that ``find`` also looks into from outside.
+    """Our own entries by name; ``find`` also looks for those from outside.
 
     Args:
         kind: what an entry is, in one word for messages, such as ``metric``.
@@ -43,11 +43,7 @@ class Registry(dict[str, T]):
 
     def find(self, name: str, folder: Path | None = None) -> T:
         """The entry of a name: ours, an entry point's, or what ``module:attribute`` gives, looked for in
-        ``folder`` or the current one, too.
-
-        Raises:
-            InputError: there is none, or it is not what this registry holds.
-        """
+        ``folder`` or the current one, too. Raises InputError where there is none, or ``check`` refuses it."""
         if name in self:
             return self[name]
         if ":" in name:
@@ -96,11 +92,8 @@ def suggestion(name: str, known: Iterable[str], what: str = "known", none: str =
 
 
 def load_attribute(name: str, kind: str, folder: Path | None = None) -> Any:
-    """The object that ``module:attribute`` names, looked for in ``folder`` or the current one, too.
-
-    Raises:
-        InputError: it is no such name, the module cannot be imported, or it has no such attribute.
-    """
+    """The object that ``module:attribute`` names, looked for in ``folder`` or the current one, too. Raises
+    InputError where it is no such name, the module cannot be imported, or it has no such attribute."""
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
         raise InputError(f"{kind} {name!r}: expected module:attribute")

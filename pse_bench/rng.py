@@ -35,16 +35,13 @@ def _digest(seed: Seed, name: tuple[Name, ...]) -> bytes:
 
 
 def _head(seed: Seed, name: tuple[Name, ...]) -> str:
-    """Seed and name as a JSON list that is still open, put together here because an encoder for it takes several
-    times as long."""
+    """Seed and name as a JSON list that is still open; an encoder for all of it takes several times as long."""
     text = seed.head if type(seed) is SeedPath else f"[{_TEXT.encode(seed) if type(seed) is not int else seed}"
     for part in name:
         if type(part) is str:
             text += f",{encode_basestring_ascii(part)}"
-        elif type(part) is int:
-            text += f",{part}"
         else:
-            text += f",{_TEXT.encode(part)}"
+            text += f",{part if type(part) is int else _TEXT.encode(part)}"
     return text
 
 

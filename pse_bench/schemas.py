@@ -12,8 +12,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pse_bench.io.documents import Record
 
-SCHEMA = 1
-"""Version of the plan, dataset and result documents. Another version is refused."""
+SCHEMA = 1  # version of the plan, dataset and result documents; another one is refused
 
 ScenarioLabel = Literal["TS1", "TS2", "TS3"]
 Gender = Literal["F", "M", ""]
@@ -23,8 +22,7 @@ ClipSha256 = Annotated[str, Field(pattern=r"^(pcm:)?[0-9a-f]{64}$")]
 """A clip's identity: SHA-256 of its file's bytes or, after ``pcm:``, of its decoded 16-bit samples, which copies
 of a corpus in other containers share."""
 Count = Annotated[int, Field(ge=1, le=2**40)]
-Rate = Annotated[int, Field(ge=100, le=768_000)]
-"""Hz."""
+Rate = Annotated[int, Field(ge=100, le=768_000)]  # Hz
 Position = tuple[float, float, float]
 
 TableLabel = Literal["TS1", "TS2", "TS3", "all"]
@@ -33,8 +31,7 @@ DESCRIPTIONS: dict[TableLabel, str] = {
     "TS2": "target + interferer + noise",
     "TS3": "inactive target: interferer + noise",
 }
-TABLES = {**DESCRIPTIONS, "all": "TS1, TS2 and TS3 pooled"}
-"""What tables and boards are divided into."""
+TABLES = {**DESCRIPTIONS, "all": "TS1, TS2 and TS3 pooled"}  # what tables and boards are divided into
 
 
 class Utterance(Record):

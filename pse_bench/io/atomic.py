@@ -14,24 +14,16 @@ from pse_bench.errors import InputError
 from pse_bench.io import documents
 from pse_bench.io.locks import lock
 
-SEAL = "seal_sha256"
-"""Last key of a sealed document: the SHA-256 of the document without it."""
+SEAL = "seal_sha256"  # last key of a sealed document: the SHA-256 of the document without it
 
 
 @contextlib.contextmanager
 def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Give a temporary name to write to; on success it takes the place of ``path``, on failure it goes.
 
-    The disk is not made to catch up: after a power cut, what continues a run tells by the hashes which files
-    are whole (see ``runtime.resume``).
-
-    Args:
-        path: the file to make or replace.
-        shared: other processes may be making the same file; each writes under a name of its own. Without it, one
-            that writes the file at the same time is refused.
-
-    Raises:
-        InputError: another process is writing the file.
+    Other processes may be making the same file: where it is ``shared``, each writes under a name of its own;
+    otherwise the second one is refused with an InputError. The disk is not made to catch up: after a power cut,
+    what continues a run tells by the hashes which files are whole (see ``runtime.resume``).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     own = f"{uuid.uuid4().hex}." if shared else ""
@@ -90,11 +82,8 @@ def write_sealed(path: Path, document: dict[str, Any]) -> None:
 
 
 def sealed(document: dict[str, Any], path: Path) -> bool:
-    """Whether a document that was read from a file has a seal; one of an earlier version has none.
-
-    Raises:
-        InputError: the seal is not that of the document, or the file is not written as ``write_sealed`` does.
-    """
+    """Whether a document that was read from a file has a seal; one of an earlier version has none. Raises
+    InputError where it is the seal of another document, or the file is not written as ``write_sealed`` does."""
     if SEAL not in document:
         return False
     if document != _with_seal(document) or path.read_bytes() != _json(document):

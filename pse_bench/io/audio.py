@@ -22,15 +22,9 @@ from pse_bench.errors import InputError
 
 FULL_SCALE = 32768.0
 FORMATS = {".flac": "FLAC", ".wav": "WAV"}
-
-BLOCK = 1 << 21
-"""Samples that are decoded at a time: a header may promise more than memory holds."""
-
-UNKNOWN_LENGTH = 1 << 62
-"""Lengths from here on are how libsndfile says that a header tells none."""
-
-RESAMPLING_TAPS = 10
-"""Half the length of the resampling filter, in samples of the slower rate."""
+BLOCK = 1 << 21  # samples that are decoded at a time: a header may promise more than memory holds
+UNKNOWN_LENGTH = 1 << 62  # from here on libsndfile says that a header tells no length
+RESAMPLING_TAPS = 10  # half the length of the resampling filter, in samples of the slower rate
 
 
 @dataclass(frozen=True)
@@ -76,9 +70,8 @@ def _open(file: Path | FileContent) -> soundfile.SoundFile:
     try:
         stream = soundfile.SoundFile(file)
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise InputError(
-            f"{file}: not a sound file that can be opened ({_reason(error)}); restore or remove it"
-        ) from error
+        fault = f"not a sound file that can be opened ({_reason(error)})"
+        raise InputError(f"{file}: {fault}; restore or remove it") from error
     if stream.frames >= UNKNOWN_LENGTH:
         raise InputError(f"{file}: its header does not say how long it is; store it again")
     return stream
@@ -127,10 +120,8 @@ def read(
         if sample_rate not in (None, stream.samplerate):
             raise InputError(f"{path}: sampled at {stream.samplerate} Hz, expected {sample_rate} Hz; resample it")
         if num_samples not in (None, stream.frames):
-            raise InputError(
-                f"{path}: {stream.frames} samples long, expected {num_samples}; "
-                "keep the length and the alignment of the original"
-            )
+            remedy = "keep the length and the alignment of the original"
+            raise InputError(f"{path}: {stream.frames} samples long, expected {num_samples}; {remedy}")
         stop = stream.frames if stop is None else stop
         return _joined(_numbers(stream, start, stop)), stream.samplerate
 
@@ -170,10 +161,8 @@ def _decoded(stream: soundfile.SoundFile, start: int, stop: int, kind: str) -> I
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise InputError(f"{stream.name}: damaged ({_reason(error)}); restore or remove it") from error
         if len(block) < wanted:
-            raise InputError(
-                f"{stream.name}: ends after {done + len(block)} samples, its header says {stream.frames}; "
-                "the file is truncated, restore or remove it"
-            )
+            fault = f"ends after {done + len(block)} samples, its header says {stream.frames}"
+            raise InputError(f"{stream.name}: {fault}; the file is truncated, restore or remove it")
         yield block
 
 
@@ -190,17 +179,15 @@ def read_pcm16(
     """The samples of a 16-bit mono file exactly as stored: int16, shape (num_samples,).
 
     ``sample_rate`` (Hz) and ``num_samples`` are what is expected; None accepts any rate, and any length but none.
-
-    Raises:
-        InputError: the file is something else, or damaged.
+    Raises InputError when the file is something else, or damaged.
     """
     with _open(file) as stream:
         if stream.channels != 1 or stream.subtype != "PCM_16":
             found = f"{stream.channels} channels of {stream.subtype}"
             raise InputError(f"{file}: {found}, expected mono PCM_16; restore it")
         if sample_rate not in (None, stream.samplerate):
-            found = f"sampled at {stream.samplerate} Hz"
-            raise InputError(f"{file}: {found}, expected {sample_rate} Hz; restore it")
+            rate = stream.samplerate
+            raise InputError(f"{file}: sampled at {rate} Hz, expected {sample_rate} Hz; restore it")
         if stream.frames == 0 or num_samples not in (None, stream.frames):
             expected = "some" if num_samples is None else num_samples
             raise InputError(f"{file}: {stream.frames} samples long, expected {expected}; restore it")

@@ -1,7 +1,4 @@
-"""Documents: text and JSON read into checked records.
-
-Anything unexpected is refused with file, found and expected.
-"""
+"""Documents: text and JSON read into checked records. What is unexpected is refused with file, found, expected."""
 
 import json
 from pathlib import Path
@@ -96,16 +93,14 @@ def explain(error: ValidationError, record: type[BaseModel]) -> str:
         return f"unknown key {place!r}; {suggestion(str(first['loc'][-1]), sorted(known), 'known keys')}{more}"
     if first["type"] == "missing":
         return f"key {place!r} is missing; add it{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    found = first["input"]
+    found, message = first["input"], first["msg"].removeprefix("Value error, ")
     shown = "" if first["type"] == "value_error" or isinstance(found, dict) else f", found {found!r:.80}"
     place = place if place.isprintable() else ascii(place)
     return f"{place or 'content'}: {message}{shown}{more}"
 
 
-def _keys_beside(record: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """The keys that are known where an unknown one stood, as far as nested records can be followed."""
-    model: Any = record
+def _keys_beside(model: Any, location: tuple[Any, ...]) -> list[str]:
+    """The keys of a record that are known where an unknown one stood, as far as nested ones can be followed."""
     for part in location[:-1]:
         field = getattr(model, "model_fields", {}).get(part)
         inner = field.annotation if field else None

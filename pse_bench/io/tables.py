@@ -18,9 +18,7 @@ from pse_bench.registry import suggestion
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMULA = ("=", "+", "-", "@")
-"""Characters that begin a formula in a spreadsheet."""
-
+FORMULA = ("=", "+", "-", "@")  # what begins a formula in a spreadsheet
 NUMBER = re.compile(r"[-+]?\d[\d.e+-]*( to [-+]?\d[\d.e+-]*)?")
 """A number, or a band of numbers as a group of mixtures is named after: what may begin with a sign."""
 

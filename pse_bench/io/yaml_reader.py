@@ -10,9 +10,8 @@ from yaml.constructor import ConstructorError
 from pse_bench.errors import InputError
 from pse_bench.io import documents
 
-LONGEST = 32_768
-"""Characters of the longest document that is read: several times any that is of use, and a second's work."""
-
+LONGEST = 32_768  # characters of a document: several times any that is of use, and a second's work
+TOO_LONG = f"over {LONGEST} characters long; keep it to the known keys"
 ALIAS = "aliases are not used here: it refers to another place in it (*name); write the value out"
 
 
@@ -52,26 +51,22 @@ PlainYaml.add_constructor("tag:yaml.org,2002:int", PlainYaml.construct_yaml_int)
 def load(path: Path, loader: type[PlainYaml] = PlainYaml) -> Any:
     """The content of a file. Raises InputError as ``read``, and when there is no such file."""
     if path.is_file() and path.stat().st_size > 4 * LONGEST:  # not even decoded
-        raise _too_long(str(path))
+        raise InputError(f"{path}: {TOO_LONG}")
     return read(documents.read_text(path), str(path), loader)
 
 
 def load_mapping(path: Path, keys: str, loader: type[PlainYaml] = PlainYaml) -> dict[Any, Any]:
     """The mapping that a file holds. Raises InputError as ``load``, and with its ``keys`` where it holds none."""
-    content = load(path, loader)
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a mapping with {keys}")
-    return content
+    if isinstance(content := load(path, loader), dict):
+        return content
+    raise InputError(f"{path}: expected a mapping with {keys}")
 
 
 def read(text: str, where: str, loader: type[PlainYaml] = PlainYaml) -> Any:
-    """The content of a document; ``where`` names it in the error.
-
-    Raises:
-        InputError: it is too long, not YAML, or has tags, aliases, a key twice, or a number beyond all use.
-    """
+    """The content of a document; ``where`` names it in the error. Raises InputError where it is too long, not
+    YAML, or has tags, aliases, a key twice, or a number beyond all use."""
     if len(text) > LONGEST:
-        raise _too_long(where)
+        raise InputError(f"{where}: {TOO_LONG}")
     try:
         return yaml.load(text, Loader=loader)
     except InputError as error:
@@ -79,7 +74,3 @@ def read(text: str, where: str, loader: type[PlainYaml] = PlainYaml) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         # all but the first: of dates and numbers that look right and are not, and of too many brackets
         raise InputError(f"{where}: not YAML ({' '.join(str(error).split()):.200}); repair it") from error
-
-
-def _too_long(where: str) -> InputError:
-    return InputError(f"{where}: over {LONGEST} characters long; keep it to the known keys")

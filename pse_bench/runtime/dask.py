@@ -29,16 +29,10 @@ PACKAGES = ("pse-bench", "numpy", "scipy", "soundfile", "pyroomacoustics", "pyst
 """Packages that have to be the same on all machines, or the same work could give other results."""
 Versions = tuple[tuple[str, str], ...]
 
-PATIENCE_S = 60.0
-"""How long to wait while there is no worker at all; for workers that a queue starts there is no limit."""
-
+PATIENCE_S = 60.0  # while there is no worker at all; for workers that a queue starts there is no limit
 CONNECT_S = 10.0
-TASK_S = 1.0
-"""Items that take less are worked on several at a time, for a scheduler takes milliseconds for a task."""
-
-AHEAD = 3
-"""Tasks a worker that are with the scheduler at a time."""
-
+TASK_S = 1.0  # items that take less go several at a time, for a scheduler takes milliseconds for a task
+AHEAD = 3  # tasks a worker that are with the scheduler at a time
 GONE = "the scheduler is gone; start it and its workers and run the same command again, it continues"
 REMEDY = "pip install 'pse-bench[cluster]'"
 

@@ -21,8 +21,7 @@ from pse_bench.runtime import interrupts
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST_ON_HEAP = 32 << 20
-"""The largest block, in bytes, that glibc can be told to take from its heap."""
+LARGEST_ON_HEAP = 32 << 20  # bytes of the largest block that glibc can be told to take from there
 
 
 @dataclass(frozen=True)

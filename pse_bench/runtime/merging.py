@@ -1,6 +1,5 @@
 """Shards become the whole: they are gathered and checked, and their files move to where one run would have put
-them. A merge that is interrupted is run again.
-"""
+them. A merge that is interrupted is run again."""
 
 import errno
 import os
@@ -18,8 +17,7 @@ from pse_bench.runtime import resume, sharding
 from pse_bench.runtime.resume import E, S, Stage
 from pse_bench.runtime.sharding import HEAD, Shard, ShardHead
 
-MERGED = ("dataset.json", "system.yaml", "result.json")
-"""What a merge writes last."""
+MERGED = ("dataset.json", "system.yaml", "result.json")  # what a merge writes last
 OWN = {HEAD, "plan.jsonl", "mixtures.csv", *(f"{stage}.journal" for stage in ("render", "enhance", "score"))}
 """Files of a shard that merging does not move."""
 AGAIN = "run the same command with --shard"
@@ -108,10 +106,8 @@ def gather(out: Path, given: Sequence[Path] = ()) -> list[FinishedShard]:
     """The shards in an output folder and in the folders ``given``, in order.
 
     A given folder is that of a shard, whatever its name, or one that shards were written to. One that holds none
-    is passed over where nothing is missing without it: an interrupted merge may have moved them already.
-
-    Raises:
-        InputError: there are none; one is missing, unfinished or there twice; or they are of different work.
+    is passed over where nothing is missing without it: an interrupted merge may have moved them already. Raises
+    InputError where there are none, one is missing, unfinished or there twice, or they are of different work.
     """
     found = _shards_in(out)
     held = [_shards_of(folder) for folder in given]

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 EVERY_S = 10.0
 
-Update = Callable[[int, int], None]
-"""Called with how many are done of how many."""
+Update = Callable[[int, int], None]  # called with how many are done of how many
 
 
 def no_progress(done: int, total: int) -> None:
@@ -31,8 +30,7 @@ def progress(what: str, unit: str) -> Iterator[Update]:
         yield update
 
 
-Show = Callable[[int, int, float, float], None]
-"""Called as an ``Update``, with the seconds since the first one and the items a second."""
+Show = Callable[[int, int, float, float], None]  # an Update with seconds since the first, and items a second
 
 
 @contextmanager

@@ -30,32 +30,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Stage(Generic[E, S]):
-    """What is particular to the runs of a stage.
+    """What is particular to the runs of a stage."""
 
-    Attributes:
-        name: of its journal and in the heads of its shards.
-        entry: a finished item in the journal.
-        key: the field of ``entry`` that names the item.
-        state: what a shard alone knows.
-        finished: the file that is written last.
-        complete: what to say of a folder whose run is complete.
-        found: what to say of its folders where no run of ours made them.
-        files, folders: what else it writes, and writes into.
-        exclusive: nothing else may lie in a folder of ours. Otherwise anything may, once the run has begun.
-        identity: what all shards agree on; None where nothing of it is used.
-    """
-
-    name: Literal["render", "enhance", "score"]
-    entry: type[E]
-    key: str
-    state: type[S]
-    finished: str
-    complete: str = ""
-    found: str = ""
-    files: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
-    exclusive: bool = True
-    identity: type[documents.Record] | None = None
+    name: Literal["render", "enhance", "score"]  # of its journal and in the heads of its shards
+    entry: type[E]  # a finished item in the journal
+    key: str  # the field of ``entry`` that names the item
+    state: type[S]  # what a shard alone knows
+    finished: str  # the file that is written last
+    complete: str = ""  # what to say of a folder whose run is complete
+    found: str = ""  # what to say of its folders where no run of ours made them
+    files: tuple[str, ...] = ()  # what else it writes
+    folders: tuple[str, ...] = ()  # what it writes into
+    exclusive: bool = True  # nothing else may lie in a folder of ours; otherwise anything, once the run has begun
+    identity: type[documents.Record] | None = None  # what all shards agree on; None where nothing of it is used
 
     @property
     def journal(self) -> str:
@@ -175,20 +162,15 @@ class LazyEntries(Sequence[T], Generic[T]):
 
 @dataclass(frozen=True)
 class ResumableRun(Generic[E, S]):
-    """A run in its folder ``out`` (with a shard, the shard's own), locked for this process; it contains the items
-    that are finished.
-
-    ``items`` are the names of those to make, in order; an earlier run has made ``reused`` of them. ``numbers`` are
-    those of the finished ones in the journal.
-    """
+    """A run in its folder, locked for this process; it contains the items that are finished."""
 
     stage: Stage[E, S]
-    out: Path
+    out: Path  # with a shard, the shard's own
     identity: Entry
-    items: Sequence[str]
+    items: Sequence[str]  # names of those to make, in order
     journal: Journal
-    numbers: dict[str, int]
-    reused: int
+    numbers: dict[str, int]  # of the finished ones in the journal
+    reused: int  # how many an earlier run has made
 
     def __contains__(self, item: str) -> bool:
         return item in self.numbers
@@ -236,8 +218,8 @@ def resumable(
         reopen: entries of a complete run, to continue that too. Without it, a complete run is refused.
 
     Raises:
-        InputError: the folder holds something else, or a run of another identity; it is complete already;
-            another process is at work in it.
+        InputError: the folder holds something else, or a run of another identity; it is complete already; another
+            process is at work in it.
     """
     wanted = shard.of_items(items) if shard else items
     if shard:

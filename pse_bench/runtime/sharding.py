@@ -17,8 +17,7 @@ from pse_bench.io import atomic, documents
 HEAD = "part.json"
 SCHEMA = 1
 LARGEST_BATCH = 100
-AHEAD = 4
-"""A worker takes this part of its equal portion of the rest."""
+AHEAD = 4  # a worker takes this part of its equal portion of the rest
 
 T = TypeVar("T")
 
