@@ -38,11 +38,8 @@ Packages = dict[str, str | None]  # with their installed releases, None where mi
 
 
 def diagnose(cache: Path, threads: tuple[str, ...]) -> dict[str, Any]:
-    """What this installation is, as JSON takes it; nothing is imported or changed.
-
-    Args:
-        cache: the folder for what can be made again.
-        threads: names of the variables that say how many threads a library may use.
+    """What this installation is, as JSON takes it; nothing is imported or changed. ``cache`` is the folder for
+    what can be made again, ``threads`` the variables that say how many threads a library may use.
 
     Returns:
         ``version``, ``python``, ``machine``; the ``packages`` that every command needs, and those ``missing`` of

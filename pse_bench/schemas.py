@@ -221,8 +221,8 @@ class Recipe(Record):
 
 
 class Imported(Record):
-    """What a plan says in place of a scenario when its scenes were not drawn but taken from another project's
-    test set. ``metadata_sha256``: of the file that listed them."""
+    """What a plan says in place of a scenario when its scenes were taken from another project's test set.
+    ``metadata_sha256``: of the file that listed them."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     version: Count

@@ -80,10 +80,8 @@ def cached(record: type[R], path: Path) -> R:
 
 
 def explain(error: ValidationError, record: type[BaseModel]) -> str:
-    """The first fault that pydantic found, in one line, with the nearest known key.
-
-    An unknown key comes before all else: a key that is misspelt is also missing under its right name.
-    """
+    """The first fault that pydantic found, in one line, with the nearest known key. An unknown key comes before
+    all else: a key that is misspelt is also missing under its right name."""
     problems = error.errors(include_url=False)
     first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     place = ".".join(str(part) for part in first["loc"])

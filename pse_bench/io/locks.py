@@ -57,6 +57,5 @@ def lock(handle: int, *, waiting: bool = False) -> bool:
 def require_seen(path: Path) -> None:
     """In a worker: raise InputError where it does not see what was written for it, and so works elsewhere."""
     if not path.is_file():
-        raise InputError(
-            f"{path}: not seen by the worker on {platform.node()}; give folders that all machines share"
-        )
+        fault = f"not seen by the worker on {platform.node()}"
+        raise InputError(f"{path}: {fault}; give folders that all machines share")

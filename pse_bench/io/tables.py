@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from pse_bench.errors import InputError, plain
@@ -91,17 +92,9 @@ def write_table(path: Path, record: type[Record], rows: Iterable[Record]) -> Non
 
 def csv_writer(stream: TextIO) -> Any:
     """A writer of CSV rows, whose lines end in \\n, that quotes a cell with any end of a line in it."""
-    return csv.writer(_EndingLines(stream), lineterminator="\r\n")
-
-
-class _EndingLines:
-    """Stores lines ending in \\r\\n with \\n: Python quotes a cell that holds a character of its own line end."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-
-    def write(self, line: str) -> None:
-        self.stream.write(f"{line[:-2]}\n")
+    # Python quotes a cell that holds a character of its own line end, so that is CR LF until the line is stored
+    lines = SimpleNamespace(write=lambda line: stream.write(f"{line[:-2]}\n"))
+    return csv.writer(lines, lineterminator="\r\n")
 
 
 def cell(value: Any) -> str:

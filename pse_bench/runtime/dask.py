@@ -33,21 +33,20 @@ PATIENCE_S = 60.0  # while there is no worker at all; for workers that a queue s
 CONNECT_S = 10.0
 TASK_S = 1.0  # items that take less go several at a time, for a scheduler takes milliseconds for a task
 AHEAD = 3  # tasks a worker that are with the scheduler at a time
-GONE = "the scheduler is gone; start it and its workers and run the same command again, it continues"
+CONTINUE = "run the same command again, it continues"
+GONE = f"the scheduler is gone; start it and its workers and {CONTINUE}"
 REMEDY = "pip install 'pse-bench[cluster]'"
 
 
 class Dask:
-    """The workers of a scheduler.
+    """The workers of a scheduler that ``client`` is connected to.
 
     The scheduler gives what a lost worker was doing to another one, again and again (four times, unless it says
     otherwise). What was queued at a worker when it died is under suspicion too, so an item is reported as lost
     only when it has done the same once more while nothing else was with the scheduler.
 
-    Args:
-        client: connected to the scheduler.
-        expected: how many workers there will be, where a queue starts them; work is cut to fit so many.
-        patience_s: how long to wait while there is none; None waits for ever.
+    Where a queue starts the workers, work is cut to fit the number ``expected``. ``patience_s`` is how long to
+    wait while there is none; None waits for ever.
     """
 
     def __init__(self, client: Any, *, expected: int = 0, patience_s: float | None = PATIENCE_S) -> None:
@@ -115,10 +114,8 @@ class Dask:
             except queue.Empty:
                 if not self._workers():
                     address = self._client.scheduler.address
-                    raise InputError(
-                        f"{address}: no worker for {self._patience_s:.0f} s; start some (dask worker {address} "
-                        "--nthreads 1) and run the same command again, it continues"
-                    ) from None
+                    remedy = f"start some (dask worker {address} --nthreads 1) and {CONTINUE}"
+                    raise InputError(f"{address}: no worker for {self._patience_s:.0f} s; {remedy}") from None
 
 
 def _carry_out(packages: Versions, function: Callable[[Any], Any], items: list[Any]) -> tuple[list[Any], float]:

@@ -15,20 +15,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Terminated(KeyboardInterrupt):
     """The KeyboardInterrupt of a signal other than Ctrl-C; ``number`` is the signal's."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    number = property(lambda self: self.args[0])
 
 
 def install_handlers() -> None:
     """Make the signals raise, as Ctrl-C does. One that is ignored from the beginning, as by nohup, stays so."""
+
+    def terminate(number: int, _: FrameType | None) -> None:
+        raise Terminated(number)
+
     for number in SIGNALS:
         if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _terminate)
-
-
-def _terminate(number: int, _: FrameType | None) -> None:
-    raise Terminated(number)
+            signal.signal(number, terminate)
 
 
 @contextmanager

@@ -25,15 +25,17 @@ AGAIN = "run the same command with --shard"
 
 @dataclass(frozen=True)
 class FinishedShard:
-    """A finished shard: its folder, head and journal entries. ``missing`` is what to say of a file of its own that
-    is not there."""
+    """A finished shard: its folder, head and journal entries."""
 
     folder: Path
     head: ShardHead
     entries: list[resume.Entry]
 
-    def missing(self, path: Path) -> InputError:
-        return InputError(f"{path}: missing; {AGAIN} {self.head.shard}")
+    def file(self, name: str) -> Path:
+        """A file of its own. Raises InputError where it is missing."""
+        if os.path.isfile(path := self.folder / name):  # not so where the name is too long for one
+            return path
+        raise InputError(f"{path}: missing; {AGAIN} {self.head.shard}")
 
 
 @dataclass
@@ -81,10 +83,7 @@ class Merge(Generic[E, S]):
 
     def copy(self, name: str) -> None:
         """Copy a file that all shards have, or the first one, to the output."""
-        source = self.shards[0].folder / name
-        if not source.is_file():
-            raise self.shards[0].missing(source)
-        _copy_file(source, self.out / name)
+        _copy_file(self.shards[0].file(name), self.out / name)
 
 
 @contextmanager
@@ -205,14 +204,13 @@ def _check_alike(one: FinishedShard, first: FinishedShard) -> None:
 
 def move(shard: FinishedShard, path: str, out: Path) -> None:
     """Bring a shard's file to its place in the output; one that an interrupted merge has moved stays there."""
-    source, target = shard.folder / path, out / path
+    target = out / path
     if path.startswith("/") or ".." in path.split("/"):
         raise InputError(f"{shard.folder}: lists {path!r:.80}, which is no file of its own; make the shard again")
-    if os.path.isfile(source):  # not also where its name is too long for one
+    if os.path.isfile(shard.folder / path) or not os.path.isfile(target):
+        source = shard.file(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         _bring(source, target, _copy_file)
-    elif not os.path.isfile(target):
-        raise shard.missing(source)
 
 
 def _bring(source: Path, target: Path, copy: Callable[[Path, Path], None]) -> None:

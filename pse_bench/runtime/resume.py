@@ -189,8 +189,16 @@ class ResumableRun(Generic[E, S]):
     def finish_shard(self, shard: Shard, total: int, state: S, identity: Entry | None = None) -> None:
         """Mark the shard of ``total`` items as finished; ``identity`` is what all shards agree on, by default what
         the run depends on."""
-        agreed, own = identity or self.identity, state.model_dump(mode="json")
-        sharding.write_head(self.out, self.stage.name, shard, total, identity=agreed, own=own)
+        first, stop = shard.stretch(total)
+        head = {
+            "schema": sharding.SCHEMA,
+            "stage": self.stage.name,
+            **shard._asdict(),
+            "first": first,
+            "stop": stop,
+        }
+        head |= {"total": total, "identity": identity or self.identity, "own": state.model_dump(mode="json")}
+        atomic.write_json(self.out / sharding.HEAD, head)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import Field
 
 from pse_bench.errors import InputError
-from pse_bench.io import atomic, documents
+from pse_bench.io import documents
 
 HEAD = "part.json"
 SCHEMA = 1
@@ -100,16 +100,6 @@ def read_head(folder: Path) -> ShardHead:
     return head
 
 
-def write_head(
-    folder: Path, stage: str, shard: Shard, total: int, *, identity: dict[str, Any], own: dict[str, Any]
-) -> None:
-    """Mark a shard as finished."""
-    first, stop = shard.stretch(total)
-    head = {"schema": SCHEMA, "stage": stage, "number": shard.number, "of": shard.of}
-    head |= {"first": first, "stop": stop, "total": total, "identity": identity, "own": own}
-    atomic.write_json(folder / HEAD, head)
-
-
 def check_only_shards(out: Path, allowed: Iterable[Path] = ()) -> None:
     """Raise InputError where an output holds anything but shards, begun copies of them, and the ``allowed`` files,
     as when the shards were merged already."""
@@ -121,6 +111,5 @@ def check_only_shards(out: Path, allowed: Iterable[Path] = ()) -> None:
         and path.resolve() not in permitted
     ]
     if unexpected:
-        raise InputError(
-            f"{out}: holds other files ({', '.join(unexpected[:3])}); give a new folder, or one of shards"
-        )
+        found = ", ".join(unexpected[:3])
+        raise InputError(f"{out}: holds other files ({found}); give a new folder, or one of shards")
