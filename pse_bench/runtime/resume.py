@@ -190,14 +190,9 @@ class ResumableRun(Generic[E, S]):
         """Mark the shard of ``total`` items as finished; ``identity`` is what all shards agree on, by default what
         the run depends on."""
         first, stop = shard.stretch(total)
-        head = {
-            "schema": sharding.SCHEMA,
-            "stage": self.stage.name,
-            **shard._asdict(),
-            "first": first,
-            "stop": stop,
-        }
-        head |= {"total": total, "identity": identity or self.identity, "own": state.model_dump(mode="json")}
+        head = {"schema": sharding.SCHEMA, "stage": self.stage.name, **shard._asdict(), "first": first}
+        head |= {"stop": stop, "total": total, "identity": identity or self.identity}
+        head |= {"own": state.model_dump(mode="json")}
         atomic.write_json(self.out / sharding.HEAD, head)
 
 

@@ -235,11 +235,8 @@ def test_a_column_may_be_left_out_only_where_it_is_optional(tmp_path):
         name: str
         text: str = ""
 
-    class WithOptional(WithDefault):
-        optional_columns = ("text",)
-
     path = table(tmp_path, "a", header="name")
-    assert tables.read_table(path, WithOptional) == [WithOptional(name="a")]
+    assert tables.read_table(path, WithDefault, optional=["text"]) == [WithDefault(name="a")]
     assert "column 'text' is missing" in fault(tables.read_table, path, WithDefault)
 
 
