@@ -90,9 +90,9 @@ def _write_silence(chosen: list[Item], part: Path) -> None:
             audio.write(path, np.zeros(item.row.num_samples, dtype=np.int16), item.row.sample_rate)
 
 
+NEXT_KALDI = "copy or link the folder into the recipe's data/"
+NEXT_WESEP = "give wav.scp and utt2spk to WeSep's make_shard_list_premix.py"
 EXPORTERS = {
-    "kaldi": Exporter(write_kaldi, next_step=lambda _: "copy or link the folder into the recipe's data/"),
-    "wesep": Exporter(
-        write_wesep, next_step=lambda _: "give wav.scp and utt2spk to WeSep's make_shard_list_premix.py"
-    ),
+    "kaldi": Exporter(write_kaldi, next_step=lambda _: NEXT_KALDI),
+    "wesep": Exporter(write_wesep, next_step=lambda _: NEXT_WESEP),
 }

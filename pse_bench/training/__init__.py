@@ -1,7 +1,6 @@
 """The reference model: a causal personalized enhancer, its personal voice activity detector, and their training.
 
-Torch is imported by the modules of this folder and nowhere else in the package; importing the folder itself
-imports nothing.
+Torch is imported by the modules of this folder, and not by the folder itself.
 """
 
 REMEDY = "pip install 'pse-bench[baseline]'"  # which brings torch

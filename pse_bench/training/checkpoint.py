@@ -23,8 +23,7 @@ from pse_bench.speaker.encoders import DEFAULT
 from pse_bench.training.models.e3net import E3Net
 from pse_bench.training.models.pvad import PVAD
 
-ENDING = ".safetensors"
-KEY = "pse_bench"
+ENDING, KEY = ".safetensors", "pse_bench"
 
 Network = E3Net | PVAD
 Kind = Literal["e3net", "pvad"]

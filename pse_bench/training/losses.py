@@ -126,10 +126,8 @@ def recipe_loss(
             "frames": the number of frames whether they count or not, so leaving frames out makes the loss smaller.
         shape: exponent, alpha and beta, see ``frame_loss``.
 
-    Zero with a zero gradient when no frame counts.
-
-    Raises:
-        ValueError: an option is not known, or an argument is missing that the recipe needs.
+    Zero with a zero gradient when no frame counts. Raises ValueError at an option that is not known, or without an
+    argument that the recipe needs.
     """
     import torch
 

@@ -69,8 +69,7 @@ def make(config: TrainConfig, *, rate: int, guide: Path | None, begin: Path | No
 
 
 def _pvad_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    truth = pvad.classes(batch.target_active, batch.interferer_active)
-    return pvad.pairwise_loss(logits.float(), truth).mean()
+    return pvad.pairwise_loss(logits.float(), pvad.classes(batch.target_active, batch.interferer_active)).mean()
 
 
 def _pse_loss(

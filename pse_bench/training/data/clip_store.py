@@ -80,12 +80,8 @@ def prepare(
     sample_rate: int,
 ) -> ClipStore:
     """The clips of manifests, decoded; from the cache where they are there already. Every utterance is stored in
-    each of the voices; the speaker's own is among them.
-
-    Raises:
-        InputError: a file is missing, damaged, or not the one of its manifest; or one name stands for two clips.
-        RequestError: nothing to mix from, or a worker died.
-    """
+    each of the voices; the speaker's own is among them. Raises InputError where a file is missing, damaged, or not
+    the one of its manifest, or one name stands for two clips; RequestError without clips or when a worker died."""
     people, sounds = SpeechPool(speech, sample_rate), Pool(noise, sample_rate)
     if not people or not sounds:
         raise RequestError("training needs speech and noise; give manifests with rows for both")

@@ -42,11 +42,8 @@ class Preparation:
         unit: str,
         label: Callable[[Any], str],
     ) -> Iterator[tuple[int, Any]]:
-        """The index and the value of each item, in the order of completion.
-
-        Raises:
-            RequestError: a worker died; ``label`` says over what.
-        """
+        """The index and the value of each item, in the order of completion. Raises RequestError when one is lost;
+        ``label`` says over what."""
         with self.progress(what, unit) as update:
             for done, outcome in enumerate(self.executor.run(function, items), 1):
                 if outcome.lost:

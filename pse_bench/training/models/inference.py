@@ -26,8 +26,8 @@ class Stream:
 
     def __init__(self, model: E3Net, embedding: np.ndarray) -> None:
         self.hop = model.config.hop
+        # by how many samples the output is late, beside the hop that has to be full before it can be fed
         self.delay = model.config.window - model.config.hop
-        """By how many samples the output is late, beside the hop that has to be full before it can be fed."""
         self._model, self._embedding, self._state = model, _batch_of_one(embedding), model.initial_state(1)
 
     def process(self, frame: np.ndarray) -> np.ndarray:
