@@ -23,6 +23,14 @@ from pse_bench.submission import submission
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py from the code. Change the code and run it again. -->\n"
+README = HERE.parent / "README.md"
+BOARDS = "<!-- boards, made by docs/reference.py -->"
+SETS = ("libri-mini-v1", "embedded-v1")
+HEADLINE = {
+    "TS2.tsos": "over-suppression TS2, % ↓",
+    "TS3.leakage_reduction_db": "leakage removed TS3, dB ↑",
+    "TS2.si_sdri": "SI-SDRi TS2, dB ↑",
+}
 SECTIONS = ("Args:", "Args,", "Raises:", "Raises ", "Returns:", "Source:", "Source ")
 WIDTH = 96
 
@@ -31,11 +39,31 @@ def main() -> None:
     """Write every page."""
     for name, text in pages().items():
         (HERE / "reference" / name).write_text(text, encoding="utf-8")
+    before, _, rest = README.read_text(encoding="utf-8").partition(BOARDS)
+    README.write_text(f"{before}{headline()}{rest.partition(BOARDS)[2]}", encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
     """The pages by their file's name."""
     return {"commands.md": commands(), "files.md": tables(), "metrics.md": figures(), "python.md": python()}
+
+
+# ---- the README's tables
+
+
+def headline() -> str:
+    """Three figures of every system on both boards, between marks."""
+    boards = {name: table.read(HERE.parent / "leaderboards" / f"{name}.csv") for name in SETS}
+    heads = ["system", *(f"{name}<br>{head}" for name in SETS for head in HEADLINE.values())]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    figures: dict[str, list[str]] = {}
+    for board in boards.values():
+        for row in board:
+            if row.entry.kind != "control":
+                found = [f"{row.cells[figure]:.1f}" for figure in HEADLINE]
+                figures.setdefault(row.entry.system, []).extend(found)
+    lines += [f"| {' | '.join([f'`{system}`', *found])} |" for system, found in figures.items()]
+    return "\n".join([BOARDS, *lines, BOARDS])
 
 
 # ---- commands

@@ -1,8 +1,10 @@
 """What the tests share."""
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -43,3 +45,14 @@ def dev_corpus() -> Path:
     if not (folder / "SOURCES.md").is_file():
         pytest.skip(f"no development corpus in {folder}; set {DEV_CORPUS} to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def reference() -> ModuleType:
+    """The maker of the generated pages."""
+    spec = importlib.util.spec_from_file_location(
+        "reference", Path(__file__).parent.parent / "docs" / "reference.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

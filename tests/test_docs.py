@@ -1,28 +1,33 @@
 """The documentation: it builds without a warning, nothing generated is stale, and what it tells to type works."""
 
-import importlib.util
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
-from documents import PAGES, README, ROOT, SHELLS, blocks, commands, marked, run, write_files
+from documents import (
+    FROM_THE_README,
+    PAGES,
+    README,
+    ROOT,
+    SHELLS,
+    TUTORIAL,
+    blocks,
+    commands,
+    marked,
+    run,
+    write_files,
+)
 
-TUTORIAL = ROOT / "docs" / "tutorial.md"
-RUN = (README, TUTORIAL, ROOT / "docs" / "how-to" / "generate.md", ROOT / "docs" / "how-to" / "scenario.md")
+from pse_bench.cli import cli
+
+RUN = (README, TUTORIAL, *FROM_THE_README)
 """Pages whose marked blocks are run, here and in test_readme.py."""
-
-
-@pytest.fixture(scope="module")
-def reference() -> ModuleType:
-    """The maker of the generated pages."""
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_generated_pages_are_those_of_the_code(reference: ModuleType) -> None:
@@ -61,6 +66,25 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
         html = page.read_text(encoding="utf-8")
         fetched = re.findall(r"<(?:link|script|img)[^>]+(?:href|src)=\"?(https?:[^\"\s>]+)", html)
         assert [address for address in fetched if "canonical" not in address] == [], "opens without a network"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_not_run_could_be(page: Path) -> None:
+    """Commands, options and their kinds are those of the command line; files of the repository exist."""
+    typed = [line for _, _, language, code in marked(page) if language in SHELLS for line in commands(code)]
+    for line in typed:
+        for named in re.findall(r"(?<![\w/])(?:leaderboards|scenarios|experiments|benchmarks)/[\w./-]+", line):
+            assert (ROOT / named).exists(), f"{page.name}: there is no {named}"
+        words = shlex.split(line.removeprefix("for ").partition(" | ")[0]) if line.startswith("pse-bench ") else []
+        if words and ">" not in line:
+            command, context = cli, click.Context(cli)
+            words = words[1:]
+            while isinstance(command, click.Group):
+                command = command.get_command(context, words.pop(0))
+                assert command is not None, line
+            known = {name for option in command.params for name in option.opts + option.secondary_opts}
+            used = [word.partition("=")[0] for word in words if word.startswith("-")]
+            assert [word for word in used if word not in {*known, "-h", "--help"}] == [], f"{page.name}: {line}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

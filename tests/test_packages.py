@@ -20,7 +20,18 @@ ORDER = (
         "dataset",
         "simulation",
     ),
-    *("speaker", "metrics", "submission", "asr", "training", "systems", "scoring", "leaderboard", "reporting"),
+    *(
+        "speaker",
+        "metrics",
+        "submission",
+        "asr",
+        "training",
+        "torch",
+        "systems",
+        "scoring",
+        "leaderboard",
+        "reporting",
+    ),
     *("export", "importing", "doctor", "cli", "baseline", "__main__"),
 )
 ROOT = Path(pse_bench.__file__).parent

@@ -4,17 +4,20 @@ import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import sets
-from documents import README, ROOT, blocks, run, write_files
+from documents import FROM_THE_README, README, ROOT, blocks, marked, run, write_files
 
 from pse_bench.corpora.readers import librispeech
 from pse_bench.io import audio
 from pse_bench.runtime.executor import Serial
 
 RATE = 16_000
+NEEDS = {"baseline": "torch"}
+"""Blocks that a machine without a package cannot run."""
 
 
 def voice(pitch_hz: float, seed: int, seconds: float) -> np.ndarray:
@@ -59,32 +62,33 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_commands_of_the_readme_work_in_order(place: Path) -> None:
-    write_files(README, place)
+def test_the_commands_of_the_readme_and_the_pages_work_in_order(place: Path) -> None:
     scripts = dict(blocks("run"))
+    write_files(README, place)
     # fewer scenes than a reader would make, the same commands
     run(scripts["librispeech"].replace("-n 10", "-n 4"), place)
     shutil.copytree(place / "submissions" / "oracle-mask", place / "my-submission")
     description = re.search(r"```yaml\n(name: my-model.*?)```", README.read_text(), re.DOTALL)
     (place / "my-submission" / "system.yaml").write_text(description[1])
-    run(scripts["submission"], place)
-    run(scripts["callable"], place)
-    run(scripts["system"], place)
-    run(scripts["detect"], place)
-    if find_spec("torch"):
-        run(scripts["baseline"], place)
-    run(scripts["compare"], place)
-    run(scripts["report"], place)
+    for name in ("callable", "submission"):
+        run(scripts[name], place)
+    for page in FROM_THE_README:
+        if any(mark == "write" for mark, *_ in marked(page)):
+            write_files(page, place)
+        for name, script in blocks("run", page):
+            if name not in NEEDS or find_spec(NEEDS[name]):
+                run(script, place)
     assert "<script>" in (place / "listen.html").read_text()
-    run(scripts["toolkits"], place)
-    run(scripts["librimix"], place)
-    # pages that go on from there
-    for page in ("generate", "scenario"):
-        path = ROOT / "docs" / "how-to" / f"{page}.md"
-        if page == "scenario":
-            write_files(path, place)
-        for _, script in blocks("run", path):
-            run(script, place)
+
+
+def test_the_boards_of_the_readme_are_those_of_the_repository(reference: ModuleType) -> None:
+    assert reference.headline() in README.read_text(), "stale: run python docs/reference.py"
+
+
+def test_the_readme_is_short() -> None:
+    text = README.read_text()
+    assert len(text.splitlines()) <= 200
+    assert len(text.encode()) <= 9 * 1024
 
 
 def test_the_two_commands_are_there_and_make_knows_them() -> None:
@@ -95,13 +99,13 @@ def test_the_two_commands_are_there_and_make_knows_them() -> None:
 
 
 def test_every_shipped_scenario_is_described() -> None:
-    text = README.read_text()
-    for path in (README.parent / "scenarios").glob("*.yaml"):
+    text = (ROOT / "docs" / "how-to" / "scenario.md").read_text()
+    for path in (ROOT / "scenarios").glob("*.yaml"):
         assert f"`{path.stem}`" in text
 
 
 def test_every_metric_is_explained() -> None:
     from pse_bench.metrics import METRICS, computed_from
 
-    text = README.read_text()
+    text = (ROOT / "docs" / "explanation" / "figures.md").read_text()
     assert [name for name in (*METRICS, *computed_from("activity")) if f"`{name}`" not in text] == []

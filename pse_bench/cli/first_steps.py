@@ -7,6 +7,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from pse_bench.cli import cli, options
+from pse_bench.io.atomic import cache_folder
 
 SCENES, SEED = 24, 1
 REFERENCES = ("mixture", "oracle-mask", "silence")
@@ -99,7 +100,7 @@ def doctor(as_json: bool) -> None:
     from pse_bench.doctor import diagnose
     from pse_bench.runtime.executor import THREAD_VARIABLES
 
-    found = diagnose(options.cache(), THREAD_VARIABLES)
+    found = diagnose(cache_folder(), THREAD_VARIABLES)
     if as_json:
         click.echo(json.dumps(found))
     else:

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 import pse_bench
 from pse_bench.cli import cli, options
+from pse_bench.io.atomic import cache_folder
 from pse_bench.runtime.progress import progress
 
 
@@ -226,7 +227,7 @@ def benchmark(ctx: click.Context, name: str | None, out: Path | None, roots: Any
         return
     if out is None:
         raise click.UsageError("Missing option '-o' / '--out': the folder to write.")
-    chosen, cache = frozen_sets.load(name), options.cache() / "benchmarks"
+    chosen, cache = frozen_sets.load(name), cache_folder() / "benchmarks"
     with progress("making", "batches") as update:
         made = frozen_sets.prepare(chosen, cache, roots=roots, executor=options.executor(jobs), progress=update)
     if different := frozen_sets.unlisted_clips(chosen, made, roots):

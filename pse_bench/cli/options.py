@@ -12,16 +12,12 @@ import click
 
 import pse_bench
 from pse_bench.errors import InputError, one_line
+from pse_bench.io.atomic import cache_folder
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PLACE = click.Path(path_type=Path)
 SYSTEMS = "mixture, silence, oracle-mask, baseline:<recipe>, a .safetensors or .onnx file, or module:callable."
-
-
-def cache() -> Path:
-    """The folder of caches."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
 
 
 def _shard(_: click.Context, __: click.Parameter, given: str | None) -> Any:
@@ -78,7 +74,7 @@ bank = click.option(
     "--room-bank",
     "bank",
     type=FOLDER,
-    default=lambda: cache() / "rooms",
+    default=lambda: cache_folder() / "rooms",
     show_default="~/.cache/pse-bench/rooms",
     help="Where responses of shared rooms are kept.",
 )

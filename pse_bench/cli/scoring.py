@@ -11,6 +11,7 @@ import click
 import pse_bench
 from pse_bench.cli import cli, generate, options
 from pse_bench.errors import InputError, plain
+from pse_bench.io.atomic import cache_folder
 from pse_bench.runtime.progress import progress
 
 SHOWN = 20
@@ -63,7 +64,7 @@ def detect(**asked: Any) -> None:
 def _submit(doing: str, done: str, dataset: Path, system: str, out: Path, **asked: Any) -> None:
     """Run a system over a dataset; ``doing`` and ``done`` are printed meanwhile and in the end."""
     shard = asked["share"]
-    given = {"memory": options.cache() / "embeddings", "notice": options.echo_note, **options.with_executor(asked)}
+    given = {"memory": cache_folder() / "embeddings", "notice": options.echo_note, **options.with_executor(asked)}
     opened = pse_bench.Dataset.open(dataset)
     with progress(doing, "mixtures") as update:
         count = pse_bench.enhance_dataset(opened, system, out, progress=update, **given)
@@ -127,7 +128,7 @@ def score(dataset: Path, submission: Path, out: Path, quiet: bool, as_json: bool
     opened = pse_bench.Dataset.open(dataset)
     if asked["recogniser"]:
         asked["recogniser"] = _recogniser(asked["recogniser"], opened)
-    cache = None if asked.pop("no_cache") else options.cache() / "scores"
+    cache = None if asked.pop("no_cache") else cache_folder() / "scores"
     given = options.with_executor(asked, isolated=True)
     with progress("scoring", "mixtures") as update:
         report = pse_bench.score_submission(opened, submission, out, cache=cache, progress=update, **given)
@@ -141,7 +142,7 @@ def _recogniser(spec: str, dataset: Any) -> Any:
     sentences = sorted({text for row in dataset.mixtures for text in (row.text, row.interferer_text)} - {""})
     listener = load(spec, sentences, {row.mixture_id for row in dataset.mixtures})
     options.echo_note(f"{listener.name} {listener.version}: {listener.note}")
-    return remembered(listener, options.cache() / "transcripts")
+    return remembered(listener, cache_folder() / "transcripts")
 
 
 def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = None) -> None:

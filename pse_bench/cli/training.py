@@ -9,6 +9,7 @@ import click
 
 import pse_bench
 from pse_bench.cli import cli, options
+from pse_bench.io.atomic import cache_folder
 from pse_bench.runtime.progress import progress
 
 running = options.combine_options(
@@ -38,7 +39,7 @@ running = options.combine_options(
     click.option(
         "--cache",
         type=options.FOLDER,
-        default=lambda: options.cache() / "training",
+        default=lambda: cache_folder() / "training",
         show_default="~/.cache/pse-bench/training",
         help="Where decoded speech, rooms and embeddings are kept.",
     ),

@@ -136,6 +136,71 @@ def _hashes(folder: Path, table_sha256: str) -> dict[str, str]:
     return {row.path: row.sha256 for row in read_table(folder / "files.csv", StoredFile)}
 
 
+@dataclass(frozen=True)
+class MixtureItem:
+    """One mixture of a dataset; its sound is read when it is first asked for.
+
+    Sounds are float32 of full scale ±1, shape (num_samples,); the enrollment has a length of its own.
+
+    Attributes:
+        dataset: where it lies.
+        row: its row of ``mixtures.csv``.
+    """
+
+    dataset: "ReadableDataset"
+    row: Mixture
+
+    @property
+    def scenario(self) -> str:
+        """TS1, TS2 or TS3."""
+        return self.row.scenario
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.row.sample_rate
+
+    @cached_property
+    def mixture(self) -> np.ndarray:
+        """What a system is given."""
+        return (self.dataset.read_sound(self.row.mixture_path, self.row.num_samples) / 32768).astype(np.float32)
+
+    @cached_property
+    def enrollment(self) -> np.ndarray:
+        """Another recording of the target."""
+        return (self.dataset.read_sound(self.row.enrollment_path) / 32768).astype(np.float32)
+
+    @cached_property
+    def reference(self) -> np.ndarray | None:
+        """What an output is compared with: the dataset's image of the target; None in TS3."""
+        return self._stem(REFERENCE_STEMS[self.dataset.description.reference], "TS3")
+
+    @cached_property
+    def target(self) -> np.ndarray | None:
+        """The target at the microphone; None in TS3."""
+        return self._stem("target", "TS3")
+
+    @cached_property
+    def interferer(self) -> np.ndarray | None:
+        """All interferers at the microphone; None in TS1."""
+        return self._stem("interferer", "TS1")
+
+    @cached_property
+    def noise(self) -> np.ndarray | None:
+        """The noise; None where the dataset did not keep it."""
+        return self._stem("noise", "")
+
+    @cached_property
+    def active(self) -> dict[str, np.ndarray]:
+        """Who speaks in each frame of 10 ms: ``target`` and ``interferer``, bool of shape (num_frames,)."""
+        return self.dataset.read_frames(self.row)
+
+    def _stem(self, stem: str, silent: str) -> np.ndarray | None:
+        path = self.dataset.stem(self.row.scene_id, stem)
+        there = self.row.scenario != silent and self.dataset.has(path)
+        return (self.dataset.read_sound(path, self.row.num_samples) / 32768).astype(np.float32) if there else None
+
+
 class ReadableDataset(ABC):
     """What is read from a dataset, wherever its files lie: a folder, or tar shards. ``description`` is its
     ``dataset.json``, ``mixtures`` the rows of ``mixtures.csv``."""
@@ -162,6 +227,14 @@ class ReadableDataset(ABC):
         rate = self.description.sample_rate
         content = audio.FileContent(self.read_bytes(path), self.name_of(path))
         return audio.read_pcm16(content, sample_rate=rate, num_samples=num_samples)
+
+    def stem(self, scene_id: str, stem: str) -> str:
+        """The path of a scene's stem in the tables."""
+        return f"stems/{stem}/{scene_id}.{self.description.format}"
+
+    def item(self, row: Mixture) -> MixtureItem:
+        """A mixture with its sounds."""
+        return MixtureItem(self, row)
 
     def read_stem(self, scene_id: str, stem: str, num_samples: int | None = None) -> np.ndarray:
         """A stem as stored: int16, shape (num_samples,); raises as ``read_sound``."""

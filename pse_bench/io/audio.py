@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -21,6 +22,8 @@ import soundfile
 from pse_bench.errors import InputError
 
 FULL_SCALE = 32768.0
+FAR_BEYOND = 100.0
+"""No sound is 40 dB above full scale: floats that are were never scaled."""
 FORMATS = {".flac": "FLAC", ".wav": "WAV"}
 BLOCK = 1 << 21  # samples that are decoded at a time: a header may promise more than memory holds
 UNKNOWN_LENGTH = 1 << 62  # from here on libsndfile says that a header tells no length
@@ -35,6 +38,34 @@ class Info:
     num_samples: int
     channels: int
     subtype: str
+
+
+def to_float(samples: Any, what: str) -> np.ndarray:
+    """Samples of any common kind as float64 of full scale ±1, shape (num_samples,).
+
+    Takes arrays, lists and tensors of floats, which are held to have that scale already, and of int16 and int32,
+    which are divided by theirs.
+
+    Args:
+        samples: shape (num_samples,).
+        what: names them in messages.
+
+    Raises:
+        InputError: of another kind or shape, or floats that are scaled as integers.
+    """
+    if hasattr(samples, "detach"):  # a tensor, maybe of another device
+        samples = samples.detach().cpu()
+    found = np.asarray(samples)
+    if found.dtype in (np.int16, np.int32):
+        return found / -float(np.iinfo(found.dtype).min)
+    if found.dtype.kind != "f":
+        raise InputError(f"{what}: {found.dtype} samples; give floats of full scale ±1, or int16 or int32")
+    if found.size and np.abs(found).max() > FAR_BEYOND:
+        raise InputError(
+            f"{what}: samples up to {np.abs(found).max():g}, full scale is ±1; divide those of 16 bits by "
+            f"{FULL_SCALE:g}"
+        )
+    return np.ascontiguousarray(found, dtype=np.float64)
 
 
 def seconds_to_samples(seconds: float, sample_rate: int) -> int:

@@ -1,7 +1,8 @@
 """The registry: every metric of pse-bench as data, in the order of tables.
 
-``evaluate`` is the one way to score a clip; see ``metric`` for what undefined and failed mean. A metric of
-somebody else's is named as ``module:attribute``, or is an entry point of the group ``pse_bench.metrics``.
+``metrics.tsos(estimate=…, reference=…, sample_rate=…)`` gives one value of any of them by its name; ``evaluate``
+also says why a clip has none. A metric of somebody else's is named as ``module:attribute``, or is an entry point
+of the group ``pse_bench.metrics``.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from pse_bench.metrics import distortion, leakage, oversuppression, perceptual
 from pse_bench.metrics.detection import ACTIVITY
-from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, defined, evaluate, failed, fault
+from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, defined, evaluate, failed, fault, score
 from pse_bench.metrics.modelled import OPINIONS, RECOGNITION, SPEAKER
 from pse_bench.metrics.signals import Ratio, ratio_of
 from pse_bench.registry import Registry
@@ -29,6 +30,7 @@ __all__ = [
     "failed",
     "known",
     "ratio_of",
+    "score",
 ]
 
 _TSOS = "Eskimez et al., arXiv 2110.09625, the TSOS measure"
@@ -230,6 +232,16 @@ METRICS: Mapping[str, Metric] = {
     name: metric for name, metric in ALL_METRICS.items() if not metric.model and "transcribe" not in metric.needs
 }
 """Those that need no model file: these are the default."""
+
+
+def __getattr__(name: str) -> Metric:
+    if name not in ALL_METRICS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return ALL_METRICS[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *ALL_METRICS})
 
 
 def known(about: Mapping[str, Mapping[str, Any]], where: str) -> dict[str, Metric]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from inspect import signature
 from math import isfinite
 from typing import Any, Literal
 
@@ -15,10 +16,12 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from pse_bench.errors import FailedScore, InputError, UndefinedScore
+from pse_bench.io import audio
 from pse_bench.io.documents import Record, explain
 from pse_bench.metrics.leakage import reduction_db
 from pse_bench.metrics.signals import LOUDEST, Ratio, check_lengths
 from pse_bench.schemas import TableLabel
+from pse_bench.signal import vad
 
 Family = Literal[
     "over-suppression", "leakage", "distortion", "perceptual", "opinion", "speaker", "recognition", "activity"
@@ -43,11 +46,12 @@ PACKAGES = ("pse-bench", "numpy", "scipy", "soundfile")
 
 @dataclass(frozen=True)
 class Clip:
-    """Input of a metric: float64 signals and bool masks, each of shape (num_samples,), full scale ±1.
+    """Input of a metric: signals of full scale ±1 and bool masks, each of shape (num_samples,).
 
-    ``estimate`` is what the system wrote, of any length and content, or None when there is nothing to read;
-    ``reference`` is None in TS3. Only metrics that need them look at the last three: ``enrollment`` of any length,
-    the ``text`` that the target says, and ``transcribe``, a recogniser that gives the words in a sound.
+    Signals become float64; int16 and int32 are scaled (``audio.to_float``). ``estimate`` is what the system wrote,
+    of any length and content, or None when there is nothing to read; ``reference`` is None in TS3. Only metrics
+    that need them look at the last three: ``enrollment`` of any length, the ``text`` that the target says, and
+    ``transcribe``, a recogniser that gives the words in a sound.
     """
 
     estimate: np.ndarray | None
@@ -61,6 +65,13 @@ class Clip:
     transcribe: Callable[[np.ndarray], str] | None = None
 
     def __post_init__(self) -> None:
+        for name in ("mixture", "reference", "enrollment"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, audio.to_float(getattr(self, name), name))
+        for name in ("target_active", "interferer_active"):
+            object.__setattr__(self, name, _mask(getattr(self, name), name))
+        if self.estimate is not None and getattr(self.estimate, "dtype", None) != np.float64:
+            object.__setattr__(self, "estimate", audio.to_float(self.estimate, "estimate"))
         names = ("mixture", "target_active", "interferer_active", "reference")
         check_lengths(**{name: signal for name in names if (signal := getattr(self, name)) is not None})
 
@@ -120,6 +131,68 @@ class Metric:
     model: str = ""  # SHA-256 of the model file behind it
     missing: Callable[[], str] = str  # why it cannot be computed on this machine and what to do; '' where it can
 
+    def __call__(
+        self,
+        *,
+        estimate: Any,
+        sample_rate: int,
+        reference: Any = None,
+        mixture: Any = None,
+        target_active: Any = None,
+        interferer_active: Any = None,
+        **others: Any,
+    ) -> float:
+        """The value of one clip, in ``unit``: ``metrics.tsos(estimate=…, reference=…, sample_rate=…)``.
+
+        Args:
+            estimate: what the system gave, shape (num_samples,), full scale ±1.
+            sample_rate: Hz.
+            reference: the clean target; None where it is silent (TS3).
+            mixture: what the system was given; only metrics that compare with it need it.
+            target_active, interferer_active: bool masks, shape (num_samples,). Where it is not given, that of the
+                target is found in the reference, and without one that of the interferer in the mixture.
+            others: ``enrollment``, ``text``, ``transcribe``, see ``Clip``.
+
+        Raises:
+            InputError: something that the metric needs is missing, or not a sound.
+            UndefinedScore: the clip has no value, whatever the system does.
+            FailedScore: the estimate has none, and would take the metric's worst.
+        """
+        given = {"reference": reference, "mixture": mixture, "interferer_active": interferer_active, **others}
+        missing = [name for name in self.needs if name in given and given[name] is None]
+        if reference is None and mixture is not None and "interferer_active" in missing:
+            missing.remove("interferer_active")
+        if missing or self.of != "clip":
+            raise InputError(f"{self.name} needs {', '.join(missing) or self.of}; give it by keyword")
+        known = audio.to_float(mixture if reference is None else reference, "mixture or reference")
+        masks = {"target_active": target_active, "interferer_active": interferer_active}
+        talks = "interferer_active" if reference is None else "target_active"
+        for name in [name for name, mask in masks.items() if mask is None]:
+            masks[name] = np.zeros(len(known), dtype=bool)
+            if name == talks and name in self.needs:
+                frames = vad.speech_activity(known, sample_rate)
+                masks[name] = vad.to_samples(frames, len(known), sample_rate)
+        sounds = {"mixture": known if mixture is None else mixture, "reference": reference}
+        clip = Clip(estimate=estimate, **sounds, **masks, sample_rate=sample_rate, **others)
+        found = evaluate(self, clip)
+        if found.status == "undefined":
+            raise UndefinedScore(f"{self.name}: {found.detail}")
+        if found.status == "failed":
+            raise FailedScore(f"{self.name}: {found.detail.rpartition('; ')[2]}")
+        return float(found.value or 0.0)
+
+    @classmethod
+    def define(cls, **fields: Any) -> "Callable[[Callable[..., Any]], Metric]":
+        """A decorator that makes a metric of a function: of its name, the first line of its docstring, and its
+        parameters (``needs``). Other ``fields``: at least family, unit, higher_is_better, scenarios and worst."""
+
+        def make(function: Callable[..., Any]) -> Metric:
+            described = (function.__doc__ or function.__name__).strip().partition("\n")[0].rstrip(".")
+            own = {"name": function.__name__, "description": described, "compute": function}
+            return cls(**{**own, "needs": tuple(signature(function).parameters), **fields})
+
+        return make
+
     def value_of(self, ratio: Ratio) -> float:
         """The value of one clip's ratio, or of the sum of many, in ``unit``."""
         if self.in_db:
@@ -138,7 +211,19 @@ class Evaluation:
 
 
 def evaluate(metric: Metric, clip: Clip) -> Evaluation:
-    """The score of a clip: ok, undefined or failed.
+    """The score of a clip: ok, undefined or failed; see ``score``.
+
+    Raises:
+        InputError: the estimate is scaled as integers are.
+        ValueError: the metric needs a reference and the clip has none.
+    """
+    if clip.estimate is not None and np.isfinite(clip.estimate).all():
+        audio.to_float(clip.estimate, "estimate")
+    return score(metric, clip)
+
+
+def score(metric: Metric, clip: Clip) -> Evaluation:
+    """The score of a clip whose estimate may be anything: ok, undefined or failed.
 
     An estimate that is missing, of another length, not finite or louder than sound can be never reaches the
     metric.
@@ -221,6 +306,14 @@ def _value(metric: Metric, result: float | Ratio) -> float:
     if metric.high is not None:
         value = min(value, metric.high)
     return float(value)
+
+
+def _mask(given: Any, what: str) -> np.ndarray:
+    """A mask as bool. Raises InputError where it holds anything but truth values."""
+    found = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+    if found.dtype != bool and not (found.dtype.kind in "iu" and np.isin(found, (0, 1)).all()):
+        raise InputError(f"{what}: {found.dtype} values; give a bool mask, one a sample")
+    return found.astype(bool, copy=False)
 
 
 # ---- metrics of somebody else's. A result is read without their code, so ``result.json`` holds their definitions,

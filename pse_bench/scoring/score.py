@@ -215,7 +215,7 @@ def score_mixture(work: tuple[ScoreJob, Mixture]) -> Scored:
     clip, wanted = _clip(job, row, estimate.samples), _chosen(job, row)
     safe = [metric for metric in wanted if metric.name not in job.crashed]
     if job.cache is None:
-        found = [metrics.evaluate(metric, clip) for metric in safe]
+        found = [metrics.score(metric, clip) for metric in safe]
     else:
         recogniser = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
         found = ScoreCache(job.cache, recogniser).evaluate(safe, clip)

@@ -46,7 +46,7 @@ class ScoreCache:
     def evaluate(self, wanted: Iterable[Metric], clip: Clip) -> list[Evaluation]:
         """Each metric on a clip, as ``metrics.evaluate`` gives it, computed only where it is not known."""
         if clip.estimate is None:
-            return [metrics.evaluate(metric, clip) for metric in wanted]
+            return [metrics.score(metric, clip) for metric in wanted]
 
         @cache
         def content(name: str) -> str:
@@ -57,7 +57,7 @@ class ScoreCache:
         found, fresh = [], {}
         for metric in wanted:
             key = self._key(metric, content)
-            evaluation = Evaluation(*known[key]) if key in known else metrics.evaluate(metric, clip)
+            evaluation = Evaluation(*known[key]) if key in known else metrics.score(metric, clip)
             if key and key not in known:
                 fresh[key] = list(astuple(evaluation))
             found.append(evaluation)

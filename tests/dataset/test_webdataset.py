@@ -70,6 +70,16 @@ def test_the_webdataset_package_reads_the_files_of_the_dataset(home: Home) -> No
         assert rows[row.scene_id][row.scenario.lower()] == row.model_dump(mode="json")
 
 
+def test_the_datasets_package_reads_them_in_a_line(home: Home) -> None:
+    datasets = pytest.importorskip("datasets")
+    index = packed(home, str(home.out / "shards"))
+    urls = [str(home.out / "shards" / shard.url) for shard in index.shardlist]
+    found = datasets.load_dataset("webdataset", data_files=urls, split="train", streaming=True)
+    assert {"ts1.flac", "ts3.flac", "enrollment.flac", "target.flac", "scene.json"} <= set(found.features)
+    scenes = [row["scene.json"]["scene_id"] for row in found.select_columns(["scene.json"])]
+    assert scenes == list(dict.fromkeys(row.scene_id for row in Dataset.open(home.dataset).mixtures))
+
+
 def test_shards_are_whole_scenes_of_the_asked_size(home: Home) -> None:
     for size in (SIZE, 1_500_000, 10_000):
         place = home.out / str(size)

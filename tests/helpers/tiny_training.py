@@ -13,9 +13,11 @@ from pse_bench.corpora.readers import folder, noise
 from pse_bench.corpora.roots import Roots
 from pse_bench.io import tables
 from pse_bench.io.documents import parse
+from pse_bench.planning.plan import plan_dataset
 from pse_bench.runtime.executor import Serial
 from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import NoiseClip, Utterance
+from pse_bench.simulation import render
 from pse_bench.training.config import TrainConfig
 from pse_bench.training.data import sources
 from pse_bench.training.data.prepared_folder import Preparation
@@ -136,3 +138,14 @@ def make(where: Path) -> Tiny:
     tables.write_table(where / "noise.csv", NoiseClip, noises)
     (where / "tiny.yaml").write_text(json.dumps(SCENARIO))
     return Tiny(where)
+
+
+def rendered(tiny: Tiny) -> Path:
+    """A dataset of scenes of three seconds in all three scenarios."""
+    content = {key: value for key, value in SCENARIO.items() if key != "shares"}
+    content |= {"name": "tiny-set", "duration_s": 3.0}
+    manifests = {role: [tiny.folder / f"{role}.csv"] for role in ("speech", "noise")}
+    plan_dataset(content, tiny.folder / "plan.jsonl", **manifests, scenes=12, seed=1)
+    where, bank = tiny.folder / "dataset", tiny.cache / "rooms"
+    render.render(tiny.folder / "plan.jsonl", where, roots=tiny.roots, executor=Serial(), bank=bank)
+    return where

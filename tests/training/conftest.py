@@ -7,11 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 import tiny_training
-from tiny_training import SCENARIO, Tiny
-
-from pse_bench.planning.plan import plan_dataset
-from pse_bench.runtime.executor import Serial
-from pse_bench.simulation import render
+from tiny_training import Tiny
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +30,4 @@ def threads():
 @pytest.fixture(scope="session")
 def dataset(tiny) -> Path:
     """A rendered dataset of scenes in all three scenarios."""
-    content = {**SCENARIO, "name": "tiny-set", "duration_s": 3.0}
-    content.pop("shares")
-    manifests = {role: [tiny.folder / f"{role}.csv"] for role in ("speech", "noise")}
-    plan_dataset(content, tiny.folder / "plan.jsonl", **manifests, scenes=12, seed=1)
-    where = tiny.folder / "dataset"
-    bank = tiny.cache / "rooms"
-    render.render(tiny.folder / "plan.jsonl", where, roots=tiny.roots, executor=Serial(), bank=bank)
-    return where
+    return tiny_training.rendered(tiny)

@@ -43,7 +43,8 @@ class Crop:
 
 
 class EnrollmentPool(PreparedFolder):
-    """Enrollment crops and their embeddings, float32 of shape (crops, size), in a folder."""
+    """Enrollment crops and their embeddings, float32 of shape (crops, size), in a folder; size 0
+    without an encoder."""
 
     NAME, DESCRIPTION = "enrollments", "enrollments.json"
 
@@ -62,12 +63,18 @@ class EnrollmentPool(PreparedFolder):
 
 
 def prepare(
-    preparation: Preparation, clips: ClipStore, rirs: RIRSpectra, scenario: Scenario, crops: int, encoder: Encoder
+    preparation: Preparation,
+    clips: ClipStore,
+    rirs: RIRSpectra,
+    scenario: Scenario,
+    crops: int,
+    encoder: Encoder | None,
 ) -> EnrollmentPool:
     """The pool of so many crops a clip and voice, with the durations, conditions and SNR of a scenario's
     enrollments; from the cache where it is there already. Raises RequestError where no clip is long enough to be
     cropped, or a worker died."""
-    made_of = [VERSION, clips.fingerprint, rirs.fingerprint, repr(scenario.enrollment), crops, encoder.sha256]
+    identity = encoder.sha256 if encoder else ""
+    made_of = [VERSION, clips.fingerprint, rirs.fingerprint, repr(scenario.enrollment), crops, identity]
 
     def write(folder: Path) -> dict[str, Any]:
         drawn = _draw(clips, scenario, crops)
@@ -76,13 +83,15 @@ def prepare(
         batches = [
             (clips, rirs, scenario, encoder.embed, range(first, min(first + AT_ONCE, len(drawn))), drawn)
             for first in range(0, len(drawn), AT_ONCE)
+            if encoder
         ]
         found = preparation.results(
             _embedded, batches, "embedding", "batches of enrollments", lambda _: "embedding enrollments"
         )
         vectors = dict(found)
-        np.save(folder / "embeddings.npy", np.concatenate([vectors[index] for index in range(len(batches))]))
-        return {"encoder": encoder.sha256, "crops": [asdict(crop) for crop in drawn]}
+        none = np.zeros((0 if encoder else len(drawn), 0), dtype=np.float32)
+        np.save(folder / "embeddings.npy", np.concatenate([vectors[n] for n in range(len(batches))] or [none]))
+        return {"encoder": identity, "crops": [asdict(crop) for crop in drawn]}
 
     return EnrollmentPool.prepare(preparation.cache, made_of, write)
 
@@ -109,28 +118,30 @@ def _draw(store: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
 
 def _embedded(work: tuple[ClipStore, RIRSpectra, Scenario, Embed, Sequence[int], list[Crop]]) -> np.ndarray:
     store, rirs, scenario, embed, rows, drawn = work
-    sounds = (sound_of(store, rirs, scenario, drawn[row], row) for row in rows)
+    sounds = (sound_of(store, rirs, scenario, drawn[row], row, np.float64) for row in rows)
     return np.stack([embed(sound, store.sample_rate) for sound in sounds]).astype(np.float32)
 
 
-def sound_of(store: ClipStore, rirs: RIRSpectra, scenario: Scenario, crop: Crop, row: int) -> np.ndarray:
-    """A crop as the encoder hears it, float64: peak 0.5, in its room or with its noise."""
+def sound_of(
+    store: ClipStore, rirs: RIRSpectra, scenario: Scenario, crop: Crop, row: int, dtype: type[np.floating]
+) -> np.ndarray:
+    """A crop as an encoder gets it, of a float type: peak 0.5, in its room or with its noise."""
     from scipy.signal import fftconvolve
 
     begin = store.clips[crop.clip].start + crop.start
-    sound = store.speech[begin : begin + crop.num_samples].astype(np.float64) / audio.FULL_SCALE
+    sound = store.speech[begin : begin + crop.num_samples].astype(dtype) / dtype(audio.FULL_SCALE)
     name = ("crop", "condition", row)
     if crop.condition == "reverberant":
         targets, _ = rng.choice(rirs.rooms, SEED, *name, "room")
         start, length = rng.choice(targets, SEED, *name, "place").raw
-        response = rirs.samples[start : start + length].astype(np.float64)
+        response = rirs.samples[start : start + length].astype(dtype)
         sound = fftconvolve(sound, response)[rirs.pre_delay :][: crop.num_samples]
     elif crop.condition == "noisy" and (
         long_enough := [noise for noise in store.noises if noise.num_samples >= crop.num_samples]
     ):
         noise = rng.choice(long_enough, SEED, *name, "noise")
         first = noise.start + rng.integer(0, noise.num_samples - crop.num_samples, SEED, *name, "start")
-        hiss = store.noise[first : first + crop.num_samples].astype(np.float64)
+        hiss = store.noise[first : first + crop.num_samples].astype(dtype)
         power = float(np.mean(hiss**2))
         hop = vad.hop_samples(store.sample_rate)
         frames = store.active[begin // hop : (begin + crop.num_samples) // hop]
@@ -138,5 +149,5 @@ def sound_of(store: ClipStore, rirs: RIRSpectra, scenario: Scenario, crop: Crop,
         snr_db = scenario.enrollment.snr_db.draw(SEED, *name, "snr")
         wanted = active_power(sound, talking) / 10 ** (snr_db / 10)
         if power > 0:
-            sound = sound + hiss * np.sqrt(wanted / power)
-    return sound * (0.5 / max(float(np.abs(sound).max()), 1e-6))
+            sound = sound + hiss * dtype(np.sqrt(wanted / power))
+    return sound * dtype(0.5 / max(float(np.abs(sound).max()), 1e-6))

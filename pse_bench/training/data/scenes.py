@@ -37,6 +37,8 @@ class TrainingScene:
     active: dict[str, np.ndarray]  # of target and interferer, bool of shape (num_samples / hop,)
     embedding: np.ndarray
     levels: dict[str, float]  # as drawn
+    people: tuple[str, ...] = ()  # the target, and who talks beside it
+    crop: int = -1  # the target's enrollment, in its pool
 
     def mixture(self, label: str) -> np.ndarray:
         """The mixture of a scenario: the sum of its stems."""
@@ -100,7 +102,8 @@ class DynamicMixer:
         asked = self._scenario
         label = asked.draw_label(seed, *name)
         present = {"target", "interferer"} if everything else set(PARTS[label])
-        track, embedding = self._speakers.target(seed, name)
+        track, crop = self._speakers.target(seed, name)
+        people = [track.clip.person]
         levels = {
             "level_dbfs": asked.target.level_dbfs.draw(seed, *name, "level_dbfs"),
             "snr_db": asked.noise.snr_db.draw(seed, *name, "snr_db"),
@@ -117,6 +120,7 @@ class DynamicMixer:
         if "interferer" in present and (others := self._speakers.interferers(seed, name, track)):
             order = sorted(range(len(far)), key=lambda number: rng.sort_key(seed, *name, "place", number))
             heard = []
+            people += [other.clip.person for other in others]
             for number, other in enumerate(others):
                 source = far[order[number % len(order)]]
                 (image,), frames = self._images(other, source, [source.whole], seed, (*name, "interferer", number))
@@ -133,7 +137,8 @@ class DynamicMixer:
         if reference is not None:
             sounds["reference"], gains["reference"] = reference, gains["target"]
         stems = {stem: sound * np.float32(gains[stem] * gain) for stem, sound in sounds.items()}
-        return TrainingScene(label, stems, active, embedding, levels)
+        embedding = self._speakers.embedding(crop)
+        return TrainingScene(label, stems, active, embedding, levels, tuple(people), crop)
 
     def _images(
         self, track: SpeakerTrack, source: SourceRIR, rows: list[int], seed: int, name: Name

@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from pse_bench import rng
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import atomic, audio, documents
 from pse_bench.io.tables import read_table
 from pse_bench.planning import scenario as scenarios
 from pse_bench.planning.clip_pool import speaker_key
+from pse_bench.planning.scenario import Scenario
 from pse_bench.schemas import NoiseClip, Utterance
-from pse_bench.speaker.encoders import ENCODERS
-from pse_bench.training.config import TrainConfig, Validation, with_its_share
+from pse_bench.speaker.encoders import ENCODERS, Encoder
+from pse_bench.training.config import Data, TrainConfig, Validation, with_its_share
 from pse_bench.training.data import clip_store, enrollment_pool, rir_spectra
 from pse_bench.training.data.augment import voices
+from pse_bench.training.data.clip_store import ClipStore
+from pse_bench.training.data.enrollment_pool import EnrollmentPool
 from pse_bench.training.data.prepared_folder import Preparation
+from pse_bench.training.data.rir_spectra import RIRSpectra
 from pse_bench.training.data.scenes import DynamicMixer, Scenes, StoredScenes, TrainingScene
 from pse_bench.training.data.speaker_sampler import SpeakerSampler
 
@@ -35,6 +41,49 @@ class Source:
     notes: list[str]
 
 
+@dataclass(frozen=True)
+class PreparedMixing:
+    """What scenes are mixed from, each in a folder of the cache, and how."""
+
+    store: ClipStore
+    rirs: RIRSpectra
+    enrollments: EnrollmentPool
+    scenario: Scenario
+    reference: str
+
+    def mixer(self, people: set[str], *, all_voices: bool, tilt_db: float) -> DynamicMixer:
+        """Scenes of some people, by their keys."""
+        clips = [number for number, clip in enumerate(self.store.clips) if clip.person in people]
+        own = [number for number in clips if self.store.clips[number].voice == self.store.clips[number].person]
+        allowed, chunk = clips if all_voices else own, self.rirs.chunk
+        speakers = SpeakerSampler(self.store, self.enrollments, self.scenario, chunk=chunk, allowed=allowed)
+        return DynamicMixer(self.store, self.rirs, speakers, reference=self.reference, tilt_db=tilt_db)
+
+    def enrollment(self, crop: int) -> np.ndarray:
+        """The sound of a crop, float32 of shape (num_samples,), peak 0.5."""
+        found = self.enrollments.crops[crop]
+        return enrollment_pool.sound_of(self.store, self.rirs, self.scenario, found, crop, np.float32)
+
+
+def prepare(
+    asked: Data,
+    preparation: Preparation,
+    *,
+    speech: list[Utterance],
+    noise: list[NoiseClip],
+    encoder: Encoder | None,
+) -> PreparedMixing:
+    """Decode the clips of manifests, simulate rooms, and cut enrollments, which ``encoder`` embeds if there is one;
+    what the cache holds already is not made again. Raises InputError and RequestError as its parts do."""
+    scenario = with_its_share(scenarios.load(asked.scenario)[0], asked.its_share)
+    heard_as, rate = voices(asked.speeds, asked.formants), scenario.sample_rate
+    store = clip_store.prepare(preparation, speech=speech, noise=noise, voices=heard_as, sample_rate=rate)
+    chunk = audio.seconds_to_samples(asked.chunk_s, rate)
+    rirs = rir_spectra.prepare(preparation, scenario=scenario, num_rooms=asked.rooms, chunk=chunk)
+    enrollments = enrollment_pool.prepare(preparation, store, rirs, scenario, asked.crops, encoder)
+    return PreparedMixing(store, rirs, enrollments, scenario, asked.reference or scenario.reference)
+
+
 def from_manifests(
     config: TrainConfig,
     preparation: Preparation,
@@ -46,40 +95,26 @@ def from_manifests(
     """Scenes mixed on the fly from the clips of manifests; ``speakers`` is a table of who may be trained on, see
     ``allowed``. Raises InputError and RequestError as the preparation of its parts does."""
     asked, encoder = config.data, ENCODERS.find(config.encoder)
-    scenario = with_its_share(scenarios.load(asked.scenario)[0], asked.its_share)
     utterances = [row for path in speech for row in read_table(path, Utterance)]
     noises = [row for path in noise for row in read_table(path, NoiseClip)]
-    heard_as = voices(asked.speeds, asked.formants)
-    rate = scenario.sample_rate
-    store = clip_store.prepare(preparation, speech=utterances, noise=noises, voices=heard_as, sample_rate=rate)
-    chunk = audio.seconds_to_samples(asked.chunk_s, rate)
-    rirs = rir_spectra.prepare(preparation, scenario=scenario, num_rooms=asked.rooms, chunk=chunk)
-    enrollments = enrollment_pool.prepare(preparation, store, rirs, scenario, asked.crops, encoder)
+    mixing = prepare(asked, preparation, speech=utterances, noise=noises, encoder=encoder)
     # Everybody is prepared, so that one cache serves every list of speakers.
     people = {speaker_key(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
     held_out = split_validation(people, config.validation)
 
-    def mixer(who: set[str], *, all_voices: bool, tilt_db: float) -> DynamicMixer:
-        clips = [number for number, clip in enumerate(store.clips) if clip.person in who]
-        own = [number for number in clips if store.clips[number].voice == store.clips[number].person]
-        allowed = clips if all_voices else own
-        drawing = SpeakerSampler(store, enrollments, scenario, chunk=chunk, allowed=allowed)
-        reference = asked.reference or scenario.reference
-        return DynamicMixer(store, rirs, drawing, reference=reference, tilt_db=tilt_db)
-
-    watching = mixer(held_out, all_voices=False, tilt_db=0.0)
+    watching = mixing.mixer(held_out, all_voices=False, tilt_db=0.0)
     return Source(
-        scenes=mixer(people - held_out, all_voices=True, tilt_db=asked.tilt_db),
+        scenes=mixing.mixer(people - held_out, all_voices=True, tilt_db=asked.tilt_db),
         validation=validation_scenes(watching, config.validation.scenes),
         fingerprints={
-            "material": store.fingerprint,
-            "rooms": rirs.fingerprint,
-            "enrollments": enrollments.fingerprint,
+            "material": mixing.store.fingerprint,
+            "rooms": mixing.rirs.fingerprint,
+            "enrollments": mixing.enrollments.fingerprint,
             "people": atomic.sha256_of_text("\n".join(sorted(people - held_out))),
         },
         notes=[
-            f"{len(people) - len(held_out)} people in {len(heard_as)} voices to train on, "
-            f"{len(held_out)} to look at: {', '.join(sorted(held_out))}"
+            f"{len(people) - len(held_out)} people in {len(voices(asked.speeds, asked.formants))} voices to train "
+            f"on, {len(held_out)} to look at: {', '.join(sorted(held_out))}"
         ],
     )
 

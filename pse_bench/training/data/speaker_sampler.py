@@ -71,8 +71,8 @@ class SpeakerSampler:
             )
         self._spoken = np.concatenate([[0], np.cumsum(store.active)])
 
-    def target(self, seed: int, name: Name) -> tuple[SpeakerTrack, np.ndarray]:
-        """A target's track and its embedding, float32 of shape (size,)."""
+    def target(self, seed: int, name: Name) -> tuple[SpeakerTrack, int]:
+        """A target's track, and which crop of the pool enrolls it."""
         most, best = 0, None
         for attempt in range(TRIES):
             segment, clip, row = self._candidate(seed, (*name, "target", attempt))
@@ -83,7 +83,11 @@ class SpeakerSampler:
                 break
         if best is None:
             raise RequestError("nobody of the training speech can be enrolled and heard; give longer utterances")
-        return best[0], np.asarray(self._enrollments.embeddings[best[1]])
+        return best
+
+    def embedding(self, crop: int) -> np.ndarray:
+        """Of a crop of the pool, float32 of shape (size,)."""
+        return np.asarray(self._enrollments.embeddings[crop])
 
     def _candidate(self, seed: int, name: Name) -> tuple[TrackSegment | None, StoredClip, int]:
         """A stretch of a clip, as long as the scene where it can be, laid anywhere into it, or None where too
