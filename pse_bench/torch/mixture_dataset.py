@@ -63,8 +63,8 @@ class MixtureDataset(Dataset):
         ]
         if not self.rows:
             raise RequestError(
-                f"{self.source.where}: no mixture of {', '.join(sorted(wanted))} is long enough; give other "
-                "scenarios or a shorter chunk_s"
+                f"{self.source.name_of('mixtures.csv')}: no mixture of {', '.join(sorted(wanted))} is long enough; "
+                "give other scenarios or a shorter chunk_s"
             )
 
     def set_epoch(self, epoch: int) -> None:

@@ -73,8 +73,8 @@ def prepare(
     noise: list[NoiseClip],
     encoder: Encoder | None,
 ) -> PreparedMixing:
-    """Decode the clips of manifests, simulate rooms, and cut enrollments, which ``encoder`` embeds if there is one;
-    what the cache holds already is not made again. Raises InputError and RequestError as its parts do."""
+    """Decode the clips of manifests, simulate rooms, and cut enrollments, which ``encoder`` embeds if given.
+    What the cache holds already is not made again. Raises InputError and RequestError as its parts do."""
     scenario = with_its_share(scenarios.load(asked.scenario)[0], asked.its_share)
     heard_as, rate = voices(asked.speeds, asked.formants), scenario.sample_rate
     store = clip_store.prepare(preparation, speech=speech, noise=noise, voices=heard_as, sample_rate=rate)
