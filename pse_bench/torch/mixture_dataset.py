@@ -62,9 +62,9 @@ class MixtureDataset(Dataset):
             row for row in self.source.mixtures if row.scenario in wanted and row.num_samples >= (self._chunk or 0)
         ]
         if not self.rows:
+            where, named = self.source.name_of("mixtures.csv"), ", ".join(sorted(wanted))
             raise RequestError(
-                f"{self.source.name_of('mixtures.csv')}: no mixture of {', '.join(sorted(wanted))} is long enough; "
-                "give other scenarios or a shorter chunk_s"
+                f"{where}: no mixture of {named} is long enough; give other scenarios or a shorter chunk_s"
             )
 
     def set_epoch(self, epoch: int) -> None:
