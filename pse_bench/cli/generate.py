@@ -6,23 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 import pse_bench
 from pse_bench.cli import cli, options
 from pse_bench.io.atomic import cache_folder
 from pse_bench.runtime.progress import progress
 
-
-def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem | str]:
-    """Shipped scenarios, and files, that begin with what was typed."""
-    from pse_bench.planning.scenario import shipped
-
-    return [*(name for name in shipped() if name.startswith(begun)), CompletionItem(begun, type="file")]
-
-
 planning = options.combine_options(
-    click.argument("scenario", shell_complete=_scenarios),
+    options.scenario,
     options.manifests("--speech", required=True, help="Manifest of speech; repeatable."),
     options.manifests(
         "--interferer-speech",

@@ -9,6 +9,7 @@ from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 import pse_bench
 from pse_bench.errors import InputError, one_line
@@ -18,6 +19,13 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PLACE = click.Path(path_type=Path)
 SYSTEMS = "mixture, silence, oracle-mask, baseline:<recipe>, a .safetensors or .onnx file, or module:callable."
+
+
+def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem | str]:
+    """Shipped scenarios, and files, that begin with what was typed."""
+    from pse_bench.planning.scenario import shipped
+
+    return [*(name for name in shipped() if name.startswith(begun)), CompletionItem(begun, type="file")]
 
 
 def _shard(_: click.Context, __: click.Parameter, given: str | None) -> Any:
@@ -42,6 +50,7 @@ def combine_options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 option = partial(click.option, show_default=True)
+scenario = click.argument("scenario", shell_complete=_scenarios)
 dataset = click.argument("dataset", type=FOLDER)
 submission = click.argument("submission", type=PLACE)
 results = click.argument("results", nargs=-1, required=True, type=FOLDER)

@@ -1,13 +1,14 @@
 """Documents: text and JSON read into checked records. What is unexpected is refused with file, found, expected."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pse_bench.errors import InputError
-from pse_bench.registry import suggestion
+from pse_bench.registry import nearest, suggestion
 
 
 class Record(BaseModel):
@@ -80,21 +81,39 @@ def cached(record: type[R], path: Path) -> R:
 
 
 def explain(error: ValidationError, record: type[BaseModel]) -> str:
-    """The first fault that pydantic found, in one line, with the nearest known key. An unknown key comes before
-    all else: a key that is misspelt is also missing under its right name."""
+    """The first of the ``faults``, in one line with the number of the others."""
+    first, *others = faults(error, record)
+    return f"{first} (and {len(others)} more)" if others else first
+
+
+def faults(error: ValidationError, record: type[BaseModel]) -> list[str]:
+    """What pydantic found: the key, what it holds, what is allowed, and the nearest known name. Unknown keys come
+    before all else: one that is misspelt is also missing under its right name, which is not told again."""
+    lines, misspelt = [], set()
     problems = error.errors(include_url=False)
-    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
-    place = ".".join(str(part) for part in first["loc"])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        known = _keys_beside(record, first["loc"])
-        return f"unknown key {place!r}; {suggestion(str(first['loc'][-1]), sorted(known), 'known keys')}{more}"
-    if first["type"] == "missing":
-        return f"key {place!r} is missing; add it{more}"
-    found, message = first["input"], first["msg"].removeprefix("Value error, ")
-    shown = "" if first["type"] == "value_error" or isinstance(found, dict) else f", found {found!r:.80}"
-    place = place if place.isprintable() else ascii(place)
-    return f"{place or 'content'}: {message}{shown}{more}"
+    for problem in sorted(problems, key=lambda problem: problem["type"] != "extra_forbidden"):
+        place, found = ".".join(map(str, problem["loc"])), problem["input"]
+        if problem["type"] == "extra_forbidden":
+            *above, key = problem["loc"]
+            known = sorted(_keys_beside(record, problem["loc"]))
+            misspelt.add((*above, nearest(str(key), known)))
+            lines.append(f"unknown key {place!r}; {suggestion(str(key), known, 'known keys')}")
+        elif problem["type"] == "missing":
+            if problem["loc"] not in misspelt:
+                lines.append(f"key {place!r} is missing; add it")
+        else:
+            line = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] != "value_error" and not isinstance(found, dict):
+                line += f", found {found!r:.80}"
+            if problem["type"] == "literal_error" and (near := nearest(str(found), _words(problem))):
+                line += f"; did you mean {near!r}?"
+            lines.append(f"{(place if place.isprintable() else ascii(place)) or 'content'}: {line}")
+    return lines
+
+
+def _words(problem: Any) -> list[str]:
+    """The words that are allowed where another one was found."""
+    return re.findall("'([^']+)'", problem["ctx"]["expected"])
 
 
 def _keys_beside(model: Any, location: tuple[Any, ...]) -> list[str]:
@@ -105,3 +124,21 @@ def _keys_beside(model: Any, location: tuple[Any, ...]) -> list[str]:
         options = [inner, *getattr(inner, "__args__", ())]
         model = next((option for option in options if hasattr(option, "model_fields")), model)
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def changes(known: Any, found: Any, name: str = "") -> list[str]:
+    """What differs between two documents, in words, a phrase for each key: ``noise.snr_db 5, now 10``. Of a hash,
+    only that it is another one can be told, and the beginnings of both."""
+    if known == found:
+        return []
+    if isinstance(known, dict) and isinstance(found, dict):
+        keys = {**known, **found}
+        inner = (changes(known.get(key), found.get(key), f"{name}.{key}".lstrip(".")) for key in keys)
+        return [phrase for phrases in inner for phrase in phrases]
+    if all(isinstance(each, str) and re.fullmatch("[0-9a-f]{64}", each) for each in (known, found)):
+        return [f"another {name} (sha256 {known[:12]}, now {found[:12]})"]
+    return [f"{name} {_in_words(known)}, now {_in_words(found)}"]
+
+
+def _in_words(value: Any) -> str:
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value).replace('"', "")

@@ -3,19 +3,22 @@
 Every quantity is a constant, ``{uniform: [low, high]}`` or ``{choice: [a, b, …]}``.
 """
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, PlainValidator, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from pse_bench import rng
 from pse_bench.errors import InputError
 from pse_bench.io import yaml_reader
-from pse_bench.io.documents import Record, parse
+from pse_bench.io.documents import Record, faults, parse
+from pse_bench.registry import nearest
 from pse_bench.schemas import ENGINE_GROUP, ENGINES, SCHEMA, EnrollmentSource, ScenarioLabel
 
 DECIMALS = 3
@@ -82,7 +85,9 @@ def _number(low: float, high: float = 100_000, *, whole: bool = False) -> PlainV
 def _word(*allowed: str, group: str = "") -> PlainValidator:
     def check(value: Any) -> str:
         if value not in allowed and not (group and entry_points(group=group, name=value)):
-            raise ValueError(f"expected one of {', '.join(allowed)}, found {value!r}")
+            near = nearest(str(value), allowed)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ValueError(f"expected one of {', '.join(allowed)}, found {value!r}{hint}")
         return value
 
     return PlainValidator(lambda value: _quantity(value, check))
@@ -184,20 +189,31 @@ class Scenario(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":
+        if found := list(self._contradictions()):
+            raise ValidationError.from_exception_data(
+                "Scenario",
+                [
+                    {"type": PydanticCustomError("value_error", text), "loc": tuple(key.split(".")), "input": None}
+                    for key, text in found
+                ],
+            )
+        return self
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        """Keys that do not go together: one of them, and what is wrong."""
         if self.schema_ != SCHEMA:
-            raise ValueError(f"schema {self.schema_} is not known, expected {SCHEMA}; use a matching pse-bench")
+            yield "schema", f"{self.schema_} is not known, expected {SCHEMA}; use a matching pse-bench"
         if len(set(self.scenarios)) != len(self.scenarios):
-            raise ValueError("scenarios: one is named twice")
+            yield "scenarios", "one is named twice"
         if self.target.clip == "segment" and self.target.utterances.largest > 1:
-            raise ValueError("target.utterances: several need clip: whole; a segment is cut from one utterance")
+            yield "target.utterances", "several need clip: whole; a segment is cut from one utterance"
         if "diffuse" in self.room.tail.options and "pyroomacoustics" in self.room.engine.options:
-            raise ValueError("room.tail: diffuse needs room.engine image-source; pyroomacoustics has no such tail")
+            yield "room.tail", "diffuse needs room.engine image-source; pyroomacoustics has no such tail"
         if self.shares is not None:
             if set(self.shares) != set(self.scenarios):
-                raise ValueError("shares: needs exactly the labels of scenarios")
-            if min(self.shares.values()) < 0 or abs(sum(self.shares.values()) - 1) > 1e-9:
-                raise ValueError("shares: needs probabilities that add up to 1")
-        return self
+                yield "shares", "needs exactly the labels of scenarios"
+            elif min(self.shares.values()) < 0 or abs(sum(self.shares.values()) - 1) > 1e-9:
+                yield "shares", "needs probabilities that add up to 1"
 
     def draw_label(self, seed: rng.Seed, *name: rng.Name) -> ScenarioLabel:
         """One of the scenarios, drawn with its share; without shares each is equally likely."""
@@ -210,25 +226,71 @@ class Scenario(Record):
         return max(shares, key=shares.__getitem__)
 
 
+def find(scenario: str) -> Path:
+    """The file of a scenario: one that is given, or a shipped one by its name. Raises InputError where there is no
+    such scenario."""
+    path = Path(scenario)
+    if path.suffix or path.exists():
+        return path
+    if (ours := SHIPPED / f"{scenario}.yaml").is_file():
+        return ours
+    near = nearest(scenario, shipped())
+    hint = f"did you mean {near!r}? " if near else ""
+    raise InputError(
+        f"{scenario}: neither a scenario file nor a shipped scenario; {hint}shipped: {', '.join(shipped())}"
+    )
+
+
 def load(scenario: str) -> tuple[Scenario, dict[str, Any]]:
     """A scenario from a file, or a shipped one by its name; and its content as written. Raises InputError where
     there is no such scenario, on what is not YAML, on an unknown key and on a value that is not allowed."""
-    path = Path(scenario)
-    if not path.suffix and not path.exists():
-        path = SHIPPED / f"{scenario}.yaml"
-        if not path.is_file():
-            raise InputError(
-                f"{scenario}: neither a scenario file nor a shipped scenario; shipped: {', '.join(shipped())}"
-            )
+    path = find(scenario)
     content = yaml_reader.load(path)
     return parse_scenario(content, str(path)), content
 
 
+def mistakes(content: Any, where: str) -> list[str]:
+    """All that is wrong with the content of a scenario, a line each; ``where`` names it. Where a value is wrong,
+    whether the others go together is looked at with that of the scenario ``standard``. Raises InputError where it
+    holds no keys at all."""
+    try:
+        Scenario.model_validate(_mapping(content, where))
+        return []
+    except ValidationError as error:
+        lines = faults(error, Scenario)
+        usable = _usable(content, ([*map(str, problem["loc"])] for problem in error.errors()))
+    try:
+        Scenario.model_validate(usable)
+    except ValidationError as error:
+        lines += [line for line in faults(error, Scenario) if line not in lines]
+    return [f"{where}: {line}" for line in lines]
+
+
+def _usable(content: dict[str, Any], places: Iterable[Sequence[str]]) -> dict[str, Any]:
+    """A scenario's content with what is written at some places as it is in ``standard``, or left out."""
+    usable, standard = copy.deepcopy(content), load("standard")[1]
+    for section, *below in places:
+        nested = hasattr(Scenario.model_fields[section].annotation, "model_fields") if below else False
+        ours, theirs, key = usable, standard, section
+        if nested and isinstance(usable.get(section), dict):
+            ours, theirs, key = usable[section], standard[section], below[0]
+        ours.pop(key, None)
+        if key in theirs:
+            ours[key] = theirs[key]
+        if key == "scenarios":
+            usable.pop("shares", None)
+    return usable
+
+
 def parse_scenario(content: Any, where: str) -> Scenario:
     """A scenario from its content as written; ``where`` names it in errors."""
+    return parse(Scenario, _mapping(content, where), where)
+
+
+def _mapping(content: Any, where: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{where}: expected a mapping with name, version, sample_rate …; see scenarios/")
-    return parse(Scenario, content, where)
+    return content
 
 
 def shipped() -> list[str]:

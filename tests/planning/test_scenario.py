@@ -168,6 +168,29 @@ def test_a_missing_key_is_named(tmp_path, key):
     assert f"key {key!r} is missing; add it" in refused(tmp_path, yaml.safe_dump(content))
 
 
+def test_all_mistakes_are_told_at_once_and_what_follows_from_them_is_not():
+    """A wrong value hides no contradiction, and makes none."""
+    wrong = builders.content(
+        scenarios=["TS1", "TS9"],
+        shares={"TS1": 0.5, "TS2": 0.5},
+        target={"clip": "segment", "utterances": 2, "distanse_m": 1.0},
+        room={"engine": "pyroomacoustic", "tail": "diffuse"},
+        noise=5,
+        referense="early",
+    )
+    del wrong["target"]["distance_m"]
+    found = scenario.mistakes(wrong, "test.yaml")
+    assert [line.split("; ")[0].split(", found")[0].split(": ", 1)[1] for line in found] == [
+        "unknown key 'target.distanse_m'",
+        "unknown key 'referense'",
+        "scenarios.1: Input should be 'TS1', 'TS2' or 'TS3'",
+        "noise: Input should be a valid dictionary or instance of NoiseField",
+        "room.engine: expected one of image-source, pyroomacoustics, measured",
+        "target.utterances: several need clip: whole",
+    ]
+    assert scenario.mistakes(builders.content(), "test.yaml") == []
+
+
 def test_a_misspelt_key_is_called_misspelt_and_not_missing(tmp_path):
     content = builders.content()
     content["target"]["distnce_m"] = content["target"].pop("distance_m")
@@ -274,7 +297,7 @@ def test_a_value_that_is_no_distribution_of_numbers_is_refused(section, key, val
         ({"version": True}, "version: "),
         ({"version": 0}, "version: "),
         ({"version": "1"}, "version: "),
-        ({"schema": 2}, "schema 2 is not known, expected 1"),
+        ({"schema": 2}, "schema: 2 is not known, expected 1"),
         ({"schema": "1"}, "schema: "),
         ({"name": "Bad Name"}, "name: "),
         ({"name": "../up"}, "name: "),
@@ -376,6 +399,7 @@ def test_any_value_anywhere_is_taken_or_refused_in_one_line(place, value):
     else:
         assert 0 < loaded.duration_s.draw(1, "x") < INF
     assert "\n" not in message
+    assert bool(scenario.mistakes(content, "test.yaml")) == bool(message)
 
 
 # ---- drawing
