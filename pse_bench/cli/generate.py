@@ -23,6 +23,12 @@ planning = options.combine_options(
     options.manifests("--rir", help="Manifest of measured responses; repeatable."),
     click.option("-n", "--scenes", type=click.IntRange(1), required=True, help="Number of scenes."),
     click.option("--seed", type=int, required=True, help="Any whole number; the same seed, the same plan."),
+    options.option(
+        "--min-targets",
+        type=click.IntRange(1),
+        default=2,
+        help="Refuse where fewer speakers can be a target; who cannot, and why, is printed.",
+    ),
 )
 rendering = options.combine_options(
     options.roots,
@@ -106,7 +112,7 @@ def generate(**asked: Any) -> None:
     """Plan and render in one go. The plan is kept in the dataset as plan.jsonl."""
     import tempfile
 
-    names = ("scenario", "speech", "interferer_speech", "noise", "rir", "scenes", "seed")
+    names = ("scenario", "speech", "interferer_speech", "noise", "rir", "scenes", "seed", "min_targets")
     planned = {name: asked.pop(name) for name in names}
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
         path = Path(folder) / "plan.jsonl"

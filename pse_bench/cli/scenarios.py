@@ -17,9 +17,10 @@ def list_shipped() -> None:
     """Print the name, version and description of every shipped scenario."""
     from pse_bench.planning.scenario import load, shipped
 
+    width = max(map(len, shipped()))
     for name in shipped():
         scenario, _ = load(name)
-        click.echo(f"{name}  v{scenario.version}  {' '.join(scenario.description.split())}")
+        click.echo(f"{name:{width}}  v{scenario.version}  {' '.join(scenario.description.split())}")
 
 
 @group.command()

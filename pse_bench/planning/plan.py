@@ -35,9 +35,10 @@ class Planner:
         speech: clips that targets, and interferers unless given apart, are taken from.
         rirs: measured responses; needed when the scenario's engine may be ``measured``.
         interferer_speech: clips of people who are only interferers.
+        min_targets: how many speakers must be able to be a target.
 
     Raises:
-        RequestError: the manifests cannot give what the scenario asks for.
+        RequestError: the manifests cannot give what the scenario asks for, or too few speakers can be a target.
         InputError: one name stands for two clips.
     """
 
@@ -50,6 +51,7 @@ class Planner:
         rirs: Iterable[MeasuredResponse] = (),
         seed: int,
         interferer_speech: Iterable[Utterance] | None = None,
+        min_targets: int = 1,
     ) -> None:
         self._scenario, self._seed, rate = scenario, seed, scenario.sample_rate
         people = others = SpeechPool(speech, rate)
@@ -57,7 +59,7 @@ class Planner:
             others = SpeechPool(interferer_speech, rate)
         clips = [*people.values(), *others.values()]
         Pool(clips, rate)  # one name must not stand for two clips across both
-        self._targets = TargetSampler(scenario, people, seed)
+        self._targets = TargetSampler(scenario, people, seed, min_targets)
         who = {speaker_key(people[name]) for name in self._targets.names}
         self._interferers = InterfererSampler(scenario, others, who, seed)
         self._noises = NoiseSampler(scenario, Pool(noise, rate), seed)
@@ -121,6 +123,7 @@ def plan_dataset(
     rir: Sequence[Path | Sequence[MeasuredResponse]] = (),
     scenes: int,
     seed: int,
+    min_targets: int = 2,
     force: bool = False,
     progress: Update = lambda done, total: None,
     echo: Callable[[str], None] = lambda line: None,
@@ -134,6 +137,7 @@ def plan_dataset(
         speech, noise, rir: manifests, as files or as rows.
         interferer_speech: manifests of speakers who only interfere; without them, every speaker may be either.
         seed: any whole number; the same seed gives the same plan.
+        min_targets: how many speakers must be able to be a target; which are left out is said through ``echo``.
         progress: called with scenes done and scenes in all.
         echo: called with lines worth saying.
 
@@ -156,7 +160,8 @@ def plan_dataset(
     }
     rows: dict[str, Any] = {role: list(chain.from_iterable(tables)) for role, tables in manifests.items()}
     others = rows.pop("interferer_speech") or None
-    planner = Planner(chosen, interferer_speech=others, rirs=rows.pop("rir"), seed=seed, **rows)
+    rows |= {"rirs": rows.pop("rir"), "interferer_speech": others, "min_targets": min_targets}
+    planner = Planner(chosen, seed=seed, **rows)
     if scenarios.is_changed(chosen.name, content):
         echo(
             f"{named} has the name of the shipped scenario {chosen.name} but differs from it; give it a name of "

@@ -1,7 +1,6 @@
 """The target of a scene: its speaker, its clips, and the enrollment clips."""
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 from typing import cast
 
@@ -9,6 +8,7 @@ from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.io import audio
 from pse_bench.planning.clip_pool import BalancedSampler, SpeechPool, Stretch, speaker_key
+from pse_bench.planning.eligibility import TargetEligibility
 from pse_bench.planning.scenario import Scenario
 from pse_bench.schemas import Segment, Talker, Utterance
 
@@ -31,62 +31,28 @@ class TargetTrack:
 class TargetSampler:
     """Draws target utterances, evenly over all that can be used or over their speakers.
 
-    A clip can be used when it fits the longest scene, with other clips where a target has several, and its speaker
-    has enough other speech for the longest enrollment, or for ``enrollment.shortest_s``. ``notes`` holds how many
-    speakers are left out and why. Raises RequestError where nobody can be a target.
+    ``notes`` says which speakers are left out (see ``TargetEligibility``). Raises RequestError where fewer than
+    ``least`` speakers can be targets.
     """
 
-    def __init__(self, scenario: Scenario, pool: SpeechPool, seed: int) -> None:
+    def __init__(self, scenario: Scenario, pool: SpeechPool, seed: int, least: int = 1) -> None:
         self._scenario, self._pool = scenario, pool
         self._longest = self._samples(scenario.duration_s.largest)
-        self.notes: list[str] = []
-        self.names = self._eligible()
-        if not self.names:
+        self._eligible = TargetEligibility(scenario, pool)
+        self.names, self.notes = self._eligible.names, self._eligible.notes
+        people = {speaker_key(pool[name]) for name in self.names}
+        if len(people) < least:
+            who = (
+                f"{len(people)} of {len(pool.people)} speakers" if people else "no speaker of the speech manifest"
+            )
+            wanted = f" where --min-targets is {least}" if people else ""
+            why = "; ".join(self.notes) or ("it lists nobody else" if people else "the manifest is empty")
             raise RequestError(
-                f"scenario {scenario.name}: no speaker of the speech manifest can be a target "
-                f"({'; '.join(self.notes) or 'the manifest is empty'}); give more speech, a shorter "
-                "enrollment.duration_s or a longer duration_s"
+                f"scenario {scenario.name}: {who} can be a target{wanted}: {why}; or give more speech"
             )
         self._sampler = pool.sampler(seed, "target", leading=self.names)
         self._enrollment_sampler = pool.sampler(seed, "enrollment", leading=())
-        people = {speaker_key(pool[name]) for name in self.names}
         self._speakers = BalancedSampler(((who, "") for who in people), seed, "target speaker")
-
-    def _eligible(self) -> set[str]:
-        reasons: Counter[str] = Counter()
-        eligible = set()
-        for own in self._pool.people.values():
-            obstacles = {self._pool.name(clip): self._obstacle(clip) for clip in own}
-            eligible |= {name for name, obstacle in obstacles.items() if not obstacle}
-            if all(obstacles.values()):
-                reasons[next(iter(obstacles.values()))] += 1
-        for reason, count in sorted(reasons.items()):
-            self.notes.append(f"{count} of {len(self._pool.people)} speakers are never targets: {reason}")
-        return eligible
-
-    def _obstacle(self, clip: Utterance) -> str:
-        """Why a track cannot begin with a clip; '' when it can."""
-        target, asked, pool = self._scenario.target, self._scenario.enrollment, self._pool
-        if pool.length(clip) < self._samples(target.shortest_s):
-            return "utterances shorter than target.shortest_s"
-        more = int(target.utterances.largest) - 1
-        mates = sorted(pool.length(other) for other in pool.same_session(clip)) if more else []
-        other_speech = pool.length_in_other_sessions(clip)
-        if not other_speech and asked.source != "other-utterance":
-            other_speech = sum(map(pool.length, pool.unused_parts([clip])))
-        if more and not pool.has_sessions(clip):  # what else the target says is not left for the enrollment
-            other_speech -= sum(mates[-more:])
-        if other_speech < self._least_enrollment(self._samples(asked.duration_s.largest)):
-            return "too little other speech for the enrollment"
-        length = pool.length(clip) + sum(mates[:more]) + more * self._samples(target.pause_s.largest)
-        if target.clip == "whole" and (len(mates) < more or length > self._longest):
-            return "utterances too long or too few for the scene"
-        return ""
-
-    def _least_enrollment(self, num_samples: int) -> int:
-        """The shortest enrollment that is accepted where ``num_samples`` are asked for."""
-        shortest_s = self._scenario.enrollment.shortest_s
-        return num_samples if shortest_s is None else min(num_samples, self._samples(shortest_s))
 
     def track(self, chance: rng.Seed, scene_id: str) -> TargetTrack:
         """The next scene's target track: whole clips, or one that is cut where it is longer than the scene."""
@@ -156,7 +122,7 @@ class TargetSampler:
             filled += kept
             if filled == num_samples:
                 break
-        if filled < self._least_enrollment(num_samples):
+        if filled < self._eligible.least_enrollment(num_samples):
             raise RequestError(
                 f"{scene_id}: speaker {clips[0].speaker_id} has less than {num_samples / pool.rate:g} s of "
                 "other speech for the enrollment; ask for a shorter enrollment.duration_s"

@@ -757,7 +757,11 @@ def test_a_clip_exactly_as_long_as_the_scene_fits(rate, duration_s, num_samples)
 def test_who_cannot_be_a_target_is_told_and_still_interferes():
     clips = [*speech(3), utterance("short", 0, seconds=9.5, gender="M")]
     drawn = planner(clips=clips)
-    assert drawn.notes == ["1 of 4 speakers are never targets: too little other speech for the enrollment"]
+    assert drawn.notes == [
+        "1 of 4 speakers is never a target: only one recording, so no other speech for the enrollment "
+        "and utterances longer than the scene, more than 8 s (books/short 9.5 s); "
+        "another recording and duration_s: 9.5 or target.clip: segment would admit books/short"
+    ]
     scenes = [drawn.recipe(index) for index in range(40)]
     assert "short" not in {recipe.target.speaker_id for recipe in scenes}
     assert "short" in {talker.speaker_id for recipe in scenes for talker in recipe.interferers}
@@ -770,8 +774,75 @@ def test_who_would_use_up_the_enrollment_is_left_out_before_the_first_scene():
         *(utterance("few", number, seconds=2.5, gender="M") for number in range(3)),
     ]
     drawn = planner(clips=clips, target={"utterances": 2}, enrollment={"duration_s": 5.0})
-    assert drawn.notes == ["1 of 4 speakers are never targets: too little other speech for the enrollment"]
+    assert drawn.notes == [
+        "1 of 4 speakers is never a target: too little other speech for the enrollment, less than 5 s "
+        "(books/few 2.5 s); enrollment.shortest_s: 2.5 would admit books/few"
+    ]
     assert "few" not in {drawn.recipe(index).target.speaker_id for index in range(60)}
+
+
+SCARCE = {
+    "too little speech for the enrollment": (
+        [utterance("few", number, seconds=2.5) for number in range(4)],
+        {},
+        "too little other speech for the enrollment, less than 10 s (books/few 7.5 s); ",
+        {"enrollment": {"shortest_s": 7.5}},
+    ),
+    "short utterances": (
+        [utterance("few", number, seconds=3.456) for number in range(5)],
+        {"target": {"shortest_s": 4.0}},
+        "utterances shorter than 4 s (books/few 3.46 s); ",
+        {"target": {"shortest_s": 3.45}},
+    ),
+    "long utterances": (
+        [utterance("few", number, seconds=9.123) for number in range(3)],
+        {},
+        "utterances longer than the scene, more than 8 s (books/few 9.12 s); ",
+        {"duration_s": 9.13},
+    ),
+    "both": (
+        [utterance("few", number, seconds=9.123) for number in range(2)],
+        {},
+        "too little other speech for the enrollment, less than 10 s and utterances longer than the scene, more "
+        "than 8 s (books/few 9.12 s and 9.12 s); ",
+        {"enrollment": {"shortest_s": 9.12}, "duration_s": 9.13},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SCARCE)
+def test_what_would_admit_a_speaker_admits_it(case):
+    """The line names the keys; a scenario with them has that speaker among its targets, and one with less not."""
+    own, changes, why, remedy = SCARCE[case]
+    clips = [*speech(3, seconds=(5.0,)), *own]
+    drawn = planner(clips=clips, **changes)
+    assert drawn.notes[0].startswith(f"1 of 4 speakers is never a target: {why}")
+    for section, values in remedy.items():
+        for key, value in values.items() if isinstance(values, dict) else [(None, values)]:
+            assert f"{section}.{key}: {value}" if key else f"{section}: {value}" in drawn.notes[0]
+    assert planner(clips=clips, **{**changes, **remedy}).notes == []
+
+
+def test_those_left_out_are_counted_and_the_nearest_named():
+    short = [utterance(f"p{who}", number, seconds=3 + who / 10) for who in range(5) for number in range(2)]
+    assert planner(clips=[*speech(3), *short]).notes == [
+        "5 of 8 speakers are never targets: too little other speech for the enrollment, less than 10 s "
+        "(books/p4 3.4 s, books/p3 3.3 s, books/p2 3.2 s, 2 more); enrollment.shortest_s: 3.4 would admit books/p4"
+    ]
+
+
+def test_too_few_targets_are_refused():
+    clips = [*speech(1), utterance("b", gender="M"), *(utterance("c", number, seconds=2) for number in range(3))]
+    assert len(planner(clips=clips).notes) == 2
+    chosen = builders.scenario()
+    with pytest.raises(RequestError) as refused:
+        plan.Planner(chosen, speech=clips, noise=noises(), seed=1, min_targets=2)
+    assert str(refused.value) == (
+        "scenario test: 1 of 3 speakers can be a target where --min-targets is 2: 1 of 3 speakers is never a "
+        "target: only one recording, so no other speech for the enrollment (books/b); another recording would "
+        "admit books/b; 1 of 3 speakers is never a target: too little other speech for the enrollment, less than "
+        "10 s (books/c 4 s); enrollment.shortest_s: 4 would admit books/c; or give more speech"
+    )
 
 
 def test_clips_longer_than_the_scene_are_no_whole_targets():
@@ -821,19 +892,19 @@ REFUSALS = {
     ),
     "too little speech for the enrollment": (
         {"enrollment": {"duration_s": 60}},
-        ["no speaker", "6 of 6 speakers", "too little other speech for the enrollment", "enrollment.duration_s"],
+        ["no speaker", "6 of 6 speakers", "too little other speech for the enrollment", "enrollment.shortest_s"],
     ),
     "one clip each": (
         {"clips": speech(each=1, sessions=1)},
-        ["no speaker", "too little other speech for the enrollment"],
+        ["no speaker", "only one recording", "another recording would admit books/11"],
     ),
     "clips too long": (
         {"duration_s": 3.0},
-        ["no speaker", "utterances too long or too few for the scene", "longer duration_s"],
+        ["no speaker", "utterances longer than the scene, more than 3 s", "or target.clip: segment would admit"],
     ),
     "too few clips in a session": (
         {"clips": speech(each=2), "target": {"utterances": 3}, "duration_s": 30.0},
-        ["utterances too long or too few for the scene"],
+        ["fewer than 3 utterances in a session", "fewer target.utterances would admit"],
     ),
     "interferers with too little speech": (
         {"clips": speech(1), "others": [utterance("other", seconds=2.0)]},
