@@ -56,7 +56,25 @@ submission = click.argument("submission", type=PLACE)
 results = click.argument("results", nargs=-1, required=True, type=FOLDER)
 manifests = partial(click.option, type=FILE, multiple=True)
 formats = partial(
-    option, "--format", "form", type=click.Choice(["terminal", "markdown", "csv"]), default="terminal"
+    option, "--format", "form", type=click.Choice(["terminal", "markdown", "csv", "latex"]), default="terminal"
+)
+intervals = click.option(
+    "--no-intervals",
+    "intervals",
+    is_flag=True,
+    callback=lambda *given: not given[-1],
+    help="Leave out the 95 % intervals.",
+)
+figures = combine_options(
+    click.option(
+        "--metrics",
+        "asked",
+        metavar="NAMES",
+        callback=lambda *given: [name.strip() for name in given[-1].split(",")] if given[-1] else None,
+        help="Figures to show, separated by commas: tsos, or TS2.tsos of one scenario.",
+    ),
+    click.option("--all", "everything", is_flag=True, help="Show every figure, not the six headline ones."),
+    intervals,
 )
 out_file = click.option("-o", "--out", type=FILE, required=True, help="File to write.")
 out_folder = click.option("-o", "--out", type=FOLDER, required=True, help="Folder to write.")

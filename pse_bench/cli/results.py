@@ -24,15 +24,17 @@ by = click.option(
 @cli.command()
 @options.results
 @by
-@options.formats(help="How to print.")
-def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
-    """Print results side by side: a table a scenario, a column a system."""
+@options.figures
+@click.option("--sort", metavar="METRIC", default="", help="Order systems by a figure, as TS2.tsos, best first.")
+@options.formats(help="How to print; csv has every figure.")
+def table(results: tuple[Path, ...], **asked: Any) -> None:
+    """Print results side by side, a column a system: six headline figures, or those that are asked for."""
     from pse_bench.reporting import tables
     from pse_bench.scoring.results import check_comparable
 
     opened = [pse_bench.Result.open(folder) for folder in results]
     check_comparable(opened)
-    click.echo(tables.results_text(opened, form, by=by))
+    click.echo(tables.results_text(opened, **asked))
 
 
 @cli.command()
@@ -40,9 +42,12 @@ def table(results: tuple[Path, ...], by: str | None, form: str) -> None:
 @click.argument("result_b", type=options.FOLDER)
 @click.option("--metrics", help="Names separated by commas: the family of figures; all that both have by default.")
 @by
+@options.intervals
 @options.formats(help="How to print.")
 @options.as_json
-def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None, form: str, as_json: bool) -> None:
+def compare(
+    result_a: Path, result_b: Path, metrics: str | None, by: str | None, as_json: bool, **printed: Any
+) -> None:
     """Say what differs between two results, mixture by mixture, and how sure that is.
 
     A difference is named only when a test corrected for all figures shown rejects, its interval excludes zero, and
@@ -57,7 +62,7 @@ def compare(result_a: Path, result_b: Path, metrics: str | None, by: str | None,
         lines = [asdict(line) for line in found.lines]
         click.echo(json.dumps({"lines": lines, "speakers": found.speakers, "notes": found.notes}))
     else:
-        click.echo(tables.comparison_text(found, opened, form, by=by))
+        click.echo(tables.comparison_text(found, opened, by=by, **printed))
 
 
 @cli.command()
@@ -168,13 +173,15 @@ def add(board: Path, results: tuple[Path, ...], **asked: Any) -> None:
 @leaderboard.command()
 @_board
 @click.option("--sort", metavar="COLUMN", help="Order by a column of the CSV, best first; by rank by default.")
+@options.figures
 @options.formats(help="How to print; csv has every column.")
-def show(board: Path, sort: str | None, form: str) -> None:
-    """Print BOARD with the figures that are ranked."""
+def show(board: Path, sort: str | None, **asked: Any) -> None:
+    """Print BOARD: who stands where, with six headline figures, or those that are asked for."""
     from pse_bench.leaderboard import table
 
     rows = table.read(board)
-    click.echo(table.text(board, table.by_column(rows, sort) if sort else rows, form, sort or ""))
+    rows = table.by_column(rows, sort) if sort else rows
+    click.echo(table.text(board, rows, beside=sort or "", **asked))
 
 
 @leaderboard.command()

@@ -6,10 +6,12 @@ They are read into records, and anything unexpected is refused with file, line, 
 import csv
 import io
 import re
+import shutil
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
 
 from pse_bench.errors import InputError, plain
 from pse_bench.io.atomic import replacing
@@ -103,20 +105,43 @@ def cell(value: Any) -> str:
 
 
 class Grid(NamedTuple):
-    """A table as text: its title, the column heads, and the cells."""
+    """A table as text: its title, the column heads, and the cells, in which a line's end says where a cell may be
+    parted. ``align`` has a letter a column, as in LaTeX; by default l, and r for all others. The first ``keys``
+    columns name the row: they are repeated where the others do not fit beside each other."""
 
     title: str
     head: list[str]
     lines: list[list[str]]
+    align: str = ""
+    keys: int = 1
+
+    @property
+    def alignment(self) -> str:
+        return self.align or "l" + "r" * (len(self.head) - 1)
+
+
+def printed(form: str, found: Iterable[Grid], foot: Iterable[str], width: int | None = None) -> str:
+    """Grids and the lines below them: ``form`` is terminal, markdown or latex."""
+    if form == "latex":
+        return "\n".join([in_latex(found), *(f"% {plain(line)}" for line in foot)])
+    if form == "markdown":
+        return "\n".join([in_markdown(found), *(f"- {literal(line)}" for line in foot)])
+    return f"{for_terminal(found, width)}\n" + "\n".join(
+        _wrapped(line, width or terminal_width()) for line in foot
+    )
 
 
 def in_markdown(found: Iterable[Grid]) -> str:
     """Each grid as a Markdown table under its title, and a blank line after it."""
     out = []
     for grid in found:
-        rows = [" | ".join(map(literal, grid.head)), *map(" | ".join, grid.lines)]
+        lines = [
+            [literal(cell) if side == "l" else cell for side, cell in zip(grid.alignment, line, strict=True)]
+            for line in grid.lines
+        ]
+        rows = [" | ".join(row).replace("\n", " ") for row in ([literal(head) for head in grid.head], *lines)]
         first, *others = [f"| {row} |" for row in rows]
-        out += [f"### {grid.title}", "", first, "|" + "---|" * len(grid.head), *others, ""]
+        out += [f"### {literal(grid.title)}", "", first, "|" + "---|" * len(grid.head), *others, ""]
     return "\n".join(out)
 
 
@@ -125,30 +150,136 @@ def literal(name: str) -> str:
     return re.sub(r"([\\`*\[\]<>|])", r"\\\1", name)
 
 
-def for_terminal(found: Iterable[Grid], width: int | None) -> str:
-    """Each grid drawn with lines, below its title, within a width of 120 characters unless told."""
+LATEX = str.maketrans(
+    {
+        **{character: f"\\{character}" for character in "{}$&#_%"},
+        **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+        **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "\n": " "},
+        **{"↑": r"$\uparrow$", "↓": r"$\downarrow$", "−": "$-$", "–": "--", "●": r"$\bullet$"},
+    }
+)
+"""What LaTeX takes for something else, or does not have in every font, as it shows it."""
+
+
+def in_latex(found: Iterable[Grid]) -> str:
+    """Each grid as a ``tabular`` with the rules of the package booktabs, its title as a comment, and a blank line
+    after it."""
+    out = [r"% needs \usepackage{booktabs}"]
+    for grid in found:
+        # a bracket or a star at the beginning would be an argument of the line's end before it
+        head, *lines = [
+            re.sub(r"^(?=[*\[])", "{}", " & ".join(_latex(cell) for cell in line)) + r" \\"
+            for line in (grid.head, *grid.lines)
+        ]
+        begin, end = rf"\begin{{tabular}}{{{grid.alignment}}}", r"\end{tabular}"
+        out += [f"% {plain(grid.title)}", begin, r"\toprule", head, r"\midrule", *lines, r"\bottomrule", end, ""]
+    return "\n".join(out)
+
+
+def _latex(text: str) -> str:
+    """A cell as LaTeX that shows it as it is, the sign of a number as a minus."""
+    return re.sub(r"(?<!\w)-(?=\d)", "$-$", plain(text.replace("\n", " ")).translate(LATEX))
+
+
+# ---- for a terminal
+
+GAP = 2
+"""Spaces between two columns."""
+NARROW = 20
+"""Characters that a column of words is not made narrower than, where it has so many."""
+TIED = "\ue000"
+"""Stands for a space at which no line ends, while lines are broken: rich breaks them at U+00A0, too."""
+
+
+def terminal_width() -> int:
+    """Columns of the terminal, or what COLUMNS says; 120 where the output is no terminal."""
+    return shutil.get_terminal_size((120, 24)).columns
+
+
+def for_terminal(found: Iterable[Grid], width: int | None = None) -> str:
+    """Each grid below its title, within the width of the terminal unless told. Where the columns do not fit beside
+    each other, cells are parted at their line's ends; where that does not do, the last columns stand in further
+    tables below. Only a word that is wider than everything is broken."""
+    width = width or terminal_width()
+    parts = [(_wrapped(grid.title, width), "\n\n".join(_drawn(grid, width))) for grid in found]
+    return "\n\n".join("\n".join(filter(None, part)) for part in parts) + "\n"
+
+
+class _Column(NamedTuple):
+    """A column: how wide it is at least, and at most."""
+
+    side: str
+    cells: list[str]
+    least: int
+    most: int
+
+
+def _column(side: str, head: str, cells: list[str], *, parted: bool) -> _Column:
+    from rich.cells import cell_len
+
+    head, *cells = (re.sub(" (?=[↑↓])", TIED, plain(text)) for text in (head.replace("\n", " "), *cells))
+    cells = cells if parted else [cell.replace("\n", " ") for cell in cells]
+    texts = [piece for cell in cells for piece in cell.split("\n")]
+    words = max(cell_len(word) for text in (head, *(texts if side == "l" else ())) for word in text.split(" "))
+    natural = max((cell_len(text) for text in texts), default=0)
+    least = max(words, min(natural, NARROW) if side == "l" else natural)
+    return _Column(side, [head, *cells], least, max(least, natural, cell_len(head)))
+
+
+def _drawn(grid: Grid, width: int) -> list[str]:
+    """The tables that a grid becomes within a width."""
+    for parted in (False, True):
+        contents = [[line[number] for line in grid.lines] for number in range(len(grid.head))]
+        columns = [
+            _column(side, head, cells, parted=parted)
+            for side, head, cells in zip(grid.alignment, grid.head, contents, strict=True)
+        ]
+        if sum(column.least + GAP for column in columns) - GAP <= width:
+            return [_table(columns, width)]
+    keys, tables = columns[: grid.keys], [columns[: grid.keys]]
+    for column in columns[grid.keys :]:
+        fits = sum(one.least + GAP for one in tables[-1]) + column.least <= width
+        if fits or len(tables[-1]) == grid.keys:
+            tables[-1].append(column)
+        else:
+            tables.append([*keys, column])
+    return [_table(columns, width) for columns in tables]
+
+
+def _table(columns: list[_Column], width: int) -> str:
+    """A table with columns as wide as there is room for, from the left."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    widths = [column.least for column in columns]
+    room = width - sum(widths) - GAP * (len(columns) - 1)
+    while room < 0 and max(widths) > 1:  # a name is wider than the terminal
+        widths[widths.index(max(widths))] -= 1
+        room += 1
+    for number, column in enumerate(columns):
+        more = max(0, min(room, column.most - widths[number]))
+        widths[number] += more
+        room -= more
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    justify: dict[str, Literal["left", "right", "center"]] = {"l": "left", "r": "right", "c": "center"}
+    for column, own in zip(columns, widths, strict=True):
+        table.add_column(Text(column.cells[0]), justify=justify[column.side], width=own, overflow="fold")
+    for row in zip(*(column.cells[1:] for column in columns), strict=True):
+        table.add_row(*map(Text, row))
     stream = io.StringIO()
-    console = Console(file=stream, width=width or 120, color_system=None)
-    for grid in found:
-        console.print(Text(plain(grid.title)))  # as the table's own title it would be broken to the table's width
-        table = Table()
-        for number, name in enumerate(grid.head):
-            table.add_column(Text(plain(name)), justify="left" if number == 0 else "right", overflow="fold")
-        for line in grid.lines:
-            table.add_row(*(Text(plain(cell)) for cell in line))
-        console.print(table)
-    return stream.getvalue()
+    Console(file=stream, width=sum(widths) + GAP * len(widths), color_system=None).print(table)
+    lines = stream.getvalue().replace(TIED, " ").rstrip("\n").split("\n")
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def printed(form: str, found: Iterable[Grid], foot: Iterable[str], width: int | None = None) -> str:
-    """Grids and the lines below them: ``form`` is terminal or markdown."""
-    if form == "markdown":
-        return "\n".join([in_markdown(found), *foot])
-    return for_terminal(found, width) + "\n".join(foot)
+def _wrapped(text: str, width: int) -> str:
+    """A line of text within a width."""
+    return "\n".join(textwrap.wrap(plain(text), width, break_on_hyphens=False))
+
+
+# ---- as CSV
 
 
 def as_csv(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

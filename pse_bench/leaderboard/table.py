@@ -17,9 +17,11 @@ from pydantic import Field
 from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
-from pse_bench.io.tables import Grid, literal, printed
+from pse_bench.io.tables import Grid, printed
 from pse_bench.leaderboard.ranking import CRITERIA, LEAKAGE, LOSS, NEEDED, OVER_SUPPRESSION
 from pse_bench.schemas import TABLES, Sha256, Summary
+from pse_bench.scoring import figures
+from pse_bench.scoring.figures import DECIMALS
 from pse_bench.scoring.results import Result, about_of
 
 Kind = Literal["reference", "baseline", "submission", "control"]
@@ -28,12 +30,10 @@ COLUMN = re.compile(r"(TS[123]|all)\.([a-z0-9_]+?)(_low|_high)?")
 
 ENDS = ("", "_low", "_high")
 """How the columns of a figure and of the ends of its interval end."""
-DECIMALS = 4
 FOOT = (
     f"order: mean rank over {', '.join(CRITERIA)}, leakage only as far as it exceeds {LOSS}; who removes nothing "
     "stands last",
     f"front: no other system is better in {OVER_SUPPRESSION} and {LEAKAGE} at once (references among themselves)",
-    "value [95 % interval over target speakers]; ↑ higher is better",
 )
 
 
@@ -230,31 +230,60 @@ def _higher_is_better(column: str) -> bool:
     return match is not None and match[2] in metrics.REGISTRY and metrics.REGISTRY[match[2]].higher_is_better
 
 
-def text(board: Path, rows: Sequence[Row], form: str = "terminal", beside: str = "") -> str:
-    """The board with the figures that are ranked, and the column ``beside`` them, if it is another: ``form`` is
-    terminal, markdown, or csv with every column."""
+def text(
+    board: Path,
+    rows: Sequence[Row],
+    form: str = "terminal",
+    beside: str = "",
+    *,
+    asked: Sequence[str] | None = None,
+    everything: bool = False,
+    intervals: bool = True,
+    width: int | None = None,
+) -> str:
+    """The board as text.
+
+    Args:
+        form: terminal, markdown, latex, or csv with every column.
+        beside: a figure that is shown beside the others.
+        asked: the figures to show; the headline ones by default.
+        everything: show every figure.
+        intervals: whether intervals are shown.
+        width: of the terminal, unless told.
+
+    Raises InputError when there is no such figure.
+    """
     if form == "csv":
         return text_of(rows).rstrip("\n")
-    shown = dict.fromkeys([*CRITERIA, LOSS, *([beside] if COLUMN.fullmatch(beside) else [])])
-    head = ["rank", "system", "kind", "mean rank", "front"]
-    head += [f"{column} {'↑' if _higher_is_better(column) else '↓'}" for column in shown]
-    names = ["".join(c if c.isprintable() else " " for c in row.entry.name) for row in rows]
+    there = dict.fromkeys(name for row in rows for name in row.cells if not name.endswith(ENDS[1:]))
+    first = figures.named(asked, there) if asked else figures.headline(there)
+    shown = list(there) if everything else [*first, *([beside] if beside in there and beside not in first else [])]
+    head = ["rank", "system", "kind", "mean rank", "front", *map(_label, shown)]
     lines = [
         [
             "" if row.entry.rank is None else str(row.entry.rank),
-            literal(name) if form == "markdown" else name,
+            "".join(c if c.isprintable() else " " for c in row.entry.name),
             row.entry.kind,
             "" if row.entry.mean_rank is None else f"{row.entry.mean_rank:.1f}",
             "●" if row.entry.pareto else "",
-            *(_cell(row, column) for column in shown),
+            *(_cell(row, column, intervals) for column in shown),
         ]
-        for row, name in zip(rows, names, strict=True)
+        for row in rows
     ]
-    foot = [f"- {line}" for line in FOOT] if form == "markdown" else FOOT
-    return printed(form, [Grid(board.stem, head, lines)], foot, 150)
+    foot = [*FOOT, f"{'value [95 % interval over target speakers]; ' if intervals else ''}↑ higher is better"]
+    if not asked and len(shown) < len(there):
+        foot.append(f"{len(shown)} of {len(there)} figures; {figures.OTHERS}")
+    grid = Grid(board.stem, head, lines, "rllrc" + "r" * len(shown), keys=2)
+    return printed(form, [grid], foot, width)
 
 
-def _cell(row: Row, column: str) -> str:
+def _label(column: str) -> str:
+    metric = metrics.REGISTRY.get(column.partition(".")[2])
+    return figures.labelled(column, metric.unit, metric.higher_is_better) if metric else column
+
+
+def _cell(row: Row, column: str, intervals: bool) -> str:
+    metric = metrics.REGISTRY.get(column.partition(".")[2])
     value, low, high = (row.cells.get(f"{column}{end}") for end in ENDS)
-    interval = "" if low is None or high is None else f" [{low:.1f}, {high:.1f}]"
-    return "" if value is None else f"{value:.1f}{interval}"
+    pieces = figures.in_pieces(value, low, high, metric.unit if metric else "")
+    return "\n".join(filter(None, pieces if intervals else pieces[:1]))

@@ -10,9 +10,10 @@ from pse_bench.errors import InputError
 from pse_bench.metrics import ALL_METRICS
 from pse_bench.reporting import plot
 from pse_bench.reporting.html import element
-from pse_bench.reporting.plot import HEADLINE, Axis, Section, Style, Systems
+from pse_bench.reporting.plot import Axis, Section, Style, Systems
 from pse_bench.reporting.tables import FEW_SPEAKERS, cell
 from pse_bench.schemas import Summary
+from pse_bench.scoring.figures import headline
 from pse_bench.scoring.summary import Scores, summaries_of
 
 COLUMNS = {
@@ -63,10 +64,11 @@ def section(systems: Systems) -> Section:
 def breakdowns(systems: Systems) -> tuple[dict[str, dict[str, Panel]], list[str]]:
     """The panels by aggregate and column, and a note for each column that cannot be broken down by."""
     notes: list[str] = []
-    found: dict[str, dict[str, Panel]] = {name: {} for name in HEADLINE}
+    there = dict.fromkeys(".".join(key) for one in systems for key in one.scores.cells if key[1] in ALL_METRICS)
+    found: dict[str, dict[str, Panel]] = {name: {} for name in headline(there)}
     for column, title in COLUMNS.items():
         for scenario in ("TS2", "TS3", "TS1"):
-            names = [name for name in HEADLINE if name.startswith(scenario)]
+            names = [name for name in found if name.startswith(scenario)]
             try:
                 every = [(one.style, _groups(one.scores, scenario, names, column)) for one in systems]
             except InputError as error:

@@ -9,6 +9,7 @@ from pse_bench.metrics import ALL_METRICS, Metric
 from pse_bench.reporting import plot
 from pse_bench.reporting.html import element
 from pse_bench.reporting.plot import Axis, Section, Style, Systems
+from pse_bench.scoring.figures import headline
 
 WIDTH, ROW, BOTTOM = 340, 52, 30
 BINS = 32
@@ -18,7 +19,7 @@ def section(systems: Systems) -> Section:
     """A plot for each scenario and metric that any system shown in detail has, the headline ones first."""
     shown = plot.detailed(systems)
     found = _plots(shown)
-    first = [found.pop(name) for name in plot.HEADLINE if name in found]
+    first = [found.pop(name) for name in headline(list(found))]
     hidden = [system.style.name for system in systems if system not in shown]
     words = (
         "A histogram over clips for each system, with its median (line) and the middle half of the clips (bar). A "

@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from pse_bench.dataset.groups import round_steps
 from pse_bench.leaderboard.leaderboard import CONTROL, REFERENCES
-from pse_bench.leaderboard.ranking import LEAKAGE, OVER_SUPPRESSION, PAUSE_LEAKAGE
 from pse_bench.metrics import Metric
 from pse_bench.reporting import tables
 from pse_bench.reporting.html import element, metric_heading
@@ -19,8 +18,6 @@ from pse_bench.schemas import Summary
 from pse_bench.scoring.results import Result
 from pse_bench.scoring.summary import Scores
 
-HEADLINE = (OVER_SUPPRESSION, LEAKAGE, PAUSE_LEAKAGE, "TS1.tsos", "TS2.si_sdri", "TS2.wer")
-"""The aggregates that are shown first, and over groups of mixtures."""
 ROOT_TICKS = (0, 1, 5, 10, 20, 40, 60, 80, 100, 120)
 """Where an axis of square roots has ticks."""
 

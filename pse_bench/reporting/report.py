@@ -72,6 +72,7 @@ def build(
         "failures": FAILURES,
         "few": tables.FEW_SPEAKERS,
         "in_pieces": tables.in_pieces,
+        "compared_values": tables.compared_values,
         **WITHOUT_DATASET,
     }
     kept = Media(budget=LARGEST - len(html.render("report.html", **values, media={})))

@@ -15,7 +15,7 @@ from pse_bench.metrics.metric import AGGREGATIONS
 from pse_bench.reporting import clip_panel, tables
 from pse_bench.reporting.plot import ShownSystem, Style, Systems
 from pse_bench.schemas import TABLES, Score
-from pse_bench.scoring import comparison, result_writer
+from pse_bench.scoring import comparison, figures, result_writer
 from pse_bench.scoring.results import Result
 from pse_bench.submission.submission import System
 
@@ -64,16 +64,20 @@ def descriptions(results: Sequence[Result]) -> dict[str, list[Any]]:
 
 
 def aggregates(systems: Systems) -> list[dict[str, Any]]:
-    """A table a scenario: a column a metric, a row a system."""
-    found, styles = [], [system.style for system in systems]
-    for label, description in TABLES.items():
-        every = [system.result.summaries for system in systems]
-        rows = [{row.metric: row for row in summaries if row.scenario == label} for summaries in every]
-        columns = list({name: row for table in rows for name, row in table.items()}.values())
-        cells = [[table.get(column.metric) for column in columns] for table in rows]
-        if columns:
-            about = {"label": label, "description": description, "expected": max(row.expected for row in columns)}
-            found.append({**about, "columns": columns, "lines": list(zip(styles, cells, strict=True))})
+    """The headline figures, where there are any, and a table a scenario: a column a figure, a row a system."""
+    rows = [{figures.name_of(row): row for row in system.result.summaries} for system in systems]
+    first = {name: row for table in rows for name, row in table.items()}
+    shown = tables.chosen([system.result for system in systems], None)
+    found = []
+    for label, description in (("", ""), *TABLES.items()):
+        names = [name for name in first if first[name].scenario == label] if label else shown
+        columns = [first[name] for name in names]
+        lines = [
+            (system.style, [table.get(name) for name in names])
+            for system, table in zip(systems, rows, strict=True)
+        ]
+        about = {"label": label, "description": description, "columns": columns, "lines": lines}
+        found += [{**about, "expected": max(row.expected for row in columns)}] if columns else []
     return found
 
 

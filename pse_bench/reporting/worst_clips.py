@@ -11,9 +11,9 @@ from pse_bench.metrics import ALL_METRICS
 from pse_bench.metrics.leakage import CAP_DB
 from pse_bench.reporting.clip_panel import Media, Panel, estimate_panel
 from pse_bench.reporting.plot import ShownSystem, Style, Systems, detailed
-from pse_bench.reporting.tables import digits_of
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Mixture, Score
+from pse_bench.scoring.figures import in_pieces
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def choose_clips(
             chosen.notes.append(f"{system.style.name}: {str(error).replace(f'{given[system]}/', '')}")
             continue
         unit = ALL_METRICS[failure.metric].unit
-        value = f"{score.value:.{digits_of(unit)}f} {unit}".strip()
+        value = f"{in_pieces(score.value, None, None, unit)[0]} {unit}".strip()
         chosen.found.append(ShownClip(failure, system.style, row, value, place, panel))
     progress(len(wanted), len(wanted))
     return chosen

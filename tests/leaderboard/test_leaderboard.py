@@ -12,18 +12,15 @@ import pytest
 import tiny
 from hypothesis import given
 from hypothesis import strategies as st
-from made import BLANK
+from ranked import CORNERS, finish, result
 from scipy.stats import rankdata
 
-from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, tables
 from pse_bench.leaderboard import leaderboard, ranking, table
 from pse_bench.leaderboard.table import read
-from pse_bench.schemas import Mixture, Score
-from pse_bench.scoring.summary import summarise
+from pse_bench.schemas import Score
 
-SPEAKERS = 4
 RANKED = {
     ("TS1", "tsos"),
     ("TS2", "tsos"),
@@ -31,74 +28,6 @@ RANKED = {
     ("TS2", "target_loss_db"),
     ("TS2", "pause_leakage_db"),
     ("TS3", "leakage_reduction_db"),
-}
-
-
-def mixture(scene_id: str, label: str) -> Mixture:
-    named = {"mixture_id": f"{scene_id}_{label}", "scene_id": scene_id, "scenario": label}
-    return BLANK.model_copy(update={**named, "target_speaker": f"p{scene_id}"})
-
-
-def result(folder: Path, name: str, *, tsos=(5, 6), wer=30, leakage=10, pause=8, loss=0.5, **about: Any) -> Path:
-    """A result of four speakers that has the given figures, a little different for each speaker."""
-    folder.mkdir(parents=True)
-    figures = {
-        ("TS1", "tsos"): tsos[0],
-        ("TS2", "tsos"): tsos[1],
-        ("TS2", "wer"): wer,
-        ("TS2", "target_loss_db"): loss,
-        ("TS2", "pause_leakage_db"): pause,
-        ("TS3", "leakage_reduction_db"): leakage,
-    }
-    rows, scores = {}, []
-    for (label, metric), value in figures.items():
-        kind = metrics.ALL_METRICS[metric]
-        for number in range(SPEAKERS):
-            row = mixture(f"s{number:06d}", label)
-            rows[row.mixture_id] = row
-            own = min(max(value + 0.1 * (number - 1.5), kind.low), kind.high)
-            detail = f"{round(own * 10)}/1000" if kind.aggregation == "ratio" else ""
-            if kind.in_db:
-                detail = f"{10 ** (own / 10)!r}/1.0"
-            scores.append(
-                Score(
-                    mixture_id=row.mixture_id, scenario=label, metric=metric, value=own, status="ok", detail=detail
-                )
-            )
-    tables.write_table(folder / "mixtures.csv", Mixture, rows.values())
-    tables.write_table(folder / "scores.csv", Score, scores)
-    document = {
-        "schema": 1,
-        "kind": "pse-bench result",
-        "dataset": "tiny-v1",
-        "dataset_fingerprint": "a" * 64,
-        "reference": "early",
-        "complete": True,
-        "metrics": {metric: {"version": 1} for _, metric in figures},
-        "mixtures_sha256": atomic.sha256(folder / "mixtures.csv"),
-        "system": {
-            "name": name,
-            "version": "1",
-            "causal": True,
-            "algorithmic_latency_ms": 20.0,
-            "parameters": 810_000,
-        },
-    }
-    finish(folder, document | about)
-    return folder
-
-
-def finish(folder: Path, document: dict[str, Any]) -> None:
-    """Write the ``summary.csv`` and ``result.json`` that belong to the scores of a folder as they are now."""
-    summarise(folder)
-    hashes = {f"{name}_sha256": atomic.sha256(folder / f"{name}.csv") for name in ("scores", "summary")}
-    atomic.write_sealed(folder / "result.json", document | hashes)
-
-
-CORNERS = {
-    "mixture": {"tsos": (0, 0), "wer": 60, "leakage": 0, "pause": 0, "loss": 0},
-    "silence": {"tsos": (100, 100), "wer": 100, "leakage": 120, "pause": 120, "loss": 120},
-    "oracle-mask": {"tsos": (1, 2), "wer": 10, "leakage": 120, "pause": 25, "loss": 0.2},
 }
 Started = Callable[..., Path]
 
@@ -473,8 +402,8 @@ def test_the_command_from_results_to_a_printed_board(tmp_path: Path) -> None:
     assert tiny.pse_bench("leaderboard", "add", board, mine).returncode == 0
     shown = tiny.pse_bench("leaderboard", "show", board)
     assert shown.returncode == 0
-    order = [line.split("│")[2].strip() for line in shown.stdout.splitlines() if line.startswith("│")]
-    assert [name.split()[0] for name in order if name] == ["oracle-mask", "mine", "mixture", "silence"]
+    order = re.findall(r"^ +\d  (\S+)", shown.stdout.split("\n\n")[0], re.MULTILINE)
+    assert order == ["oracle-mask", "mine", "mixture", "silence"]
     sorted_ = tiny.pse_bench("leaderboard", "show", board, "--sort", "TS2.tsos", "--format", "csv")
     assert [line.split(",")[0] for line in sorted_.stdout.splitlines()[1:]] == [
         "mixture",
@@ -485,7 +414,7 @@ def test_the_command_from_results_to_a_printed_board(tmp_path: Path) -> None:
     beside = tiny.pse_bench(
         "leaderboard", "show", board, "--format", "markdown", "--sort", "TS3.leakage_reduction_median_db"
     )
-    assert "TS3.leakage_reduction_median_db ↑ |" in beside.stdout
+    assert "TS3.leakage_reduction_median_db (dB) ↑ |" in beside.stdout
     marked = tiny.pse_bench("leaderboard", "show", board, "--format", "markdown", "--sort", "system")
     assert r"| mine \| \<b\> 1 | submission |" in marked.stdout
     assert tiny.pse_bench("leaderboard", "verify", board, *folders, mine).stdout == (
