@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def score(dataset: Path, submission: Path, out: Path, quiet: bool, as_json: bool
     given = options.with_executor(asked, isolated=True)
     with progress("scoring", "mixtures") as update:
         report = pse_bench.score_submission(opened, submission, out, cache=cache, progress=update, **given)
-    tell(report, out, quiet=quiet, as_json=as_json, shard=asked["share"])
+    tell(report, out, quiet=quiet, as_json=as_json, shard=asked["share"], names=asked["names"] or ())
 
 
 def _recogniser(spec: str, dataset: Any) -> Any:
@@ -145,9 +146,11 @@ def _recogniser(spec: str, dataset: Any) -> Any:
     return remembered(listener, cache_folder() / "transcripts")
 
 
-def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = None) -> None:
-    """Print the outcome of a scoring or of a merge of its shards. The exit status is 1 where estimates could not
-    be used."""
+def tell(
+    report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = None, names: Sequence[str] = ()
+) -> None:
+    """Print the outcome of a scoring or of a merge of its shards, with the metrics that were asked for by their
+    ``names``. The exit status is 1 where estimates could not be used."""
     from pse_bench.reporting import tables
 
     failed = report.problems
@@ -160,7 +163,9 @@ def tell(report: Any, out: Path, *, quiet: bool, as_json: bool, shard: Any = Non
     elif as_json:
         click.echo(json.dumps([row.model_dump() for row in pse_bench.Result.open(out).summaries]))
     else:
-        click.echo(tables.results_text([pse_bench.Result.open(out)]))
+        result = pse_bench.Result.open(out)
+        shown = list(names) if {*names} <= {row.metric for row in result.summaries} else None
+        click.echo(tables.results_text([result], asked=shown))
     if shard:
         options.echo_next_step(f"pse-bench merge {out}, once all shards are done")
     elif not failed:
