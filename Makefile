@@ -26,7 +26,7 @@ setup: $(READY)
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("pse-bench needs Python 3.11 or newer; found " + sys.version.split()[0] + ": run make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCKED) -e '.[embedded,asr,dnsmos,baseline,cluster,shards,interop,docs,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCKED) -e '.[embedded,asr,dnsmos,baseline,cluster,m4a,shards,interop,docs,dev]'
 	# Only its model file is read. Its dependencies are not needed.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps resemblyzer==0.1.4
 	touch $(READY)

@@ -20,6 +20,7 @@ SERVES = {
     "baseline": "train, export onnx, enhance --system CHECKPOINT",
     "onnx": "enhance --system MODEL.onnx",
     "cluster": "--executor dask, --executor dask-jobqueue",
+    "m4a": "manifest of .m4a and .aac files, and all commands that read them",
     "shards": "pack and train --dataset with a URL such as s3://…",
     "interop": "the tests of export; no command",
     "docs": "building the documentation; no command",

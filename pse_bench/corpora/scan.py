@@ -5,6 +5,7 @@ import math
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,11 +16,12 @@ import numpy as np
 import soundfile
 
 from pse_bench.errors import InputError, UndefinedScore
-from pse_bench.io import atomic, audio
+from pse_bench.io import atomic, audio, pyav
 from pse_bench.runtime.progress import Update, no_progress
 
 ENDINGS = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64"}
+    | pyav.ENDINGS
 )
 BATCH = 50
 """Files a task: enough to hide the cost of handing a task over, few enough to spread and to show progress."""
@@ -68,7 +70,8 @@ def find(
     """Sound files below some folders of a root: their paths relative to it, sorted, and problems.
 
     Names that begin with a dot are passed over. Links are followed, but every folder is listed once and
-    under its own name where it has one, so a loop ends and nothing is found twice.
+    under its own name where it has one, so a loop ends and nothing is found twice. Kinds of files that need PyAV
+    are one problem where it is not installed.
     """
     endings = frozenset(endings)
     found: list[str] = []
@@ -85,7 +88,7 @@ def find(
                 for entry in entries:
                     path = f"{folder}/{entry.name}" if folder else entry.name
                     is_folder = _is_folder(entry)
-                    is_sound = not is_folder and PurePosixPath(entry.name).suffix.lower() in endings
+                    is_sound = not is_folder and _ending(entry.name) in endings
                     if entry.name.startswith(".") or not (is_folder or is_sound):
                         continue
                     if fault := _fault_in_name(entry.name):
@@ -98,7 +101,16 @@ def find(
                         pending.append(path)
         except OSError as error:
             problems.append(f"{root / folder}: cannot be listed ({error.strerror}); check the folder's rights")
+    needing = Counter(filter(pyav.ENDINGS.__contains__, map(_ending, found)))
+    if needing and not pyav.is_installed():
+        found = [path for path in found if _ending(path) not in needing]
+        kinds = " and ".join(f"{count} {ending}" for ending, count in sorted(needing.items()))
+        problems.append(f"{root}: {kinds} files are left out, as PyAV is not installed; {pyav.REMEDY}")
     return sorted(found), sorted(problems)
+
+
+def _ending(path: str) -> str:
+    return PurePosixPath(path).suffix.lower()
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
@@ -178,7 +190,8 @@ def _clip(root: Path, name: str, measure: Measure | None) -> ScannedFile:
     low, high = math.inf, -math.inf
     for block in audio.blocks(path):
         low, high = min(low, float(block.min())), max(high, float(block.max()))
-    _check_whole(path)
+    if _ending(name) not in pyav.ENDINGS:
+        _check_whole(path)
     if low == high:
         held = (
             "holds only zeros, so it has no level"

@@ -20,6 +20,7 @@ import numpy as np
 import soundfile
 
 from pse_bench.errors import InputError
+from pse_bench.io import pyav
 
 FULL_SCALE = 32768.0
 FAR_BEYOND = 100.0
@@ -27,6 +28,9 @@ FAR_BEYOND = 100.0
 FORMATS = {".flac": "FLAC", ".wav": "WAV"}
 BLOCK = 1 << 21  # samples that are decoded at a time: a header may promise more than memory holds
 UNKNOWN_LENGTH = 1 << 62  # from here on libsndfile says that a header tells no length
+MPEG_FRAME = (
+    1152  # samples at most; by two of them libsndfile may overestimate an MP3 that does not say its length
+)
 RESAMPLING_TAPS = 10  # half the length of the resampling filter, in samples of the slower rate
 
 
@@ -94,12 +98,23 @@ class FileContent(io.BytesIO):
             return self.tell()
 
 
-def _open(file: Path | FileContent) -> soundfile.SoundFile:
+class _Stream(soundfile.SoundFile):
+    """An open file that is decoded from its beginning where libsndfile cannot jump into it exactly: what follows a
+    jump into MP3 or Opus differs in the last bits or worse, near the end of Ogg Vorbis it is other sound."""
+
+    def seekable(self) -> bool:  # soundfile itself jumps after each block, too
+        return self.format not in ("MP3", "OGG") and super().seekable()
+
+
+def _open(file: Path | FileContent) -> _Stream:
     """An open file, whose ``name`` names it in errors."""
     if isinstance(file, Path) and not file.is_file():
         raise InputError(f"{file}: {_instead_of_a_file(file)}")
+    if isinstance(file, Path) and file.suffix.lower() in pyav.ENDINGS:
+        samples, rate = pyav.read(file)
+        file = FileContent(encode(samples, rate, ".wav", "FLOAT"), str(file))
     try:
-        stream = soundfile.SoundFile(file)
+        stream = _Stream(file)
     except (soundfile.SoundFileError, RuntimeError) as error:
         fault = f"not a sound file that can be opened ({_reason(error)})"
         raise InputError(f"{file}: {fault}; restore or remove it") from error
@@ -121,9 +136,13 @@ def _instead_of_a_file(path: Path) -> str:
 
 
 def info(path: Path) -> Info:
-    """The header of a sound file. Raises InputError when it cannot be opened."""
+    """The header of a sound file, but the length of an MP3 as it is decoded. Raises InputError when it cannot be
+    opened."""
     with _open(path) as stream:
-        return Info(stream.samplerate, stream.frames, stream.channels, stream.subtype)
+        frames = stream.frames
+        if stream.format == "MP3":
+            frames = sum(map(len, _decoded(stream, 0, frames, "float32")))
+        return Info(stream.samplerate, frames, stream.channels, stream.subtype)
 
 
 def read(
@@ -137,10 +156,11 @@ def read(
     """One channel of sound as float64 of shape (num_samples,), and its sample rate.
 
     Args:
-        path: a mono file of any format libsndfile reads.
+        path: a mono file of any format that libsndfile reads, or PyAV (``pyav.ENDINGS``).
         sample_rate: the rate that is expected, in Hz; None accepts any.
         num_samples: the length that the whole file is expected to have; None accepts any.
-        start, stop: the stretch to read, in samples of the file; nothing else of it is decoded.
+        start, stop: the stretch to read, in samples of the file; nothing after it is decoded and, where
+            libsndfile can jump into the format exactly, nothing before it.
 
     Raises:
         InputError: the file is missing, unreadable, truncated, not mono, empty, of another rate or length,
@@ -164,14 +184,14 @@ def blocks(path: Path) -> Iterator[np.ndarray]:
         yield from _numbers(stream, 0, stream.frames)
 
 
-def _check_mono(stream: soundfile.SoundFile) -> None:
+def _check_mono(stream: _Stream) -> None:
     if stream.channels != 1:
         raise InputError(f"{stream.name}: has {stream.channels} channels, expected 1; mix down to mono first")
     if stream.frames == 0:
         raise InputError(f"{stream.name}: holds no samples; restore or remove it")
 
 
-def _numbers(stream: soundfile.SoundFile, start: int, stop: int) -> Iterator[np.ndarray]:
+def _numbers(stream: _Stream, start: int, stop: int) -> Iterator[np.ndarray]:
     """Blocks of float64, all of them finite."""
     of_16_bits = stream.subtype == "PCM_16"  # quicker, and the same numbers
     for block in _decoded(stream, start, stop, "int16" if of_16_bits else "float64"):
@@ -181,20 +201,23 @@ def _numbers(stream: soundfile.SoundFile, start: int, stop: int) -> Iterator[np.
         yield samples
 
 
-def _decoded(stream: soundfile.SoundFile, start: int, stop: int, kind: str) -> Iterator[np.ndarray]:
+def _decoded(stream: _Stream, start: int, stop: int, kind: str) -> Iterator[np.ndarray]:
     """Blocks of a stretch, as many samples as were asked for."""
-    for done in range(start, stop, BLOCK):
+    begin = start if stream.seekable() else 0
+    for done in range(begin, stop, BLOCK):
         wanted = min(BLOCK, stop - done)
         try:
-            if done == start and start:
-                stream.seek(start)
+            if done == begin and begin:
+                stream.seek(begin)
             block = stream.read(wanted, dtype=kind)
         except (soundfile.SoundFileError, RuntimeError) as error:
             raise InputError(f"{stream.name}: damaged ({_reason(error)}); restore or remove it") from error
-        if len(block) < wanted:
+        estimated = stream.format == "MP3" and stop == stream.frames
+        if wanted - len(block) > (2 * MPEG_FRAME if estimated else 0):
             fault = f"ends after {done + len(block)} samples, its header says {stream.frames}"
             raise InputError(f"{stream.name}: {fault}; the file is truncated, restore or remove it")
-        yield block
+        if done + len(block) > start:
+            yield block[max(0, start - done) :]
 
 
 def _joined(blocks: Iterator[np.ndarray]) -> np.ndarray:

@@ -87,6 +87,140 @@ def test_a_stretch_is_read_where_it_was_asked(tmp_path):
     assert (rest == whole[3990:]).all()
 
 
+COMPRESSED = {
+    "mp3": ("a.mp3", {"format": "MP3"}),
+    "vorbis": ("a.ogg", {"format": "OGG", "subtype": "VORBIS"}),
+    "opus": ("a.opus", {"format": "OGG", "subtype": "OPUS"}),
+    "gsm": ("a.wav", {"subtype": "GSM610"}),  # libsndfile cannot jump into it at all
+}
+
+
+def compressed(folder, kind, num_samples=24000):
+    """A file of noise that ``soundfile`` wrote, and its samples as one call of ``soundfile`` decodes them."""
+    name, options = COMPRESSED[kind]
+    if options.get("format", "WAV") not in soundfile.available_formats():
+        pytest.skip(f"this libsndfile has no {kind}")
+    soundfile.write(folder / name, 0.2 * np.random.default_rng(1).standard_normal(num_samples), RATE, **options)
+    with soundfile.SoundFile(folder / name) as stream:
+        return folder / name, stream.read(stream.frames)
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+def test_a_stretch_of_a_compressed_file_is_that_of_the_whole(tmp_path, monkeypatch, kind):
+    path, whole = compressed(tmp_path, kind)
+    assert audio.info(path).num_samples == len(whole)
+    assert (audio.read(path)[0] == whole).all()
+    for start, stop in ((1, 400), (5000, 5001), (12345, 20000), (len(whole) - 500, len(whole))):
+        assert (audio.read(path, start=start, stop=stop)[0] == whole[start:stop]).all()
+    monkeypatch.setattr(audio, "BLOCK", 1000)
+    assert (np.concatenate(list(audio.blocks(path))) == whole).all()
+    assert (audio.read(path, start=12345, stop=20000)[0] == whole[12345:20000]).all()
+
+
+@pytest.mark.parametrize("kind", ["mp3", "vorbis", "opus"])
+def test_a_compressed_file_has_the_length_and_the_place_of_its_sound(tmp_path, kind):
+    """The encoder's delay and what it adds to the last frame are taken off again."""
+    path = tmp_path / COMPRESSED[kind][0]
+    compressed(tmp_path, kind, num_samples=24001)
+    soundfile.write(path, tone(24001), RATE, **COMPRESSED[kind][1])
+    samples, _ = audio.read(path)
+    assert len(samples) == 24001
+    assert np.abs(samples - tone(24001))[1000:-1000].max() < 0.05
+
+
+def test_an_mp3_that_does_not_say_its_length_is_as_long_as_it_is_decoded(tmp_path):
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, tone(24001), RATE, bitrate_mode="CONSTANT", compression_level=0.5)
+    content = path.read_bytes()
+    second = content.index(content[:2], 2)  # the first frame holds no sound but the length
+    assert b"Info" in content[:second]
+    estimates = []
+    for cut in (0, 100, 5000):
+        path.write_bytes(content[second : len(content) - cut])
+        decoded = len(soundfile.read(path)[0])
+        assert audio.info(path).num_samples == len(audio.read(path)[0]) == decoded
+        estimates.append(soundfile.info(path).frames == decoded)  # from the number of bytes
+    assert not all(estimates)
+
+
+def test_an_mp3_that_ends_before_it_says_is_refused(tmp_path):
+    path, _ = compressed(tmp_path, "mp3")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for reader in (audio.read, audio.info):
+        assert "the file is truncated" in fault(path, reader)
+
+
+# ---- AAC, through PyAV
+
+
+@pytest.fixture
+def aac(tmp_path):
+    """Writes a mono tone of 24,001 samples as AAC or ALAC; gives its path."""
+    av = pytest.importorskip("av", reason="the extra m4a is not installed")
+
+    def write(name, codec="aac", channels=1, **options):
+        with av.open(str(tmp_path / name), "w", options=options) as container:
+            stream = container.add_stream(codec, rate=RATE, layout={1: "mono", 2: "stereo"}[channels])
+            samples = np.repeat(tone(24001).astype(np.float32)[None], channels, axis=0)
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=stream.layout.name)
+            frame.sample_rate, frame.pts = RATE, 0
+            to_stream = av.AudioResampler(stream.format, frame_size=stream.codec_context.frame_size)
+            for part in [*to_stream.resample(frame), *to_stream.resample(None)]:
+                container.mux(stream.encode(part))
+            container.mux(stream.encode(None))
+        return tmp_path / name
+
+    return write
+
+
+def test_m4a_is_read_like_every_other_file(aac):
+    path = aac("a.m4a")
+    samples, rate = audio.read(path)
+    assert (rate, samples.dtype) == (RATE, np.float64)
+    assert audio.info(path) == audio.Info(RATE, len(samples), 1, "FLOAT")
+    assert 24001 <= len(samples) < 24001 + 1024  # the encoder's delay is gone, the last frame is whole
+    assert np.abs(samples[:24001] - tone(24001))[1000:-1000].max() < 0.05
+    assert (audio.read(path)[0] == samples).all()
+    assert (audio.read(path, start=5000, stop=6000)[0] == samples[5000:6000]).all()
+
+
+def test_alac_comes_back_bit_for_bit(aac):
+    samples, _ = audio.read(aac("a.m4a", "alac"))
+    assert len(samples) == 24001
+    assert np.abs(samples - tone(24001)).max() < 2**-15
+
+
+def test_a_bare_aac_stream_begins_with_its_encoders_delay(aac):
+    samples, _ = audio.read(aac("a.aac"))
+    assert np.abs(samples[1024:][:24001] - tone(24001))[1000:-1000].max() < 0.05
+
+
+def test_broken_m4a_is_refused(aac, tmp_path):
+    path = aac("a.m4a", movflags="faststart")
+    whole = path.read_bytes()
+    for content in (b"", b"hello", whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        assert "not a sound file that can be opened (Invalid data" in fault(path)
+    assert "2 channels, expected 1" in fault(aac("b.m4a", channels=2))
+    assert "no such file" in fault(tmp_path / "none.m4a")
+
+
+def test_m4a_that_ends_with_a_whole_frame_is_still_too_short(aac):
+    import av
+
+    path = aac("a.m4a", movflags="faststart")
+    with av.open(str(path)) as container:
+        packets = list(container.demux(audio=0))
+    path.write_bytes(path.read_bytes()[: packets[len(packets) // 2].pos])
+    assert "its header says 240" in fault(path)
+
+
+def test_m4a_without_pyav_names_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio.pyav, "is_installed", lambda: False)
+    (tmp_path / "a.m4a").write_bytes(b"")
+    assert "reading .m4a needs PyAV; run pip install 'pse-bench[m4a]'" in fault(tmp_path / "a.m4a")
+
+
 def test_rounding_is_to_the_nearest_step():
     steps = np.array([-1.0, -0.6, -0.4, 0.0, 0.4, 0.6, 32767.0]) / audio.FULL_SCALE
     assert audio.to_pcm16(steps).tolist() == [-1, -1, 0, 0, 0, 1, 32767]
