@@ -186,6 +186,7 @@ def verify(folder: Path, as_json: bool, **asked: Any) -> None:
 
     kind = "result" if results.lies_in(folder) else "dataset"
     if kind == "result":
+        asked["roots"].name_others([])
         report: Any = results.verify(folder)
     else:
         with progress("verifying", "scenes") as update:
@@ -234,7 +235,7 @@ def benchmark(ctx: click.Context, name: str | None, out: Path | None, roots: Any
         )
     everything = roots.joined(made)
     ctx.invoke(render, plan=chosen.plan, out=out, roots=everything, jobs=jobs, force=force)
-    ctx.invoke(verify, folder=out, roots=roots, jobs=jobs)
+    ctx.invoke(verify, folder=out, roots=everything, jobs=jobs)
     if lines := frozen_sets.differences(chosen, out):
         options.fail(*lines)
     click.echo(f"{out}: the identical {chosen.title}, fingerprint {chosen.about.fingerprint}")

@@ -87,7 +87,7 @@ roots = click.option(
     "roots",
     multiple=True,
     metavar="NAME=DIR",
-    callback=lambda *given: pse_bench.Roots.parse(given[-1]),
+    callback=lambda *given: pse_bench.Roots.parse(given[-1], echo_note),
     help="Folder of a corpus; repeatable. Or set PSE_BENCH_ROOT_<NAME>.",
 )
 jobs = click.option(

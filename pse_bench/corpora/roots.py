@@ -2,20 +2,24 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pse_bench.errors import InputError
+from pse_bench.registry import suggestion
 
 
 class Roots:
-    """Folders of corpora by name, from ``--root NAME=DIR`` or the variable ``PSE_BENCH_ROOT_<NAME>``."""
+    """Folders of corpora by name, from ``--root NAME=DIR`` or the variable ``PSE_BENCH_ROOT_<NAME>``.
 
-    def __init__(self, folders: dict[str, Path]) -> None:
-        self._folders = folders
+    ``notice`` is told of a folder that was given for no corpus.
+    """
+
+    def __init__(self, folders: dict[str, Path], notice: Callable[[str], None] | None = None) -> None:
+        self._folders, self._notice = folders, notice
 
     @classmethod
-    def parse(cls, options: tuple[str, ...]) -> "Roots":
+    def parse(cls, options: tuple[str, ...], notice: Callable[[str], None] | None = None) -> "Roots":
         """Roots from the values of ``--root``. Raises InputError on a value without '=' or a missing folder."""
         folders = {}
         for option in options:
@@ -25,7 +29,7 @@ class Roots:
             if not os.path.isdir(folder):
                 raise InputError(f"--root {option}: {folder} is not a folder; give the folder of corpus {name}")
             folders[name] = Path(folder).resolve()
-        return cls(folders)
+        return cls(folders, notice)
 
     def locate(self, corpus: str, path: str) -> Path:
         """The path of a corpus's file. Raises InputError when the corpus has no root."""
@@ -42,11 +46,21 @@ class Roots:
         return text
 
     def check(self, corpora: Iterable[str]) -> None:
-        """Raise InputError for the first corpus without a folder, before any work is done."""
-        for corpus in sorted(set(corpora)):
+        """Raise InputError for the first corpus without a folder, before any work is done; and see
+        ``name_others``."""
+        needed = set(corpora)
+        self.name_others(needed)
+        for corpus in sorted(needed):
             folder = self.locate(corpus, "")
             if not os.path.isdir(folder):
                 raise InputError(f"corpus {corpus}: {folder} is not a folder; correct --root {corpus}=DIR")
+
+    def name_others(self, corpora: Iterable[str]) -> None:
+        """Give notice of folders that were given for other corpora than these, which may be misspelt."""
+        known = sorted(set(corpora))
+        for name in sorted(self._folders.keys() - set(known)):
+            if self._notice:
+                self._notice(f"--root {name} names no corpus here; {suggestion(name, known, 'needed', 'none')}")
 
     def joined(self, folders: Mapping[str, Path]) -> "Roots":
         """These roots and more; a corpus that both have lies where ``folders`` says."""

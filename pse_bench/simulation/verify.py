@@ -51,6 +51,11 @@ def verify(
     """
     dataset = Dataset.open(folder)
     recipes = {recipe.scene_id: recipe for recipe in plan.read(folder / "plan.jsonl")[2]}
+    corpora = {corpus for recipe in recipes.values() for corpus in recipe.corpora}
+    if rerender:
+        roots.check(corpora)
+    else:
+        roots.name_others(corpora)
     rows: dict[str, list[Mixture]] = defaultdict(list)
     for row in dataset.mixtures:
         rows[row.scene_id].append(row)
@@ -72,8 +77,6 @@ def verify(
         found.append((outcome.index, [outcome.lost] if outcome.lost else outcome.value))
         progress(min(len(found) * BATCH, len(scenes)), len(scenes))
     problems += [problem for _, own in sorted(found) for problem in own]
-    if rerender:
-        roots.check(corpus for recipe in recipes.values() for corpus in recipe.corpora)
     chosen = sorted(scenes, key=lambda scene_id: rng.sort_key(0, scene_id))[:rerender]
     if chosen:
         problems += _render_again(dataset, [recipes[s] for s in chosen], stored, roots)
