@@ -1,5 +1,6 @@
 """corpus, manifest: which clips there are."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import click
 
 from pse_bench.cli import cli, options
 from pse_bench.runtime.progress import progress
+
+ENROLLMENTS_S = (3, 5, 10)  # lengths at which manifest counts who can be a target
 
 
 @cli.group()
@@ -64,9 +67,8 @@ def _command(name: str, reader: Any) -> click.Command:
         with progress("reading", "files") as update:
             rows, problems = reader.read(root, progress=update, **given)
         write_table(out, reader.record, rows)
-        minutes = sum(row.num_samples / row.sample_rate for row in rows) / 60
-        length = f"{minutes / 60:.2f} h" if minutes >= 10 else f"{minutes:.1f} min"
-        click.echo(f"{out}: {len(rows)} clips of {name}, {length}")
+        for line in _contents(name, rows):
+            click.echo(f"{out}: {line}")
         options.echo_next_step(f"pse-bench generate SCENARIO … --root {name}={root}")
         if problems:
             options.fail(*problems, f"{len(problems)} left out; the others are listed in {out}")
@@ -74,6 +76,30 @@ def _command(name: str, reader: Any) -> click.Command:
     root = click.argument("root", type=options.FOLDER)
     taken = options.combine_options(root, options.out_file, options.jobs, options.force, named, *own)
     return click.command(name, help=reader.help)(taken(write))
+
+
+def _contents(name: str, rows: list[Any]) -> Iterator[str]:
+    """Lines on what a manifest holds and, of speech, on who can be a target."""
+    from pse_bench.planning.clip_pool import SpeechPool
+    from pse_bench.schemas import Utterance
+
+    minutes = sum(row.num_samples / row.sample_rate for row in rows) / 60
+    length = f"{minutes / 60:.2f} h" if minutes >= 10 else f"{minutes:.1f} min"
+    groups = {
+        "speaker_id": ("speaker", "speakers"),
+        "category": ("category", "categories"),
+        "room_id": ("room", "rooms"),
+    }
+    held = [f"{len(rows)} clips of {name}"]
+    for key, (one, many) in groups.items():
+        if rows and hasattr(rows[0], key):
+            count = len({getattr(row, key) for row in rows})
+            held.append(f"{count} {one if count == 1 else many}")
+    yield ", ".join([*held, length])
+    if rows and isinstance(rows[0], Utterance):
+        pool = SpeechPool(rows, max(row.sample_rate for row in rows))
+        counts = ", ".join(f"{pool.possible_targets(length_s)} with {length_s} s" for length_s in ENROLLMENTS_S)
+        yield f"speakers who can be targets: {counts} of enrollment"
 
 
 @cli.group(cls=options.RegistryGroup, registry="pse_bench.corpora.readers:READERS", make=_command)

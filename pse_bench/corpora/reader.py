@@ -7,7 +7,7 @@ their paths, whatever order the file system or the executor gave. Only what make
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -17,6 +17,7 @@ from pse_bench.errors import InputError
 from pse_bench.io import documents
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update, no_progress
+from pse_bench.schemas import Utterance
 
 R = TypeVar("R", bound=documents.Record)
 
@@ -82,7 +83,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Option:
-    """An option of ``pse-bench manifest``: ``name`` is the argument of the layout that it becomes."""
+    """An option of ``pse-bench manifest``: ``name`` is the argument of the layout that it becomes. One called
+    ``transcripts`` or ``genders`` is hinted at where rows lack a text or a gender."""
 
     flag: str
     name: str
@@ -176,7 +178,26 @@ class Reader(Generic[R]):
                 more.append(
                     f"{root / clip.path}: {self.id_field} {key!r} is that of {owner} already; rename or remove one"
                 )
+        for line in self._gaps([row for row in rows if isinstance(row, Utterance)], options):
+            notice(f"{root}: {line}")
         return rows, sorted(problems + more)
+
+    def _gaps(self, rows: list[Utterance], given: Mapping[str, Any]) -> Iterator[str]:
+        """What is not known of utterances, what that costs, and the option that gives it, a line each."""
+        remedies = {
+            option.name: f"; {option.flag} FILE gives it: a {option.help.rstrip('.')}"
+            for option in self.options
+            if not given.get(option.name)
+        }
+        if silent := [row.path for row in rows if not row.text]:
+            count = f"{len(silent)} of {len(rows)} utterances have no transcript, as {silent[0]}"
+            cost = "they stay, with empty text: no word errors where they speak"
+            yield f"{count}; {cost}{remedies.get('transcripts', '')}"
+        people = {row.speaker_id for row in rows}
+        if unknown := {row.speaker_id for row in rows if not row.gender}:
+            count = f"{len(unknown)} of {len(people)} speakers have no gender, as {min(unknown)}"
+            cost = "scenarios with interferer.gender same or different need it"
+            yield f"{count}; {cost}{remedies.get('genders', '')}"
 
     def name_of(self, root: Path) -> str:
         """The name of a corpus that nobody named: the usual one, or that of its folder."""

@@ -221,6 +221,14 @@ class SpeechPool(Pool):
             return spoken.total() - spoken[clip.session]
         return sum(map(self.length, filter(self.is_other_session([clip]), self.people[speaker_key(clip)])))
 
+    def possible_targets(self, enrollment_s: float) -> int:
+        """How many speakers have an utterance beside which enough other speech is left for an enrollment."""
+        needed = audio.seconds_to_samples(enrollment_s, self.rate)
+        enough = (
+            any(self.length_in_other_sessions(clip) >= needed for clip in own) for own in self.people.values()
+        )
+        return sum(enough)
+
     def unused_parts(self, used: Sequence[Utterance]) -> list[Utterance]:
         """Unused segments of the recordings that the used clips of a speaker are cut from."""
 

@@ -19,8 +19,8 @@ GENDERS = {"f": "F", "female": "F", "m": "M", "male": "M", "": ""}
 def layout(root: Path, transcripts: Path | None = None, genders: Path | None = None) -> Layout:
     """The layout of a folder of speakers.
 
-    Where an index is given, a file without a line in it is a problem; an empty cell says "not known".
-    Lines without a file are counted in a notice.
+    Where genders are given, a speaker without a line is a problem; an empty cell says "not known". Lines without a
+    file are counted in a notice.
 
     Args:
         transcripts: a CSV with the columns ``utterance_id`` (or ``utt_id``) and ``text``. A line names the
@@ -40,8 +40,6 @@ def layout(root: Path, transcripts: Path | None = None, genders: Path | None = N
             raise InputError(f"{root / path}: expected {PATTERN} below {root}; move or remove it")
         utterance, name = scan.stem(path), scan.stem(rest[-1])
         key = name if texts is not None and utterance not in texts and stems[name] == 1 else utterance
-        if texts is not None and key not in texts:
-            raise InputError(f"{root / path}: no line for it in {transcripts}; add one (an empty text: not known)")
         text = " ".join(texts.take(key).split()) if texts else ""
         gender = known[speaker] if known is not None else ""
         return {"utterance_id": utterance, "speaker_id": speaker, "gender": gender, "text": text}

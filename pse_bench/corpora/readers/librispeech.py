@@ -23,8 +23,8 @@ _NAME = re.compile(r"([0-9]+)-([0-9]+)-[0-9]+")
 def layout(root: Path, subsets: Sequence[str] = ()) -> Layout:
     """The layout of a LibriSpeech tree below the folder that holds SPEAKERS.TXT.
 
-    A partial download is fine: transcript lines without a sound file are counted in a notice. A sound
-    file without a transcript line, or of a speaker who is not listed, is a problem. ``subsets`` are the folders to
+    A partial download is fine: transcript lines without a sound file are counted in a notice. A sound file without
+    a transcript has an empty text; one of a speaker who is not listed is a problem. ``subsets`` are the folders to
     read, such as ``test-other``; all by default.
 
     Raises:
@@ -50,7 +50,9 @@ def layout(root: Path, subsets: Sequence[str] = ()) -> Layout:
         if not match or path.split("/")[1:-1] != list(match.groups()):
             raise InputError(f"{root / path}: not a LibriSpeech name, expected {PATTERN}; rename or remove it")
         transcripts = root / chapter / f"{match[1]}-{match[2]}.trans.txt"
-        if chapter not in chapters:
+        if chapter not in chapters and not transcripts.exists():
+            chapters[chapter] = {}
+        elif chapter not in chapters:
             chapters[chapter] = None
             try:
                 chapters[chapter], faults = parse_transcripts(documents.read_text(transcripts), str(transcripts))
@@ -60,10 +62,8 @@ def layout(root: Path, subsets: Sequence[str] = ()) -> Layout:
         texts = chapters[chapter]
         if texts is None:
             return None  # said once for the whole chapter
-        gender = genders[match[1]]
-        if utterance not in texts:
-            raise InputError(f"{root / path}: no line in {transcripts.name}; restore the line or remove the file")
-        return {"utterance_id": utterance, "speaker_id": match[1], "gender": gender, "text": texts[utterance]}
+        spoken, gender = texts.get(utterance, ""), genders[match[1]]
+        return {"utterance_id": utterance, "speaker_id": match[1], "gender": gender, "text": spoken}
 
     def unused() -> str:
         lines = [f"{chapter}/{utterance}" for chapter, texts in chapters.items() for utterance in texts or ()]
@@ -96,15 +96,14 @@ def parse_speakers(text: str, where: str) -> Genders:
 
 
 def parse_transcripts(text: str, where: str) -> tuple[dict[str, str], list[str]]:
-    """Texts by utterance id, from a ``.trans.txt`` with lines ``<id> <text>``, and problems."""
+    """Texts by utterance id, from a ``.trans.txt`` with lines ``<id> <text>``, and problems; an id without text is
+    passed over."""
     texts: dict[str, str] = {}
     problems: list[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         utterance, *words = line.split() or [""]
         spoken = " ".join(words)
-        if utterance and not words:
-            problems.append(f"{where}:{number}: {utterance!r:.80} has no text; restore the line")
-        elif utterance and texts.setdefault(utterance, spoken) != spoken:
+        if words and texts.setdefault(utterance, spoken) != spoken:
             problems.append(f"{where}:{number}: {utterance!r:.80} has another text above; keep one line")
     return texts, problems
 

@@ -16,8 +16,6 @@ from pse_bench.schemas import Utterance
 
 TWO_MICROPHONES, ONE_MICROPHONE = "wav48_silence_trimmed", "wav48"
 MICROPHONES = ("mic1", "mic2")
-WITHOUT_TEXT = frozenset({"p315"})
-"""Speakers whose texts the makers lost."""
 NOT_ALWAYS_LISTED = {"p280": "F", "s5": ""}
 """Speakers that a complete release has in sound and may lack in speaker-info.txt. 0.92 lists p280 as F."""
 _NAME = re.compile(r"(([ps][0-9]+)_[0-9]+)(?:_(mic[0-9]))?")
@@ -58,11 +56,9 @@ def layout(root: Path, mic: str | None = None) -> Layout:
         gender = genders[speaker]
         spoken = root / "txt" / speaker / f"{utterance}.txt"
         try:
-            text = "" if speaker in WITHOUT_TEXT else " ".join(documents.read_text(spoken).split())
+            text = " ".join(documents.read_text(spoken).split()) if spoken.exists() else ""
         except InputError as error:
             raise InputError(f"{error} ({path} is left out)") from error
-        if not text and speaker not in WITHOUT_TEXT:
-            raise InputError(f"{spoken}: holds no text; restore it ({path} is left out)")
         return {"utterance_id": utterance, "speaker_id": speaker, "gender": gender, "text": text}
 
     return Layout(pattern, fields, folders=[folder], endings=[".flac", ".wav"])
