@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, Literal, TypeVar
@@ -22,6 +23,7 @@ from pse_bench.io import atomic, documents, locks
 from pse_bench.runtime import sharding
 from pse_bench.runtime.sharding import Shard
 
+NAMED = 5  # changes that are told
 Entry = dict[str, Any]
 E = TypeVar("E", bound=documents.Record)
 S = TypeVar("S", bound=documents.Record)
@@ -134,17 +136,16 @@ def _line(entry: Entry) -> bytes:
 
 
 def check_identity(folder: Path, known: Entry, identity: Entry) -> None:
-    """Refuse to continue a run that depended on something else. Raises InputError naming the difference."""
-    for key, value in identity.items():
-        if known.get(key) != value:
-            change = f"{key.replace('_', ' ')} {_short(known.get(key))}, now it is {_short(value)}"
-            raise InputError(f"{folder}: begun with {change}; give a new folder, or --force to start again")
+    """Refuse to continue a run that depended on something else. Raises InputError naming the differences."""
+    refuse_changes(folder, documents.changes({key: known.get(key) for key in identity}, identity))
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
-    return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)
+def refuse_changes(folder: Path, changes: Sequence[str]) -> None:
+    """Refuse to continue a run of which something has changed, told in words. Raises InputError."""
+    if changes:
+        more = f"; and {len(changes) - NAMED} more" if len(changes) > NAMED else ""
+        begun = "; ".join(changes[:NAMED])
+        raise InputError(f"{folder}: begun with {begun}{more}; give a new folder, or --force to start again")
 
 
 class LazyEntries(Sequence[T], Generic[T]):
@@ -207,6 +208,7 @@ def resumable(
     shard: Shard | None = None,
     force: bool = False,
     sources: Sequence[Source] = (),
+    check: Callable[[Path, Entry], None] | None = None,
     reopen: Callable[[Path], list[E]] | None = None,
 ) -> Iterator[ResumableRun[E, S]]:
     """Begin a run, or continue one; when the block ends well, the run is complete and its journal goes.
@@ -218,6 +220,7 @@ def resumable(
         shard: make only the items of this shard, in a folder of its own.
         force: replace what an earlier run has made.
         sources: files to copy into the folder.
+        check: refuses to continue a run in a folder that began with an identity; by default any but this one's.
         reopen: entries of a complete run, to continue that too. Without it, a complete run is refused.
 
     Raises:
@@ -231,7 +234,7 @@ def resumable(
         (out / sharding.HEAD).unlink(missing_ok=True)  # finished only when this run says so
     with locks.locked(out, stage.name):
         _clean(stage, out, sources, force=force)
-        earlier = _earlier(stage, out, identity, reopen)
+        earlier = _earlier(stage, out, check or partial(check_identity, identity=identity), reopen)
         for source in sources:
             source.copy(out)
         stage.remove_unfinished(out)
@@ -273,13 +276,15 @@ def _clean(stage: Stage, out: Path, sources: Sequence[Source], *, force: bool) -
         raise InputError(f"{out}: {stage.found}; give a new folder, or --force to replace it")
 
 
-def _earlier(stage: Stage[E, S], out: Path, identity: Entry, reopen: Callable[[Path], list[E]] | None) -> list[E]:
-    """What an earlier run of the same identity has finished."""
+def _earlier(
+    stage: Stage[E, S], out: Path, check: Callable[[Path, Entry], None], reopen: Callable[[Path], list[E]] | None
+) -> list[E]:
+    """What an earlier run has finished that this one continues."""
     path = out / stage.journal
     if path.exists():
         known, entries = read_journal(path)
         if known:
-            check_identity(out, known, identity)
+            check(out, known)
         return stage.entries(path, entries)
     if not (out / stage.finished).exists():
         return []

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from pse_bench.dataset import dataset
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents
 from pse_bench.io import tables as csv_tables
-from pse_bench.planning import plan
+from pse_bench.planning import plan, plan_changes
 from pse_bench.planning.scenario import Scenario
 from pse_bench.runtime import merging, resume
 from pse_bench.schemas import SCHEMA, Imported, Mixture, Sha256, StoredFile
@@ -82,11 +82,26 @@ class RenderReport:
     reused: int = 0
 
 
-def reopened(out: Path, identity: resume.Entry) -> list[Rendered]:
-    """The scenes of a complete dataset, from its tables. Raises InputError when it is of another identity or its
-    tables have changed."""
+def check_identity(
+    folder: Path, known: resume.Entry, *, identity: resume.Entry, plan_path: Path, extend: bool
+) -> None:
+    """Refuse to continue a render that began with something else. With ``extend``, more scenes after those of its
+    plan are no difference. Raises InputError naming the differences."""
+    before, now = known.get("plan_sha256"), identity["plan_sha256"]
+    found: list[str] = []
+    if before != now and not (extend and plan_changes.begins_with(plan_path, str(before))):
+        kept = folder / "plan.jsonl"
+        found = plan_changes.changes(kept, plan_path) if kept.is_file() and atomic.sha256(kept) == before else []
+        found = found or documents.changes(before, now, "plan")
+    rest = {key: known.get(key) for key in identity} | {"plan_sha256": now}
+    resume.refuse_changes(folder, [*found, *documents.changes(rest, identity)])
+
+
+def reopened(out: Path, check: Callable[[Path, resume.Entry], None]) -> list[Rendered]:
+    """The scenes of a complete dataset, from its tables. Raises InputError when ``check`` refuses its identity or
+    its tables have changed."""
     there = dataset.Dataset.open(out)
-    resume.check_identity(out, there.description.model_dump(by_alias=True), identity)
+    check(out, there.description.model_dump(by_alias=True))
     for name, expected in there.description.tables.items():
         if not (out / name).is_file() or atomic.sha256(out / name) != expected:
             raise InputError(

@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +170,9 @@ def render(
 ) -> RenderReport:
     """Render a plan into a dataset folder.
 
-    Run again after an interruption, it continues: scenes whose files still have the recorded hashes are kept.
-    What it is run on shows nowhere: the files are the same bytes.
+    Run again after an interruption, it continues: scenes whose files still have the recorded hashes are kept. So
+    are those of a finished dataset whose plan is the beginning of this one. What it is run on shows nowhere: the
+    files are the same bytes.
 
     Args:
         out: the dataset's folder, new or of an interrupted run of the same plan.
@@ -181,7 +182,8 @@ def render(
         force: start again even where another dataset lies.
 
     Raises:
-        InputError: the folder holds something else, or a run of another plan or other package versions.
+        InputError: the folder holds something else, or a run of another plan or other package versions, which is
+            said in words.
     """
     begin = time.monotonic()
     digest = atomic.sha256(plan_path) if plan_path.is_file() else ""
@@ -200,6 +202,7 @@ def render(
         corpora |= recipe.corpora
     roots.check(corpora)
     shared_rooms = isinstance(scenario, Scenario) and scenario.room.rooms is not None
+    check = partial(dataset_writer.check_identity, identity=identity, plan_path=plan_path, extend=share is None)
     with resume.resumable(
         STAGE,
         out,
@@ -209,7 +212,8 @@ def render(
         shard=share,
         force=force,
         sources=[resume.Source(plan_path, "plan.jsonl", digest)],
-        reopen=lambda folder: dataset_writer.reopened(folder, identity),
+        check=check,
+        reopen=lambda folder: dataset_writer.reopened(folder, check),
     ) as run:
         settled = roots.settled(corpora)
         job = RenderJob(run.out.resolve(), settled, bank.resolve(), format, scenario.reference, shared_rooms)

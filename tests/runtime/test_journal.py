@@ -98,17 +98,17 @@ def test_another_run_is_not_continued(tmp_path):
     with pytest.raises(InputError) as refused:
         resume.check_identity(tmp_path, IDENTITY, IDENTITY | {"plan": "b" * 64})
     message = str(refused.value)
-    assert message.startswith(f"{tmp_path}: begun with plan {'a' * 12}, now it is {'b' * 12};")
+    assert message.startswith(f"{tmp_path}: begun with another plan (sha256 {'a' * 12}, now {'b' * 12});")
     assert "--force" in message
 
 
 def test_what_differs_is_named_in_words(tmp_path):
     known = {"sample_rate": 16000, "versions": {"numpy": "2.0"}}
-    with pytest.raises(InputError, match="begun with sample rate 16000, now it is 8000"):
+    with pytest.raises(InputError, match="begun with sample_rate 16000, now 8000;"):
         resume.check_identity(tmp_path, known, known | {"sample_rate": 8000})
-    with pytest.raises(InputError, match=r"begun with versions numpy 2\.0, now it is numpy 2\.1"):
+    with pytest.raises(InputError, match=r"begun with versions\.numpy 2\.0, now 2\.1;"):
         resume.check_identity(tmp_path, known, known | {"versions": {"numpy": "2.1"}})
-    with pytest.raises(InputError, match="begun with metrics None"):
+    with pytest.raises(InputError, match="begun with metrics none, now all;"):
         resume.check_identity(tmp_path, known, known | {"metrics": "all"})
 
 

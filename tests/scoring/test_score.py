@@ -473,7 +473,9 @@ def test_it_does_not_continue_another_scoring(
     asked = {"names": tiny.QUICK}
     with pytest.raises(KeyboardInterrupt):
         score.score(dataset, submitted("mixture"), tmp_path / "r", executor=Counting(2), **asked)
-    with pytest.raises(InputError, match=rf"begun with {what} .*, now it is .*; give a new folder, or --force"):
+    with pytest.raises(
+        InputError, match=rf"begun with (another )?{what}.*, now .*; give a new folder, or --force"
+    ):
         score.score(dataset, submitted("mixture"), tmp_path / "r", executor=Serial(), **{**asked, **change})
     score.score(
         dataset, submitted("mixture"), tmp_path / "r", executor=Serial(), force=True, **{**asked, **change}

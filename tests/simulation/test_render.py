@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from rendered import changed
 
+from pse_bench import schemas
 from pse_bench.dataset import dataset
 from pse_bench.errors import InputError
-from pse_bench.io import atomic, audio, locks
+from pse_bench.io import atomic, audio, locks, tables
 from pse_bench.planning import plan
 from pse_bench.runtime import resume
 from pse_bench.runtime.executor import Outcome, Processes, Serial
@@ -405,10 +407,7 @@ def test_a_dataset_of_another_plan_is_replaced_only_by_force(
     arguments = ("render", other, "-o", copy_of_rendered, "--jobs", 1, *corpus.options)
     result = command(*arguments)
     assert_one_line(result)
-    assert (
-        f"{copy_of_rendered}: begun with plan sha256 {atomic.sha256(rendered / 'plan.jsonl')[:12]}"
-        in result.stderr
-    )
+    assert f"{copy_of_rendered}: begun with seed 1, now 5; 4 scenes, now 1; give a new folder" in result.stderr
     assert "--force" in result.stderr
     assert contents_of(copy_of_rendered) == before
 
@@ -428,12 +427,15 @@ def test_a_run_is_not_continued_with_other_packages(
     else:
         run(rendered / "plan.jsonl", out)
     monkeypatch.setattr(dataset, "sound_versions", lambda: {"pyroomacoustics": "99.0"})
-    with pytest.raises(InputError, match=r"begun with versions .*, now it is pyroomacoustics 99\.0; give a new"):
+    with pytest.raises(
+        InputError,
+        match=r"begun with .*versions\.pyroomacoustics 0\..*, now 99\.0;.* give a new",
+    ):
         run(rendered / "plan.jsonl", out)
 
 
 def test_a_dataset_is_not_continued_in_another_format(rendered, copy_of_rendered, run):
-    with pytest.raises(InputError, match="begun with format flac, now it is wav; give a new folder, or --force"):
+    with pytest.raises(InputError, match="begun with format flac, now wav; give a new folder, or --force"):
         run(rendered / "plan.jsonl", copy_of_rendered, format="wav")
 
 
@@ -628,6 +630,128 @@ def test_generate_is_plan_and_render(corpus, rendered, command, tmp_path, conten
     assert (summary["scenes"], summary["mixtures"], summary["problems"]) == (2, 6, [])
     # the first scenes of a longer plan
     assert (tmp_path / "one/TS2/s000001.flac").read_bytes() == (rendered / "TS2/s000001.flac").read_bytes()
+
+
+# ---- more scenes for a dataset
+
+
+@pytest.fixture
+def generate(corpus, command, tmp_path):
+    """pse-bench generate with the tiny scenario, changed or not."""
+
+    def start(out, count, *more, seed=1, speech=None, **changes):
+        scenario = tmp_path / "tiny.yaml"
+        scenario.write_text(json.dumps(changed(**changes)))  # JSON is YAML
+        manifests = ("--speech", speech or corpus.manifest("speech"), "--noise", corpus.manifest("noise"))
+        given = (scenario, *manifests, "-n", count, "--seed", seed, "-o", out, "--jobs", 1, *corpus.options)
+        return command("generate", *given, *more)
+
+    return start
+
+
+@pytest.mark.parametrize("room", [{}, {"rooms": 2}])
+def test_more_scenes_are_added_to_a_dataset(generate, tmp_path, contents_of, room):
+    """The first scenes are kept, all else is that of a run with as many from the beginning."""
+    extended, fresh = tmp_path / "extended", tmp_path / "fresh"
+    assert generate(extended, 2, room=room).exit_code == 0
+    before = {path: path.stat().st_mtime_ns for path in extended.rglob("*.flac")}
+    done = generate(extended, 4, room=room)
+    assert done.exit_code == 0
+    assert f"{extended}: 4 scenes (2 kept from an earlier run), 12 mixtures" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert generate(fresh, 4, room=room).exit_code == 0
+    assert contents_of(extended) == contents_of(fresh)
+
+
+def test_what_was_damaged_meanwhile_is_made_again(generate, tmp_path, contents_of, rendered):
+    extended = tmp_path / "extended"
+    generate(extended, 2)
+    (extended / "TS2/s000001.flac").write_bytes(b"no sound")
+    assert "4 scenes (1 kept from an earlier run)" in generate(extended, 4).stdout
+    generate(tmp_path / "fresh", 4)
+    assert contents_of(extended) == contents_of(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["complete", "interrupted"])
+@pytest.mark.parametrize("after", [0, 1])
+def test_adding_scenes_continues_after_an_interruption(
+    corpus, rendered, run, tmp_path, contents_of, scene_by_scene, finished, after
+):
+    out = tmp_path / "dataset"
+    short = corpus.plan(tmp_path / "short.jsonl", count=2)
+    if finished:
+        run(short, out)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            run(short, out, executor=Interrupted(1))
+    with pytest.raises(KeyboardInterrupt):
+        run(rendered / "plan.jsonl", out, executor=Interrupted(after))
+    report = run(rendered / "plan.jsonl", out)
+    assert report.reused == (2 if finished else 1) + after
+    assert contents_of(out) == contents_of(rendered)
+
+
+def test_stopped_between_the_longer_plan_and_its_journal(
+    corpus, rendered, run, tmp_path, contents_of, monkeypatch
+):
+    out = tmp_path / "dataset"
+    run(corpus.plan(tmp_path / "short.jsonl", count=2), out)
+    with monkeypatch.context() as patch:
+        patch.setattr(resume, "open_journal", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(rendered / "plan.jsonl", out)
+    assert run(rendered / "plan.jsonl", out).reused == 2
+    assert contents_of(out) == contents_of(rendered)
+
+
+CHANGES = {
+    "fewer scenes": ({"count": 1}, "2 scenes, now 1"),
+    "another seed": ({"count": 4, "seed": 5}, "seed 1, now 5; 2 scenes, now 4"),
+    "a field": ({"count": 2, "noise": {"snr_db": 7}}, "noise.snr_db {uniform: [3, 15]}, now 7"),
+    "fields": (
+        {"count": 2, "version": 4, "interferer": {"sir_db": {"uniform": [0, 5]}, "count": 2}},
+        "version 3, now 4; interferer.sir_db.uniform [0, 10], now [0, 5]; interferer.count none, now 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_what_has_changed_is_said_in_words_and_nothing_is_lost(generate, tmp_path, contents_of, case):
+    changes, words = CHANGES[case]
+    out = tmp_path / "dataset"
+    generate(out, 2)
+    before = contents_of(out)
+    done = generate(out, **changes)
+    assert done.exit_code == 1
+    message = f"Error: {out}: begun with {words}; give a new folder, or --force to start again"
+    assert done.stderr.splitlines()[-1] == message
+    assert contents_of(out) == before
+
+
+@pytest.mark.parametrize("kept", [slice(0, -1), slice(1, None)])
+def test_changed_manifests_are_counted(corpus, generate, tmp_path, kept):
+    out, speech = tmp_path / "dataset", tmp_path / "speech.csv"
+    tables.write_table(speech, schemas.Utterance, corpus.utterances[:-1])
+    generate(out, 2, speech=speech)
+    tables.write_table(speech, schemas.Utterance, corpus.utterances[kept])
+    done = generate(out, 2, speech=speech)
+    if kept.start == 0:
+        assert done.exit_code == 0
+    else:
+        assert f"{out}: begun with 19 clips of speech, now 19 others; give a new folder" in done.stderr
+    done = generate(out, 2)
+    assert f"{out}: begun with 19 clips of speech, now 20; give a new folder" in done.stderr
+
+
+def test_a_plan_that_was_edited_is_told_by_its_line(corpus, rendered, copy_of_rendered, run, tmp_path):
+    lines = (rendered / "plan.jsonl").read_text(encoding="utf-8").split("\n")
+    recipe = json.loads(lines[2])
+    lines[2] = json.dumps(recipe | {"snr_db": 1.5}, ensure_ascii=False)
+    (tmp_path / "edited.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"begun with other recipes from line 3 of its plan on; give a new folder"
+    ):
+        run(tmp_path / "edited.jsonl", copy_of_rendered)
 
 
 def test_a_plan_whose_numbers_are_written_otherwise_is_rendered_as_it_is_read(

@@ -180,7 +180,9 @@ def test_it_refuses_to_continue_something_else(
     else:
         other = dataset.description.model_copy(update={"fingerprint": "0" * 64})
         used = Dataset(dataset.folder, other, dataset.mixtures)
-    with pytest.raises(InputError, match=rf"begun with {what} .*, now it is .*; give a new folder, or --force"):
+    with pytest.raises(
+        InputError, match=rf"begun with (another )?{what}.*, now .*; give a new folder, or --force"
+    ):
         run(used, system, out, **options)
     assert contents(out) == before, "what was written stays"
     assert run(used, system, out, force=True, **options) == len(dataset.mixtures)
