@@ -100,7 +100,10 @@ def rooms(plans: tuple[Path, ...], bank: Path, build: bool, jobs: int, as_json: 
 @options.out_folder
 @rendering
 def render(**asked: Any) -> None:
-    """Render a plan into a dataset. Interrupted, the same command continues."""
+    """Render a plan into a dataset. Interrupted, the same command continues.
+
+    A plan that begins with the one of the dataset adds its further scenes.
+    """
     _render(**asked)
 
 
@@ -109,7 +112,10 @@ def render(**asked: Any) -> None:
 @options.out_folder
 @rendering
 def generate(**asked: Any) -> None:
-    """Plan and render in one go. The plan is kept in the dataset as plan.jsonl."""
+    """Plan and render in one go. The plan is kept in the dataset as plan.jsonl.
+
+    Interrupted, the same command continues; with more scenes, it adds them to the dataset.
+    """
     import tempfile
 
     names = ("scenario", "speech", "interferer_speech", "noise", "rir", "scenes", "seed", "min_targets")
