@@ -11,10 +11,8 @@ import numpy as np
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.io.atomic import ContentCache, sha256_of_text
+from pse_bench.metrics.recognition import RATE_HZ
 from pse_bench.metrics.signals import Signal, check_lengths
-
-RATE_HZ = 16_000
-"""The rate that every recogniser takes."""
 
 Decode = Callable[[Signal, str], str]
 """Samples at 16 kHz, float64, and the mixture's id to the words."""

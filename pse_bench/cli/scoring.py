@@ -130,7 +130,7 @@ def score(dataset: Path, submission: Path, out: Path, quiet: bool, as_json: bool
     if asked["recogniser"]:
         asked["recogniser"] = _recogniser(asked["recogniser"], opened)
     cache = None if asked.pop("no_cache") else cache_folder() / "scores"
-    given = options.with_executor(asked, isolated=True)
+    given = {"notice": options.echo_note, **options.with_executor(asked, isolated=True)}
     with progress("scoring", "mixtures") as update:
         report = pse_bench.score_submission(opened, submission, out, cache=cache, progress=update, **given)
     tell(report, out, quiet=quiet, as_json=as_json, shard=asked["share"], names=asked["names"] or ())
@@ -263,9 +263,10 @@ def _rows(figures: Any) -> dict[str, str]:
         admitted = ", as it says (causal: false)" if figures.causal is False else ""
         causality = f"broken: {figures.look_ahead_ms:.1f} ms seen{admitted}"
     stated = "" if figures.stated else " (not stated; the baseline's)"
+    resampled = f", {figures.resampling_ms:g} ms of it to resample to {figures.hears_hz} Hz and back"
     return {
         "system": figures.system,
-        "algorithmic latency": f"{figures.latency_ms:g} ms{stated}",
+        "algorithmic latency": f"{figures.latency_ms:g} ms{stated}{resampled if figures.resampling_ms else ''}",
         "look-ahead": causality,
         "real-time factor": f"{figures.rtf:.4f} on one thread",
         "parameters": "unknown" if parameters is None else f"{parameters:,}",

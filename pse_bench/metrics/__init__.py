@@ -196,6 +196,8 @@ _ALL = (
         source="ITU-T P.862.2, 2007; pesq",
         compute=perceptual.pesq_wb,
         packages=("pesq",),
+        rate_hz=perceptual.PESQ_RATE_HZ,
+        lowest_hz=perceptual.PESQ_RATE_HZ,
     ),
     _si_sdr(
         name="si_sdr",

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from pse_bench.errors import FailedScore, InputError, UndefinedScore
+from pse_bench.io import audio
 from pse_bench.metrics.signals import Signal, energy
 from pse_bench.signal.mel import mel_spectrogram
 
@@ -105,20 +106,23 @@ def opinions(*, estimate: Signal, sample_rate: int, model: str) -> dict[str, flo
 
     Args:
         estimate: within ±1.
-        sample_rate: Hz; only 16000 has a score.
+        sample_rate: Hz; above 16000 it is resampled to that, below there is no score.
         model: a key of ``MODELS``.
 
     Raises:
-        UndefinedScore: another rate, or no samples.
+        UndefinedScore: a lower rate, or no samples.
         FailedScore: the estimate is silent (below −70 dBFS RMS) or goes beyond full scale.
         InputError: a package is missing, or its model file is not the known one.
     """
     opinion_of_failure(sample_rate=sample_rate)
     if len(estimate) == 0:
         raise UndefinedScore("the clip holds no samples")
+    peak = np.max(np.abs(estimate))
+    if sample_rate != RATE_HZ:  # held at full scale, which the filter may exceed
+        estimate = np.clip(audio.resample(estimate, sample_rate, RATE_HZ, audio.METRICS), -1.0, 1.0)
     if energy(estimate) < 10 ** (SILENT_DBFS / 10) * len(estimate):
         raise FailedScore(f"the estimate is silent (below {SILENT_DBFS:.0f} dBFS)")
-    if not np.max(np.abs(estimate)) <= 1.0:
+    if not peak <= 1.0:
         raise FailedScore("the estimate goes beyond full scale (±1), where DNSMOS has no score")
     samples = np.ascontiguousarray(estimate, dtype=np.float32)
     key = (model, hashlib.sha256(samples.tobytes()).digest())
@@ -131,8 +135,8 @@ def opinions(*, estimate: Signal, sample_rate: int, model: str) -> dict[str, flo
 
 
 def opinion_of_failure(*, sample_rate: int) -> float:
-    """What a clip without a usable estimate counts for: 1. Raises UndefinedScore at another rate than 16 kHz."""
-    if sample_rate != RATE_HZ:
+    """What a clip without a usable estimate counts for: 1. Raises UndefinedScore below 16 kHz."""
+    if sample_rate < RATE_HZ:
         raise UndefinedScore(f"DNSMOS needs {RATE_HZ} Hz, the clip has {sample_rate} Hz")
     return WORST
 

@@ -130,6 +130,12 @@ class Metric:
     packages: tuple[str, ...] = ()  # distributions that its value depends on, beside ``PACKAGES``
     model: str = ""  # SHA-256 of the model file behind it
     missing: Callable[[], str] = str  # why it cannot be computed on this machine and what to do; '' where it can
+    rate_hz: int | None = None  # what ``compute`` resamples to; None where it takes the dataset's rate as it is
+    lowest_hz: int = 0  # datasets of a lower rate have no score
+
+    def resampled(self, sample_rate: int) -> str:
+        """How the signals of a dataset are resampled for it, in words; '' where they are not."""
+        return f"{sample_rate} Hz to {self.rate_hz} Hz" if self.rate_hz not in (None, sample_rate) else ""
 
     def __call__(
         self,

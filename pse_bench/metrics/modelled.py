@@ -4,6 +4,7 @@ from functools import partial
 
 from pse_bench.metrics import dnsmos, recognition
 from pse_bench.metrics.metric import Metric, Resolution
+from pse_bench.speaker import dvector
 from pse_bench.speaker.encoders import DEFAULT, ENCODERS, speaker_similarity, speaker_similarity_of_failure
 
 _speech = partial(Metric, higher_is_better=True, scenarios=("TS1", "TS2"))
@@ -16,6 +17,8 @@ _opinion = partial(
     failure=dnsmos.opinion_of_failure,
     packages=("onnxruntime",),
     missing=dnsmos.missing,
+    rate_hz=dnsmos.RATE_HZ,
+    lowest_hz=dnsmos.RATE_HZ,
 )
 
 OPINIONS = tuple(
@@ -44,6 +47,7 @@ SPEAKER = (
         failure=speaker_similarity_of_failure,
         missing=ENCODERS[DEFAULT].missing,
         model=ENCODERS[DEFAULT].sha256,
+        rate_hz=dvector.RATE_HZ,
     ),
 )
 
@@ -51,7 +55,7 @@ _WORD = Resolution(0.1, "one word in a thousand, or in ten minutes")
 _HEARD = ("estimate", "text", "transcribe")
 
 _counted = partial(Metric, family="recognition", higher_is_better=False, aggregation="ratio", low=0.0)
-_words = partial(_counted, resolution=_WORD, packages=("jiwer",))
+_words = partial(_counted, resolution=_WORD, packages=("jiwer",), rate_hz=recognition.RATE_HZ)
 _errors = partial(_words, unit="%", scale=100.0, scenarios=("TS1", "TS2"), source="as wer", needs=_HEARD)
 _up_to_once = partial(_errors, high=100.0, worst=100.0, failure=partial(recognition.bound_of_errors, per_word=1.0))
 _up_to_twice = partial(_errors, high=200.0, worst=200.0, failure=recognition.bound_of_errors)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from pse_bench.errors import FailedScore, UndefinedScore
+from pse_bench.io import audio
 from pse_bench.metrics.signals import Signal, check_lengths, is_silent
 
 STOI_RATE_HZ = 10_000
@@ -88,15 +89,15 @@ def _seeded_numpy() -> Iterator[None]:
 
 
 def pesq_wb(*, estimate: Signal, reference: Signal, sample_rate: int) -> float:
-    """Wide-band PESQ as MOS-LQO, about 1.02 to 4.64.
+    """Wide-band PESQ as MOS-LQO, about 1.02 to 4.64. Sound of a higher rate than 16 kHz is resampled to it.
 
     Raises:
-        UndefinedScore: another rate than 16 kHz, shorter than 0.25 s or longer than 60 s, the reference is silent
+        UndefinedScore: a lower rate than 16 kHz, shorter than 0.25 s or longer than 60 s, the reference is silent
             or has more than 40 bursts of sound (the native code would overwrite memory).
         FailedScore: the estimate is silent, or has nothing that PESQ can align with the reference.
     """
     check_lengths(estimate=estimate, reference=reference)
-    if sample_rate != PESQ_RATE_HZ:
+    if sample_rate < PESQ_RATE_HZ:
         raise UndefinedScore(f"wide-band PESQ needs 16000 Hz, the clip has {sample_rate} Hz")
     if 4 * len(reference) < sample_rate:
         raise UndefinedScore("shorter than the 0.25 s that PESQ needs")
@@ -104,6 +105,9 @@ def pesq_wb(*, estimate: Signal, reference: Signal, sample_rate: int) -> float:
         raise UndefinedScore(f"longer than {PESQ_LONGEST_S:.0f} s")
     if is_silent(reference):
         raise UndefinedScore("the reference is silent")
+    estimate, reference = (
+        audio.resample(signal, sample_rate, PESQ_RATE_HZ, audio.METRICS) for signal in (estimate, reference)
+    )
     if bursts(reference) > PESQ_MOST_BURSTS:
         raise UndefinedScore(f"the reference has more than {PESQ_MOST_BURSTS} bursts of sound")
     if is_silent(estimate):

@@ -33,6 +33,9 @@ MOST_LEAKED_PER_MIN = 300.0
 SHORTEST_S = 0.1
 """Words a minute have no meaning over less."""
 
+RATE_HZ = 16_000
+"""The rate that every recogniser takes."""
+
 Transcribe = Callable[[Signal], str]
 """Gives the words in an estimate; see ``pse_bench.asr``."""
 

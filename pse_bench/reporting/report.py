@@ -71,6 +71,7 @@ def build(
         "downloads": result_tables.downloads(systems),
         "failures": FAILURES,
         "few": tables.FEW_SPEAKERS,
+        "resampled": tables.resampling_notes(results),
         "in_pieces": tables.in_pieces,
         "compared_values": tables.compared_values,
         **WITHOUT_DATASET,

@@ -156,6 +156,8 @@ def _definition(metric: metrics.Metric, scored: dict[str, Any]) -> dict[str, Any
         }
     if not derived:
         properties |= {"source": metric.source, "version": str(scored.get("version", metric.version))}
+    if scored.get("resampled"):
+        properties["sound resampled from"] = scored["resampled"]
     if clip and scored.get("model"):
         properties["model"] = scored["model"]
     function = metric.compute if derived else None

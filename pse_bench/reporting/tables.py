@@ -1,7 +1,7 @@
 """Results, and comparisons of two, as text: for a terminal, in Markdown, in LaTeX, as CSV."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
 from pse_bench.errors import InputError
@@ -146,6 +146,16 @@ def _few(speakers: int, by: str | None) -> list[str]:
     return [f"read intervals of fewer than {FEW_SPEAKERS} target speakers as a hint"] if by else []
 
 
+def resampling_notes(results: Sequence[Result], shown: Container[str] | None = None) -> list[str]:
+    """What to say of metrics, all or those that are shown, that were computed at another rate than the dataset's, a
+    line for each such rate."""
+    found: dict[str, dict[str, None]] = {}
+    for name, about in (item for result in results for item in result.about["metrics"].items()):
+        if (how := about.get("resampled")) and (shown is None or name in shown):
+            found.setdefault(how, {})[name] = None
+    return [f"computed on sound resampled from {how}: {', '.join(names)}" for how, names in found.items()]
+
+
 def results_text(
     results: Sequence[Result],
     form: str = "terminal",
@@ -185,6 +195,7 @@ def results_text(
     every = {figures.name_of(row) for result in results for row in result.summaries}
     if names and not asked and len(every) > len(names):
         foot += [f"{len(names)} of {len(every)} figures; {figures.OTHERS}"]
+    foot += resampling_notes(results, [name.partition(".")[2] for name in names or every])
     foot += _few(min(speakers, default=FEW_SPEAKERS), by) if intervals else []
     return printed(form, grids(results, by, names=names, intervals=intervals), foot, width)
 
@@ -223,6 +234,7 @@ def comparison_text(
         f"p by swapping the systems for whole speakers; corrected: for the family of {tested} figures shown",
         *comparison.notes,
         *([] if by else _elsewhere(comparison, results)),
+        *resampling_notes(results, [line.metric for line in comparison.lines]),
         *(_few(comparison.speakers, by) if intervals else []),
     ]
     return printed(form, found, foot, width)

@@ -59,6 +59,7 @@ def score(
     share: Shard | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
+    notice: Callable[[str], None] = lambda line: None,
 ) -> ScoreReport:
     """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``, and where it holds activity
     ``detections.csv``.
@@ -75,6 +76,7 @@ def score(
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
         share: score only this shard of the mixtures, for ``result_writer.merge``.
         force: replace the result that lies in ``out``.
+        notice: told which metrics are left out because the dataset's rate is too low for them.
 
     Raises:
         InputError: no such metric, no such folder, a changed dataset, a submission of another one, or ``out``
@@ -93,10 +95,17 @@ def score(
                     "--recogniser out, or say holds: [audio, activity] in its system.yaml"
                 )
             chosen = {}
+        if low := [name for name, metric in chosen.items() if about.sample_rate < metric.lowest_hz]:
+            needed = max(chosen[name].lowest_hz for name in low)
+            rates = f"{', '.join(low)}: needs {needed} Hz or more, the dataset has {about.sample_rate} Hz"
+            if names and names != ["all"]:
+                raise InputError(f"{rates}; leave it out of --metrics")
+            notice(f"{rates}; left out")
+            chosen = {name: metric for name, metric in chosen.items() if name not in low}
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
         shown, kept = str(path).rstrip("/"), cache and cache.resolve()
         job = ScoreJob(reader, folder.resolve(), shown, reference, tuple(chosen), recogniser, kept)
-        versions = _identities(chosen.values(), recogniser)
+        versions = _identities(chosen.values(), recogniser, about.sample_rate)
         rows = {row.mixture_id: row for row in dataset.mixtures}
         copied = resume.Source(dataset.folder / "mixtures.csv", "mixtures.csv", table)
         with resume.resumable(
@@ -119,7 +128,7 @@ def score(
             detected = []
             if "activity" in system.holds:
                 detected = _detected(job, wanted, executor, lambda count: progress(len(run) + count, total))
-                versions = versions | _identities(detection.ACTIVITY, None)
+                versions = versions | _identities(detection.ACTIVITY, None, about.sample_rate)
             ordered = run.finished(Scored.model_validate)
             identity = {
                 "dataset": f"{about.name}-v{about.version}",
@@ -191,9 +200,11 @@ def _from_outside(name: str) -> metrics.Metric:
     return metric
 
 
-def _identities(chosen: Iterable[metrics.Metric], recogniser: Recogniser | None) -> dict[str, dict[str, Any]]:
-    """What each metric's values depend on beside the audio: its version, the model behind it, and of one from
-    outside its definition."""
+def _identities(
+    chosen: Iterable[metrics.Metric], recogniser: Recogniser | None, sample_rate: int
+) -> dict[str, dict[str, Any]]:
+    """What each metric's values depend on beside the audio: its version, the model behind it, of one from outside
+    its definition, and how the dataset's sound is resampled for it."""
     found: dict[str, dict[str, Any]] = {}
     for metric in chosen:
         found[metric.name] = {"version": metric.version}
@@ -201,6 +212,9 @@ def _identities(chosen: Iterable[metrics.Metric], recogniser: Recogniser | None)
             found[metric.name]["model"] = model
         if metric.name not in metrics.REGISTRY:
             found[metric.name]["definition"] = definition(metric)
+        heard = "transcribe" not in metric.needs or not recogniser or recogniser.by_sound
+        if heard and (resampled := metric.resampled(sample_rate)):
+            found[metric.name]["resampled"] = resampled
     return found
 
 

@@ -56,7 +56,7 @@ class ScoreCache:
         known = kept.get(estimate) or {}
         found, fresh = [], {}
         for metric in wanted:
-            key = self._key(metric, content)
+            key = self._key(metric, content, clip.sample_rate)
             evaluation = Evaluation(*known[key]) if key in known else metrics.score(metric, clip)
             if key and key not in known:
                 fresh[key] = list(astuple(evaluation))
@@ -66,11 +66,13 @@ class ScoreCache:
                 kept.put(estimate, known | fresh)
         return found
 
-    def _key(self, metric: Metric, content: Callable[[str], str]) -> str:
+    def _key(self, metric: Metric, content: Callable[[str], str], sample_rate: int) -> str:
         """The key of a metric's score, with the SHA-256 of each field of the clip by ``content``; '' for none."""
         if "transcribe" in metric.needs and not self.recogniser:
             return ""
         takes = {name: content(name) for name in ("estimate", *metric.needs)}
+        if resampled := metric.resampled(sample_rate):
+            takes["resampled"] = resampled
         packages = {name: installed_version(name) for name in (*PACKAGES, *metric.packages)}
         parts = [LAYOUT, metric.name, metric.version, metric.model, packages, takes]
         return atomic.sha256_of_text(json.dumps(parts, sort_keys=True))

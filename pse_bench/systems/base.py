@@ -1,12 +1,13 @@
 """What every system is to the package: what it is given, what it gives, and how it is called."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 
 from pse_bench.errors import InputError
+from pse_bench.io import audio
 from pse_bench.registry import reason
 from pse_bench.signal import vad
 from pse_bench.submission import activity_csv
@@ -38,6 +39,33 @@ class LoadedSystem:
     code: str
     macs_per_second: int | None = None  # multiply-accumulates for a second of sound, where known
     complete: bool = True  # the digest covers all that the system reads, weights too
+    sample_rate: int | None = None  # the one that it hears, in Hz; None where it takes any
+
+    def resampling_ms(self, sample_rate: int) -> float:
+        """How far resampling mixtures of a rate, and estimates back, looks ahead."""
+        ways = 2 if "audio" in self.system.holds else 1
+        return 1000 * ways * audio.SYSTEMS.look_ahead_s(sample_rate, self.sample_rate or sample_rate)
+
+    def described(self, sample_rate: int) -> System:
+        """The description for mixtures of a rate, with what resampling adds to the latency."""
+        about, more_ms = self.system, self.resampling_ms(sample_rate)
+        if not more_ms:
+            return about
+        text = f"{about.description} Hears {self.sample_rate} Hz, resampled from {sample_rate} Hz.".strip()
+        latency_ms = about.algorithmic_latency_ms
+        latency_ms = None if latency_ms is None else latency_ms + more_ms
+        return about.model_copy(update={"description": text, "algorithmic_latency_ms": latency_ms})
+
+    def heard(self, given: SystemInput) -> SystemInput:
+        """An input at the rate that it hears."""
+        own = self.sample_rate or given.sample_rate
+        if own == given.sample_rate:
+            return given
+        signals = (getattr(given, field.name) for field in fields(given) if field.name != "sample_rate")
+        mixture, enrollment, target, rest = (
+            audio.resample(signal, given.sample_rate, own, audio.SYSTEMS).astype(np.float32) for signal in signals
+        )
+        return SystemInput(mixture, enrollment, own, target, rest)
 
 
 def on_audio(function: Callable[..., Any]) -> Callable[[SystemInput], Any]:
@@ -53,21 +81,25 @@ def num_frames(given: SystemInput) -> int:
 def enhance(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
     """The estimate of one mixture: float64, shape of the mixture. Raises InputError when the system failed, or
     gave another shape or numbers that are not finite floats."""
-    estimate, shape, of = call_system(loaded, given, mixture_id), given.mixture.shape, f"for {mixture_id}"
+    heard = loaded.heard(given)
+    estimate, shape, of = call_system(loaded, heard, mixture_id), heard.mixture.shape, f"for {mixture_id}"
     if estimate.shape != shape:
         remedy = "keep the length and the alignment of the mixture"
+        if heard is not given:
+            of += f" at {heard.sample_rate} Hz"
         raise _gave(loaded, f"shape {estimate.shape} {of}, expected {shape}; {remedy}")
     if estimate.dtype.kind != "f":
         raise _gave(loaded, f"{estimate.dtype} {of}, expected floats with full scale ±1; convert the samples")
     if not np.isfinite(estimate).all():
         raise _gave(loaded, f"NaN or infinity {of}; give finite samples")
-    return estimate.astype(np.float64)
+    back = audio.resample(estimate.astype(np.float64), heard.sample_rate, given.sample_rate, audio.SYSTEMS)
+    return back[: len(given.mixture)]
 
 
 def detect(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
     """Who speaks in one mixture: probabilities of target, other and no speech, float64, shape (num_frames, 3).
     Raises InputError when the system failed, or gave another shape or what are no probabilities."""
-    found = call_system(loaded, given, mixture_id)
+    found = call_system(loaded, loaded.heard(given), mixture_id)  # as many frames at any rate
     if found.dtype.kind != "f":
         raise _gave(loaded, f"{found.dtype} for {mixture_id}, expected floats")
     if problems := activity_csv.faults(found, num_frames(given)):

@@ -138,7 +138,8 @@ def enhance(
             progress(len(run), len(run.items))
         STAGES[gives].remove_unfinished(run.out)  # a worker may have been lost on the way
         name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
-        about = loaded.system.model_copy(update={"name": name, "dataset_fingerprint": fingerprint})
+        about = loaded.described(dataset.description.sample_rate)
+        about = about.model_copy(update={"name": name, "dataset_fingerprint": fingerprint})
         if share:
             run.finish_shard(share, len(rows), ShardState(system=about))
         else:

@@ -44,6 +44,8 @@ class Figures:
     rtf: float  # processing time over duration, median, on one thread where the libraries keep to it
     parameters: int | None
     macs_per_second: int | None
+    hears_hz: int | None = None  # its own sample rate; None where it takes any
+    resampling_ms: float = 0.0  # what resampling to that and back adds to the latency
 
     @property
     def kept(self) -> bool:
@@ -63,12 +65,13 @@ def measure(
         latency_ms: the claim; by default the system's own.
     """
     loaded = registry.load(name, streaming=streaming)
-    claim = loaded.system.algorithmic_latency_ms if latency_ms is None else latency_ms
+    claim = loaded.described(sample_rate).algorithmic_latency_ms if latency_ms is None else latency_ms
+    resampling_ms = loaded.resampling_ms(sample_rate)
     look_ahead, probes, responses = look_ahead_samples(loaded, sample_rate)
     return Figures(
         system=loaded.system.name,
         causal=loaded.system.causal,
-        latency_ms=LATENCY_MS if claim is None else claim,
+        latency_ms=LATENCY_MS + resampling_ms if claim is None else claim,
         stated=claim is not None,
         look_ahead_ms=1000 * look_ahead / sample_rate,
         probes=probes,
@@ -76,6 +79,8 @@ def measure(
         rtf=real_time_factor(loaded, sample_rate),
         parameters=loaded.system.parameters,
         macs_per_second=loaded.macs_per_second,
+        hears_hz=loaded.sample_rate,
+        resampling_ms=resampling_ms,
     )
 
 

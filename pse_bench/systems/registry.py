@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -74,6 +75,7 @@ class SystemSpec:
     causal: bool
     output: Output = "audio"
     latency_ms: float | None = None
+    sample_rate: int | None = None
 
 
 UNFIT = "is neither callable nor a SystemSpec; give enhance(mixture, enrollment, sample_rate)"
@@ -156,14 +158,16 @@ def load(
 def _from_spec(name: str, spec: SystemSpec, version: str) -> LoadedSystem:
     about = System(name=name, version=version, description=spec.description, parameters=0)
     known = {"causal": spec.causal, "algorithmic_latency_ms": spec.latency_ms}
-    return LoadedSystem(spec.run, about.model_copy(update=known), version)
+    return LoadedSystem(spec.run, about.model_copy(update=known), version, sample_rate=spec.sample_rate)
 
 
 def _from_outside(name: str, folder: Path | None, output: Output) -> LoadedSystem:
-    """The system of an entry point or of ``module:callable``."""
+    """The system of an entry point or of ``module:callable``. The callable, the object that it is a method of, or
+    its module may say in ``sample_rate`` which one it hears."""
     entry = SYSTEMS.find(name, folder)
     point = SYSTEMS.outside().get(name)
-    sources = _beside(sys.modules[point.module if point else name.partition(":")[0]])
+    module = sys.modules[point.module if point else name.partition(":")[0]]
+    sources = _beside(module)
     hashes = sorted((name, atomic.sha256(path)) for name, path in sources.items())
     code = atomic.sha256_of_text(repr(hashes)) if hashes else ""
     if isinstance(entry, SystemSpec):
@@ -172,7 +176,12 @@ def _from_outside(name: str, folder: Path | None, output: Output) -> LoadedSyste
         return replace(_from_spec(name, entry, code[:12]), code=code, complete=False)
     description = (inspect.getdoc(entry) or "").split("\n")[0]
     system = System(name=name, version=code[:12], description=description)
-    return LoadedSystem(on_audio(entry), system, code, complete=False)
+    said = (getattr(owner, "sample_rate", None) for owner in (entry, getattr(entry, "__self__", None), module))
+    rate = next((rate for rate in said if rate is not None), None)
+    if rate is not None and not (isinstance(rate, Real) and rate >= 1 and rate == int(rate)):
+        raise InputError(f"system {name}: its sample_rate is {rate!r}; give a whole number of Hz, or none")
+    rate = None if rate is None else int(rate)
+    return LoadedSystem(on_audio(entry), system, code, complete=False, sample_rate=rate)
 
 
 def forget(name: str) -> None:

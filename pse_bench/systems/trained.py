@@ -76,7 +76,7 @@ def load(
     def run(given: SystemInput) -> np.ndarray:
         if given.sample_rate != figures.sample_rate:
             rates = f"the mixture has {given.sample_rate} Hz and the model hears {figures.sample_rate} Hz"
-            raise InputError(f"{rates}; resample the dataset")
+            raise InputError(f"{rates}; call it through systems.base, which resamples")
         embedding = embed(given.enrollment, given.sample_rate)
         if np.shape(embedding) != (figures.embedding,):
             raise InputError(
@@ -84,7 +84,7 @@ def load(
             )
         return model(given.mixture, embedding)
 
-    return LoadedSystem(run, system, model.digest, figures.macs_per_second)
+    return LoadedSystem(run, system, model.digest, figures.macs_per_second, sample_rate=figures.sample_rate)
 
 
 def _checkpoint(name: str) -> Path:

@@ -85,22 +85,22 @@ def write_corpus(root: Path) -> None:
         audio.write(path, 0.05 * samples, RATE)
 
 
-def write_manifests(root: Path) -> tuple[list[Utterance], list[NoiseClip]]:
+def write_manifests(root: Path, sample_rate: int = RATE) -> tuple[list[Utterance], list[NoiseClip]]:
     """``speech.csv``, ``noise.csv`` and ``tiny.yaml`` for that corpus; the rows of both."""
     speech, problems = folder.READER.read(root / "speech", name="voices", executor=Serial())
     noises, more = noise.READER.read(root / "noise", name="noises", executor=Serial())
     assert not problems
     assert not more
-    (root / "tiny.yaml").write_text(SCENARIO)
+    (root / "tiny.yaml").write_text(SCENARIO.replace(f"sample_rate: {RATE}", f"sample_rate: {sample_rate}"))
     tables.write_table(root / "speech.csv", Utterance, speech)
     tables.write_table(root / "noise.csv", NoiseClip, noises)
     return speech, noises
 
 
-def build(root: Path) -> Dataset:
-    """Corpus, manifests, plan and dataset below ``root``; the dataset is ``root/dataset``."""
+def build(root: Path, sample_rate: int = RATE) -> Dataset:
+    """Corpus, manifests, plan and dataset of a rate below ``root``; the dataset is ``root/dataset``."""
     write_corpus(root)
-    speech, noises = write_manifests(root)
+    speech, noises = write_manifests(root, sample_rate)
     plan_dataset(
         root / "tiny.yaml", root / "plan.jsonl", speech=[speech], noise=[noises], scenes=SCENES, seed=SEED
     )

@@ -124,8 +124,8 @@ def test_the_score_is_the_mean_over_windows() -> None:
 # ---- what never reaches a model
 
 
-@pytest.mark.parametrize("rate", [8_000, 16_001, 48_000])
-def test_other_rates_are_undefined(rate: int) -> None:
+@pytest.mark.parametrize("rate", [8_000, 15_999])
+def test_lower_rates_are_undefined(rate: int) -> None:
     for estimate in (talker(110.0, 5.0), np.zeros(5)):
         with pytest.raises(UndefinedScore, match=f"16000 Hz, the clip has {rate} Hz"):
             opinions(estimate=estimate, sample_rate=rate, model="p835")

@@ -232,3 +232,13 @@ def test_a_second_run_gives_the_same_files_without_computing(
     second = run(copy, "second")
     assert second["scores.csv"] == first["scores.csv"]
     assert json.loads(second["result.json"])["system"]["name"] == "somebody's"
+
+
+def test_a_score_of_resampled_sound_is_another(clip: Clip, tmp_path: Path) -> None:
+    """Versions that resampled nothing kept that PESQ has no score at 48 kHz."""
+    counts = []
+    for rate_hz in (None, 16_000, 8000, 8000):
+        counted = Counted(rate_hz=rate_hz)
+        memory(tmp_path).evaluate([counted.metric], clip)
+        counts.append(counted.count)
+    assert counts == [1, 0, 1, 0]
