@@ -147,7 +147,7 @@ def _few(speakers: int, by: str | None) -> list[str]:
 
 
 def resampling_notes(results: Sequence[Result], shown: Container[str] | None = None) -> list[str]:
-    """What to say of metrics, all or those that are shown, that were computed at another rate than the dataset's, a
+    """What to say of metrics, all or those shown, that were computed at another rate than the dataset's, a
     line for each such rate."""
     found: dict[str, dict[str, None]] = {}
     for name, about in (item for result in results for item in result.about["metrics"].items()):

@@ -39,7 +39,11 @@ def test_a_result_says_what_was_resampled(high: Dataset, tmp_path: Path) -> None
     }
     note = NOTE.replace("48000", str(rate))
     result = tmp_path / "result"
-    for command in (["table", result], ["table", result, "--format", "markdown"], ["compare", result, result]):
+    for command in (
+        ["table", result, "--all"],
+        ["table", result, "--metrics", "pesq_wb", "--format", "markdown"],
+        ["compare", result, result],
+    ):
         assert note in call(*command).stdout
     assert call("report", result, "-o", tmp_path / "report.html").exit_code == 0
     page = (tmp_path / "report.html").read_text()
