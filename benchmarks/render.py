@@ -70,7 +70,7 @@ class Script:
         """Take the levels from a rendered dataset."""
         for recipe in recipes:
             images = self._images(recipe, self.from_bank(recipe), PARTS["TS2"])
-            stems = {name: dataset.read_stem(recipe.scene_id, name) for name in images}
+            stems = {name: dataset.read_stem(recipe.scene_id, name) * 32768 for name in images}
             self._gains[recipe.scene_id] = {
                 name: float(np.sqrt(np.mean(stems[name].astype(float) ** 2) / np.mean(image.astype(float) ** 2)))
                 for name, image in images.items()

@@ -58,11 +58,11 @@ def bare(dataset: Dataset, submission: Path, row: Mixture, models: list[Any]) ->
 
     rate = row.sample_rate
     estimate, _ = audio.read(audio.find(submission / row.scenario, row.scene_id)[0])
-    mixture = dataset.read_sound(row.mixture_path) / audio.FULL_SCALE
+    mixture = dataset.read_sound(row.mixture_path).astype(np.float64)
     active = dataset.read_activity(row.scene_id)
     if row.scenario == "TS3":
         return {"leakage": spent(metrics.leakage.leakage_energies, estimate=estimate, mixture=mixture)}
-    reference = dataset.read_stem(row.scene_id, "target_early") / audio.FULL_SCALE
+    reference = dataset.read_stem(row.scene_id, "target_early").astype(np.float64)
     windows = [window.astype(np.float32)[None] for window in dnsmos.windows_of(estimate)]
     pair = {"estimate": estimate, "reference": reference}
     tsos = metrics.oversuppression.tsos

@@ -1,5 +1,6 @@
 """The documentation: it builds without a warning, nothing generated is stale, and what it tells to type works."""
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -24,7 +25,10 @@ from documents import (
     write_files,
 )
 
+import pse_bench
 from pse_bench.cli import cli
+
+EXAMPLES = ROOT / "docs" / "examples"
 
 RUN = (README, TUTORIAL, *FROM_THE_README)
 """Pages whose marked blocks are run, here and in test_readme.py."""
@@ -111,7 +115,17 @@ def test_the_tutorial(tmp_path: Path) -> None:
     assert "2 scenes, 6 mixtures" in said["dataset"]
     assert "leakage_reduction_db" in said["scores"]
     assert re.search(r"my_model:enhance.*a control, without a rank", said["board"])
-    shutil.copy(ROOT / "docs" / "examples" / "python_api.py", tmp_path)
+    for name in ("python_api.py", "train_reference.py"):
+        shutil.copy(EXAMPLES / name, tmp_path)
     printed = run("python python_api.py", tmp_path)
     assert re.search(r"10\.9 dB lost: tsos +0\.0 %\n +11\.1 dB lost: tsos 100\.0 %", printed)
-    assert "TS3 leakage_reduction_db 120.0" in printed
+    assert re.search(r"TS3 +leakage_reduction_db +120\.0", printed)
+    assert "refused: estimate: samples up to" in printed
+    if importlib.util.find_spec("torch"):
+        run("python train_reference.py", tmp_path)
+
+
+def test_every_public_name_is_in_an_example_that_runs() -> None:
+    text = "".join((EXAMPLES / name).read_text() for name in ("python_api.py", "train_reference.py"))
+    used = [name for name in pse_bench.__all__ if len(re.findall(rf"\b{name}\b", text)) < 2]
+    assert used == []

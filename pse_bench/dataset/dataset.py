@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from pse_bench.io.atomic import sealed, sha256
 from pse_bench.io.documents import Record, parse, parse_json, read_json, text_of
 from pse_bench.io.tables import read_table
 from pse_bench.registry import installed_version
-from pse_bench.schemas import SCHEMA, Count, Mixture, Rate, Sha256, StoredFile
+from pse_bench.schemas import DESCRIPTIONS, SCHEMA, Count, Mixture, Rate, Sha256, StoredFile
 from pse_bench.signal import vad
 
 REFERENCE_STEMS = {"early": "target_early", "reverberant": "target"}
@@ -163,42 +163,43 @@ class MixtureItem:
     @cached_property
     def mixture(self) -> np.ndarray:
         """What a system is given."""
-        return (self.dataset.read_sound(self.row.mixture_path, self.row.num_samples) / 32768).astype(np.float32)
+        return self.dataset.read_sound(self.row.mixture_path, self.row.num_samples)
 
     @cached_property
     def enrollment(self) -> np.ndarray:
         """Another recording of the target."""
-        return (self.dataset.read_sound(self.row.enrollment_path) / 32768).astype(np.float32)
+        return self.dataset.read_sound(self.row.enrollment_path)
 
     @cached_property
     def reference(self) -> np.ndarray | None:
         """What an output is compared with: the dataset's image of the target; None in TS3."""
-        return self._stem(REFERENCE_STEMS[self.dataset.description.reference], "TS3")
+        return self._stem(REFERENCE_STEMS[self.dataset.description.reference])
 
     @cached_property
     def target(self) -> np.ndarray | None:
         """The target at the microphone; None in TS3."""
-        return self._stem("target", "TS3")
+        return self._stem("target")
 
     @cached_property
     def interferer(self) -> np.ndarray | None:
         """All interferers at the microphone; None in TS1."""
-        return self._stem("interferer", "TS1")
+        return self._stem("interferer")
 
     @cached_property
     def noise(self) -> np.ndarray | None:
         """The noise; None where the dataset did not keep it."""
-        return self._stem("noise", "")
+        return self._stem("noise")
 
     @cached_property
     def active(self) -> dict[str, np.ndarray]:
         """Who speaks in each frame of 10 ms: ``target`` and ``interferer``, bool of shape (num_frames,)."""
         return self.dataset.read_frames(self.row)
 
-    def _stem(self, stem: str, silent: str) -> np.ndarray | None:
-        path = self.dataset.stem(self.row.scene_id, stem)
-        there = self.row.scenario != silent and self.dataset.has(path)
-        return (self.dataset.read_sound(path, self.row.num_samples) / 32768).astype(np.float32) if there else None
+    def _stem(self, stem: str) -> np.ndarray | None:
+        path = self.dataset.stem_name(self.row.scene_id, stem)
+        if stem.split("_", maxsplit=1)[0] == ABSENT.get(self.row.scenario) or not self.dataset.has(path):
+            return None
+        return self.dataset.read_sound(path, self.row.num_samples)
 
 
 class ReadableDataset(ABC):
@@ -222,23 +223,39 @@ class ReadableDataset(ABC):
         """What messages call a file; no file of another dataset is called so."""
 
     def read_sound(self, path: str, num_samples: int | None = None) -> np.ndarray:
-        """A sound file of the dataset by its path in the tables, as stored: int16, shape (num_samples,). Raises
-        InputError when it is not the one that was rendered, nor of the dataset's rate and the length, if given."""
+        """A sound file of the dataset by its path in the tables: float32 of full scale ±1, shape (num_samples,).
+        Raises InputError when it is not the one that was rendered, nor of the dataset's rate and the length, if
+        given."""
+        return self.read_pcm16(path, num_samples) / np.float32(audio.FULL_SCALE)
+
+    def read_pcm16(self, path: str, num_samples: int | None = None) -> np.ndarray:
+        """The samples of a sound file as they are stored: int16; raises as ``read_sound``."""
         rate = self.description.sample_rate
         content = audio.FileContent(self.read_bytes(path), self.name_of(path))
         return audio.read_pcm16(content, sample_rate=rate, num_samples=num_samples)
 
-    def stem(self, scene_id: str, stem: str) -> str:
+    def stem_name(self, scene_id: str, stem: str) -> str:
         """The path of a scene's stem in the tables."""
         return f"stems/{stem}/{scene_id}.{self.description.format}"
 
-    def item(self, row: Mixture) -> MixtureItem:
-        """A mixture with its sounds."""
-        return MixtureItem(self, row)
+    def __len__(self) -> int:
+        return len(self.mixtures)
+
+    def __getitem__(self, index: int) -> MixtureItem:
+        return MixtureItem(self, self.mixtures[index])
+
+    def __iter__(self) -> Iterator[MixtureItem]:
+        return (MixtureItem(self, row) for row in self.mixtures)
+
+    def filter(self, *scenarios: str) -> list[MixtureItem]:
+        """The mixtures of some scenarios. Raises InputError when there is no such scenario."""
+        if unknown := set(scenarios) - set(DESCRIPTIONS):
+            raise InputError(f"no scenario {min(unknown)!r}; there are {', '.join(DESCRIPTIONS)}")
+        return [item for item in self if item.scenario in scenarios]
 
     def read_stem(self, scene_id: str, stem: str, num_samples: int | None = None) -> np.ndarray:
-        """A stem as stored: int16, shape (num_samples,); raises as ``read_sound``."""
-        return self.read_sound(f"stems/{stem}/{scene_id}.{self.description.format}", num_samples)
+        """A stem: float32 of full scale ±1, shape (num_samples,); raises as ``read_sound``."""
+        return self.read_sound(self.stem_name(scene_id, stem), num_samples)
 
     def read_activity(self, scene_id: str, num_samples: int | None = None) -> dict[str, np.ndarray]:
         """Sample masks of speech activity at the microphone: target and interferer, bool, (num_samples,). Raises
@@ -265,9 +282,10 @@ class Dataset(ReadableDataset):
     mixtures: list[Mixture]
 
     @classmethod
-    def open(cls, folder: Path) -> "Dataset":
+    def open(cls, folder: str | Path) -> "Dataset":
         """Raises InputError when the folder holds no dataset, one of another schema, or one whose dataset.json was
         changed."""
+        folder = Path(folder)
         path = folder / "dataset.json"
         if not path.is_file():
             hint = "give the folder that render or generate wrote"

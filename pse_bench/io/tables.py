@@ -26,11 +26,11 @@ NUMBER = re.compile(r"[-+]?\d[\d.e+-]*( to [-+]?\d[\d.e+-]*)?")
 """A number, or a band of numbers as a group of mixtures is named after: what may begin with a sign."""
 
 
-def read_table(path: Path, record: type[R], *, optional: Iterable[str] = ()) -> list[R]:
+def read_table(path: str | Path, record: type[R], *, optional: Iterable[str] = ()) -> list[R]:
     """The rows of a CSV whose columns are the fields of ``record``, in any order; those in ``optional`` and those
     that the record says may be absent. Empty cells are None where the field allows it. Raises InputError naming
     the line."""
-    return table_of(read_text(path), record, str(path), optional)
+    return table_of(read_text(Path(path)), record, str(path), optional)
 
 
 def table_of(text: str, record: type[R], path: str, optional: Iterable[str] = ()) -> list[R]:

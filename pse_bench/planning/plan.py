@@ -113,14 +113,17 @@ class Planner:
         )
 
 
+Manifests = str | Path | Sequence[str | Path | Sequence[Any]]
+
+
 def plan_dataset(
     scenario: str | Path | Mapping[str, Any],
-    out: Path,
+    out: str | Path,
     *,
-    speech: Sequence[Path | Sequence[Utterance]],
-    noise: Sequence[Path | Sequence[NoiseClip]],
-    interferer_speech: Sequence[Path | Sequence[Utterance]] = (),
-    rir: Sequence[Path | Sequence[MeasuredResponse]] = (),
+    speech: Manifests,
+    noise: Manifests,
+    interferer_speech: Manifests = (),
+    rir: Manifests = (),
     scenes: int,
     seed: int,
     min_targets: int = 2,
@@ -134,7 +137,7 @@ def plan_dataset(
 
     Args:
         scenario: a scenario file, the name of a shipped scenario, or a scenario's content.
-        speech, noise, rir: manifests, as files or as rows.
+        speech, noise, rir: a manifest's file, or manifests as files or as rows.
         interferer_speech: manifests of speakers who only interfere; without them, every speaker may be either.
         seed: any whole number; the same seed gives the same plan.
         min_targets: how many speakers must be able to be a target; which are left out is said through ``echo``.
@@ -145,6 +148,7 @@ def plan_dataset(
         InputError: the plan is there already, or the scenario or a manifest cannot be read.
         RequestError: the manifests cannot give what the scenario asks for.
     """
+    out = Path(out)
     require_new(out, force)
     if isinstance(scenario, Mapping):
         content, named = dict(scenario), "the scenario"
@@ -179,9 +183,10 @@ def plan_dataset(
     return out
 
 
-def _tables(manifests: Sequence[Path | Sequence[Any]], record: type[Record], needed: str = "") -> list[list[Any]]:
+def _tables(manifests: Manifests, record: type[Record], needed: str = "") -> list[list[Any]]:
     """The rows of each manifest. Raises InputError where manifests that are ``needed`` hold none together."""
-    tables = [read_table(each, record) if isinstance(each, Path) else list(each) for each in manifests]
+    files = [manifests] if isinstance(manifests, str | Path) else manifests
+    tables = [read_table(each, record) if isinstance(each, str | Path) else list(each) for each in files]
     if needed and tables and not any(tables):
         where = f"{manifests[0]}: " if isinstance(manifests[0], Path) else ""
         raise InputError(f"{where}lists no clips; give a manifest with rows for {needed}")
@@ -207,10 +212,10 @@ def _content_hash(rows: list[Any]) -> str:
     return sha256_of_text("\n".join(sorted(row.model_dump_json(exclude_defaults=True) for row in rows)))
 
 
-def write(path: Path, head: dict[str, Any], recipes: Iterable[Recipe]) -> int:
+def write(path: str | Path, head: dict[str, Any], recipes: Iterable[Recipe]) -> int:
     """Write a plan; the number of its scenes."""
     count = 0
-    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
+    with replacing(Path(path)) as part, part.open("w", encoding="utf-8", newline="") as stream:
         stream.write(json.dumps(head, ensure_ascii=False) + "\n")
         for recipe in recipes:
             stream.write(recipe.model_dump_json() + "\n")
@@ -218,12 +223,13 @@ def write(path: Path, head: dict[str, Any], recipes: Iterable[Recipe]) -> int:
     return count
 
 
-def read(path: Path) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Recipe]]:
+def read(path: str | Path) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Recipe]]:
     """A plan's scenario (or what it was imported from), its header and its recipes in order.
 
     Raises:
         InputError: not a plan, another schema, or a damaged line (also while the recipes are taken).
     """
+    path = Path(path)
     lines = read_text(path).split("\n")
     if lines[-1]:
         raise InputError(f"{path}: the last line is cut off; plan it again")

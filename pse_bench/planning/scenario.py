@@ -226,7 +226,7 @@ class Scenario(Record):
         return max(shares, key=shares.__getitem__)
 
 
-def find(scenario: str) -> Path:
+def find(scenario: str | Path) -> Path:
     """The file of a scenario: one that is given, or a shipped one by its name. Raises InputError where there is no
     such scenario."""
     path = Path(scenario)
@@ -234,14 +234,14 @@ def find(scenario: str) -> Path:
         return path
     if (ours := SHIPPED / f"{scenario}.yaml").is_file():
         return ours
-    near = nearest(scenario, shipped())
+    near = nearest(str(scenario), shipped())
     hint = f"did you mean {near!r}? " if near else ""
     raise InputError(
         f"{scenario}: neither a scenario file nor a shipped scenario; {hint}shipped: {', '.join(shipped())}"
     )
 
 
-def load(scenario: str) -> tuple[Scenario, dict[str, Any]]:
+def load(scenario: str | Path) -> tuple[Scenario, dict[str, Any]]:
     """A scenario from a file, or a shipped one by its name; and its content as written. Raises InputError where
     there is no such scenario, on what is not YAML, on an unknown key and on a value that is not allowed."""
     path = find(scenario)

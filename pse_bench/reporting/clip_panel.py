@@ -14,7 +14,6 @@ import soundfile
 
 from pse_bench.dataset.dataset import ABSENT, REFERENCE_STEMS, Dataset
 from pse_bench.errors import UndefinedScore
-from pse_bench.io import audio
 from pse_bench.metrics import leakage, oversuppression
 from pse_bench.metrics.signals import frame_samples, hop_samples
 from pse_bench.schemas import Mixture
@@ -147,7 +146,7 @@ def estimate_panel(dataset: Dataset, row: Mixture, folder: Path, reference: str,
     """Mixture, estimate and reference of a mixture, with the frames in which the system failed. Raises InputError
     where the estimate cannot be read."""
     estimate = submission.read_estimate(folder, row).samples
-    mixture = dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE
+    mixture = dataset.read_sound(row.mixture_path, row.num_samples).astype(np.float64)
     absent = ABSENT.get(row.scenario)
     active = dataset.read_activity(row.scene_id, row.num_samples)
     masks = {who: mask & (who != absent) for who, mask in active.items()}
@@ -155,7 +154,7 @@ def estimate_panel(dataset: Dataset, row: Mixture, folder: Path, reference: str,
         name, wanted = "reference: silence", np.zeros_like(mixture)
     else:
         name = f"reference ({reference} target)"
-        wanted = dataset.read_stem(row.scene_id, REFERENCE_STEMS[reference], row.num_samples) / audio.FULL_SCALE
+        wanted = dataset.read_stem(row.scene_id, REFERENCE_STEMS[reference], row.num_samples).astype(np.float64)
     lanes = [lane(who, who, mask) for who, mask in masks.items() if mask.any()]
     lanes += _failures(estimate, mixture, wanted, masks, row.sample_rate)
     return panel({"mixture": mixture, "estimate": estimate, name: wanted}, lanes, row.sample_rate, kept)

@@ -8,7 +8,6 @@ import numpy as np
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.io import audio
 from pse_bench.io.tables import Grid, for_terminal
 from pse_bench.registry import nearest
 from pse_bench.reporting import html
@@ -58,11 +57,11 @@ def scene(dataset: Dataset, scene_id: str, kept: Media) -> Scene:
     fullest = max(rows, key=lambda row: (row.num_interferers, row.scenario == "TS2"))
     length, rate = fullest.num_samples, fullest.sample_rate
     active = dataset.read_activity(scene_id, length)
-    pcm = {f"mixture {row.scenario}": dataset.read_sound(row.mixture_path, length) for row in rows}
+    sounds = {f"mixture {row.scenario}": dataset.read_sound(row.mixture_path, length) for row in rows}
     there = {stem: name for stem, name in STEMS.items() if dataset.stem_path(scene_id, stem).is_file()}
-    pcm |= {name: dataset.read_stem(scene_id, stem, length) for stem, name in there.items()}
-    sounds = {name: samples / audio.FULL_SCALE for name, samples in pcm.items()}
-    enrollment = {"enrollment": dataset.read_sound(fullest.enrollment_path) / audio.FULL_SCALE}
+    sounds |= {name: dataset.read_stem(scene_id, stem, length) for stem, name in there.items()}
+    sounds = {name: sound.astype(np.float64) for name, sound in sounds.items()}
+    enrollment = {"enrollment": dataset.read_sound(fullest.enrollment_path).astype(np.float64)}
     masks = {name: active[stem.split("_")[0]] for stem, name in there.items() if stem != "noise"}
     lanes = [lane(who, who, mask) for who, mask in active.items()]
     levels = []

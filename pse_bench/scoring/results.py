@@ -57,10 +57,11 @@ class Result:
         return " ".join("".join(c if c.isprintable() else " " for c in self.about["system"]["name"]).split())
 
     @classmethod
-    def open(cls, folder: Path) -> "Result":
+    def open(cls, folder: str | Path) -> "Result":
         """Raises InputError when the folder holds no finished result, one of another schema, or one that was
         changed. Figures are computed from the scores again: ``summary.csv`` is for people to read. One of an
         earlier version has no seal, see ``require_sealed``."""
+        folder = Path(folder)
         path = folder / "result.json"
         if not path.is_file():
             raise InputError(f"{folder}: no result here (result.json is missing); give a folder that score wrote")
@@ -117,6 +118,22 @@ class Result:
 
         rows = [row for cell in self.read_scores().cells.values() for row in cell]
         return pd.DataFrame([{"system": self.system, **row.model_dump()} for row in rows])
+
+    def compare(self, other: "Result | str | Path", metrics: Sequence[str] | None = None) -> "pd.DataFrame":
+        """This result against another on the mixtures that both have scored: a row a figure with ``first`` (the
+        other's value), ``second`` (this one's), their difference, its 95 % interval, p, and a verdict.
+
+        Args:
+            other: a result or its folder.
+            metrics: the figures to look at, for which the test is corrected; all by default.
+
+        Raises:
+            InputError: see ``compare_results``.
+        """
+        from pse_bench import compare_results
+
+        other = other if isinstance(other, Result) else Result.open(other)
+        return compare_results(other, self, names=metrics).frame()
 
     def require_sealed(self) -> "Result":
         """Refuse a result of an earlier version, a change of which would not be found. Raises InputError."""

@@ -15,7 +15,7 @@ from pse_bench import __version__, metrics
 from pse_bench.asr.recogniser import Recogniser
 from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
-from pse_bench.io import audio, locks
+from pse_bench.io import locks
 from pse_bench.metrics import Evaluation, detection
 from pse_bench.metrics.metric import definition
 from pse_bench.runtime import resume
@@ -48,8 +48,8 @@ class ScoreJob:
 
 def score(
     dataset: Dataset,
-    path: Path,
-    out: Path,
+    path: str | Path,
+    out: str | Path,
     *,
     executor: Executor,
     names: list[str] | None = None,
@@ -82,6 +82,7 @@ def score(
         InputError: no such metric, no such folder, a changed dataset, a submission of another one, or ``out``
             holds something else.
     """
+    path, out = Path(path), Path(out)
     chosen = _metrics(names, recogniser)
     dataset.require_unchanged()
     about = dataset.description
@@ -268,12 +269,12 @@ def _clip(job: ScoreJob, row: Mixture, estimate: np.ndarray | None) -> metrics.C
     stem = REFERENCE_STEMS[job.reference]
     return metrics.Clip(
         estimate=estimate,
-        mixture=dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE,
-        reference=None if silent else dataset.read_stem(row.scene_id, stem, row.num_samples) / audio.FULL_SCALE,
+        mixture=dataset.read_sound(row.mixture_path, row.num_samples),
+        reference=None if silent else dataset.read_stem(row.scene_id, stem, row.num_samples),
         target_active=nobody if silent else active["target"],
         interferer_active=nobody if row.scenario == "TS1" else active["interferer"],
         sample_rate=row.sample_rate,
-        enrollment=dataset.read_sound(row.enrollment_path) / audio.FULL_SCALE,
+        enrollment=dataset.read_sound(row.enrollment_path),
         text=row.text,
         transcribe=job.recogniser.for_clip(row.sample_rate, row.mixture_id) if job.recogniser else None,
     )

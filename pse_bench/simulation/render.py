@@ -156,12 +156,12 @@ def _row(
 
 
 def render(
-    plan_path: Path,
-    out: Path,
+    plan_path: str | Path,
+    out: str | Path,
     *,
     roots: Roots,
     executor: Executor,
-    bank: Path,
+    bank: str | Path,
     format: str = "flac",
     share: Shard | None = None,
     force: bool = False,
@@ -185,6 +185,7 @@ def render(
         InputError: the folder holds something else, or a run of another plan or other package versions, which is
             said in words.
     """
+    plan_path, out, bank = Path(plan_path), Path(out), Path(bank)
     begin = time.monotonic()
     digest = atomic.sha256(plan_path) if plan_path.is_file() else ""
     versions = dataset.sound_versions()

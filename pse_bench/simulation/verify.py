@@ -31,7 +31,7 @@ class VerifyReport:
 
 
 def verify(
-    folder: Path,
+    folder: str | Path,
     *,
     rerender: int = 0,
     sums: bool = True,
@@ -49,6 +49,7 @@ def verify(
     Raises:
         InputError: no dataset there, or its tables cannot be read at all.
     """
+    folder = Path(folder)
     dataset = Dataset.open(folder)
     recipes = {recipe.scene_id: recipe for recipe in plan.read(folder / "plan.jsonl")[2]}
     corpora = {corpus for recipe in recipes.values() for corpus in recipe.corpora}
@@ -144,7 +145,7 @@ def check_batch(work: tuple[Dataset, bool, list[tuple[Recipe, list[Mixture], lis
 def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> Iterator[str]:
     folder, name, rate, length = dataset.folder, recipe.scene_id, recipe.sample_rate, recipe.num_samples
     parts = {part for label in recipe.scenarios for part in mixing.PARTS[label]} | {"target", "target_early"}
-    stems = {part: dataset.read_stem(name, part) for part in sorted(parts)}
+    stems = {part: dataset.read_pcm16(dataset.stem_name(name, part)) for part in sorted(parts)}
     if wrong := [part for part, stem in stems.items() if len(stem) != length]:
         for part in wrong:
             yield f"{dataset.stem_path(name, part)}: {len(stems[part])} samples, planned {length}"

@@ -8,12 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pse_bench import rng
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, PseBenchError, RequestError
-from pse_bench.io import atomic, audio, documents, locks
+from pse_bench.io import atomic, documents, locks
 from pse_bench.runtime import merging, resume
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
@@ -74,7 +72,7 @@ class EnhanceJob:
 def enhance(
     dataset: Dataset,
     system: str,
-    out: Path,
+    out: str | Path,
     *,
     executor: Executor,
     gives: Output = "audio",
@@ -106,6 +104,7 @@ def enhance(
     Raises:
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
     """
+    out = Path(out)
     here = Path.cwd()
     loaded = registry.load(system, output=gives, streaming=streaming, folder=here, memory=memory)
     dataset.require_unchanged()
@@ -193,12 +192,11 @@ _codes: dict[str, str] = {}
 
 
 def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> SystemInput:
-    pcm = [dataset.read_sound(row.mixture_path, row.num_samples), dataset.read_sound(enrollment_path)]
+    mixture = dataset.read_sound(row.mixture_path, row.num_samples)
     # in TS3 the target is silent, so all of the mixture is the rest
     silent = row.scenario == "TS3"
-    pcm.append(0 * pcm[0] if silent else dataset.read_stem(row.scene_id, "target_early", row.num_samples))
-    mixture, enrollment, target = ((part / audio.FULL_SCALE).astype(np.float32) for part in pcm)
-    return SystemInput(mixture, enrollment, row.sample_rate, target, mixture - target)
+    target = 0 * mixture if silent else dataset.read_stem(row.scene_id, "target_early", row.num_samples)
+    return SystemInput(mixture, dataset.read_sound(enrollment_path), row.sample_rate, target, mixture - target)
 
 
 def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:

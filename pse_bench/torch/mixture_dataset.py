@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from pse_bench import rng
-from pse_bench.dataset.dataset import ReadableDataset
+from pse_bench.dataset.dataset import MixtureItem, ReadableDataset
 from pse_bench.dataset.webdataset import open_any
 from pse_bench.errors import RequestError
 from pse_bench.signal import vad
@@ -81,7 +81,7 @@ class MixtureDataset(Dataset):
             spare = (row.num_samples - self._chunk) // self._hop
             start = self._hop * rng.integer(0, spare, self._seed, "cut", self._epoch, row.mixture_id)
             stop = start + self._chunk
-        item = self.source.item(row)
+        item = MixtureItem(self.source, row)
         found: dict[str, Any] = {}
         for field in self.fields:
             if field == "enrollment":

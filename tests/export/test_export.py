@@ -32,7 +32,7 @@ def exported(dataset: Dataset, form: str, out: Path, *more: object) -> Path:
 
 
 def sound(dataset: Dataset, path: str) -> np.ndarray:
-    return dataset.read_sound(path)
+    return dataset.read_pcm16(path)
 
 
 def as_pcm(samples: np.ndarray) -> np.ndarray:

@@ -99,8 +99,10 @@ def _sound(ending: str) -> Callable[[Path], Read]:
         (folder / "mixture.flac").write_bytes(valid.sound("FLAC", "PCM_16"))
         about: Any = SimpleNamespace(
             folder=folder,
-            read_sound=lambda path, count: audio.read_pcm16(folder / "mixture.flac", num_samples=count),
-            read_stem=lambda scene_id, stem, count: audio.read_pcm16(folder / "mixture.flac", num_samples=count),
+            read_sound=lambda path, count: audio.read_pcm16(folder / "mixture.flac", num_samples=count) / 32768,
+            read_stem=lambda scene_id, stem, count: (
+                audio.read_pcm16(folder / "mixture.flac", num_samples=count) / 32768
+            ),
             description=SimpleNamespace(reference="early"),
         )
 

@@ -164,7 +164,7 @@ def test_the_name_of_a_system_in_a_file_runs_nothing(copied: Path, made: Path, s
     (copied / "planted_module.py").write_text("import os\nos.mkdir('mark')\n")
     (copied / "audio").mkdir()
     for row in Dataset.open(made / "dataset").mixtures:
-        samples = Dataset.open(made / "dataset").read_sound(row.mixture_path) / 32768
+        samples = Dataset.open(made / "dataset").read_sound(row.mixture_path).astype(float)
         submission.write_estimate(copied / "audio", row, samples)
     submission.write_system(copied / "audio", submission.System(name="planted_module:run", version="1"))
     opened = Dataset.open(copied / "dataset")

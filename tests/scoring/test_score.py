@@ -29,7 +29,7 @@ def references(dataset: Dataset, out: Path, gain_db: float) -> Path:
     """A submission of the early target at another level, in floats; half the mixture in TS3."""
     for row in dataset.mixtures:
         stem = dataset.read_stem(row.scene_id, "target_early" if row.scenario != "TS3" else "interferer")
-        samples = stem / audio.FULL_SCALE * 10 ** (gain_db / 20)
+        samples = stem.astype(np.float64) * 10 ** (gain_db / 20)
         tiny.write_float(out / f"{submission.estimate_name(row)}.wav", samples, subtype="DOUBLE")
     submission.write_system(out, submission.System(name="reference"))
     return out
@@ -86,7 +86,7 @@ def test_estimate_and_reference_are_not_interchangeable(dataset: Dataset, tmp_pa
     shutil.copytree(dataset.folder, swapped)
     for row in dataset.mixtures:
         if row.scenario == "TS1":
-            stem = dataset.read_stem(row.scene_id, "target_early")
+            stem = dataset.read_pcm16(dataset.stem_name(row.scene_id, "target_early"))
             audio.write(
                 swapped / f"stems/target_early/{row.scene_id}.flac", np.round(0.1 * stem).astype("i2"), tiny.RATE
             )

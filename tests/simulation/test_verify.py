@@ -236,7 +236,8 @@ def test_an_exchanged_stem_of_another_length_is_named(copy_of_rendered, problems
 def test_stems_of_the_wrong_level_are_named(copy_of_rendered, problems_of):
     """Noise at half its level, and every mixture made again from it: only the SNR tells."""
     opened = dataset.Dataset.open(copy_of_rendered)
-    stems = {part: opened.read_stem("s000000", part) for part in ("target", "interferer", "noise")}
+    names = ("target", "interferer", "noise")
+    stems = {part: opened.read_pcm16(opened.stem_name("s000000", part)) for part in names}
     stems["noise"] = stems["noise"] // 2
     for label in ("TS1", "TS2", "TS3"):
         parts = ["target"] * (label != "TS3") + ["interferer"] * (label != "TS1") + ["noise"]

@@ -127,7 +127,7 @@ def copied(stem: str, gain: float = 1.0) -> Break:
             if row.scenario != "TS3":
                 path = folder / f"{submission.estimate_name(row)}.flac"
                 own = audio.info(dataset.folder / row.mixture_path).num_samples
-                signal = dataset.read_stem(row.scene_id, stem)[:own] / audio.FULL_SCALE
+                signal = dataset.read_stem(row.scene_id, stem)[:own].astype(np.float64)
                 write(path, gain * signal)
 
     return do

@@ -75,7 +75,7 @@ def test_the_oracle_mask_improves_every_mixture(dataset: Dataset, submitted: Cal
         if row.scenario == "TS3":
             assert not submission.read_estimate(folder, row).samples.any()
             continue
-        reference = dataset.read_stem(row.scene_id, "target_early") / audio.FULL_SCALE
+        reference = dataset.read_stem(row.scene_id, "target_early").astype(np.float64)
         mixture = audio.read_pcm16(dataset.folder / row.mixture_path) / audio.FULL_SCALE
         before = si_sdr(estimate=mixture, reference=reference)
         after = si_sdr(estimate=submission.read_estimate(folder, row).samples, reference=reference)

@@ -9,7 +9,6 @@ import torch
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.io import audio
 from pse_bench.runtime.executor import Serial
 from pse_bench.scoring import score, summary
 from pse_bench.speaker import dvector
@@ -165,10 +164,7 @@ def test_a_trained_pvad_says_who_speaks_in_a_dataset(detector, dataset, tmp_path
     assert (system.causal, system.algorithmic_latency_ms, system.holds) == (True, 10.0, ["activity"])
     model, _ = checkpoint.load(path)
     row = opened.mixtures[1]
-    heard, known = (
-        torch.from_numpy((opened.read_sound(name) / audio.FULL_SCALE).astype("float32"))
-        for name in (row.mixture_path, row.enrollment_path)
-    )
+    heard, known = (torch.from_numpy(opened.read_sound(name)) for name in (row.mixture_path, row.enrollment_path))
     embedding = torch.from_numpy(dvector.embed(known.numpy(), row.sample_rate).copy())
     with torch.no_grad():
         expected = torch.softmax(model(heard[None], embedding[None]), dim=-1)[0].numpy()

@@ -142,7 +142,7 @@ def _levels(samples: np.ndarray) -> dict[str, float]:
 
 def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: float) -> dict[str, Any]:
     """Levels of the mixture, what the estimate is a copy of, and its match with mixture and reference."""
-    mixture = dataset.read_sound(row.mixture_path, row.num_samples) / audio.FULL_SCALE
+    mixture = dataset.read_sound(row.mixture_path, row.num_samples).astype(np.float64)
     found: dict[str, Any] = {
         "mixture_peak": float(np.abs(mixture).max()),
         "mixture_rms": float(np.sqrt(np.mean(mixture**2))),
@@ -154,7 +154,7 @@ def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: floa
     signals = {"the mixture": mixture[:length]}  # first: it may itself be the target
     for stem in REFERENCE_STEMS.values():
         whole = dataset.read_stem(row.scene_id, stem, row.num_samples)
-        signals[f"stems/{stem}"] = whole[:length] / audio.FULL_SCALE
+        signals[f"stems/{stem}"] = whole[:length].astype(np.float64)
     copy = next((name for name, signal in signals.items() if _same(estimate, signal)), "")
     if copy != "the mixture" or abs(20 * np.log10(peak / found["mixture_peak"])) <= SAME_LEVEL_DB:
         found["same_as"] = copy  # a mixture that is turned down is none: a system may do so

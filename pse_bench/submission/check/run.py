@@ -31,7 +31,7 @@ MAX_NAME = 80
 
 
 def check(
-    dataset: Dataset, path: Path, *, executor: Executor, progress: Update = lambda done, total: None
+    dataset: Dataset, path: str | Path, *, executor: Executor, progress: Update = lambda done, total: None
 ) -> CheckReport:
     """Findings on a submission.
 
@@ -44,6 +44,7 @@ def check(
     Raises:
         InputError: nothing lies at ``path``, the dataset itself is damaged, or there is no room to unpack a zip.
     """
+    path = Path(path)
     litter: list[str] = []
     mixtures = dataset.mixtures
     name = f"{dataset.description.name}-v{dataset.description.version}"

@@ -233,16 +233,16 @@ class StoredScenes:
         number, row = chosen
         data, hop = self._datasets[number], vad.hop_samples(self.sample_rate)
         start = hop * rng.integer(0, (row.num_samples - self.chunk) // hop, seed, *name, "cut")
-        gain = 10 ** (rng.uniform(-LEVEL_DB, LEVEL_DB, seed, *name, "level_db") / 20) / audio.FULL_SCALE
+        gain = 10 ** (rng.uniform(-LEVEL_DB, LEVEL_DB, seed, *name, "level_db") / 20)
         early = (self._reference or data.description.reference) == "early"
         stored = {"target": "target", "reference": "target_early" if early else "target", "noise": "noise"}
-        if data.has(f"stems/interferer/{row.scene_id}.{data.description.format}"):
+        if data.has(data.stem_name(row.scene_id, "interferer")):
             stored["interferer"] = "interferer"
         masks = data.read_activity(row.scene_id, row.num_samples)
         whole = {stem: data.read_stem(row.scene_id, file, row.num_samples) for stem, file in stored.items()}
         enrollment = (number, row.enrollment_path)
         if enrollment not in self._embeddings:
-            sound = data.read_sound(row.enrollment_path) / audio.FULL_SCALE
+            sound = data.read_sound(row.enrollment_path).astype(np.float64)
             self._embeddings[enrollment] = self._embed(sound, self.sample_rate)
         return TrainingScene(
             label=row.scenario,
