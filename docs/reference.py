@@ -24,6 +24,7 @@ from pse_bench.submission import submission
 HERE = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py from the code. Change the code and run it again. -->\n"
 README = HERE.parent / "README.md"
+PICTURE = HERE / "images" / "tradeoff.svg"
 BOARDS = "<!-- boards, made by docs/reference.py -->"
 SETS = ("libri-mini-v1", "embedded-v1")
 HEADLINE = {
@@ -39,6 +40,7 @@ def main() -> None:
     """Write every page."""
     for name, text in pages().items():
         (HERE / "reference" / name).write_text(text, encoding="utf-8")
+    PICTURE.write_text(picture(), encoding="utf-8")
     before, _, rest = README.read_text(encoding="utf-8").partition(BOARDS)
     README.write_text(f"{before}{headline()}{rest.partition(BOARDS)[2]}", encoding="utf-8")
 
@@ -64,6 +66,13 @@ def headline() -> str:
                 figures.setdefault(row.entry.system, []).extend(found)
     lines += [f"| {' | '.join([f'`{system}`', *found])} |" for system, found in figures.items()]
     return "\n".join([BOARDS, *lines, BOARDS])
+
+
+def picture() -> str:
+    """The trade-off of the systems on the first board."""
+    board = HERE.parent / "leaderboards" / f"{SETS[0]}.csv"
+    rows = [row.entry for row in table.read(board) if row.entry.kind != "control"]
+    return pse_bench.plot_tradeoff([table.evidence(board, entry) for entry in rows]).svg
 
 
 # ---- commands

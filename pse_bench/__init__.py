@@ -29,6 +29,8 @@ _API = {
     "load_scenario": "planning.scenario:load",
     "plan_dataset": "planning.plan:plan_dataset",
     "plan_header": "planning.plan:header",
+    "plot_distributions": "reporting.figures:plot_distributions",
+    "plot_tradeoff": "reporting.figures:plot_tradeoff",
     "read_plan": "planning.plan:read",
     "read_table": "io.tables:read_table",
     "render_plan": "simulation.render:render",

@@ -72,6 +72,8 @@ def test_the_commands_of_the_readme_and_the_pages_work_in_order(place: Path) -> 
     (place / "my-submission" / "system.yaml").write_text(description[1])
     for name in ("callable", "submission"):
         run(scripts[name], place)
+    run(f"python - <<'END'\n{scripts['notebook']}END", place)
+    assert (place / "tradeoff.svg").read_text().startswith("<svg")
     for page in FROM_THE_README:
         if any(mark == "write" for mark, *_ in marked(page)):
             write_files(page, place)
@@ -81,8 +83,9 @@ def test_the_commands_of_the_readme_and_the_pages_work_in_order(place: Path) -> 
     assert "<script>" in (place / "listen.html").read_text()
 
 
-def test_the_boards_of_the_readme_are_those_of_the_repository(reference: ModuleType) -> None:
+def test_the_boards_and_the_picture_of_the_readme_are_those_of_the_repository(reference: ModuleType) -> None:
     assert reference.headline() in README.read_text(), "stale: run python docs/reference.py"
+    assert reference.picture() == reference.PICTURE.read_text(), "stale: run python docs/reference.py"
 
 
 def test_the_readme_is_short() -> None:

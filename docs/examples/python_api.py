@@ -30,6 +30,8 @@ from pse_bench import (
     metrics,
     plan_dataset,
     plan_header,
+    plot_distributions,
+    plot_tradeoff,
     read_plan,
     read_table,
     render_plan,
@@ -145,6 +147,13 @@ print(result.compare("results/mixture", metrics=["tsos"])[["scenario", "metric",
 found = compare_results(Result.open("results/mixture"), result, names=["tsos"])
 for line in found.lines:
     print(line.scenario, line.metric, line.verdict)
+
+# %% [markdown]
+# Plots of the report, as the value of a cell or as SVG files.
+
+# %%
+plot_distributions(["results/mixture", "results/half"], "TS2.si_sdri").save("from-python/si_sdri.svg")
+plot_tradeoff(["results/mixture", result]).save("from-python/tradeoff.svg")
 
 # %% [markdown]
 # What a person has to mend is a `PseBenchError`, with one line that says what to do.

@@ -7,7 +7,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from pse_bench.cli import cli, options
-from pse_bench.io.atomic import cache_folder
+from pse_bench.io import cache_folder
 
 SCENES, SEED = 24, 1
 REFERENCES = ("mixture", "oracle-mask", "silence")

@@ -9,7 +9,7 @@ import click
 
 import pse_bench
 from pse_bench.cli import cli, options
-from pse_bench.io.atomic import cache_folder
+from pse_bench.io import cache_folder
 from pse_bench.runtime.progress import progress
 
 planning = options.combine_options(

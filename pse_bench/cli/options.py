@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 import pse_bench
 from pse_bench.errors import InputError, one_line
-from pse_bench.io.atomic import cache_folder
+from pse_bench.io import cache_folder
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)

@@ -12,7 +12,7 @@ import click
 import pse_bench
 from pse_bench.cli import cli, generate, options
 from pse_bench.errors import InputError, plain
-from pse_bench.io.atomic import cache_folder
+from pse_bench.io import cache_folder
 from pse_bench.runtime.progress import progress
 
 SHOWN = 20

@@ -112,11 +112,6 @@ def sha256_of_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def cache_folder() -> Path:
-    """The folder of all caches."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pse-bench"
-
-
 @dataclass(frozen=True)
 class ContentCache:
     """What was computed once: small JSON documents, one a key. Any number of processes may share the folder.

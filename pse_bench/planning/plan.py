@@ -188,7 +188,7 @@ def _tables(manifests: Manifests, record: type[Record], needed: str = "") -> lis
     files = [manifests] if isinstance(manifests, str | Path) else manifests
     tables = [read_table(each, record) if isinstance(each, str | Path) else list(each) for each in files]
     if needed and tables and not any(tables):
-        where = f"{manifests[0]}: " if isinstance(manifests[0], Path) else ""
+        where = f"{files[0]}: " if isinstance(files[0], str | Path) else ""
         raise InputError(f"{where}lists no clips; give a manifest with rows for {needed}")
     return tables
 

@@ -18,7 +18,7 @@ BINS = 32
 def section(systems: Systems) -> Section:
     """A plot for each scenario and metric that any system shown in detail has, the headline ones first."""
     shown = plot.detailed(systems)
-    found = _plots(shown)
+    found = plots(shown)
     first = [found.pop(name) for name in headline(list(found))]
     hidden = [system.style.name for system in systems if system not in shown]
     words = (
@@ -31,7 +31,7 @@ def section(systems: Systems) -> Section:
     return Section("distributions", "Distributions", "How clips are spread", body)
 
 
-def _plots(systems: Systems) -> dict[str, Markup]:
+def plots(systems: Systems) -> dict[str, Markup]:
     """The figures by scenario and metric, in the order of tables."""
     order = {name: number for number, name in enumerate(ALL_METRICS)}  # those from outside come last
     keys: dict[tuple[str, str], None] = {}

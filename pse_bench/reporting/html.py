@@ -32,7 +32,7 @@ def _environment() -> Any:
 
     loader, strict = PackageLoader("pse_bench.reporting"), StrictUndefined
     found = Environment(loader=loader, autoescape=True, undefined=strict, trim_blocks=True, lstrip_blocks=True)
-    style, script = (loader.get_source(found, name)[0] for name in ("style.css", "page.js"))
+    style, script = found.get_template("style.css").render(), loader.get_source(found, "page.js")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     found.filters["formula"] = formula
     found.globals |= {

@@ -6,6 +6,7 @@ A plot of the report is a function from ``ShownSystem``s to a ``Section``, named
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from markupsafe import Markup
 
@@ -75,11 +76,14 @@ class Style:
 
 @dataclass(frozen=True, eq=False)
 class ShownSystem:
-    """A system on a page: its style, its result, and the scores behind it."""
+    """A system on a page: its style, its result, and the scores behind it, read when they are asked for."""
 
     style: Style
     result: Result
-    scores: Scores
+
+    @cached_property
+    def scores(self) -> Scores:
+        return self.result.read_scores()
 
 
 Systems = Sequence[ShownSystem]
@@ -99,7 +103,7 @@ def systems_of(results: Sequence[Result]) -> list[ShownSystem]:
             number = numbers.setdefault(own if control or own not in numbers else name, len(numbers))
             shape = SHAPES[(number + number // COLOURS) % len(SHAPES)]
             style = Style(name, f"c{number % COLOURS}", shape, hollow=control, control=control)
-        found.append(ShownSystem(style, result, result.read_scores()))
+        found.append(ShownSystem(style, result))
     return found
 
 

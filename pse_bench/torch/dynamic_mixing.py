@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import RequestError
-from pse_bench.io.atomic import cache_folder
+from pse_bench.io import cache_folder
 from pse_bench.io.documents import parse
 from pse_bench.io.tables import read_table
 from pse_bench.planning.clip_pool import speaker_key
