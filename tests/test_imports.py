@@ -76,13 +76,17 @@ print(json.dumps([key for key in before if before[key] != after[key]]))
 
 
 def test_importing_everything_changes_nothing_global() -> None:
-    names = [name for name in MODULES if not {"training", "torch"} & set(name.split(".")) or importlib.util.find_spec("torch")]
+    names = [
+        name
+        for name in MODULES
+        if not {"training", "torch"} & set(name.split(".")) or importlib.util.find_spec("torch")
+    ]
     assert len(names) > 40
     assert json.loads(in_a_new_process(f"NAMES = {names!r}\n{IMPORT_ALL}")) == []
 
 
 def test_only_the_command_line_chooses_an_executor() -> None:
-    """Everybody else is handed one and may import only its type; data for torch are made here and now unless told."""
+    """Everybody else is handed one and may import only its type."""
     choice = re.compile(
         r"from pse_bench\.runtime(\.executor|\.dask)? import .*\b(Serial|Processes|Dask|executor|dask)\b"
     )
