@@ -106,8 +106,8 @@ class Corpus:
 
     @property
     def options(self) -> list[str]:
-        """The roots as options of the command line."""
-        return [part for name in ("talk", "hush", "halls") for part in ("--root", f"{name}={self.root(name)}")]
+        """The roots of speech and noise as options of the command line."""
+        return [part for name in ("talk", "hush") for part in ("--root", f"{name}={self.root(name)}")]
 
     @property
     def roots(self) -> Roots:
