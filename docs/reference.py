@@ -1,6 +1,7 @@
 """Writes docs/reference/ from the code: python docs/reference.py. A test fails when its pages are stale."""
 
 import inspect
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -347,7 +348,8 @@ def _signature(function: Any) -> str:
             keyword = True
         default = parameter.default
         plain = default is None or isinstance(default, str | int | float | tuple)
-        value = "" if default is parameter.empty else f"={default!r}" if plain else "=…"
+        shown_as = json.dumps(default) if isinstance(default, str) else repr(default)
+        value = "" if default is parameter.empty else f"={shown_as}" if plain else "=…"
         shown.append(f"{parameter.name}{value}")
     return f"({', '.join(shown)})"
 
