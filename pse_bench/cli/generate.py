@@ -192,7 +192,6 @@ def verify(folder: Path, as_json: bool, **asked: Any) -> None:
 
     kind = "result" if results.lies_in(folder) else "dataset"
     if kind == "result":
-        asked["roots"].name_others([])
         report: Any = results.verify(folder)
     else:
         with progress("verifying", "scenes") as update:

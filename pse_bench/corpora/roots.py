@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pse_bench.errors import InputError
-from pse_bench.registry import suggestion
+from pse_bench.registry import nearest, suggestion
 
 
 class Roots:
     """Folders of corpora by name, from ``--root NAME=DIR`` or the variable ``PSE_BENCH_ROOT_<NAME>``.
 
-    ``notice`` is told of a folder that was given for no corpus.
+    ``notice`` is told of a folder that was given for no corpus (see ``name_misspelt``).
     """
 
     def __init__(self, folders: dict[str, Path], notice: Callable[[str], None] | None = None) -> None:
@@ -33,10 +33,10 @@ class Roots:
 
     def locate(self, corpus: str, path: str) -> Path:
         """The path of a corpus's file. Raises InputError when the corpus has no root."""
-        variable = "PSE_BENCH_ROOT_" + re.sub(r"[^A-Z0-9]", "_", corpus.upper())
-        root = self._folders.get(corpus) or os.environ.get(variable)
+        root = self._folders.get(corpus) or os.environ.get(_variable(corpus))
         if not root:
-            raise InputError(f"corpus {corpus}: no folder given; add --root {corpus}=DIR or set {variable}")
+            remedy = f"add --root {corpus}=DIR or set {_variable(corpus)}"
+            raise InputError(f"corpus {corpus}: no folder given; {remedy}")
         return Path(root, path)
 
     def hide(self, text: str, corpora: Iterable[str]) -> str:
@@ -46,21 +46,23 @@ class Roots:
         return text
 
     def check(self, corpora: Iterable[str]) -> None:
-        """Raise InputError for the first corpus without a folder, before any work is done; and see
-        ``name_others``."""
+        """Raise InputError for the first corpus without a folder, before any work is done, after
+        ``name_misspelt``."""
         needed = set(corpora)
-        self.name_others(needed)
+        self.name_misspelt(needed)
         for corpus in sorted(needed):
             folder = self.locate(corpus, "")
             if not os.path.isdir(folder):
                 raise InputError(f"corpus {corpus}: {folder} is not a folder; correct --root {corpus}=DIR")
 
-    def name_others(self, corpora: Iterable[str]) -> None:
-        """Give notice of folders that were given for other corpora than these, which may be misspelt."""
+    def name_misspelt(self, corpora: Iterable[str]) -> None:
+        """Give notice of folders whose corpus is none of these but called alike, or called otherwise where one of
+        these has no folder."""
         known = sorted(set(corpora))
+        lacking = any(name not in self._folders and _variable(name) not in os.environ for name in known)
         for name in sorted(self._folders.keys() - set(known)):
-            if self._notice:
-                self._notice(f"--root {name} names no corpus here; {suggestion(name, known, 'needed', 'none')}")
+            if self._notice and (lacking or nearest(name, known)):
+                self._notice(f"--root {name} names no corpus here; {suggestion(name, known, 'needed')}")
 
     def joined(self, folders: Mapping[str, Path]) -> "Roots":
         """These roots and more; a corpus that both have lies where ``folders`` says."""
@@ -69,3 +71,7 @@ class Roots:
     def settled(self, corpora: Iterable[str]) -> "Roots":
         """The roots of some corpora with whole paths, which mean the same in every process."""
         return Roots({corpus: self.locate(corpus, "").resolve() for corpus in corpora})
+
+
+def _variable(corpus: str) -> str:
+    return "PSE_BENCH_ROOT_" + re.sub(r"[^A-Z0-9]", "_", corpus.upper())

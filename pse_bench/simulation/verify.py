@@ -56,7 +56,7 @@ def verify(
     if rerender:
         roots.check(corpora)
     else:
-        roots.name_others(corpora)
+        roots.name_misspelt(corpora)
     rows: dict[str, list[Mixture]] = defaultdict(list)
     for row in dataset.mixtures:
         rows[row.scene_id].append(row)

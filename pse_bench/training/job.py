@@ -88,7 +88,6 @@ def train_model(
         shutil.rmtree(out)
     with rank0_first():  # the others find everything prepared
         if datasets:
-            (roots or Roots({})).name_others([])
             source = sources.from_datasets(config, folders=datasets)
         else:
             cache = Path(cache or out / "cache")

@@ -213,21 +213,20 @@ def test_a_misspelt_root_is_named_by_every_command(home: Path, tmp_path: Path) -
         "verify again": ("verify", home / "dataset", "--rerender", 1),
     }
     for name, words in commands.items():
-        done = call(*words, *roots(home, "voises", "xyz"))
+        done = call(*words, *roots(home, "voises", "halls"))
         assert done.exit_code == 0, (name, done.stderr)
-        assert stray(done) == [
-            "note: --root voises names no corpus here; did you mean 'voices'?",
-            "note: --root xyz names no corpus here; needed: noises, voices",
-        ], name
-        assert not stray(call(*words, *roots(home), "--force") if "-o" in words else call(*words, *roots(home)))
+        # halls may be the corpus of responses that these scenes happen not to use
+        assert stray(done) == ["note: --root voises names no corpus here; did you mean 'voices'?"], name
 
 
 def test_a_corpus_without_a_root_is_named_after_the_misspelt_one(home: Path, tmp_path: Path) -> None:
-    done = call("render", home / "plan.jsonl", "-o", tmp_path / "a", "--root", f"voises={home}", *roots(home)[2:])
-    assert done.exit_code == 1
-    note, error = done.stderr.splitlines()[-2:]
-    assert note == "note: --root voises names no corpus here; did you mean 'voices'?"
-    assert error.startswith("Error: corpus voices: no folder given; add --root voices=DIR")
+    for name, meant in {"voises": "did you mean 'voices'?", "xyz": "needed: noises, voices"}.items():
+        root = ("--root", f"{name}={home}")
+        done = call("render", home / "plan.jsonl", "-o", tmp_path / "a", *root, *roots(home)[2:])
+        assert done.exit_code == 1
+        note, error = done.stderr.splitlines()[-2:]
+        assert note == f"note: --root {name} names no corpus here; {meant}"
+        assert error.startswith("Error: corpus voices: no folder given; add --root voices=DIR")
 
 
 def test_benchmark_and_import_name_a_misspelt_root(home: Path, tmp_path: Path) -> None:
@@ -245,5 +244,3 @@ def test_training_names_a_misspelt_root(home: Path, tmp_path: Path) -> None:
     made = ("--speech", home / "speech.csv", "--noise", home / "noise.csv")
     done = call(*words, *made, "-o", tmp_path / "a", "--root", f"voises={home}")
     assert stray(done) == ["note: --root voises names no corpus here; did you mean 'voices'?"]
-    done = call(*words, "--dataset", tmp_path / "none", "-o", tmp_path / "b", "--root", f"voices={home}")
-    assert stray(done) == ["note: --root voices names no corpus here; needed: none"]

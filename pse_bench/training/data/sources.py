@@ -97,7 +97,7 @@ def from_manifests(
     asked, encoder = config.data, ENCODERS.find(config.encoder)
     utterances = [row for path in speech for row in read_table(path, Utterance)]
     noises = [row for path in noise for row in read_table(path, NoiseClip)]
-    preparation.roots.name_others([*(row.corpus for row in utterances), *(row.corpus for row in noises)])
+    preparation.roots.name_misspelt([*(row.corpus for row in utterances), *(row.corpus for row in noises)])
     mixing = prepare(asked, preparation, speech=utterances, noise=noises, encoder=encoder)
     # Everybody is prepared, so that one cache serves every list of speakers.
     people = {speaker_key(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
