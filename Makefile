@@ -14,8 +14,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+DEMO_READY := $(VENV)/demo-ready
 # make setup LOCK=1 installs the releases of constraints.txt instead of the newest that pyproject.toml allows.
 LOCKED := $(if $(LOCK),-c constraints.txt)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCKED)
 
 .PHONY: demo test faults fuzz flips offline lint docs lock audit lowest release setup clean
 .DELETE_ON_ERROR:
@@ -23,15 +25,24 @@ LOCKED := $(if $(LOCK),-c constraints.txt)
 setup: $(READY)
 
 # Made again only when the list of dependencies changes.
-$(READY): pyproject.toml
+$(VENV)/python: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("pse-bench needs Python 3.11 or newer; found " + sys.version.split()[0] + ": run make PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(LOCKED) -e '.[embedded,asr,dnsmos,baseline,cluster,m4a,shards,interop,docs,dev]'
-	# Only its model file is read. Its dependencies are not needed.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps resemblyzer==0.1.4
-	touch $(READY)
+	touch $@
 
-demo: $(READY)
+$(READY): $(VENV)/python
+	$(INSTALL) -e '.[embedded,asr,dnsmos,baseline,cluster,m4a,shards,interop,docs,dev]'
+	# Only its model file is read. Its dependencies are not needed.
+	$(INSTALL) --no-deps resemblyzer==0.1.4
+	touch $@ $(DEMO_READY)
+
+# What the demo alone needs.
+$(DEMO_READY): $(VENV)/python
+	$(INSTALL) -e '.[embedded,baseline]'
+	$(INSTALL) --no-deps resemblyzer==0.1.4
+	touch $@
+
+demo: $(DEMO_READY)
 	$(BIN)/pse-bench demo --out demo
 
 test: $(READY)

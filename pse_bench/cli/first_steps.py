@@ -28,6 +28,8 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     laptop, seconds of it the second time. Needs pse-bench[embedded], and [baseline] for the trained models.
     """
     from pse_bench.cli import corpora, generate, results, scoring
+    from pse_bench.io.atomic import write_text
+    from pse_bench.planning.scenario import find
 
     def step(command: click.Command, name: str, *words: object) -> None:
         """Print a command as it would be typed, and run it."""
@@ -40,7 +42,9 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     corpus, dataset, bank, page = out / "corpus", out / "dataset", out / "rooms", out / "report.html"
     speech, noise = (corpus / "manifests" / f"embedded.{name}.csv" for name in ("test", "noise-test"))
     step(corpora.synth, "corpus synth", corpus)
-    drawn = ("embedded", "--speech", speech, "--noise", noise, "-n", scenes, "--seed", SEED)
+    scenario = out / "demo.yaml"
+    write_text(scenario, find("embedded").read_text(encoding="utf-8").replace("name: embedded", "name: demo", 1))
+    drawn = (scenario, "--speech", speech, "--noise", noise, "-n", scenes, "--seed", SEED)
     where = ("--root", f"embedded={corpus}", "--room-bank", bank, "-o", dataset)
     step(generate.generate, "generate", *drawn, *where)
     step(generate.verify, "verify", dataset)
@@ -54,7 +58,9 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
         scored.append(result)
     step(results.table, "table", *scored)
     step(results.report, "report", *scored, "--dataset", dataset, *submissions, "-o", page, "--force")
+    click.echo(f"\n{_verdict(scored)}")
     places = {
+        scenario: "what scenes are like; change it and generate again",
         dataset / "mixtures.csv": "every mixture: who, where, how loud",
         dataset / "TS2": "mixtures to listen to",
         dataset / "stems": "what they are the sum of",
@@ -69,6 +75,28 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
         "\nNext: enhance the dataset with your own model and score it beside these, for example\n"
         f"  pse-bench enhance {dataset} --system my_model:enhance -o {out / 'submissions' / 'mine'}\n\n"
         f"Open in a browser, to see the trade-off and to hear where systems fail:\n{page}"
+    )
+
+
+def _verdict(scored: list[Path]) -> str:
+    """What training with inactive targets changed, in a sentence; where no model could run, what a mask that knows
+    the answer does."""
+    from pse_bench import Result
+
+    first, second = (Result.open(folder) for folder in (scored[3:5] or scored[:2]))
+    found = second.compare(first, metrics=["tsos", "leakage_reduction_db"]).set_index(["scenario", "metric"])
+
+    def words(scenario: str, metric: str, unit: str, more: str, less: str) -> str:
+        row = found.loc[scenario, metric]
+        amount = f"{abs(row.difference):.1f} {unit} {more if row.difference > 0 else less}"
+        shown = "" if "better" in row.verdict else f" ({row.verdict})"
+        return f"{amount} [{row.ci_low:.1f}, {row.ci_high:.1f}]{shown}"
+
+    removes = words("TS3", "leakage_reduction_db", "dB", "more", "less")
+    loses = words("TS2", "tsos", "points", "more", "less")
+    return (
+        f"{second.system} removes {removes} of other talkers while the target is silent than {first.system}, and "
+        f"over-suppresses {loses} of the target in TS2."
     )
 
 
