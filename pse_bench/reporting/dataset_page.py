@@ -238,7 +238,7 @@ def terminal(dataset: Dataset, found: Overview) -> str:
     use = [[name, str(clips), f"{mean:.1f}", str(most)] for name, clips, mean, most in found.use]
     grids = [
         Grid("How quantities are spread", ["", "scenes", "least", "25 %", "median", "75 %", "most"], spread),
-        Grid("Who and what", ["", "different", "the most frequent"], words),
+        Grid("Who and what", ["", "different", "the most frequent"], words, "lrl"),
         Grid("Use of clips", ["", "different", "scenes each", "at most"], use),
     ]
     counts = ", ".join(f"{count} {label}" for label, _, count in found.mixtures)
@@ -248,7 +248,7 @@ def terminal(dataset: Dataset, found: Overview) -> str:
         f"fingerprint {about.fingerprint[:12]}, {about.sample_rate} Hz, {about.reference} reference\n"
     )
     foot = "\n".join(f"look at: {line}" for line in found.anomalies) or "nothing looks odd"
-    return f"{head}{for_terminal(grids, None)}{foot}"
+    return f"{head}\n{for_terminal(grids)}\n{foot}"
 
 
 def _listed(items: Sequence[tuple[str, int]]) -> str:

@@ -125,4 +125,4 @@ def terminal(scene_id: str, found: Scene) -> str:
             first, last = int(begin * COLUMNS / 1000), int((begin + length) * COLUMNS / 1000)
             bar[first : max(last, first + 1)] = "█"
         lanes.append(f"{one.name:{width}}  {''.join(bar)}")
-    return "\n".join([scene_id, *properties, "", for_terminal([grid], None).rstrip(), *lanes])
+    return "\n".join([scene_id, *properties, "", for_terminal([grid]).rstrip(), *lanes])

@@ -114,7 +114,8 @@ def _by_group(table: "pd.DataFrame", results: Sequence[Result], by: str) -> Grid
             own = cells[cells["column"] == number].set_index("name")["cell"].reindex(names, fill_value="")
             lines.append([counts, *([system] if several else []), *own])
     keys = [f"{by} (mixtures/speakers)", *(["system"] if several else [])]
-    return Grid(f"by {by}", [*keys, *names], lines, "l" * len(keys) + "r" * len(names), len(keys))
+    title = f"by {by}" if several else f"{heads(results)[0]} by {by}"
+    return Grid(title, [*keys, *names], lines, "l" * len(keys) + "r" * len(names), len(keys))
 
 
 def _side_by_side(cells: "pd.DataFrame", results: Sequence[Result]) -> list[str]:
