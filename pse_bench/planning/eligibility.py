@@ -21,6 +21,10 @@ class Obstacle:
     length_s: float = 0.0
     lack_s: float = 0.0
 
+    @property
+    def length(self) -> str:
+        return f" {round(self.length_s, 2):g} s" if self.lack_s else ""
+
 
 NAMED = 3
 """How many of the speakers who are never targets are named."""
@@ -37,21 +41,20 @@ class TargetEligibility:
     def __init__(self, scenario: Scenario, pool: SpeechPool) -> None:
         self._scenario, self._pool = scenario, pool
         self.names: set[str] = set()
-        left_out: dict[str, list[tuple[float, str, list[Obstacle]]]] = defaultdict(list)
+        left_out: dict[str, list[tuple[int, float, str, list[Obstacle]]]] = defaultdict(list)
         for who, clips in pool.people.items():
             obstacles = {pool.name(clip): list(self._obstacles(clip)) for clip in clips}
             self.names |= {name for name, found in obstacles.items() if not found}
             if all(obstacles.values()):
-                lack_s = {name: sum(one.lack_s for one in found) for name, found in obstacles.items()}
-                nearest = min(obstacles, key=lambda name: (len(obstacles[name]), lack_s[name]))
-                why = " and ".join(one.reason for one in obstacles[nearest])
-                left_out[why].append((lack_s[nearest], who, obstacles[nearest]))
+                missing = [(len(found), sum(one.lack_s for one in found), found) for found in obstacles.values()]
+                count, lack_s, nearest = min(missing, key=lambda one: one[:2])
+                left_out[nearest[0].reason].append((count, lack_s, who, nearest))
         self.notes: list[str] = []
         for why, people in sorted(left_out.items(), key=lambda one: (-len(one[1]), one[0])):
-            people.sort(key=lambda one: one[:2])
-            named = [f"{who} {_lengths(found)}".rstrip() for _, who, found in people[:NAMED]]
+            people.sort(key=lambda one: one[:3])
+            named = [f"{who}{found[0].length}" for _, _, who, found in people[:NAMED]]
             named += [f"{len(people) - NAMED} more"] if len(people) > NAMED else []
-            _, first, found = people[0]
+            _, _, first, found = people[0]
             never = "is never a target" if len(people) == 1 else "are never targets"
             self.notes.append(
                 f"{len(people)} of {len(pool.people)} speakers {never}: {why} "
@@ -73,7 +76,7 @@ class TargetEligibility:
         mates = sorted(pool.length(other) for other in pool.same_session(clip)) if more else []
         if len(mates) < more and target.clip == "whole":
             yield Obstacle(f"fewer than {more + 1} utterances in a session", "fewer target.utterances")
-            return
+            more = len(mates)
         other_speech = pool.length_in_other_sessions(clip)
         parts = 0 if other_speech else sum(map(pool.length, pool.unused_parts([clip])))
         if asked.source != "other-utterance":
@@ -103,7 +106,3 @@ class TargetEligibility:
 
     def _samples(self, seconds: float) -> int:
         return audio.seconds_to_samples(seconds, self._pool.rate)
-
-
-def _lengths(obstacles: list[Obstacle]) -> str:
-    return " and ".join(f"{round(one.length_s, 2):g} s" for one in obstacles if one.lack_s)
