@@ -198,7 +198,8 @@ def _check_alike(one: FinishedShard, first: FinishedShard) -> None:
             raise InputError(f"{one.folder}: {found}; merge shards of the same work")
     for key, value in first.head.identity.items():
         if one.head.identity.get(key) != value:
-            found = f"has another {key.replace('_', ' ')} than {first.folder.name}"
+            what = key.removesuffix("_sha256").replace("_", " ")
+            found = f"has another {what} than {first.folder.name}"
             raise InputError(f"{one.folder}: {found}; merge shards of the same work, made with the same packages")
 
 

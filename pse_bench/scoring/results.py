@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FILES = {"scores.csv", "mixtures.csv", "summary.csv", pvad.FILE}  # the last where the submission holds activity
 UNSEALED = "not sealed, so a change of it would not be found: written by an earlier version"
+TOLD = ("dataset", "mixtures", "target_speakers")  # what is said of datasets that differ, rather than a hash
 SAME = ("dataset_fingerprint", "reference")  # what results that stand side by side have in common
 
 
@@ -178,10 +179,13 @@ def about_of(path: Path) -> dict[str, Any]:
 def check_comparable(results: Sequence[Result]) -> None:
     """Refuse to put results of different datasets, references or metric versions side by side.
     Raises InputError."""
+    first = results[0]
     for key, result in itertools.product(SAME, results):
-        own, first = result.about[key], results[0].about[key]
-        if own != first:
-            found = f"{key.replace('_', ' ')} {own[:12]}, but {results[0].folder} has {first[:12]}"
+        if result.about[key] != first.about[key]:
+            told = [*TOLD, key] if key == "dataset_fingerprint" else [key]
+            what = next(name for name in told if result.about.get(name) != first.about.get(name))
+            own, other = (f"{one.about.get(what)}"[: 12 if what in SAME else None] for one in (result, first))
+            found = f"{what.replace('_', ' ')} {own}, but {first.folder} has {other}"
             raise InputError(f"{result.folder}: {found}; only results of one dataset and reference compare")
     versions: dict[str, tuple[Any, Path]] = {}
     for result in results:

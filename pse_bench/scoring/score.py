@@ -158,8 +158,8 @@ def _system(dataset: Dataset, folder: Path, path: Path) -> submission.System:
     own, this = system.dataset_fingerprint, dataset.description.fingerprint
     if own not in ("", this):
         raise InputError(
-            f"{path}: made from another dataset (its system.yaml says {own[:12]}, this is {this[:12]}); enhance "
-            "this one, or score it with its own"
+            f"{path}: made from another dataset, or from this one before it changed; enhance this one, or score "
+            f"it with its own (fingerprint {own[:12]} in its system.yaml, {this[:12]} here)"
         )
     return system
 

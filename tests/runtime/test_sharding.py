@@ -270,7 +270,7 @@ def test_scenes_of_another_plan_are_no_part_of_it(home: Home, shared_out: Shared
     head = out / "part-2-of-2" / HEAD
     document = json.loads(head.read_text())
     atomic.write_json(head, document | {"identity": {**document["identity"], "plan_sha256": "0" * 64}})
-    refused(out, "part-2-of-2: has another plan sha256 than part-1-of-2; merge shards of the same work")
+    refused(out, "part-2-of-2: has another plan than part-1-of-2; merge shards of the same work")
     atomic.write_json(head, document | {"total": 5, "first": 2, "stop": 5})
     refused(out, "part-2-of-2: total 5, part-1-of-2 has 4")
     atomic.write_json(head, document | {"first": 1})

@@ -151,7 +151,9 @@ def test_nothing_in_common_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("about", "words"),
     [
-        ({"dataset_fingerprint": "b" * 64}, "dataset fingerprint"),
+        ({"dataset_fingerprint": "b" * 64}, "dataset fingerprint bbbbbbbbbbbb, but"),
+        ({"dataset_fingerprint": "b" * 64, "mixtures": 1}, "mixtures 1, but .* has"),
+        ({"dataset_fingerprint": "b" * 64, "dataset": "another-name-v1"}, "dataset another-name-v1, but .* has"),
         ({"reference": "reverberant"}, "reference reverberant"),
         ({"metrics": {"tsos": {"version": 2}}}, "tsos of another version"),
     ],
