@@ -60,7 +60,7 @@ def test_merged_shards_are_what_one_run_makes(home: Home, shared_out: SharedOut,
     assert list(sorted(found)) == sorted(expected)
     assert [name for name in expected if found[name] != expected[name]] == []
     if stage == "score":
-        assert "si_sdr" in done.stdout
+        assert "tiny-v1, mixtures: 4 of TS1" in done.stdout
 
 
 def test_a_share_is_continued(home: Home, shared_out: SharedOut) -> None:
