@@ -46,10 +46,9 @@ class TargetSampler:
                 f"{len(people)} of {len(pool.people)} speakers" if people else "no speaker of the speech manifest"
             )
             wanted = f" where --min-targets is {least}" if people else ""
-            why = "; ".join(self.notes) or ("it lists nobody else" if people else "the manifest is empty")
-            raise RequestError(
-                f"scenario {scenario.name}: {who} can be a target{wanted}: {why}; or give more speech"
-            )
+            nobody = f"the manifest {'lists nobody else' if people else 'is empty'}; give more speech"
+            why = f"{'; '.join(self.notes)}; or give more speech" if self.notes else nobody
+            raise RequestError(f"scenario {scenario.name}: {who} can be a target{wanted}: {why}")
         self._sampler = pool.sampler(seed, "target", leading=self.names)
         self._enrollment_sampler = pool.sampler(seed, "enrollment", leading=())
         self._speakers = BalancedSampler(((who, "") for who in people), seed, "target speaker")

@@ -843,6 +843,15 @@ def test_too_few_targets_are_refused():
     )
 
 
+def test_a_manifest_of_too_few_speakers_says_so():
+    with pytest.raises(RequestError) as refused:
+        plan.Planner(builders.scenario(), speech=speech(2), noise=noises(), seed=1, min_targets=3)
+    assert str(refused.value) == (
+        "scenario test: 2 of 2 speakers can be a target where --min-targets is 3: the manifest lists nobody else; "
+        "give more speech"
+    )
+
+
 def test_clips_longer_than_the_scene_are_no_whole_targets():
     clips = speech(3)
     clips += [utterance("7", 90 + number, session="98", seconds=9.0) for number in range(3)]
