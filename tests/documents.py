@@ -16,7 +16,10 @@ PAGES = [README, *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.
 _BLOCK = re.compile(r"(?:<!-- (run|not run|write): (.+?) -->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 SHELLS = ("console", "bash")
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-_HOW_TO = ("generate", "scenario", "evaluate", "train", "compare", "report", "toolkits", "detect", "sample-rates")
+_HOW_TO = (
+    *("generate", "scenario", "evaluate", "train", "compare", "own-metric", "report", "toolkits", "detect"),
+    "sample-rates",
+)
 FROM_THE_README = [ROOT / "docs" / "how-to" / f"{page}.md" for page in _HOW_TO]
 """Pages whose commands go on from what the README made, in order."""
 
