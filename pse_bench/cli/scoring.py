@@ -30,12 +30,20 @@ _running = options.combine_options(
     options.distribution_options,
     options.force,
 )
+_arguments = options.option(
+    "--arg",
+    "arguments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Calls SYSTEM, a module:factory, with this argument to get the system; repeatable.",
+)
 _detectors = "chance, energy, baseline:pvad, a pVAD's .safetensors file, or module:callable."
 
 
 @cli.command()
 @options.dataset
 @click.option("--system", required=True, help=options.SYSTEMS)
+@_arguments
 @_enrollment
 @options.streaming
 @_running
@@ -51,6 +59,7 @@ def enhance(**asked: Any) -> None:
 @cli.command()
 @options.dataset
 @click.option("--system", required=True, help=_detectors)
+@_arguments
 @_enrollment
 @_running
 def detect(**asked: Any) -> None:
@@ -62,8 +71,13 @@ def detect(**asked: Any) -> None:
     _submit("detecting", "who speaks in {} mixtures, by {}", gives="activity", **asked)
 
 
-def _submit(doing: str, done: str, dataset: Path, system: str, out: Path, **asked: Any) -> None:
+def _submit(
+    doing: str, done: str, dataset: Path, system: str, arguments: tuple[str, ...], out: Path, **asked: Any
+) -> None:
     """Run a system over a dataset; ``doing`` and ``done`` are printed meanwhile and in the end."""
+    from pse_bench.systems.registry import with_arguments
+
+    system = with_arguments(system, arguments)
     shard = asked["share"]
     given = {"memory": cache_folder() / "embeddings", "notice": options.echo_note, **options.with_executor(asked)}
     opened = pse_bench.Dataset.open(dataset)
@@ -214,6 +228,7 @@ def merge(folders: tuple[Path, ...], out: Path | None, quiet: bool, as_json: boo
 
 @cli.command()
 @click.argument("system")
+@_arguments
 @options.streaming
 @click.option(
     "--latency-ms",
@@ -222,13 +237,16 @@ def merge(folders: tuple[Path, ...], out: Path | None, quiet: bool, as_json: boo
 )
 @options.option("--sample-rate", type=click.IntRange(8000), default=16_000, help="Of the test signals, Hz.")
 @options.as_json
-def system(system: str, as_json: bool, **asked: Any) -> None:
+def system(system: str, arguments: tuple[str, ...], as_json: bool, **asked: Any) -> None:
     """Figures of a system, yours or ours: speed on one thread, size, and whether it looks ahead.
 
     The input is changed from some sample on, for many samples and signals: the output may not change earlier than
     the algorithmic latency allows. The exit status is 1 when it does, unless the system says itself that it is not
     causal. SYSTEM is what `enhance --system` takes.
     """
+    from pse_bench.systems.registry import with_arguments
+
+    system = with_arguments(system, arguments)
     # a process of its own, whose libraries have one thread
     outcome = next(iter(options.executor(1, isolated=True).run(_measure, [{"name": system, **asked}])))
     if outcome.lost:

@@ -6,22 +6,24 @@ probabilities of target speech, other speech and no speech in each frame, see ``
 
 import importlib
 import inspect
+import json
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from numbers import Real
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 
 from pse_bench import __version__
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
-from pse_bench.registry import Registry
+from pse_bench.registry import Registry, reason
 from pse_bench.signal import vad
 from pse_bench.submission.submission import System
 from pse_bench.systems import trained
@@ -127,7 +129,7 @@ def load(
 
     Args:
         name: one of ``SYSTEMS``; ``baseline:<recipe>`` or the path of a .safetensors or .onnx file (see
-            ``trained``); the name of an entry point; or ``module:callable``.
+            ``trained``); the name of an entry point; ``module:callable``, or ``module:factory?key=value``.
         output: what is asked of it.
         streaming: run a trained model hop by hop.
         folder: where a relative path and a module are looked for; the current one by default.
@@ -147,7 +149,7 @@ def load(
         loaded = trained.load(path, output=output, streaming=streaming, memory=memory)
     else:
         module, _, attribute = name.partition(":")
-        if not (module and attribute) and name not in SYSTEMS.outside():
+        if not (module and attribute) and name.partition("?")[0] not in SYSTEMS.outside():
             raise InputError(f"system {name!r}: expected {', '.join(references(output))} {EXPECTED[output]}")
         loaded = _from_outside(name, folder, output)
     if output == "audio":
@@ -162,11 +164,15 @@ def _from_spec(name: str, spec: SystemSpec, version: str) -> LoadedSystem:
 
 
 def _from_outside(name: str, folder: Path | None, output: Output) -> LoadedSystem:
-    """The system of an entry point or of ``module:callable``. The callable, the object that it is a method of, or
-    its module may say in ``sample_rate`` which one it hears."""
-    entry = SYSTEMS.find(name, folder)
-    point = SYSTEMS.outside().get(name)
-    module = sys.modules[point.module if point else name.partition(":")[0]]
+    """The system of an entry point or of ``module:callable``; with arguments after a ``?`` the callable is a
+    factory of it. The callable, the object that it is a method of, or its module may say in ``sample_rate`` which
+    one it hears."""
+    found, _, arguments = name.partition("?")
+    entry = SYSTEMS.find(found, folder)
+    point = SYSTEMS.outside().get(found)
+    module = sys.modules[point.module if point else found.partition(":")[0]]
+    if arguments:
+        entry = _built(entry, arguments, name, "enhance" if output == "audio" else "detect")
     sources = _beside(module)
     hashes = sorted((name, atomic.sha256(path)) for name, path in sources.items())
     code = atomic.sha256_of_text(repr(hashes)) if hashes else ""
@@ -182,6 +188,36 @@ def _from_outside(name: str, folder: Path | None, output: Output) -> LoadedSyste
         raise InputError(f"system {name}: its sample_rate is {rate!r}; give a whole number of Hz, or none")
     rate = None if rate is None else int(rate)
     return LoadedSystem(on_audio(entry), system, code, complete=False, sample_rate=rate)
+
+
+def with_arguments(name: str, arguments: Iterable[str]) -> str:
+    """The name of a system that a factory makes of ``key=value`` arguments. Raises InputError on another form."""
+    pairs = [argument.partition("=") for argument in arguments]
+    for key, equals, value in pairs:
+        if not (key.isidentifier() and equals):
+            raise InputError(f"--arg {key}{equals}{value}: expected KEY=VALUE, for example size=64")
+    return name + ("?" + urlencode(sorted((key, value) for key, _, value in pairs)) if pairs else "")
+
+
+def _built(factory: Any, arguments: str, name: str, method: str) -> Any:
+    """What a factory returns: a callable, or an object whose ``method`` is one. Values are read as JSON where they
+    are that, else as text."""
+    given = {key: _value(text) for key, text in parse_qsl(arguments, keep_blank_values=True)}
+    try:
+        entry = factory(**given)
+    except (Exception, SystemExit) as error:  # whatever somebody else's factory raises
+        raise InputError(f"system {name}: cannot be built ({reason(error)})") from error
+    entry = getattr(entry, method, entry)
+    if not callable(entry):
+        raise InputError(f"system {name}: the factory gave {type(entry).__name__}, which {UNFIT}")
+    return entry
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def forget(name: str) -> None:

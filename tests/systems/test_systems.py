@@ -185,3 +185,48 @@ def test_loading_adds_only_the_current_folder_to_the_path(module: Write) -> None
     added = [entry for entry in sys.path if entry not in before]
     assert added in ([], [str(Path.cwd())])
     assert len(sys.path) - len(before) == len(added)
+
+
+# ---- factories
+
+FACTORY = """
+class Gain:
+    def __init__(self, factor=1.0, name="", rate=None):
+        self.factor, self.name, self.sample_rate = factor, name, rate
+
+    def enhance(self, mixture, enrollment, sample_rate):
+        return self.factor * mixture
+
+
+def build(factor, kind="object"):
+    if kind == "function":
+        return lambda mixture, enrollment, sample_rate: factor * mixture
+    return {"object": Gain(factor)}[kind] if kind != "nothing" else None
+"""
+
+
+def test_a_factory_builds_a_system_from_arguments(work: base.SystemInput, module: Write) -> None:
+    name = module(FACTORY)
+    for asked in (["factor=0.25"], ["kind=function", "factor=0.25"]):
+        system = registry.with_arguments(f"{name}:build", asked)
+        assert np.array_equal(run(system, work), np.float32(0.25) * work.mixture)
+        assert registry.load(system).system.name == system
+    assert registry.with_arguments(f"{name}:Gain", ["name=a b", "factor=2"]) == f"{name}:Gain?factor=2&name=a+b"
+    assert np.array_equal(run(f"{name}:Gain?factor=2&name=a+b", work), 2 * work.mixture)
+    assert registry.load(f"{name}:Gain?rate=8000").sample_rate == 8000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["factor"], "--arg factor: expected KEY=VALUE, for example size=64"),
+        (["2=factor"], "--arg 2=factor: expected KEY=VALUE"),
+        (["gain=2"], r"cannot be built \(TypeError: .*gain"),
+        (["factor=2", "kind=tube"], r"cannot be built \(KeyError: 'tube' at "),
+        (["factor=2", "kind=nothing"], "the factory gave NoneType, which is neither callable nor"),
+    ],
+)
+def test_what_cannot_be_built_is_said(module: Write, arguments: list[str], words: str) -> None:
+    name = module(FACTORY)
+    with pytest.raises(InputError, match=words):
+        registry.load(registry.with_arguments(f"{name}:build", arguments))
