@@ -123,7 +123,7 @@ class Grid(NamedTuple):
 def printed(form: str, found: Iterable[Grid], foot: Iterable[str], width: int | None = None) -> str:
     """Grids and the lines below them: ``form`` is terminal, markdown or latex."""
     if form == "latex":
-        return "\n".join([in_latex(found), *(f"% {plain(line)}" for line in foot)])
+        return "\n".join([in_latex(found), *map(_comment, foot)])
     if form == "markdown":
         return "\n".join([in_markdown(found), *(f"- {literal(line)}" for line in foot)])
     return f"{for_terminal(found, width)}\n" + "\n".join(
@@ -172,8 +172,12 @@ def in_latex(found: Iterable[Grid]) -> str:
             for line in (grid.head, *grid.lines)
         ]
         begin, end = rf"\begin{{tabular}}{{{grid.alignment}}}", r"\end{tabular}"
-        out += [f"% {plain(grid.title)}", begin, r"\toprule", head, r"\midrule", *lines, r"\bottomrule", end, ""]
+        out += [_comment(grid.title), begin, r"\toprule", head, r"\midrule", *lines, r"\bottomrule", end, ""]
     return "\n".join(out)
+
+
+def _comment(text: str) -> str:
+    return f"% {plain(' '.join(text.splitlines()))}"
 
 
 def _latex(text: str) -> str:

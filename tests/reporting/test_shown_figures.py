@@ -11,6 +11,7 @@ from ranked import CORNERS, result
 
 import pse_bench
 from pse_bench.cli import cli
+from pse_bench.io import tables as grids
 from pse_bench.leaderboard import leaderboard
 from pse_bench.metrics import REGISTRY
 from pse_bench.scoring import figures
@@ -289,6 +290,12 @@ def test_latex_shows_names_as_they_are(latex: list[str]) -> None:
         assert {len(re.split(r"(?<!\\)&", row)) for row in rows} == {len(side) for side in sides}
         assert not re.search(r"[^\x00-\x7f]", "".join(lines)), "nothing that a font may lack"
         assert not any(line.startswith(("[", "*")) for line in lines)
+
+
+def test_a_title_stays_a_comment_of_latex() -> None:
+    text = grids.printed("latex", [grids.Grid("a\n\\input{b}", ["", "c"], [])], ["d\r\\input{e}"])
+    assert "% a \\input{b}" in text.splitlines()
+    assert text.splitlines()[-1] == "% d \\input{e}"
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
