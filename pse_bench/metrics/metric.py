@@ -170,7 +170,8 @@ class Metric:
             missing.remove("interferer_active")
         if missing or self.of != "clip":
             raise InputError(f"{self.name} needs {', '.join(missing) or self.of}; give it by keyword")
-        known = audio.to_float(mixture if reference is None else reference, "mixture or reference")
+        given_first = next(sound for sound in (reference, mixture, estimate) if sound is not None)
+        known = audio.to_float(given_first, "reference, mixture or estimate")
         masks = {"target_active": target_active, "interferer_active": interferer_active}
         talks = "interferer_active" if reference is None else "target_active"
         for name in [name for name, mask in masks.items() if mask is None]:
@@ -223,7 +224,7 @@ def evaluate(metric: Metric, clip: Clip) -> Evaluation:
         InputError: the estimate is scaled as integers are.
         ValueError: the metric needs a reference and the clip has none.
     """
-    if clip.estimate is not None and np.isfinite(clip.estimate).all():
+    if clip.estimate is not None and not _fault(clip):  # what is beyond all sound is failed, as it was
         audio.to_float(clip.estimate, "estimate")
     return score(metric, clip)
 
