@@ -88,9 +88,10 @@ def _verdict(scored: list[Path]) -> str:
 
     def words(scenario: str, metric: str, unit: str, more: str, less: str) -> str:
         row = found.loc[scenario, metric]
-        amount = f"{abs(row.difference):.1f} {unit} {more if row.difference > 0 else less}"
-        shown = "" if "better" in row.verdict else f" ({row.verdict})"
-        return f"{amount} [{row.ci_low:.1f}, {row.ci_high:.1f}]{shown}"
+        sign = 1 if row.difference > 0 else -1
+        low, high = sorted((sign * row.ci_low, sign * row.ci_high))
+        amount = f"{sign * row.difference:.1f} {unit} {more if sign > 0 else less} [{low:.1f}, {high:.1f}]"
+        return amount if "better" in row.verdict else f"{amount} ({row.verdict})"
 
     removes = words("TS3", "leakage_reduction_db", "dB", "more", "less")
     loses = words("TS2", "tsos", "points", "more", "less")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ IDENTITY = {"dataset": valid.HASH, "system": "mine", "plan_sha256": NOTHING}
 
 
 def _resume(stage: resume.Stage, out: Path, intact: Callable[[Path, Any], bool]) -> None:
-    for entry in resume._earlier(stage, out, IDENTITY, None):
+    for entry in resume._earlier(stage, out, partial(resume.check_identity, identity=IDENTITY), None):
         intact(out, entry)
 
 
