@@ -24,9 +24,10 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing that an earlier run remembers is taken for what the code computes now."""
+def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that an earlier run remembers is taken for what the code computes now, and tables have one width."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "120")
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
