@@ -28,10 +28,10 @@ def collate(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return batch
 
 
-def _zeros(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+def _zeros(shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
     """Zeros, in a data-loader worker in the memory that it shares, so that nothing is copied on its way."""
     if get_worker_info() is None:
         return torch.zeros(shape, dtype=dtype)
     empty = torch.empty(0, dtype=dtype)
     storage = torch.UntypedStorage._new_shared(prod(shape) * empty.element_size())
-    return empty.set_(storage, 0, shape)
+    return empty.set_(storage, 0, shape, (shape[1], 1))
