@@ -6,34 +6,11 @@ from pathlib import Path
 
 import pse_bench
 
-ORDER = (
-    *(
-        "errors",
-        "registry",
-        "rng",
-        "io",
-        "schemas",
-        "signal",
-        "runtime",
-        "corpora",
-        "planning",
-        "dataset",
-        "simulation",
-    ),
-    *(
-        "speaker",
-        "metrics",
-        "submission",
-        "asr",
-        "training",
-        "torch",
-        "systems",
-        "scoring",
-        "leaderboard",
-        "reporting",
-    ),
-    *("export", "importing", "doctor", "cli", "baseline", "__main__"),
+NAMES_IN_ORDER = (
+    "errors registry rng io schemas signal runtime corpora planning dataset simulation speaker metrics submission "
+    "asr training torch systems scoring leaderboard reporting export importing doctor cli baseline __main__"
 )
+ORDER = NAMES_IN_ORDER.split()
 ROOT = Path(pse_bench.__file__).parent
 NAMES = {path: ".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in ROOT.rglob("*.py")}
 MODULES = {name.removesuffix(".__init__"): path for path, name in NAMES.items()}
