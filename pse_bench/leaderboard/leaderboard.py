@@ -128,7 +128,7 @@ def order(rows: Iterable[Row]) -> list[Row]:
     front = ranking.on_front(figures, [row.entry.kind == "reference" for row in ranked])
     placed = {}
     for row, rank, mark in zip(ranked, found, front, strict=True):
-        placed[row.entry.name] = _placed(row, rank=rank.rank, mean_rank=rank.mean_rank, pareto=mark)
+        placed[row.entry.name] = _with_rank(row, rank=rank.rank, mean_rank=rank.mean_rank, pareto=mark)
 
     def key(row: Row) -> tuple[int, bool, str]:
         control = row.entry.kind == "control"
@@ -136,11 +136,11 @@ def order(rows: Iterable[Row]) -> list[Row]:
         return (own.entry.rank if own else None) or len(ranked) + 1, control, row.entry.name
 
     controls = [row for row in everybody if row.entry.kind == "control"]
-    unplaced = [_placed(row, rank=None, mean_rank=None, pareto=False) for row in controls]
+    unplaced = [_with_rank(row, rank=None, mean_rank=None, pareto=False) for row in controls]
     return sorted([*placed.values(), *unplaced], key=key)
 
 
-def _placed(row: Row, **place: Any) -> Row:
+def _with_rank(row: Row, **place: Any) -> Row:
     return Row(row.entry.model_copy(update=place), row.cells)
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from pse_bench.metrics import distortion, leakage, oversuppression, perceptual
 from pse_bench.metrics.detection import ACTIVITY
-from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, defined, evaluate, failed, fault, score
+from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, evaluate, failed, score
 from pse_bench.metrics.modelled import OPINIONS, RECOGNITION, SPEAKER
+from pse_bench.metrics.outside import defined, fault
 from pse_bench.metrics.signals import Ratio, ratio_of
 from pse_bench.registry import Registry
 

@@ -191,7 +191,7 @@ def _anomalies(scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: Act
         yield f"{name} is the target of {most} of {len(scenes)} scenes; figures are mostly theirs"
     alone = [row.scene_id for row in scenes if row.target_speaker in others[row.scene_id]]
     yield from _named(alone, "the target is also an interferer")
-    enrolled = [recipe.scene_id for recipe in recipes if _said(recipe.enrollment) & _said(recipe.target)]
+    enrolled = [recipe.scene_id for recipe in recipes if _segments(recipe.enrollment) & _segments(recipe.target)]
     yield from _named(enrolled, "enrolled with what is said in the scene")
     both = set(targets).intersection(chain.from_iterable(others.values()))
     if both and len(both) < len(targets):
@@ -205,7 +205,7 @@ def _anomalies(scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: Act
     yield from _named(mute, "the interferer is never heard")
 
 
-def _said(talker: Enrollment | Talker) -> set[tuple[str, int]]:
+def _segments(talker: Enrollment | Talker) -> set[tuple[str, int]]:
     return {(segment.clip_id, segment.start) for segment in talker.segments}
 
 

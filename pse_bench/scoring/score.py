@@ -17,7 +17,7 @@ from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
 from pse_bench.io import locks
 from pse_bench.metrics import Evaluation, detection
-from pse_bench.metrics.metric import definition
+from pse_bench.metrics.outside import definition
 from pse_bench.runtime import resume
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update

@@ -42,12 +42,12 @@ class SourceImage:
 
     def dry(self) -> np.ndarray:
         """The clips laid into silence, float64, shape (length,)."""
-        return _placed(*self._track(), self._length)
+        return _within(*self._track(), self._length)
 
     def convolve(self, response: RIR, samples: list[np.ndarray]) -> list[np.ndarray]:
         """The clips at the microphone, once for each of some parts of a response: float64, shape (length,)."""
         track, begin = self._track()
-        return [_placed(image, begin - response.pre_delay, self._length) for image in _convolved(track, samples)]
+        return [_within(image, begin - response.pre_delay, self._length) for image in _convolved(track, samples)]
 
     def heard(self, response: RIR) -> tuple[np.ndarray, np.ndarray]:
         """The clips at the microphone, and their activity there."""
@@ -92,7 +92,7 @@ def _convolved(track: np.ndarray, parts: list[np.ndarray]) -> list[np.ndarray]:
     return [image[:, taps - 1 :].ravel()[:length] for image in images]
 
 
-def _placed(sound: np.ndarray, begin: int, length: int) -> np.ndarray:
+def _within(sound: np.ndarray, begin: int, length: int) -> np.ndarray:
     """A sound that begins at some sample, which may be before the first, in silence of a length."""
     placed = np.zeros(length)
     sound = sound[max(0, -begin) : length - begin]

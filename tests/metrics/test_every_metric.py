@@ -11,7 +11,8 @@ import pytest
 from pse_bench.errors import InputError
 from pse_bench.metrics import METRICS, REGISTRY, Clip, Evaluation, Metric, Ratio, failed, ratio_of
 from pse_bench.metrics import score as evaluate  # as submissions are scored, whatever they hold
-from pse_bench.metrics.metric import AGGREGATIONS, defined, definition, fault
+from pse_bench.metrics.metric import AGGREGATIONS
+from pse_bench.metrics.outside import defined, definition, fault
 
 OUTSIDE = REGISTRY.find("outside_metric:PEAK")
 RUNS = [

@@ -62,12 +62,17 @@ def test_the_same_sound_of_any_kind_has_the_same_value(sounds, name: str, kind: 
     assert value(METRICS[name], converted) == value(METRICS[name], sounds)
 
 
-@pytest.mark.parametrize("name", METRICS)
-@pytest.mark.parametrize("wrong", SOUNDS)
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        (name, sound)
+        for name in METRICS
+        for sound in SOUNDS
+        if sound != "reference" or "TS1" in METRICS[name].scenarios
+    ],
+)
 def test_floats_of_another_scale_are_refused(sounds, name: str, wrong: str) -> None:
     metric = METRICS[name]
-    if wrong == "reference" and metric.scenarios == ("TS3",):
-        pytest.skip("TS3 has no reference")
     scaled = {**sounds, wrong: sounds[wrong].astype(np.float64) * 32768}
     with pytest.raises(InputError, match=r"samples up to \d+.*full scale is ±1; divide"):
         value(metric, scaled)

@@ -40,14 +40,3 @@ def mixing(tiny: Tiny) -> Callable[..., DynamicMixing]:
         )
 
     return make
-
-
-@pytest.fixture
-def one_thread():
-    """One thread for torch, put back afterwards."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 @pytest.fixture
-def run(tiny, tmp_path, monkeypatch, one_thread, capsys):
+def run(tiny, tmp_path, monkeypatch, threads, capsys):
     """Run an example on the tiny corpus; gives what it printed."""
 
     def run(name: str, *words: str) -> str:

@@ -16,17 +16,6 @@ def tiny(tmp_path_factory) -> Tiny:
     return tiny_training.make(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture
-def threads():
-    """One thread for torch, put back afterwards."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="session")
 def dataset(tiny) -> Path:
     """A rendered dataset of scenes in all three scenarios."""
