@@ -42,14 +42,14 @@ def ordered(results: Sequence[Result], name: str) -> list[Result]:
     if len(found) > 1:
         raise InputError(f"{name} is there more than once; give one of {', '.join(found)}")
 
-    def place(number: int) -> tuple[bool, float]:
+    def sort_key(number: int) -> tuple[bool, float]:
         row = by[number].get(found[0])
         value = None if row is None else row.value
         if row is None or value is None:
             return True, 0.0
         return False, -value if row.higher_is_better else value
 
-    return [results[number] for number in sorted(range(len(results)), key=place)]
+    return [results[number] for number in sorted(range(len(results)), key=sort_key)]
 
 
 def grids(

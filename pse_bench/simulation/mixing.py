@@ -86,7 +86,7 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     if recipe.interferers:
         others = (SourceImage(who.corpus, who.segments, length, rate, load) for who in recipe.interferers)
         sources = (responses.sources[who.source] for who in recipe.interferers)
-        images = (other.heard(source) for other, source in zip(others, sources, strict=True))
+        images = (other.through(source) for other, source in zip(others, sources, strict=True))
         sounds["interferer"], labels["interferer"] = sum_images(images, rate)
         powers["interferer"] = power_over(labels["interferer"], sounds["interferer"], rate)
     assert recipe.noise is not None  # only an imported scene, which is not simulated, may be without

@@ -49,7 +49,7 @@ class SourceImage:
         track, begin = self._track()
         return [_within(image, begin - response.pre_delay, self._length) for image in _convolved(track, samples)]
 
-    def heard(self, response: RIR) -> tuple[np.ndarray, np.ndarray]:
+    def through(self, response: RIR) -> tuple[np.ndarray, np.ndarray]:
         """The clips at the microphone, and their activity there."""
         return self.convolve(response, [response.samples])[0], self.active(response.direct_path)
 

@@ -56,7 +56,7 @@ class LoadedSystem:
         latency_ms = None if latency_ms is None else latency_ms + more_ms
         return about.model_copy(update={"description": text, "algorithmic_latency_ms": latency_ms})
 
-    def heard(self, given: SystemInput) -> SystemInput:
+    def at_own_rate(self, given: SystemInput) -> SystemInput:
         """An input at the rate that it hears."""
         own = self.sample_rate or given.sample_rate
         if own == given.sample_rate:
@@ -81,7 +81,7 @@ def num_frames(given: SystemInput) -> int:
 def enhance(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
     """The estimate of one mixture: float64, shape of the mixture. Raises InputError when the system failed, or
     gave another shape or numbers that are not finite floats."""
-    heard = loaded.heard(given)
+    heard = loaded.at_own_rate(given)
     estimate, shape, of = call_system(loaded, heard, mixture_id), heard.mixture.shape, f"for {mixture_id}"
     if estimate.shape != shape:
         remedy = "keep the length and the alignment of the mixture"
@@ -99,7 +99,7 @@ def enhance(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.nda
 def detect(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
     """Who speaks in one mixture: probabilities of target, other and no speech, float64, shape (num_frames, 3).
     Raises InputError when the system failed, or gave another shape or what are no probabilities."""
-    found = call_system(loaded, loaded.heard(given), mixture_id)  # as many frames at any rate
+    found = call_system(loaded, loaded.at_own_rate(given), mixture_id)  # as many frames at any rate
     if found.dtype.kind != "f":
         raise _gave(loaded, f"{found.dtype} for {mixture_id}, expected floats")
     if problems := activity_csv.faults(found, num_frames(given)):
