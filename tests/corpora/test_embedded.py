@@ -5,13 +5,15 @@ import os
 import sys
 from pathlib import Path
 
+import chores
 import numpy as np
 import pytest
 
-from pse_bench.corpora.synthetic import embedded, espeak, voices
+from pse_bench.corpora.synthetic import clips, embedded, espeak, voices
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import atomic, audio, tables
 from pse_bench.runtime.executor import Outcome, Processes, Serial
+from pse_bench.runtime.progress import no_progress
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.signal import vad
 
@@ -256,6 +258,14 @@ def test_a_lost_worker_is_told(tmp_path):
     with pytest.raises(RequestError, match="babble was not made: killed; run the command again"):
         embedded.synthesize(tmp_path, executor=Losing())
     assert not (tmp_path / "manifests").exists()
+
+
+def test_what_a_killed_worker_has_half_written_is_removed(tmp_path):
+    path = tmp_path / "speech" / "a.wav"
+    path.parent.mkdir()
+    clips.make_all(chores.dies_writing_once, [str(path)], str, Processes(1), no_progress, [tmp_path / "speech"])
+    assert sorted(found.name for found in path.parent.iterdir()) == ["a.wav", "a.wav.tried"]
+    assert path.read_bytes() == b"whole"
 
 
 def test_what_others_have_half_written_beside_the_corpus_stays(tmp_path):

@@ -51,6 +51,18 @@ def dies_once(path: str) -> str:
     return path
 
 
+def dies_writing_once(path: str) -> None:
+    """Write a file; the first time, end the process half-way, as a worker does that is killed."""
+    from pathlib import Path
+
+    from pse_bench.io import atomic
+
+    with atomic.replacing(Path(path), shared=True) as part:
+        part.write_bytes(b"half")
+        dies_once(f"{path}.tried")
+        part.write_bytes(b"whole")
+
+
 def process(_: object) -> int:
     """Which process does the work."""
     return os.getpid()

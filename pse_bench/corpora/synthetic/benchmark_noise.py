@@ -82,7 +82,8 @@ def orders(
 def make(work: list[Order], *, executor: Executor, progress: Update = no_progress) -> None:
     """Write the clips that are not there as the manifest says. Raises InputError where an utterance for babble is
     missing or not the one that is listed, RequestError where a worker died."""
-    faults = clips.make_all(carry_out, work, lambda _: "noise of the set", executor, progress)
+    folders = sorted({(order.out / order.path).parent for order in work})
+    faults = clips.make_all(carry_out, work, lambda _: "noise of the set", executor, progress, folders)
     if fault := next(filter(None, faults), ""):
         raise InputError(fault)
 

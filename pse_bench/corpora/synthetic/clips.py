@@ -21,13 +21,19 @@ def make_all(
     name: Callable[[Order], str],
     executor: Executor,
     progress: Update,
+    folders: Sequence[Path],
 ) -> list[Any]:
-    """What ``make`` gives of all orders. Raises RequestError naming one whose worker died, after all others."""
+    """What ``make`` gives of all orders. What dead processes left half-written in the folders is removed, before
+    and after. Raises RequestError naming one whose worker died, after all others."""
     found, lost = [], ""
+    for folder in folders:
+        atomic.remove_unfinished(folder)
     for done, outcome in enumerate(executor.run(make, orders), start=1):
         found.append(outcome.value)
         lost = f"{name(orders[outcome.index])} was not made: {outcome.lost}" if outcome.lost else lost
         progress(done, len(orders))
+    for folder in folders:
+        atomic.remove_unfinished(folder)  # a worker may have been lost on the way
     if lost:
         raise RequestError(f"{lost}; run the command again, what was made is kept")
     return found

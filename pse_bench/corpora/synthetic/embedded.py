@@ -19,7 +19,7 @@ from pse_bench import rng
 from pse_bench.corpora import csv_columns
 from pse_bench.corpora.synthetic import clips, espeak, noise, voices
 from pse_bench.corpora.synthetic.voices import SEED
-from pse_bench.io import atomic, audio, documents, tables
+from pse_bench.io import audio, documents, tables
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update, no_progress
 from pse_bench.schemas import NoiseClip, Utterance
@@ -84,9 +84,8 @@ def synthesize(out: Path, *, executor: Executor, progress: Update = no_progress)
         InputError: espeak-ng is not installed or does not work.
         RequestError: a worker died.
     """
-    for kind in ("speech", "noise"):
-        atomic.remove_unfinished(out / kind)
-    clips.make_all(carry_out, orders(out), lambda order: f"{out}: {order.name}", executor, progress)
+    folders = [out / "speech", out / "noise"]
+    clips.make_all(carry_out, orders(out), lambda order: f"{out}: {order.name}", executor, progress, folders)
     speech = {split: speech_rows(out, split) for split in SPLITS}
     said = [row.model_dump(include=set(Transcript.model_fields)) for rows in speech.values() for row in rows]
     tables.write_table(out / "transcripts.csv", Transcript, [Transcript(**row) for row in said])
