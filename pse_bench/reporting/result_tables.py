@@ -53,6 +53,8 @@ def descriptions(results: Sequence[Result]) -> dict[str, list[Any]]:
                 "latency": "" if latency is None else f"{latency:g} ms",
                 "parameters": "" if size is None else f"{size:,}",
                 "training data": system.training_data,
+                "tuned on": system.tuned_on or "",
+                "licence": system.licence or "",
                 "url": system.url,
                 "estimates": "all" if result.about.get("complete") else "some missing or unusable",
                 "submission": str(result.about.get("submission_sha256", ""))[:12],

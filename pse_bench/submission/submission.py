@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import Field, StringConstraints
+from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, documents, yaml_reader
@@ -21,6 +21,9 @@ from pse_bench.submission import zip as archive
 
 SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 DESCRIPTION = "system.yaml"
+LATER = ("tuned_on", "licence")
+"""Keys of ``system.yaml`` that came after the others: written only where they are known, so that what was written
+before stays as it is."""
 
 
 class System(documents.Record):
@@ -38,6 +41,12 @@ class System(documents.Record):
     url: str = ""
     dataset_fingerprint: str = ""
     holds: list[Literal["audio", "activity"]] = Field(default=["audio"], min_length=1, max_length=2)
+    tuned_on: str | None = None
+    licence: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_unknown(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if value is not None or key not in LATER}
 
 
 @dataclass(frozen=True)

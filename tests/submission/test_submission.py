@@ -36,6 +36,14 @@ def test_system_round_trip(tmp_path: Path) -> None:
     assert "parameters" not in (tmp_path / "system.yaml").read_text(), "what is not known is left out"
 
 
+def test_keys_that_came_later_are_written_where_they_are_known(tmp_path: Path) -> None:
+    assert not {"tuned_on", "licence"} & submission.System(name="x").model_dump().keys()
+    system = submission.System(name="x", tuned_on="embedded-v1-dev", licence="MIT")
+    submission.write_system(tmp_path, system)
+    assert submission.read_system(tmp_path) == system
+    assert (system.model_dump()["tuned_on"], system.model_dump()["licence"]) == ("embedded-v1-dev", "MIT")
+
+
 @pytest.mark.parametrize(("written", "read"), [("1.0", "1.0"), ("2", "2"), ("'07'", "07"), ("1.2.3", "1.2.3")])
 def test_a_version_without_quotes_is_text(tmp_path: Path, written: str, read: str) -> None:
     (tmp_path / "system.yaml").write_text(f"name: x\nversion: {written}\n")
