@@ -62,6 +62,7 @@ fuzz: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/reference.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/pse-bench leaderboard site leaderboards/*-v[0-9].csv -o site/leaderboards
 
 flips: demo
 	$(BIN)/python tests/integrity/flips.py demo --csv docs/reliability/flips.csv

@@ -204,3 +204,18 @@ def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
     options.echo_errors([] if as_json else problems)
     if problems:
         sys.exit(1)
+
+
+@leaderboard.command()
+@click.argument("boards", nargs=-1, required=True, type=options.FILE)
+@options.out_folder
+@options.force
+def site(boards: tuple[Path, ...], out: Path, force: bool) -> None:
+    """Write BOARDS as a folder of pages that any server of files can host: a page a board, and one a system.
+
+    Pages hold all that they show, fetch nothing, and work from a disk, too.
+    """
+    from pse_bench.reporting import board_site
+
+    pages = board_site.write(boards, out, force=force)
+    click.echo(f"{pages[0]}: {len(pages)} pages of {len(boards)} boards")

@@ -163,7 +163,8 @@ def verify(board: Path, folders: Sequence[Path] = ()) -> list[str]:
         else:
             again[number] = _compare(board, row, kept[-1], "what is kept of its result", found)
     try:
-        check_comparable(kept)
+        if kept:
+            check_comparable(kept)
     except InputError as error:
         found.append(str(error))
     for folder in folders:

@@ -189,3 +189,48 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Any, hostile: Path) -> 
     assert f"{SCENE}_TS" in text
     assert len(browser.find_elements("tag name", "script")) == 2
     assert_quiet(browser, hostile)  # an alert would have failed every command before
+
+
+@pytest.fixture(scope="module")
+def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped boards as pages."""
+    out = tmp_path_factory.mktemp("boards") / "site"
+    given = sorted(map(str, (Path(__file__).parents[2] / "leaderboards").glob("*-v?.csv")))
+    command = [sys.executable, "-m", "pse_bench", "leaderboard", "site", *given, "-o", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [(1400, 900), PHONE], ids=["wide", "phone"])
+def test_boards_are_filtered_and_sorted(browser: Any, boards: Path, size: tuple[int, int], dark: bool) -> None:
+    page = boards / "embedded-v1.html"
+    opened(browser, page, size, dark)
+    scroll, window = browser.execute_script(WIDTHS)
+    assert scroll <= window == size[0]
+
+    def shown(selector: str, attribute: str) -> set[str]:
+        return {e.get_attribute(attribute) for e in browser.execute_script(IN_SIGHT, selector)}
+
+    systems = shown("#board tr[data-kind]", "data-of")
+    assert systems
+    assert "mixture" not in systems
+    assert shown("[data-point]", "data-point") == systems
+    browser.find_element("name", "references").click()
+    everything = shown("#board tr[data-kind]", "data-of")
+    assert everything == systems | {"mixture", "silence", "oracle-mask"} == shown("[data-point]", "data-point")
+    choice = browser.find_element("css selector", "select[name=kind]")
+    choice.find_element("xpath", "option[.='reference']").click()
+    assert shown("#board tr[data-kind]", "data-kind") == {"reference"}
+    assert browser.find_element("tag name", "output").text == f"3 of {len(everything)} systems"
+    head = browser.find_elements("css selector", "#board thead th")[-1]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", head)
+    head.find_element("css selector", "button").click()
+    assert head.get_attribute("aria-sort") != "none"
+    assert_quiet(browser, page)
+    link = browser.find_element("css selector", "#board tr[data-kind=reference] a")
+    opened(browser, Path(link.get_attribute("href").removeprefix("file://")), size, dark)
+    assert browser.find_element("tag name", "h1").text in everything
+    scroll, window = browser.execute_script(WIDTHS)
+    assert scroll <= window

@@ -43,6 +43,25 @@
     });
   }
 
+  // ---- boards: which systems are shown, in the table and in the plot
+  for (const form of document.querySelectorAll("form.filters")) {
+    const rows = [...document.getElementById(form.dataset.filters).tBodies[0].rows];
+    const filter = () => {
+      const asked = [...form.querySelectorAll("select")].filter((select) => select.value);
+      const shown = (row) =>
+        asked.every((select) => row.getAttribute(`data-${select.name.replace("_", "-")}`) === select.value) &&
+        (form.elements.references.checked || row.dataset.kind !== "reference");
+      const names = new Set(rows.filter(shown).map((row) => row.dataset.of));
+      for (const element of document.querySelectorAll("[data-of], [data-point]")) {
+        element.style.display = names.has(element.dataset.of ?? element.dataset.point) ? "" : "none";
+      }
+      form.querySelector("output").textContent = `${names.size} of ${rows.length} systems`;
+    };
+    form.addEventListener("change", filter);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    filter();
+  }
+
   // ---- definitions: where the reader is, instead of far below
   const popover = document.getElementById("popover");
   if (popover.showPopover) {

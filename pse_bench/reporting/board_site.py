@@ -1,0 +1,161 @@
+"""Leaderboards as a folder of pages that any server of files can host: a page a board, and one a system.
+
+Every page holds all that it shows and links to the others by relative paths.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pse_bench.errors import InputError
+from pse_bench.io import atomic
+from pse_bench.leaderboard import leaderboard, table
+from pse_bench.leaderboard.leaderboard import CONTROL
+from pse_bench.leaderboard.table import Row
+from pse_bench.reporting import breakdown_plot, distribution_plot, html, plot, result_tables, tables, tradeoff
+from pse_bench.reporting.plot import ShownSystem
+
+FILTERS = {
+    "kind": "kind",
+    "evidence": "evidence",
+    "causal": "causal",
+    "latency_class": "latency",
+    "parameters": "parameters",
+    "trained_on": "trained on",
+}
+"""The columns of a board by which its page can be narrowed down, with what they are called there."""
+SIZES = {"under 0.1 M": 1e5, "under 1 M": 1e6, "under 10 M": 1e7}
+"""Classes of the number of parameters: their upper bounds."""
+LARGEST = "10 M and more"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row of a board with its style, and its page's file name."""
+
+    row: Row
+    system: ShownSystem
+    page: str
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as words."""
+        return str(self.row.entry.rank or self.row.entry.kind)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What the filters go by."""
+        return {name: _class_of(name, getattr(self.row.entry, name, None)) for name in FILTERS}
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board by its name, with all its rows."""
+
+    name: str
+    shown: list[Shown]
+
+    @property
+    def systems(self) -> list[Shown]:
+        """Those with a page of their own: a control is shown on that of its system."""
+        return [one for one in self.shown if not one.system.style.control]
+
+    @property
+    def ranked(self) -> list[Shown]:
+        """The systems that are compared with one another, the first first."""
+        return [one for one in self.systems if not one.system.style.reference]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What its results say of the dataset."""
+        return self.shown[0].system.result.about
+
+
+def write(boards: Sequence[Path], out: Path, *, force: bool = False) -> list[Path]:
+    """Write the pages of some boards into a folder; the pages, the index first.
+
+    Raises InputError: a board cannot be read or does not follow from what is kept beside it, or the folder is
+    there.
+    """
+    atomic.require_new(out, force)
+    for path in boards:
+        if problems := leaderboard.verify(path):
+            raise InputError(problems[0])
+    pages, shown = [out / "index.html"], [Board(path.stem, _shown(path)) for path in boards]
+    for board in shown:
+        found = {out / f"{board.name}.html": ("board.html", _board_page(board))}
+        for one in board.systems:
+            found[out / board.name / one.page] = ("board_system.html", _system_page(board, one))
+        for path, (template, values) in found.items():
+            html.write(path, template, **values, boards=shown, media={})
+        pages += found
+    html.write(pages[0], "boards.html", title="Leaderboards", boards=shown, media={})
+    return pages
+
+
+def _shown(board: Path) -> list[Shown]:
+    rows = table.read(board)
+    if not rows:
+        raise InputError(f"{board}: holds no rows; add results first")
+    systems = plot.systems_of([table.evidence(board, row.entry) for row in rows])
+    # without the hash of the result, so that links to a page last
+    pages = (f"{table.evidence_folder(board, row.entry).name.rpartition('-')[0]}.html" for row in rows)
+    return [Shown(*each) for each in zip(rows, systems, pages, strict=True)]
+
+
+def _class_of(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return "not stated"
+    if name == "parameters":
+        return next((words for words, bound in SIZES.items() if value < bound), LARGEST)
+    return _words(value)
+
+
+def _words(value: Any) -> str:
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+
+
+def _board_page(board: Board) -> dict[str, Any]:
+    """The values of a board's page: what it is of, its filters, the picture, and tables of figures."""
+    shown = [one.system for one in board.systems]
+    choices = {name: sorted({one.values[name] for one in board.systems}) for name in FILTERS}
+    return {
+        "title": board.name,
+        "board": board,
+        "filters": {name: (FILTERS[name], found) for name, found in choices.items() if len(found) > 1},
+        "picture": tradeoff.section(shown),
+        "tables": result_tables.aggregates(shown),
+        "foot": table.FOOT,
+        "definitions": result_tables.definitions([system.result for system in shown]),
+        "few": tables.FEW_SPEAKERS,
+        "in_pieces": tables.in_pieces,
+    }
+
+
+def _system_page(board: Board, one: Shown) -> dict[str, Any]:
+    """The values of a system's page: what it says of itself, its figures beside its control's, and, from the kept
+    scores, how its clips are spread and when it fails."""
+    control = [other.system for other in board.shown if other.system.style.name == one.system.style.name + CONTROL]
+    both = [one.system, *control]
+    results = [system.result for system in both]
+    scored = all((result.folder / "scores.csv").is_file() for result in results)
+    plots = [make([one.system]) for make in (distribution_plot.section, breakdown_plot.section)] if scored else []
+    return {
+        "title": one.system.style.name,
+        "board": board,
+        "one": one,
+        "facts": _facts(one.row),
+        "tables": result_tables.aggregates(both)[1:],
+        "controls": result_tables.controls(results) if scored else [],
+        "plots": plots,
+        "definitions": result_tables.definitions(results[:1]),
+        "in_pieces": tables.in_pieces,
+        "compared_values": tables.compared_values,
+    }
+
+
+def _facts(row: Row) -> list[tuple[str, str]]:
+    """What is known of a system besides figures, as words."""
+    about = row.entry.model_dump(exclude={"system", "result_sha256"})
+    return [(key.replace("_", " "), _words(value)) for key, value in about.items() if value not in (None, "")]
