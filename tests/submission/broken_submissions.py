@@ -138,6 +138,17 @@ def unprocessed(folder: Path, dataset: Dataset) -> None:
     shutil.copyfile(dataset.folder / row.mixture_path, folder / f"{submission.estimate_name(row)}.flac")
 
 
+def turned_down(gain: float, delay: int = 0) -> Break:
+    """Every estimate is its mixture at another level."""
+
+    def do(folder: Path, dataset: Dataset) -> None:
+        for path in estimates(folder):
+            mixture, _ = audio.read(dataset.folder / path.relative_to(folder).with_suffix(".flac"))
+            write(path, gain * np.pad(mixture, (delay, 0))[: len(mixture)])
+
+    return do
+
+
 def same_for_both(folder: Path, dataset: Dataset) -> None:
     for path in estimates(folder, ("TS1",), 2):
         shutil.copyfile(path, folder / "TS2" / path.name)
@@ -265,6 +276,13 @@ CASES = [
     Case("a sample late", sound(late(1)), "warning", "delay", "1 samples (0.1 ms) late", 6),
     Case("each late by its own", sound(late_by_length), "warning", "delay-varies", "by its own number", 6),
     Case("one late", sound(late(700), ("TS1",), 1), "warning", "delay-varies", "+700 to +700", 1),
+    Case(
+        "the mixture, turned down",
+        turned_down(0.29),
+        "warning",
+        "constant-gain",
+        "constant gain −10.8 dB: each is its mixture at another level",
+    ),
     Case("half the level", sound(lambda x: 0.4 * x), "warning", "gain", "quieter than the reference", 6),
     Case("upside down", sound(lambda x: -x), "warning", "polarity", "upside down throughout", 6),
     Case("one upside down", sound(lambda x: -x, ("TS2",), 1), "warning", "polarity", "upside down;", 1),
@@ -310,6 +328,14 @@ CASES = [
         "warning",
         "system-absurd",
         "milliseconds from 0",
+        1,
+    ),
+    Case(
+        "no use of the enrollment",
+        described(f"{WHOLE}uses_enrollment: false"),
+        "warning",
+        "ignores-enrollment",
+        "ignores the enrollment (uses_enrollment: false); expected an output that follows",
         1,
     ),
     Case("not a link", described(f"{WHOLE}url: see paper"), "warning", "system-absurd", "https://", 1),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny
-from broken_submissions import CASES, Case, described, estimates, late, removed, sound, twice
+from broken_submissions import CASES, Case, Change, described, estimates, late, removed, sound, turned_down, twice
 from work import call
 
 from pse_bench.dataset.dataset import Dataset
@@ -101,6 +101,33 @@ def test_an_uneven_gain_and_silence_in_ts3_are_a_systems_own_business(dataset: D
     sound(lambda x: x * chance.uniform(0.7, 1.2), ("TS1", "TS2"))(good, dataset)
     sound(np.zeros_like, ("TS3",))(good, dataset)
     assert checked(dataset, good).findings == ()
+
+
+def test_a_constant_gain_is_seen_behind_a_delay(dataset: Dataset, good: Path) -> None:
+    turned_down(0.29, 96)(good, dataset)
+    found = {finding.code: finding.found for finding in checked(dataset, good).findings}
+    assert set(found) == {"delay", "constant-gain"}
+    assert found["constant-gain"].startswith("constant gain −10.8 dB:")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: 0.29 * np.convolve(x, [0.6, 0.4])[: len(x)],  # something is taken away
+        lambda x: x + 0.02 * np.random.default_rng(1).standard_normal(len(x)),
+        lambda x: x / np.abs(x).max(),  # no constant
+    ],
+)
+def test_what_is_more_than_a_gain_is_not_called_one(dataset: Dataset, good: Path, change: Change) -> None:
+    turned_down(1.0)(good, dataset)
+    sound(change)(good, dataset)
+    assert "constant-gain" not in [finding.code for finding in checked(dataset, good).findings]
+
+
+def test_a_gain_that_mutes_one_scenario_is_not_constant(dataset: Dataset, good: Path) -> None:
+    turned_down(0.29)(good, dataset)
+    sound(np.zeros_like, ("TS3",))(good, dataset)
+    assert [finding.code for finding in checked(dataset, good).findings] == ["gain"]
 
 
 def test_everything_is_said_at_once_fatal_first(dataset: Dataset, good: Path) -> None:

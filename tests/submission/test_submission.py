@@ -37,8 +37,10 @@ def test_system_round_trip(tmp_path: Path) -> None:
 
 
 def test_keys_that_came_later_are_written_where_they_are_known(tmp_path: Path) -> None:
-    assert not {"tuned_on", "licence"} & submission.System(name="x").model_dump().keys()
-    system = submission.System(name="x", tuned_on="embedded-v1-dev", licence="MIT")
+    assert not {*submission.LATER} & submission.System(name="x").model_dump().keys()
+    system = submission.System(
+        name="x", tuned_on="embedded-v1-dev", licence="MIT", uses_enrollment=False, constant_gain_db=-10.752
+    )
     submission.write_system(tmp_path, system)
     assert submission.read_system(tmp_path) == system
     assert (system.model_dump()["tuned_on"], system.model_dump()["licence"]) == ("embedded-v1-dev", "MIT")

@@ -9,6 +9,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from pse_bench.submission import verdicts
 from pse_bench.submission.check.file_stats import INTEGER_PEAK, FileStats, Match, names
 from pse_bench.submission.check.findings import Finding, finding, summarize_counts
 
@@ -38,7 +39,7 @@ def diagnose(all_stats: list[FileStats], *, sample_rate: int, twins: Callable[[s
         *_faults(all_stats, sample_rate),
         *_copies(all_stats),
         *_delay(audible, best, sample_rate),
-        *_gain(audible, best),
+        *_gain(all_stats, audible, best),
         *_normalised(audible),
         *_clipped_or_silent(all_stats, audible),
         *_identical(all_stats, twins),
@@ -169,7 +170,7 @@ def _agrees(match: Match | None, lag: int) -> bool:
     return match is not None and abs(match.correlation) >= MATCHING and abs(match.lag - lag) <= 1
 
 
-def _gain(audible: list[FileStats], best: dict[str, Match]) -> Iterator[Finding]:
+def _gain(all_stats: list[FileStats], audible: list[FileStats], best: dict[str, Match]) -> Iterator[Finding]:
     """Findings on integers taken for floating-point numbers, on inverted polarity, and on a common gain."""
     if integers := [stats for stats in audible if stats.peak > INTEGER_PEAK]:
         peak = max(stats.peak for stats in integers)
@@ -178,6 +179,12 @@ def _gain(audible: list[FileStats], best: dict[str, Match]) -> Iterator[Finding]
     if inverted := [name for name, match in best.items() if match.correlation < 0]:
         found = "upside down" + (" throughout" if len(inverted) == len(best) else "")
         yield finding("polarity", inverted, found, len(best))
+    heard = [stats for stats in all_stats if stats.mixture_peak > 0 and stats.same_as != "the mixture"]
+    gain_db = verdicts.constant_gain_db([stats.of_mixture for stats in heard])
+    if gain_db is not None:
+        found = f"{verdicts.gain_text(gain_db)}: each is its mixture at another level"
+        yield finding("constant-gain", names(heard), found, len(heard))
+        return
     # The reference is a part of the mixture, so a gain against the mixture means something only where next to
     # nothing was taken out of it.
     for signal, least in (("reference", MATCHING), ("mixture", 0.98)):

@@ -1,7 +1,7 @@
 """Statistics of one estimate: its header, its levels, and how it compares with the mixture and the stems."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio
 from pse_bench.schemas import Mixture
 from pse_bench.submission import submission
+from pse_bench.submission.verdicts import UNLIKE, Fit, fit
 
 REACH_S = 1.0  # largest shift of an estimate that is looked for
 SAME = 1e-6  # share of power that two sounds may differ by and still be the same sound at some level: -60 dB
@@ -30,6 +31,7 @@ class Match:
     correlation: float  # there
     at_zero: float  # correlation without shift
     gain: float  # the factor of the signal that is in the estimate
+    fit: Fit  # likewise where the two overlap, and how much else is in the estimate there
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class FileStats:
     clipped_runs: int = 0
     same_as: str = ""
     matches: dict[str, Match] = field(default_factory=dict)
+    of_mixture: Fit = UNLIKE
 
     @property
     def silent(self) -> bool:
@@ -158,13 +161,13 @@ def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: floa
     copy = next((name for name, signal in signals.items() if _same(estimate, signal)), "")
     if copy != "the mixture" or abs(20 * np.log10(peak / found["mixture_peak"])) <= SAME_LEVEL_DB:
         found["same_as"] = copy  # a mixture that is turned down is none: a system may do so
-    if row.scenario != "TS3" and peak <= INTEGER_PEAK:
+    if peak <= INTEGER_PEAK:
         reference = signals[f"stems/{REFERENCE_STEMS[dataset.description.reference]}"]
-        found["matches"] = {
-            name: match(estimate * peak, signal, int(REACH_S * row.sample_rate))
-            for name, signal in (("mixture", signals["the mixture"]), ("reference", reference))
-            if signal.any()
-        }
+        others = {"mixture": signals["the mixture"]} | ({} if row.scenario == "TS3" else {"reference": reference})
+        reach = int(REACH_S * row.sample_rate)
+        matches = {name: match(estimate * peak, other, reach) for name, other in others.items() if other.any()}
+        found["of_mixture"] = matches["mixture"].fit if "mixture" in matches else UNLIKE
+        found["matches"] = {} if row.scenario == "TS3" else matches  # without the target, it may be like nothing
     return found
 
 
@@ -194,9 +197,13 @@ def match(estimate: np.ndarray, signal: np.ndarray, reach: int) -> Match:
     best = int(np.argmax(np.abs(around)))
     power = _product(signal, signal)
     norm = np.sqrt(power * _product(estimate, estimate))
+    lag = best - reach
+    length = len(signal) - abs(lag)
+    overlapping = fit(estimate[max(lag, 0) :][:length], signal[max(-lag, 0) :][:length])
     return Match(
-        lag=best - reach,
+        lag=lag,
         correlation=float(around[best] / norm),
         at_zero=float(around[reach] / norm),
         gain=float(around[best] / power * (level / own)),
+        fit=replace(overlapping, gain_db=overlapping.gain_db + 20 * float(np.log10(level / own))),
     )

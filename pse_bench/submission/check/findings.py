@@ -85,7 +85,8 @@ WARNING = {
     },
     # estimates held against mixture and stems
     "enhanced sound": {
-        "mixture-unchanged": "make sure that the system ran on these files and its output was written"
+        "mixture-unchanged": "make sure that the system ran on these files and its output was written",
+        "constant-gain": "look whether the system ran, and whether what it works out is applied",
     },
     "no shift: scores compare sample with sample": {
         "delay": "drop the first {lag} samples of each output and add as many at the end (pad the mixture before "
@@ -114,6 +115,9 @@ WARNING = {
         "copied"
     },
     "probabilities that follow the sound": {"activity-constant": "look at what the detector gives"},
+    "an output that follows the enrollment, unless the system is meant to have none": {
+        "ignores-enrollment": "if it is meant to be blind, nothing; else look whether the enrollment is read"
+    },
     "{wanted}": {"system-absurd": "correct it, or leave out what is not known"},
 }
 """Likewise. Those files can be scored, and the scores will probably not say what their author hopes."""

@@ -19,7 +19,7 @@ from pse_bench.registry import nearest
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Mixture
-from pse_bench.submission import activity_csv, submission
+from pse_bench.submission import activity_csv, submission, verdicts
 from pse_bench.submission.check import diagnosis, file_layout
 from pse_bench.submission.check.file_stats import FileStats, Work, cause, measure
 from pse_bench.submission.check.findings import CheckReport, Finding, finding, printable, summarize_counts
@@ -122,7 +122,10 @@ def system_findings(folder: Path) -> list[Finding]:
         system = submission.System.model_validate(content, strict=True)
     except ValidationError as error:
         return [_problem(problem) for problem in error.errors(include_url=False)]
-    return [_about_system("system-absurd", found, wanted=wanted) for found, wanted in _absurd(system)]
+    findings = [_about_system("system-absurd", found, wanted=wanted) for found, wanted in _absurd(system)]
+    if system.uses_enrollment is False:
+        findings.append(_about_system("ignores-enrollment", f"{verdicts.IGNORES} (uses_enrollment: false)"))
+    return findings
 
 
 def _about_system(code: str, found: str, remedy: str | None = None, **values: str) -> Finding:
