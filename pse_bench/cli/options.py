@@ -76,6 +76,12 @@ figures = combine_options(
     click.option("--all", "everything", is_flag=True, help="Show every figure, not the six headline ones."),
     intervals,
 )
+scenes = click.option(
+    "--scenes",
+    type=click.IntRange(1),
+    help="Only the first N scenes; run again with more, it continues. Such a result enters no leaderboard.",
+    metavar="N",
+)
 out_file = click.option("-o", "--out", type=FILE, required=True, help="File to write.")
 out_folder = click.option("-o", "--out", type=FOLDER, required=True, help="Folder to write.")
 force = click.option("--force", is_flag=True, help="Replace what an earlier run wrote.")

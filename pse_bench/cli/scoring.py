@@ -28,6 +28,7 @@ _running = options.combine_options(
     options.out_folder,
     options.option("--jobs", type=click.IntRange(1), default=1, help="Worker processes."),
     options.distribution_options,
+    options.scenes,
     options.force,
 )
 _arguments = options.option(
@@ -83,7 +84,9 @@ def _submit(
     opened = pse_bench.Dataset.open(dataset)
     with progress(doing, "mixtures") as update:
         count = pse_bench.enhance_dataset(opened, system, out, progress=update, **given)
-    click.echo(f"{out}: {done.format(count, system)}{f', shard {shard} is done' if shard else ''}")
+    of, scenes = opened.description.scenes, asked["scenes"]
+    part = f", the first {scenes} of {of} scenes" if scenes and scenes < of else ""
+    click.echo(f"{out}: {done.format(count, system)}{part}{f', shard {shard} is done' if shard else ''}")
     merging, scoring = f"merge {out}, once all shards are done", f"score {dataset} {out} -o results/{out.name}"
     options.echo_next_step(f"pse-bench {merging if shard else scoring}")
 
@@ -130,6 +133,7 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
 )
 @options.jobs
 @options.distribution_options
+@options.scenes
 @click.option("--no-cache", is_flag=True, help="Compute every score, also those that are known from earlier runs.")
 @options.force
 @options.quiet

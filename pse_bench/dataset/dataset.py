@@ -1,6 +1,7 @@
 """A dataset on disk: where everything lies, and reading it back."""
 
 import hashlib
+import itertools
 import json
 import os
 from abc import ABC, abstractmethod
@@ -246,6 +247,11 @@ class ReadableDataset(ABC):
 
     def __iter__(self) -> Iterator[MixtureItem]:
         return (MixtureItem(self, row) for row in self.mixtures)
+
+    def first_scenes(self, count: int | None) -> list[Mixture]:
+        """The mixtures of the first scenes; of all without a count."""
+        chosen = set(itertools.islice(dict.fromkeys(row.scene_id for row in self.mixtures), count))
+        return [row for row in self.mixtures if row.scene_id in chosen]
 
     def filter(self, *scenarios: str) -> list[MixtureItem]:
         """The mixtures of some scenarios. Raises InputError when there is no such scenario."""

@@ -79,6 +79,8 @@ def _refusals(board: Path, result: Result, kind: Kind) -> Iterator[str]:
             f"dataset fingerprint {about['dataset_fingerprint'][:12]}, the benchmark set {board.stem} has "
             f"{frozen[:12]}; make that with pse-bench benchmark {board.stem} and score on it"
         )
+    if result.part:
+        yield f"{result.part} only; enhance and score all of them"
     if about.get("complete") is not True:
         yield "partial, some estimates are missing or unusable; complete the submission and score it again"
     if "audio" not in about["system"].get("holds", ["audio"]):

@@ -108,7 +108,7 @@ def _with_dataset(
         paths: dict[str, Path] = {}
         for path in submissions:
             folder = stack.enter_context(submission.opened(path, dataset.mixtures))
-            mine = _scored_from(folder, dataset, systems)
+            mine = _scored_from(folder, systems)
             if not mine:
                 raise InputError(
                     f"{path}: no result was scored from these files; give the submission as it was scored, or "
@@ -126,10 +126,11 @@ def _with_dataset(
     return {**values, "checked": checked}
 
 
-def _scored_from(folder: Path, dataset: Dataset, systems: Systems) -> list[ShownSystem]:
+def _scored_from(folder: Path, systems: Systems) -> list[ShownSystem]:
     """The systems whose results were scored from the estimates in a folder, by their content."""
-    found = dict.fromkeys((row.mixture_id for row in dataset.mixtures), "")
-    for row in dataset.mixtures:
+    mixtures = systems[0].scores.mixtures  # of all of them
+    found = dict.fromkeys(mixtures, "")
+    for row in mixtures.values():
         with suppress(InputError):
             found[row.mixture_id] = submission.read_estimate(folder, row).sha256
     digest = submission.content_sha256(found)

@@ -32,6 +32,7 @@ def about(system: ShownSystem) -> dict[str, Any]:
         "dataset": about.get("dataset", "unknown"),
         "fingerprint": about["dataset_fingerprint"],
         "reference": about["reference"],
+        "part": system.result.part,
         "mixtures": len(mixtures),
         "speakers": len({row.target_speaker for row in mixtures.values()}),
         "recogniser": about.get("recogniser") or {},

@@ -189,7 +189,9 @@ def results_text(
         table = pd.concat([result.frame(by) for result in results])
         return csv_of(table[(table["scenario"] + "." + table["metric"]).isin(names)] if names else table)
     speakers = [result.about["target_speakers"] for result in results if "target_speakers" in result.about]
-    foot = [f"{VALUE}; {FOOT}" if intervals else FOOT]
+    part = results[0].part
+    foot = [f"{part} of the dataset only"] if part else []
+    foot += [f"{VALUE}; {FOOT}" if intervals else FOOT]
     if names:
         labels = dict.fromkeys(name.partition(".")[0] for name in names)
         foot += ["; ".join(f"{label}: {TABLES[label]}" for label in TABLES if label in labels)]

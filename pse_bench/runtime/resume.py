@@ -207,11 +207,13 @@ def resumable(
     intact: Callable[[Path, E], bool],
     shard: Shard | None = None,
     force: bool = False,
+    whole: bool = True,
     sources: Sequence[Source] = (),
     check: Callable[[Path, Entry], None] | None = None,
     reopen: Callable[[Path], list[E]] | None = None,
 ) -> Iterator[ResumableRun[E, S]]:
-    """Begin a run, or continue one; when the block ends well, the run is complete and its journal goes.
+    """Begin a run, or continue one; when the block ends well, the run is complete and the journal of a whole one
+    goes.
 
     Args:
         out: the output's folder, new or ours to continue.
@@ -219,13 +221,14 @@ def resumable(
         intact: whether what an entry says of the files in a folder is still so.
         shard: make only the items of this shard, in a folder of its own.
         force: replace what an earlier run has made.
+        whole: whether ``items`` are all there can be; otherwise a later run may continue with more of them.
         sources: files to copy into the folder.
         check: refuses to continue a run in a folder that began with an identity; by default any but this one's.
         reopen: entries of a complete run, to continue that too. Without it, a complete run is refused.
 
     Raises:
-        InputError: the folder holds something else, or a run of another identity; it is complete already; another
-            process is at work in it.
+        InputError: the folder holds something else, a run of another identity, or more than the part that is asked
+            for; it is complete already; another process is at work in it.
     """
     wanted = shard.of_items(items) if shard else items
     if shard:
@@ -239,13 +242,16 @@ def resumable(
             source.copy(out)
         stage.remove_unfinished(out)
         names = set(wanted)
+        if not whole and (more := sum(getattr(entry, stage.key) not in names for entry in earlier)):
+            found = f"{more} more than the {len(names)} asked for are there already"
+            raise InputError(f"{out}: {found}; ask for as many, or start again with --force")
         earlier = [entry for entry in earlier if getattr(entry, stage.key) in names and intact(out, entry)]
         numbers = {getattr(entry, stage.key): number for number, entry in enumerate(earlier)}
         kept = (entry.model_dump(mode="json") for entry in earlier)
         with open_journal(out / stage.journal, identity, kept) as journal:
             earlier.clear()  # the journal knows
             yield ResumableRun(stage, out, identity, wanted, journal, numbers, len(numbers))
-        if not shard:
+        if whole and not shard:
             (out / stage.journal).unlink()
 
 

@@ -29,6 +29,13 @@ TOLD = ("dataset", "mixtures", "target_speakers")  # what is said of datasets th
 SAME = ("dataset_fingerprint", "reference")  # what results that stand side by side have in common
 
 
+class Part(documents.Record):
+    """How many scenes of a dataset were scored, where it is not all."""
+
+    first: int
+    of: int
+
+
 class _Known(documents.Record):
     """What readers take for granted where it is there; other keys are free."""
 
@@ -42,6 +49,7 @@ class _Known(documents.Record):
     recogniser: dict[str, Any] | None = None
     packages: dict[str, str] | None = None
     system: System
+    scenes: Part | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,11 @@ class Result:
     def system(self) -> str:
         """The system's name, as one printable line whatever its author wrote."""
         return " ".join("".join(c if c.isprintable() else " " for c in self.about["system"]["name"]).split())
+
+    @property
+    def part(self) -> str:
+        """What part of the dataset was scored, in words; '' for all of it."""
+        return "first {first} of {of} scenes".format(**part) if (part := self.about.get("scenes")) else ""
 
     @classmethod
     def open(cls, folder: str | Path) -> "Result":
@@ -153,7 +166,8 @@ def verify(folder: Path) -> VerifyReport:
     """Check a result in a folder: every file has the hash that ``result.json`` gives, which has its own; nothing
     else lies there; figures follow from the scores. Raises InputError when there is none, or it was changed."""
     result = Result.open(folder)
-    problems = [f"{path}: not a file of this result" for path in unexpected_files(folder, {*FILES, "result.json"})]
+    own = {*FILES, "result.json", *([STAGE.journal] if result.part else [])}
+    problems = [f"{path}: not a file of this result" for path in unexpected_files(folder, own)]
     if SEAL not in result.about:
         problems.append(f"{folder / 'result.json'}: {UNSEALED}; score again")
     present = [name for name in FILES if (folder / name).is_file()]
@@ -177,7 +191,7 @@ def about_of(path: Path) -> dict[str, Any]:
 
 
 def check_comparable(results: Sequence[Result]) -> None:
-    """Refuse to put results of different datasets, references or metric versions side by side.
+    """Refuse to put results of different datasets, parts of one, references or metric versions side by side.
     Raises InputError."""
     first = results[0]
     for key, result in itertools.product(SAME, results):
@@ -187,6 +201,10 @@ def check_comparable(results: Sequence[Result]) -> None:
             own, other = (f"{one.about.get(what)}"[: 12 if what in SAME else None] for one in (result, first))
             found = f"{what.replace('_', ' ')} {own}, but {first.folder} has {other}"
             raise InputError(f"{result.folder}: {found}; only results of one dataset and reference compare")
+    for result in (result for result in results if result.part != first.part):
+        own, others = (one.part or "all scenes" for one in (result, first))
+        remedy = "score both with the same --scenes, or on all"
+        raise InputError(f"{result.folder}: {own}, but {first.folder} has {others}; {remedy}")
     versions: dict[str, tuple[Any, Path]] = {}
     for result in results:
         for metric, version in result.about["metrics"].items():

@@ -15,7 +15,7 @@ from pse_bench import __version__, metrics
 from pse_bench.asr.recogniser import Recogniser
 from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
 from pse_bench.errors import InputError
-from pse_bench.io import locks
+from pse_bench.io import atomic, locks, tables
 from pse_bench.metrics import Evaluation, detection
 from pse_bench.metrics.outside import definition
 from pse_bench.runtime import resume
@@ -60,6 +60,7 @@ def score(
     force: bool = False,
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
+    scenes: int | None = None,
 ) -> ScoreReport:
     """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``, and where it holds activity
     ``detections.csv``.
@@ -75,12 +76,14 @@ def score(
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
         share: score only this shard of the mixtures, for ``result_writer.merge``.
+        scenes: score only the first so many scenes, which a later run with more of them continues; by default as
+            many as the submission says it has.
         force: replace the result that lies in ``out``.
         notice: told which metrics are left out because the dataset's rate is too low for them.
 
     Raises:
-        InputError: no such metric, no such folder, a changed dataset, a submission of another one, or ``out``
-            holds something else.
+        InputError: no such metric, no such folder, a changed dataset, a submission of another one or of fewer
+            scenes than are asked for, or ``out`` holds something else.
     """
     path, out = Path(path), Path(out)
     chosen = _metrics(names, recogniser)
@@ -107,7 +110,8 @@ def score(
         shown, kept = str(path).rstrip("/"), cache and cache.resolve()
         job = ScoreJob(reader, folder.resolve(), shown, reference, tuple(chosen), recogniser, kept)
         versions = _identities(chosen.values(), recogniser, about.sample_rate)
-        rows = {row.mixture_id: row for row in dataset.mixtures}
+        rows = {row.mixture_id: row for row in _first_scenes(dataset, scenes, system, path)}
+        whole = len(rows) == len(dataset)
         copied = resume.Source(dataset.folder / "mixtures.csv", "mixtures.csv", table)
         with resume.resumable(
             STAGE,
@@ -117,8 +121,12 @@ def score(
             intact=lambda _, scored: result_writer.current(folder, scored),
             shard=share,
             force=force,
-            sources=[] if share and share.number > 1 else [copied],
+            whole=whole,
+            sources=[copied] if whole and not (share and share.number > 1) else [],
         ) as run:
+            if not whole:
+                tables.write_table(run.out / "mixtures.csv", Mixture, rows.values())
+                table = atomic.sha256(run.out / "mixtures.csv")
             wanted = [rows[name] for name in run.items]
             total = len(wanted) * len(system.holds)
             progress(run.reused, total)
@@ -135,7 +143,7 @@ def score(
                 "dataset": f"{about.name}-v{about.version}",
                 "dataset_fingerprint": about.fingerprint,
                 "reference": reference,
-                "target_speakers": len({row.target_speaker for row in dataset.mixtures}),
+                "target_speakers": len({row.target_speaker for row in rows.values()}),
                 "metrics": versions,
                 "recogniser": recogniser.identity if recogniser else None,
                 "mixtures_sha256": table,
@@ -143,6 +151,9 @@ def score(
                 "packages": package_versions(chosen.values()),
                 "system": system.model_dump(),
             }
+            if not whole:
+                first, of = (len({row.scene_id for row in some}) for some in (rows.values(), dataset.mixtures))
+                identity["scenes"] = {"first": first, "of": of}
             if share:
                 run.finish_shard(share, len(rows), ShardState(detected=detected), identity)
                 return result_writer.report(len(wanted), ordered, detected)
@@ -162,6 +173,16 @@ def _system(dataset: Dataset, folder: Path, path: Path) -> submission.System:
             f"it with its own (fingerprint {own[:12]} in its system.yaml, {this[:12]} here)"
         )
     return system
+
+
+def _first_scenes(dataset: Dataset, scenes: int | None, system: submission.System, path: Path) -> list[Mixture]:
+    """The mixtures to score. Raises InputError where the submission says that it has fewer."""
+    wanted, there = (dataset.first_scenes(count) for count in (scenes or system.scenes, system.scenes))
+    if len(wanted) > len(there):
+        found = f"{path}: holds the first {system.scenes} scenes, as its system.yaml says"
+        remedy = f"run enhance again with a larger --scenes, or score it with --scenes {system.scenes}"
+        raise InputError(f"{found}; {remedy}")
+    return wanted
 
 
 def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> dict[str, metrics.Metric]:

@@ -21,7 +21,7 @@ from pse_bench.submission import zip as archive
 
 SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 DESCRIPTION = "system.yaml"
-LATER = ("tuned_on", "licence", "uses_enrollment", "constant_gain_db")
+LATER = ("tuned_on", "licence", "uses_enrollment", "constant_gain_db", "scenes")
 """Keys of ``system.yaml`` that came after the others: written only where they are known, so that what was written
 before stays as it is."""
 
@@ -30,7 +30,8 @@ class System(documents.Record):
     """``system.yaml``: what made the submission. What is not known is left out. ``holds`` says what there is to
     score: ``audio``, ``activity``, or both. With ``dataset_fingerprint`` (which ``enhance`` and ``detect`` write,
     from ``dataset.json``) it is scored against no other dataset. ``enhance`` measures ``uses_enrollment`` and
-    ``constant_gain_db`` (only where the gain is constant) on its first scenes."""
+    ``constant_gain_db`` (only where the gain is constant) on its first scenes. With ``scenes`` only the first so
+    many scenes of the dataset were enhanced."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     version: str = ""
@@ -46,6 +47,7 @@ class System(documents.Record):
     licence: str | None = None
     uses_enrollment: bool | None = None
     constant_gain_db: float | None = None
+    scenes: int | None = Field(default=None, ge=1)
 
     @model_serializer(mode="wrap")
     def _without_unknown(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def enhance(
     force: bool = False,
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
+    scenes: int | None = None,
 ) -> int:
     """Enhance every mixture, or say who speaks in it; the number of files written now.
 
@@ -97,6 +98,7 @@ def enhance(
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
         streaming: run a trained model hop by hop.
         share: enhance only this shard of the mixtures, for ``merge``.
+        scenes: enhance only the first so many scenes, which a later run with more of them continues.
         memory: folder that keeps a trained model's speaker embeddings, for any run.
         force: replace what lies in ``out``.
         notice: told what the person should know.
@@ -112,9 +114,10 @@ def enhance(
     identity: dict[str, Any] = {"dataset": fingerprint, "system": system, "code": loaded.code, "gives": gives}
     identity |= {"enrollment": enrollment, "streaming": streaming}
     paths = _enrollments(dataset.mixtures, enrollment)
-    rows = {row.mixture_id: row for row in dataset.mixtures}
+    rows = {row.mixture_id: row for row in dataset.first_scenes(scenes)}
+    whole = len(rows) == len(dataset)
     with resume.resumable(
-        STAGES[gives], out, identity, list(rows), intact=_intact, shard=share, force=force
+        STAGES[gives], out, identity, list(rows), intact=_intact, shard=share, force=force, whole=whole
     ) as run:
         todo = [rows[name] for name in run.items if name not in run]
         if run.reused and not loaded.complete:
@@ -138,7 +141,8 @@ def enhance(
         STAGES[gives].remove_unfinished(run.out)  # a worker may have been lost on the way
         name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
         about = loaded.described(dataset.description.sample_rate)
-        about = about.model_copy(update={"name": name, "dataset_fingerprint": fingerprint})
+        part = None if whole else scenes
+        about = about.model_copy(update={"name": name, "dataset_fingerprint": fingerprint, "scenes": part})
         if share:
             run.finish_shard(share, len(rows), ShardState(system=about))
         else:

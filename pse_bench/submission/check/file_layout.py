@@ -15,6 +15,7 @@ from pse_bench.submission import zip as archive
 from pse_bench.submission.check.findings import Finding, finding, printable, summarize_counts
 
 WORDS = re.compile(r"[^A-Za-z0-9]+")  # what stands between the words of a file's name
+JOURNAL = "enhance.journal"  # kept beside a part of a dataset, to continue it
 DESCRIPTIONS = ("system.yaml", "system.yml", "system.yaml.txt", "system.json")  # what people call it, casefolded
 
 
@@ -28,11 +29,14 @@ class Layout:
     findings: list[Finding] = field(default_factory=list)
 
 
-def assign(folder: Path, mixtures: list[Mixture], holds: Sequence[str] = ("audio",)) -> Layout:
-    """Assign the files of a submission, which says what it ``holds``, to the mixtures of the dataset."""
+def assign(
+    folder: Path, mixtures: list[Mixture], holds: Sequence[str] = ("audio",), *, part: bool = False
+) -> Layout:
+    """Assign the files of a submission, which says what it ``holds``, to the mixtures of the dataset, or of the
+    ``part`` of it that was enhanced."""
     # a folder given by mistake may hold a whole disk
     listed = list(itertools.islice(_files(folder), 20 * len(mixtures) + 10_000))
-    left = dict.fromkeys(sorted(listed))
+    left = dict.fromkeys(sorted(name for name in listed if not (part and name == JOURNAL)))
     layout = Layout()
     _assign_activity(layout, left, mixtures, "activity" in holds)
     both, missing = [], []

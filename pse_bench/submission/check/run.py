@@ -50,8 +50,9 @@ def check(
     name = f"{dataset.description.name}-v{dataset.description.version}"
     try:
         with submission.opened(path, mixtures, litter.append) as folder:
-            holds = _holds(folder)
-            layout = file_layout.assign(folder, mixtures, holds)
+            holds, scenes = _holds(folder)
+            mixtures = dataset.first_scenes(scenes)
+            layout = file_layout.assign(folder, mixtures, holds, part=scenes is not None)
             reader, names = replace(dataset, mixtures=[]), layout.names
             named = [(row, names[row.mixture_id]) for row in mixtures if row.mixture_id in names]
             items = [(reader, folder.resolve(), row, name) for row, name in named]
@@ -148,13 +149,15 @@ def _problem(problem: Any) -> Finding:
     return _about_system("system-wrong-value", found, wanted=wanted, key=key)
 
 
-def _holds(folder: Path) -> list[str]:
-    """The kinds that a submission says it holds, or where that cannot be read, those that its folders suggest."""
+def _holds(folder: Path) -> tuple[list[str], int | None]:
+    """The kinds that a submission says it holds, or where that cannot be read, those that its folders suggest; and
+    of how many scenes, None for all."""
     try:
-        return list(submission.read_system(folder).holds)
+        system = submission.read_system(folder)
     except InputError:
         kinds = [kind for kind, name in (("audio", "TS*"), ("activity", "activity")) if any(folder.glob(name))]
-        return kinds or ["audio"]
+        return kinds or ["audio"], None
+    return list(system.holds), system.scenes
 
 
 def _absurd(system: submission.System) -> Iterator[tuple[str, str]]:
