@@ -97,16 +97,22 @@ def load_attribute(name: str, kind: str, folder: Path | None = None) -> Any:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
         raise InputError(f"{kind} {name!r}: expected module:attribute")
+    module = load_module(module_name, f"{kind} {name}", folder)
+    if not hasattr(module, attribute):
+        raise InputError(f"{kind} {name}: {module_name} has no {attribute!r}")
+    return getattr(module, attribute)
+
+
+def load_module(name: str, asker: str, folder: Path | None = None) -> ModuleType:
+    """The module of a name, looked for in ``folder`` or the current one, too; ``asker`` begins messages. Raises
+    InputError where it cannot be imported."""
     here = folder or Path.cwd()
     if ("" not in sys.path or here != Path.cwd()) and str(here) not in sys.path:
         sys.path.insert(0, str(here))  # a console script does not look where it was called
     try:
-        module = importlib.import_module(module_name)
+        return importlib.import_module(name)
     except (Exception, SystemExit) as error:  # whatever somebody else's module raises
-        raise InputError(f"{kind} {name}: cannot import {module_name} ({reason(error)})") from error
-    if not hasattr(module, attribute):
-        raise InputError(f"{kind} {name}: {module_name} has no {attribute!r}")
-    return getattr(module, attribute)
+        raise InputError(f"{asker}: cannot import {name} ({reason(error)})") from error
 
 
 def reason(error: BaseException, ours: Iterable[str] = ()) -> str:

@@ -86,7 +86,7 @@ out_file = click.option("-o", "--out", type=FILE, required=True, help="File to w
 out_folder = click.option("-o", "--out", type=FOLDER, required=True, help="Folder to write.")
 force = click.option("--force", is_flag=True, help="Replace what an earlier run wrote.")
 quiet = click.option("--quiet", is_flag=True, help="Print no table.")
-streaming = click.option("--streaming", is_flag=True, help="Run a trained model hop by hop.")
+streaming = click.option("--streaming", is_flag=True, help="Run the system hop by hop.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 roots = click.option(
     "--root",

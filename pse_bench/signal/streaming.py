@@ -1,27 +1,33 @@
-"""Processing of a whole signal by a frame processor with a delay."""
+"""Hop-by-hop processing of a whole signal."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-
-class FrameProcessor(Protocol):
-    """Processes a signal hop by hop; its output is ``delay`` samples late."""
-
-    hop: int
-    delay: int
-
-    def process(self, frame: np.ndarray) -> np.ndarray:
-        """The next hop of output for the next hop of input, float32 of shape (hop,)."""
+from pse_bench.errors import InputError
 
 
-def run(stream: FrameProcessor, mixture: np.ndarray) -> np.ndarray:
-    """The estimate of a whole mixture, aligned with it: float32, shape (num_samples,).
+def run(step: Callable[[np.ndarray], Any], mixture: np.ndarray, *, hop: int, delay: int) -> np.ndarray:
+    """The estimate of a whole mixture, aligned with it: shape (num_samples,).
 
-    The stream sees nothing but one hop after the other, and silence after the end until its last answer is there.
+    Args:
+        step: gives the next hop of output for the next one of input, float32 of shape (hop,). It sees nothing but
+            one hop after the other, and silence after the end until its last answer is there.
+        mixture: shape (num_samples,).
+        hop: samples of a hop.
+        delay: by how many samples the output is late; they are taken back.
+
+    Raises:
+        InputError: a step gave another shape.
     """
-    num_hops = -(-(len(mixture) + stream.delay) // stream.hop)
-    padded = np.zeros(num_hops * stream.hop, dtype=np.float32)
+    num_hops = -(-(len(mixture) + delay) // hop)
+    padded = np.zeros(num_hops * hop, dtype=np.float32)
     padded[: len(mixture)] = mixture
-    answers = [stream.process(frame) for frame in padded.reshape(num_hops, stream.hop)]
-    return np.concatenate(answers)[stream.delay : stream.delay + len(mixture)]
+    answers = []
+    for number, frame in enumerate(padded.reshape(num_hops, hop)):
+        answer = np.array(step(frame))  # a copy: many give the same buffer every time
+        if answer.shape != (hop,):
+            raise InputError(f"step gave shape {answer.shape} for hop {number}, expected ({hop},)")
+        answers.append(answer)
+    return np.concatenate(answers)[delay : delay + len(mixture)]

@@ -1,7 +1,8 @@
 """What every system is to the package: what it is given, what it gives, and how it is called."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -9,9 +10,10 @@ import numpy as np
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.registry import reason
-from pse_bench.signal import vad
+from pse_bench.signal import streaming, vad
 from pse_bench.submission import activity_csv
 from pse_bench.submission.submission import System
+from pse_bench.systems.sources import Sources
 
 Output = Literal["audio", "activity"]
 """What is asked of a system: an estimate, or the probabilities of who speaks in each frame."""
@@ -40,6 +42,9 @@ class LoadedSystem:
     macs_per_second: int | None = None  # multiply-accumulates for a second of sound, where known
     complete: bool = True  # the digest covers all that the system reads, weights too
     sample_rate: int | None = None  # the one that it hears, in Hz; None where it takes any
+    hop: int | None = None  # samples of a step at that rate; None where it hears a mixture as a whole
+    delay: int = 0  # samples at that rate that are taken back
+    sources: Sources = field(default_factory=Sources)  # the files that the digest covers
 
     def resampling_ms(self, sample_rate: int) -> float:
         """How far resampling mixtures of a rate, and estimates back, looks ahead."""
@@ -47,14 +52,16 @@ class LoadedSystem:
         return 1000 * ways * audio.SYSTEMS.look_ahead_s(sample_rate, self.sample_rate or sample_rate)
 
     def described(self, sample_rate: int) -> System:
-        """The description for mixtures of a rate, with what resampling adds to the latency."""
-        about, more_ms = self.system, self.resampling_ms(sample_rate)
-        if not more_ms:
-            return about
-        text = f"{about.description} Hears {self.sample_rate} Hz, resampled from {sample_rate} Hz.".strip()
-        latency_ms = about.algorithmic_latency_ms
-        latency_ms = None if latency_ms is None else latency_ms + more_ms
-        return about.model_copy(update={"description": text, "algorithmic_latency_ms": latency_ms})
+        """The description for mixtures of a rate: the latency is that of hop and delay where none is stated, and
+        resampling adds to it."""
+        own, more_ms = self.sample_rate or sample_rate, self.resampling_ms(sample_rate)
+        text, latency_ms = self.system.description, self.system.algorithmic_latency_ms
+        if latency_ms is None and self.hop:
+            latency_ms = 1000 * (self.hop + self.delay) / own  # a hop is heard to its end
+        if more_ms:
+            text = f"{text} Hears {own} Hz, resampled from {sample_rate} Hz.".strip()
+            latency_ms = None if latency_ms is None else latency_ms + more_ms
+        return self.system.model_copy(update={"description": text, "algorithmic_latency_ms": latency_ms})
 
     def at_own_rate(self, given: SystemInput) -> SystemInput:
         """An input at the rate that it hears."""
@@ -66,11 +73,6 @@ class LoadedSystem:
             audio.resample(signal, given.sample_rate, own, audio.SYSTEMS).astype(np.float32) for signal in signals
         )
         return SystemInput(mixture, enrollment, own, target, rest)
-
-
-def on_audio(function: Callable[..., Any]) -> Callable[[SystemInput], Any]:
-    """A function of (mixture, enrollment, sample_rate) as one of an input."""
-    return lambda given: function(given.mixture, given.enrollment, given.sample_rate)
 
 
 def num_frames(given: SystemInput) -> int:
@@ -117,5 +119,5 @@ def call_system(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np
     try:
         return np.asarray(loaded.run(given))
     except (Exception, SystemExit) as error:  # code of somebody else
-        why = reason(error, ours=[__file__])
+        why = reason(error, ours=[__file__, streaming.__file__, str(Path(__file__).with_name("protocol.py"))])
         raise InputError(f"system {loaded.system.name}: failed on {mixture_id} ({why})") from error

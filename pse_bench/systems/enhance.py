@@ -2,9 +2,9 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,8 @@ STAGES = {
 @dataclass(frozen=True)
 class EnhanceJob:
     """What a worker needs to enhance a mixture. Jobs are equal that ask for the same system: ``folder`` is where
-    its name was given, ``code`` what was found there, ``memory`` where speaker embeddings are kept."""
+    its name was given, ``code`` what was found there, ``memory`` where speaker embeddings are kept, ``files`` the
+    SHA-256 of what the system is made of."""
 
     dataset: Dataset = field(compare=False)
     out: Path = field(compare=False)
@@ -67,6 +68,7 @@ class EnhanceJob:
     folder: Path
     code: str
     memory: Path | None
+    files: Mapping[str, str] = field(compare=False)
 
 
 def enhance(
@@ -87,7 +89,7 @@ def enhance(
 ) -> int:
     """Enhance every mixture, or say who speaks in it; the number of files written now.
 
-    Run again after an interruption, it continues, unless the system's code has changed meanwhile.
+    Run again after an interruption, it continues, unless the system's code or files have changed meanwhile.
 
     Args:
         dataset: what to enhance.
@@ -96,7 +98,7 @@ def enhance(
         executor: where the system runs.
         gives: what is asked of the system.
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
-        streaming: run a trained model hop by hop.
+        streaming: run the system hop by hop.
         share: enhance only this shard of the mixtures, for ``merge``.
         scenes: enhance only the first so many scenes, which a later run with more of them continues.
         memory: folder that keeps a trained model's speaker embeddings, for any run.
@@ -112,12 +114,21 @@ def enhance(
     dataset.require_unchanged()
     fingerprint = dataset.description.fingerprint
     identity: dict[str, Any] = {"dataset": fingerprint, "system": system, "code": loaded.code, "gives": gives}
-    identity |= {"enrollment": enrollment, "streaming": streaming}
+    files = dict(loaded.sources.sha256)
+    identity |= {"enrollment": enrollment, "streaming": streaming, "files": files}
     paths = _enrollments(dataset.mixtures, enrollment)
     rows = {row.mixture_id: row for row in dataset.first_scenes(scenes)}
     whole = len(rows) == len(dataset)
     with resume.resumable(
-        STAGES[gives], out, identity, list(rows), intact=_intact, shard=share, force=force, whole=whole
+        STAGES[gives],
+        out,
+        identity,
+        list(rows),
+        intact=_intact,
+        shard=share,
+        force=force,
+        whole=whole,
+        check=partial(_check, identity=identity),
     ) as run:
         todo = [rows[name] for name in run.items if name not in run]
         if run.reused and not loaded.complete:
@@ -126,7 +137,7 @@ def enhance(
                 "weights or other files that it reads have changed, start again with --force"
             )
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-        job = EnhanceJob(reader, run.out.resolve(), system, gives, streaming, here, loaded.code, memory)
+        job = EnhanceJob(reader, run.out.resolve(), system, gives, streaming, here, loaded.code, memory, files)
         progress(run.reused, len(run.items))
         work = [[(row, paths[row.mixture_id]) for row in batch] for batch in batches(todo, executor.jobs, BATCH)]
         for outcome in executor.run(enhance_batch, [(job, batch) for batch in work]):
@@ -174,25 +185,28 @@ def enhance_batch(work: tuple[EnhanceJob, list[tuple[Mixture, str]]]) -> tuple[l
             else:
                 path = submission.write_activity(job.out, row, base.detect(loaded, given, row.mixture_id))
         except PseBenchError as error:
-            return entries, str(error)
+            return _unchanged(job, loaded, entries, str(error))
         name = path.relative_to(job.out).as_posix()
         entries.append(Enhanced(mixture_id=row.mixture_id, path=name, sha256=atomic.sha256(path)))
-    return entries, ""
+    return _unchanged(job, loaded, entries, "")
+
+
+def _unchanged(
+    job: EnhanceJob, loaded: LoadedSystem, entries: list[Enhanced], problem: str
+) -> tuple[list[Enhanced], str]:
+    """The outcome of a batch that has just been done; none of it where the system is another one meanwhile."""
+    if changed := loaded.sources.changed(job.files):
+        remedy = "run the same command with the files as they were, or with --force to start again"
+        return [], f"system {job.system}: {', '.join(changed)} changed while it was running; {remedy}"
+    return entries, problem
 
 
 @lru_cache(maxsize=2)
 def _loaded(job: EnhanceJob) -> LoadedSystem:
-    """The system, loaded anew when its code or weights are others than before: workers may live long."""
-    if _codes.get(job.system, job.code) != job.code:
-        registry.forget(job.system)
-    _codes[job.system] = job.code
+    """The system, which a worker keeps for all of a run."""
     return registry.load(
         job.system, output=job.gives, streaming=job.streaming, folder=job.folder, memory=job.memory
     )
-
-
-_codes: dict[str, str] = {}
-"""Digest of each system's code when this process loaded it."""
 
 
 def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> SystemInput:
@@ -219,6 +233,16 @@ def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
             raise RequestError(f"{row.mixture_id}: {reason}; use a dataset with more target speakers")
         chosen[row.mixture_id] = min(others, key=lambda path: rng.sort_key(0, "wrong", row.scene_id, path))
     return chosen
+
+
+def _check(out: Path, known: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Refuse to continue a run of something else; of another system, its files tell what has changed."""
+    same = known.get("system") == identity["system"] and "files" in known
+    files = documents.changes(known["files"], identity["files"]) if same else []
+    passed_over = {"files", "code"} if files else {"files"}
+    keys = [key for key in identity if key not in passed_over]
+    others = documents.changes({key: known.get(key) for key in keys}, {key: identity[key] for key in keys})
+    resume.refuse_changes(out, [*others, *files])
 
 
 def _intact(out: Path, entry: Enhanced) -> bool:

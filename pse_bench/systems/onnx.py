@@ -47,7 +47,8 @@ class Model:
 
     def __call__(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
         """The estimate of a mixture, both float32 of shape (num_samples,)."""
-        return streaming.run(Stream(self, embedding), mixture)
+        stream = Stream(self, embedding)
+        return streaming.run(stream.step, mixture, hop=stream.hop, delay=stream.delay)
 
 
 def open_model(path: Path) -> Model:
@@ -91,8 +92,7 @@ def open_model(path: Path) -> Model:
 
 
 class Stream:
-    """One call's enhancement for an enrolled speaker's embedding, shape (embedding,), as
-    ``streaming.FrameProcessor``."""
+    """One call's enhancement for an enrolled speaker's embedding, shape (embedding,)."""
 
     def __init__(self, model: Model, embedding: np.ndarray) -> None:
         self.hop = model.about.hop
@@ -102,7 +102,7 @@ class Stream:
         self._inputs = {name: np.zeros(shape, dtype=np.float32) for name, shape in model.state.items()}
         self._inputs["embedding"] = np.array(embedding, dtype=np.float32)[None]
 
-    def process(self, frame: np.ndarray) -> np.ndarray:
+    def step(self, frame: np.ndarray) -> np.ndarray:
         """Hear one hop, float32 of shape (hop,), and give one, ``delay`` samples late."""
         self._inputs["frame"] = frame[None]
         estimate, *state = self._session.run(self._names, self._inputs)

@@ -1,6 +1,6 @@
 """Systems by name: the references, trained models, installed packages' and anybody's Python callable.
 
-A system maps (mixture, enrollment, sample_rate) to an estimate as long as the mixture. One that detects gives the
+What anybody's object, module or function has to offer stands in ``protocol``. One that detects gives the
 probabilities of target speech, other speech and no speech in each frame, see ``submission.activity_csv``.
 """
 
@@ -8,13 +8,11 @@ import importlib
 import inspect
 import json
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from numbers import Real
+from importlib.machinery import PathFinder
 from operator import attrgetter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -22,12 +20,12 @@ import numpy as np
 
 from pse_bench import __version__
 from pse_bench.errors import InputError
-from pse_bench.io import atomic
-from pse_bench.registry import Registry, reason
+from pse_bench.registry import Registry, load_module, reason
 from pse_bench.signal import vad
 from pse_bench.submission.submission import System
-from pse_bench.systems import trained
-from pse_bench.systems.base import LoadedSystem, Output, SystemInput, num_frames, on_audio
+from pse_bench.systems import protocol, trained
+from pse_bench.systems.base import LoadedSystem, Output, SystemInput, num_frames
+from pse_bench.systems.sources import Sources, modules_beside
 
 FRAME_S, HOP_S = 0.032, 0.008  # of the oracle's mask
 
@@ -80,7 +78,10 @@ class SystemSpec:
     sample_rate: int | None = None
 
 
-UNFIT = "is neither callable nor a SystemSpec; give enhance(mixture, enrollment, sample_rate)"
+UNFIT = (
+    "is neither callable nor a SystemSpec; give enhance(mixture, enrollment, sample_rate), or reset(enrollment) "
+    "and step(hop)"
+)
 SYSTEMS: Registry[SystemSpec] = Registry(
     "system",
     {
@@ -102,7 +103,7 @@ SYSTEMS: Registry[SystemSpec] = Registry(
         ),
     },
     group="pse_bench.systems",
-    check=lambda entry: "" if isinstance(entry, SystemSpec) or callable(entry) else UNFIT,
+    check=lambda entry: "" if isinstance(entry, SystemSpec) or protocol.is_system(entry) else UNFIT,
 )
 
 
@@ -129,65 +130,86 @@ def load(
 
     Args:
         name: one of ``SYSTEMS``; ``baseline:<recipe>`` or the path of a .safetensors or .onnx file (see
-            ``trained``); the name of an entry point; ``module:callable``, or ``module:factory?key=value``.
+            ``trained``); the name of an entry point; ``module``, ``module:attribute``, or
+            ``module:factory?key=value``.
         output: what is asked of it.
-        streaming: run a trained model hop by hop.
+        streaming: run it hop by hop.
         folder: where a relative path and a module are looked for; the current one by default.
         memory: folder that keeps a trained model's speaker embeddings.
 
     Raises:
         InputError: no such system, it cannot be had, or it cannot be streamed.
     """
-    model = name.startswith(trained.SHIPPED) or name.endswith((".safetensors", ".onnx"))
-    if streaming and not model:
-        streamed = "only baseline:<recipe>, a checkpoint and an .onnx file can"
-        raise InputError(f"system {name}: cannot be streamed; {streamed}")
     if name in SYSTEMS and SYSTEMS[name].output == output:
-        loaded = _from_spec(name, SYSTEMS[name], __version__)
-    elif model:
+        loaded = _from_spec(name, SYSTEMS[name], __version__, streaming=streaming)
+    elif name.startswith(trained.SHIPPED) or name.endswith((".safetensors", ".onnx")):
         path = name if folder is None or name.startswith(trained.SHIPPED) else str(folder / name)
         loaded = trained.load(path, output=output, streaming=streaming, memory=memory)
     else:
-        module, _, attribute = name.partition(":")
-        if not (module and attribute) and name.partition("?")[0] not in SYSTEMS.outside():
+        found = name.partition("?")[0]
+        module, _, attribute = found.partition(":")
+        here = folder or Path.cwd()
+        if not (module and attribute) and found not in SYSTEMS.outside() and not _is_module(found, here):
             raise InputError(f"system {name!r}: expected {', '.join(references(output))} {EXPECTED[output]}")
-        loaded = _from_outside(name, folder, output)
+        loaded = _from_outside(name, here, output, streaming)
     if output == "audio":
         return loaded
     return replace(loaded, system=loaded.system.model_copy(update={"holds": ["activity"]}))
 
 
-def _from_spec(name: str, spec: SystemSpec, version: str) -> LoadedSystem:
+def _from_spec(name: str, spec: SystemSpec, version: str, *, streaming: bool) -> LoadedSystem:
+    if streaming:
+        raise InputError(f"system {name}: cannot be streamed; only what has reset(enrollment) and step(hop) can")
     about = System(name=name, version=version, description=spec.description, parameters=0)
     known = {"causal": spec.causal, "algorithmic_latency_ms": spec.latency_ms}
     return LoadedSystem(spec.run, about.model_copy(update=known), version, sample_rate=spec.sample_rate)
 
 
-def _from_outside(name: str, folder: Path | None, output: Output) -> LoadedSystem:
-    """The system of an entry point or of ``module:callable``; with arguments after a ``?`` the callable is a
-    factory of it. The callable, the object that it is a method of, or its module may say in ``sample_rate`` which
-    one it hears."""
+def _from_outside(name: str, folder: Path, output: Output, streaming: bool) -> LoadedSystem:
+    """The system of an entry point, of a module or of ``module:attribute``, imported anew when one of its files is
+    another one than when this process first loaded it."""
+    loaded = _imported(name, folder, output, streaming)
+    found = {loaded.sources.paths[each]: sha256 for each, sha256 in loaded.sources.sha256.items()}
+    if any(_loaded.get(path, sha256) != sha256 for path, sha256 in found.items()):
+        _forget(name)
+        loaded = _imported(name, folder, output, streaming)
+    _loaded.update(found)
+    return loaded
+
+
+_loaded: dict[Path, str] = {}
+"""The SHA-256 of the files of systems when this process loaded them."""
+
+
+def _imported(name: str, folder: Path, output: Output, streaming: bool) -> LoadedSystem:
+    """With arguments after a ``?``, and where it is a class or a function of no arguments, what is named is a
+    factory of the system. An argument that is the path of a file counts among the files that it reads."""
     found, _, arguments = name.partition("?")
-    entry = SYSTEMS.find(found, folder)
-    point = SYSTEMS.outside().get(found)
-    module = sys.modules[point.module if point else found.partition(":")[0]]
-    if arguments:
-        entry = _built(entry, arguments, name, "enhance" if output == "audio" else "detect")
-    sources = _beside(module)
-    hashes = sorted((name, atomic.sha256(path)) for name, path in sources.items())
-    code = atomic.sha256_of_text(repr(hashes)) if hashes else ""
+    if _is_module(found, folder):
+        entry: Any = load_module(found, f"system {name}", folder)
+    else:
+        entry = SYSTEMS.find(found, folder)
+    module = sys.modules[_module_name(found)]
+    given = {key: _value(text) for key, text in parse_qsl(arguments, keep_blank_values=True)}
+    if arguments or _is_factory(entry):
+        entry = _built(entry, given, name)
     if isinstance(entry, SystemSpec):
         if entry.output != output:
             raise InputError(f"system {name}: gives {entry.output}, not {output}")
-        return replace(_from_spec(name, entry, code[:12]), code=code, complete=False)
-    description = (inspect.getdoc(entry) or "").split("\n")[0]
-    system = System(name=name, version=code[:12], description=description)
-    said = (getattr(owner, "sample_rate", None) for owner in (entry, getattr(entry, "__self__", None), module))
-    rate = next((rate for rate in said if rate is not None), None)
-    if rate is not None and not (isinstance(rate, Real) and rate >= 1 and rate == int(rate)):
-        raise InputError(f"system {name}: its sample_rate is {rate!r}; give a whole number of Hz, or none")
-    rate = None if rate is None else int(rate)
-    return LoadedSystem(on_audio(entry), system, code, complete=False, sample_rate=rate)
+        files = Sources.of(modules_beside(module))
+        loaded = _from_spec(name, entry, files.digest[:12], streaming=streaming)
+        return replace(loaded, code=files.digest, complete=False, sources=files)
+    reads = [folder / value for value in given.values() if isinstance(value, str) and (folder / value).is_file()]
+    return protocol.load(
+        entry,
+        name,
+        output=output,
+        streaming=streaming,
+        code=modules_beside(module),
+        reads=reads,
+        module=module,
+        folder=folder,
+    )
 
 
 def with_arguments(name: str, arguments: Iterable[str]) -> str:
@@ -199,16 +221,41 @@ def with_arguments(name: str, arguments: Iterable[str]) -> str:
     return name + ("?" + urlencode(sorted((key, value) for key, _, value in pairs)) if pairs else "")
 
 
-def _built(factory: Any, arguments: str, name: str, method: str) -> Any:
-    """What a factory returns: a callable, or an object whose ``method`` is one. Values are read as JSON where they
-    are that, else as text."""
-    given = {key: _value(text) for key, text in parse_qsl(arguments, keep_blank_values=True)}
+def _module_name(found: str) -> str:
+    point = SYSTEMS.outside().get(found)
+    return point.module if point else found.partition(":")[0]
+
+
+def _is_module(name: str, folder: Path) -> bool:
+    """Whether a name is a module's that could be imported, and no entry point's."""
+    if not all(map(str.isidentifier, name.split("."))) or name in SYSTEMS.outside():
+        return False
+    spec = PathFinder.find_spec(name.partition(".")[0], [str(folder), *sys.path])
+    return spec is not None and spec.origin is not None  # not just any folder
+
+
+def _is_factory(entry: Any) -> bool:
+    """Whether it is a class, or a function that takes nothing where a system takes three arguments."""
+    if not inspect.isfunction(entry):
+        return inspect.isclass(entry)
+    return _takes(entry, 0) and not _takes(entry, 3)
+
+
+def _takes(function: Any, count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def _built(factory: Any, given: dict[str, Any], name: str) -> Any:
+    """What a factory returns."""
     try:
         entry = factory(**given)
     except (Exception, SystemExit) as error:  # whatever somebody else's factory raises
         raise InputError(f"system {name}: cannot be built ({reason(error)})") from error
-    entry = getattr(entry, method, entry)
-    if not callable(entry):
+    if not (isinstance(entry, SystemSpec) or protocol.is_system(entry)):
         raise InputError(f"system {name}: the factory gave {type(entry).__name__}, which {UNFIT}")
     return entry
 
@@ -220,26 +267,9 @@ def _value(text: str) -> Any:
         return text
 
 
-def forget(name: str) -> None:
-    """Load a callable's module, and what its author wrote beside it, anew the next time."""
-    module = sys.modules.get(name.partition(":")[0])
-    for loaded in _beside(module) if module else ():
+def _forget(name: str) -> None:
+    """Import a system's module, and what its author wrote beside it, anew the next time."""
+    module = sys.modules.get(_module_name(name.partition("?")[0]))
+    for loaded in modules_beside(module) if module else ():
         del sys.modules[loaded]
     importlib.invalidate_caches()
-
-
-def _beside(module: ModuleType) -> dict[str, Path]:
-    """The sources by name of a module and of every loaded one that lies below the same folder and is not
-    installed."""
-    if not getattr(module, "__file__", None):
-        return {}
-    own = Path(str(module.__file__)).resolve()
-    beside = own.parents[module.__name__.count(".") + (own.name == "__init__.py")]
-    installed = [Path(path).resolve() for path in sysconfig.get_paths().values()]
-    found = {}
-    for name, loaded in list(sys.modules.items()):
-        source = Path(getattr(loaded, "__file__", None) or ".").resolve()
-        foreign = source == own or not any(source.is_relative_to(folder) for folder in installed)
-        if foreign and source.is_file() and source.is_relative_to(beside):
-            found[name] = source
-    return found

@@ -15,8 +15,9 @@ from pse_bench.io import atomic
 from pse_bench.registry import suggestion
 from pse_bench.speaker.encoders import ENCODERS, CachedEncoder, Embed
 from pse_bench.submission.submission import System
-from pse_bench.systems import onnx
-from pse_bench.systems.base import LoadedSystem, Output, SystemInput
+from pse_bench.systems import onnx, protocol
+from pse_bench.systems.base import LoadedSystem, Output
+from pse_bench.systems.sources import Sources
 
 SHIPPED = "baseline:"
 
@@ -44,16 +45,16 @@ def load(
     """
     model: Any
     figures: Any  # what has its rate, parameters and so on
+    path = Path(name) if name.endswith(".onnx") else _checkpoint(name)
     if name.endswith(".onnx"):
         if output == "activity":
             raise InputError(f"system {name}: an .onnx file detects nothing; give a pVAD's .safetensors file")
-        model = onnx.open_model(Path(name))
+        model = onnx.open_model(path)
         about = figures = model.about
         latency_ms = 1000 * about.window / about.sample_rate
-        title = f"{about.name} ({Path(name).name})"
+        title = f"{about.name} ({path.name})"
         described = f"{about.name} through onnxruntime, {about.hop} samples at a time."
     else:
-        path = _checkpoint(name)
         from pse_bench.training.models.inference import Detector, Enhancer
 
         model = figures = Detector(path) if output == "activity" else Enhancer(path, by_hops=streaming)
@@ -73,18 +74,22 @@ def load(
     )
     embed = _encoder(name, about.encoder, encoder, memory)
 
-    def run(given: SystemInput) -> np.ndarray:
-        if given.sample_rate != figures.sample_rate:
-            rates = f"the mixture has {given.sample_rate} Hz and the model hears {figures.sample_rate} Hz"
-            raise InputError(f"{rates}; call it through systems.base, which resamples")
-        embedding = embed(given.enrollment, given.sample_rate)
+    def enroll(enrollment: np.ndarray, sample_rate: int) -> np.ndarray:
+        embedding = embed(enrollment, sample_rate)
         if np.shape(embedding) != (figures.embedding,):
             raise InputError(
                 f"the encoder gave shape {np.shape(embedding)}, {name} expects ({figures.embedding},)"
             )
-        return model(given.mixture, embedding)
+        return embedding
 
-    return LoadedSystem(run, system, model.digest, figures.macs_per_second, sample_rate=figures.sample_rate)
+    return LoadedSystem(
+        protocol.runner(lambda mixture, embedding, _: model(mixture, embedding), enroll, figures.sample_rate),
+        system,
+        model.digest,
+        figures.macs_per_second,
+        sample_rate=figures.sample_rate,
+        sources=Sources({path.name: path}, {path.name: model.digest}, model.digest),
+    )
 
 
 def _checkpoint(name: str) -> Path:

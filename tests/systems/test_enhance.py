@@ -169,9 +169,9 @@ def test_it_refuses_to_continue_something_else(
 ) -> None:
     out = tmp_path / "out"
     system, options, used = begun(dataset, module, out), {}, dataset
-    before = contents(out)
+    before, named = contents(out), what
     if what == "code":
-        path = Path(f"{system.removesuffix(':enhance')}.py")
+        path = Path(named := f"{system.removesuffix(':enhance')}.py")
         path.write_text(path.read_text().replace("0.5", "0.6"))
     elif what == "enrollment":
         options = {"enrollment": "wrong"}
@@ -181,7 +181,7 @@ def test_it_refuses_to_continue_something_else(
         other = dataset.description.model_copy(update={"fingerprint": "0" * 64})
         used = Dataset(dataset.folder, other, dataset.mixtures)
     with pytest.raises(
-        InputError, match=rf"begun with (another )?{what}.*, now .*; give a new folder, or --force"
+        InputError, match=rf"begun with (another )?{named}.*, now .*; give a new folder, or --force"
     ):
         run(used, system, out, **options)
     assert contents(out) == before, "what was written stays"

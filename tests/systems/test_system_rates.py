@@ -82,7 +82,7 @@ def test_the_latency_of_resampling_counts(module: Write) -> None:
     assert not profile.measure(name, sample_rate=48_000, latency_ms=1).kept
 
 
-@pytest.mark.parametrize("rate", ["'16k'", "0", "16000.5", "[16000]", "float('nan')"])
+@pytest.mark.parametrize("rate", ["'16k'", "0", "16000.5", "[16000]", "float('nan')", "float('inf')"])
 def test_a_rate_that_is_none(rate: str, module: Write) -> None:
     with pytest.raises(InputError, match=r"its sample_rate is .*; give a whole number of Hz, or none"):
         registry.load(f"{module(f'sample_rate = {rate}' + chr(10) + IDENTITY)}:enhance")

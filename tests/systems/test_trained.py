@@ -15,14 +15,13 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip ins
 from checkpoints import replace_dvector, unit_embedding  # noqa: E402
 
 from pse_bench.errors import InputError  # noqa: E402
-from pse_bench.signal import streaming as streams  # noqa: E402
 from pse_bench.speaker.encoders import ENCODERS, Embed  # noqa: E402
 from pse_bench.systems import base, registry, trained  # noqa: E402
 from pse_bench.systems import onnx as onnx_system  # noqa: E402
 from pse_bench.systems import onnx_export as export  # noqa: E402
 from pse_bench.training import checkpoint  # noqa: E402
 from pse_bench.training.models.e3net import E3Net  # noqa: E402
-from pse_bench.training.models.inference import Stream  # noqa: E402
+from pse_bench.training.models.inference import run_stream  # noqa: E402
 from pse_bench.training.models.pvad import PVAD  # noqa: E402
 
 RATE = 16_000
@@ -67,7 +66,7 @@ def test_streams_of_any_length_are_aligned(model: E3Net, num_samples: int) -> No
     embedding = np.full(256, 1 / 16, dtype=np.float32)
     with torch.no_grad():
         expected = model(torch.from_numpy(mixture)[None], torch.from_numpy(embedding)[None])[0].numpy()
-    assert np.abs(streams.run(Stream(model, embedding), mixture) - expected).max() < 1e-5
+    assert np.abs(run_stream(model, embedding, mixture) - expected).max() < 1e-5
 
 
 @pytest.mark.usefixtures("other_encoder")
@@ -144,7 +143,7 @@ def test_a_function_of_its_own_refuses_another_rate(
     for path in (checkpoint_path, onnx_path):
         assert run(str(path), other).shape == work.mixture.shape
         with pytest.raises(
-            InputError, match=r"the mixture has 8000 Hz and the model hears 16000 Hz; call it through"
+            InputError, match=r"the mixture has 8000 Hz and the system hears 16000 Hz; call it through"
         ):
             trained.load(str(path)).run(other)
 

@@ -30,7 +30,7 @@ class Stream:
         self.delay = model.config.window - model.config.hop
         self._model, self._embedding, self._state = model, _batch_of_one(embedding), model.initial_state(1)
 
-    def process(self, frame: np.ndarray) -> np.ndarray:
+    def step(self, frame: np.ndarray) -> np.ndarray:
         """The estimate of the hop ``delay`` samples ago, for one hop more; float32 of shape (hop,)."""
         with torch.inference_mode():
             output, self._state = self._model.run(_batch_of_one(frame), self._embedding, self._state)
@@ -42,7 +42,8 @@ def run_stream(model: E3Net, embedding: np.ndarray, mixture: np.ndarray) -> np.n
     # mkldnn puts an LSTM's weights in another order at each call, which takes longer than a hop's arithmetic; to
     # switch it off and on again for every hop takes a fifth of it
     with torch.backends.mkldnn.flags(enabled=False):
-        return streaming.run(Stream(model, embedding), mixture)
+        stream = Stream(model, embedding)
+        return streaming.run(stream.step, mixture, hop=stream.hop, delay=stream.delay)
 
 
 class _FromFile:
