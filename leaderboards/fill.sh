@@ -6,7 +6,7 @@
 #
 # WORK takes the dataset, the submissions and the results; run again, it continues. SYSTEMS="mixture …" names fewer
 # of them. DNSMOS, most of the time that scoring takes, is left out for baselines with the wrong enrollment. Scores
-# need the extras embedded, asr, dnsmos and baseline and the network of resemblyzer (see the Makefile).
+# need the extras embedded, whisper, dnsmos and baseline and the network of resemblyzer (see the Makefile).
 set -euo pipefail
 board="$(cd "$(dirname "$0")" && pwd)/$1.csv"
 set_name=$1
@@ -26,7 +26,7 @@ for enrollment in right wrong; do
         [ -f "$made/system.yaml" ] ||
             pse-bench enhance "$work/$set_name" --system "$system" --enrollment "$enrollment" -o "$made"
         [ -f "$result/result.json" ] ||
-            pse-bench score "$work/$set_name" "$made" -o "$result" $wanted --recogniser pocketsphinx --quiet
+            pse-bench score "$work/$set_name" "$made" -o "$result" $wanted --recogniser whisper:tiny.en --quiet
         pse-bench leaderboard add "$board" "$result" --kind $kind --replace
     done
 done

@@ -15,7 +15,7 @@ NAME = "pse-bench"
 SERVES = {
     "embedded": "demo, corpus synth, benchmark embedded-v1",
     "asr": "score --recogniser pocketsphinx",
-    "whisper": "score --recogniser whisper:FOLDER",
+    "whisper": "score --recogniser whisper:tiny.en",
     "dnsmos": "score --metrics all",
     "baseline": "train, export onnx, enhance --system CHECKPOINT",
     "onnx": "enhance --system MODEL.onnx",

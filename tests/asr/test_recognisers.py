@@ -127,13 +127,13 @@ def test_what_does_not_go_by_the_sound_is_not_remembered(make_parrot: MakeParrot
     ("spec", "message"),
     [
         ("pocketsphynx", "did you mean 'pocketsphinx'"),
-        ("whsiper:models/tiny", "did you mean 'whisper:PATH'"),
-        ("whisper", "did you mean 'whisper:PATH'"),
+        ("whsiper:models/tiny", "did you mean 'whisper:tiny.en'"),
+        ("whisper", "did you mean 'whisper:tiny.en'"),
         ("csv:", "did you mean 'csv:FILE'"),
         ("pocketsphinx:en", "did you mean 'pocketsphinx'"),
-        ("kaldi", "known: pocketsphinx, whisper:PATH, csv:FILE"),
+        ("kaldi", "known: pocketsphinx, whisper:tiny.en, csv:FILE"),
         ("", "known: pocketsphinx"),
-        ("whisper:nowhere", "no whisper model here"),
+        ("whisper:nowhere", r"no whisper model here.*or one of tiny\.en, base"),
         ("csv:nowhere.csv", "no such file"),
     ],
 )

@@ -128,7 +128,7 @@ def test_every_pronunciation_of_the_dictionary_is_taken() -> None:
 
 @pytest.mark.parametrize("texts", [[], ["", " "], ["qqxv"]])
 def test_without_known_sentences_another_recogniser_is_named(texts: list[str]) -> None:
-    with pytest.raises(InputError, match=r"no known sentences.*whisper:PATH or csv:FILE"):
+    with pytest.raises(InputError, match=r"no known sentences.*whisper:tiny.en or csv:FILE"):
         load("pocketsphinx", texts)
 
 
