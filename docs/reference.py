@@ -21,12 +21,15 @@ from pse_bench.metrics.metric import AGGREGATIONS
 from pse_bench.planning import scenario
 from pse_bench.simulation.dataset_writer import Problem
 from pse_bench.submission import submission
+from pse_bench.systems import public
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py from the code. Change the code and run it again. -->\n"
 README = HERE.parent / "README.md"
 PICTURE = HERE / "images" / "tradeoff.svg"
 BOARDS = "<!-- boards, made by docs/reference.py -->"
+PUBLIC_PAGE = HERE / "how-to" / "public-systems.md"
+PUBLIC = "<!-- public systems, made by docs/reference.py -->"
 SETS = ("libri-mini-v1", "embedded-v1")
 HEADLINE = {
     "TS2.tsos": "over-suppression TS2, % ↓",
@@ -42,8 +45,9 @@ def main() -> None:
     for name, text in pages().items():
         (HERE / "reference" / name).write_text(text, encoding="utf-8")
     PICTURE.write_text(picture(), encoding="utf-8")
-    before, _, rest = README.read_text(encoding="utf-8").partition(BOARDS)
-    README.write_text(f"{before}{headline()}{rest.partition(BOARDS)[2]}", encoding="utf-8")
+    for page, mark, text in ((README, BOARDS, headline()), (PUBLIC_PAGE, PUBLIC, published())):
+        before, _, rest = page.read_text(encoding="utf-8").partition(mark)
+        page.write_text(f"{before}{text}{rest.partition(mark)[2]}", encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
@@ -74,6 +78,24 @@ def picture() -> str:
     board = HERE.parent / "leaderboards" / f"{SETS[0]}.csv"
     rows = [row.entry for row in table.read(board) if row.entry.kind != "control"]
     return pse_bench.plot_tradeoff([table.evidence(board, entry) for entry in rows]).svg
+
+
+# ---- published systems
+
+
+def published() -> str:
+    """What is known of each published system that there is an adapter for, between marks."""
+    lines = [PUBLIC, "| system | install | licence of code and weights |", "|---|---|---|"]
+    for name, system in public.systems().items():
+        lines.append(f"| [`public:{name}`]({system.url}) | `{system.install}` | {system.licence} |")
+    lines += ["", "| system | hears | delay | parameters | trained on |", "|---|---|---|---|---|"]
+    for name, system in public.systems().items():
+        rate_hz, hop = system.build.sample_rate, getattr(system.build, "hop", None)
+        hears = f"{rate_hz:,} Hz, {hop} samples a step" if hop else f"{rate_hz:,} Hz, whole clips"
+        delay = f"{system.build.delay} samples" if hop else "none"
+        size = "unknown" if system.parameters is None else f"{system.parameters:,}"
+        lines.append(f"| `public:{name}` | {hears} | {delay} | {size} | {system.training_data or 'unknown'} |")
+    return "\n".join([*lines, PUBLIC])
 
 
 # ---- commands

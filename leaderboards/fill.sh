@@ -1,34 +1,43 @@
 #!/usr/bin/env bash
-# Fill a leaderboard with the reference systems, the baselines and their controls:
+# Fill a leaderboard with the reference systems, the baselines, published systems of others, and controls:
 #
 #     leaderboards/fill.sh embedded-v1 WORK
 #     leaderboards/fill.sh libri-mini-v1 WORK --root librispeech=DIR
 #
 # WORK takes the dataset, the submissions and the results; run again, it continues. SYSTEMS="mixture …" names fewer
-# of them. DNSMOS, most of the time that scoring takes, is left out for baselines with the wrong enrollment. Scores
-# need the extras embedded, whisper, dnsmos and baseline and the network of resemblyzer (see the Makefile).
+# of them, JOBS=1 is for worker processes, and ONLY=enhance ends before scoring. DNSMOS, most of the time that
+# scoring takes, is left out for baselines with the wrong enrollment; what is blind to the enrollment has no control.
+# Scores need the extras embedded, whisper, dnsmos and baseline and the network of resemblyzer (see the Makefile);
+# `pse-bench system public:` says how to install the published systems.
 set -euo pipefail
 board="$(cd "$(dirname "$0")" && pwd)/$1.csv"
 set_name=$1
 work=$2
 shift 2
-read -ra systems <<<"${SYSTEMS:-mixture silence oracle-mask baseline:no-its baseline:its baseline:its-noisy-reference}"
+baselines="baseline:no-its baseline:its baseline:its-noisy-reference"
+blind="public:speexdsp public:webrtc public:nsnet2 public:rnnoise public:dtln public:gtcrn public:hush public:deepfilternet3"
+read -ra systems <<<"${SYSTEMS:-mixture silence oracle-mask $baselines $blind public:open-voicefilter-lite}"
+jobs=${JOBS:+--jobs $JOBS}
 
 [ -f "$work/$set_name/dataset.json" ] || pse-bench benchmark "$set_name" -o "$work/$set_name" "$@"
 for enrollment in right wrong; do
     for system in "${systems[@]}"; do
+        [[ $enrollment == wrong && " $blind " == *" $system "* ]] && continue
         kind=reference
         wanted="--metrics all"
         [[ $system == baseline:* ]] && kind=baseline
+        [[ $system == public:* ]] && kind=submission
         [[ $kind == baseline && $enrollment == wrong ]] && wanted=""
         made="$work/submissions/$set_name/$enrollment/${system/:/-}"
         result="$work/results/$set_name/$enrollment/${system/:/-}"
         [ -f "$made/system.yaml" ] ||
-            pse-bench enhance "$work/$set_name" --system "$system" --enrollment "$enrollment" -o "$made"
+            pse-bench enhance "$work/$set_name" --system "$system" --enrollment "$enrollment" -o "$made" $jobs
+        [ "${ONLY:-}" = enhance ] && continue
         [ -f "$result/result.json" ] ||
-            pse-bench score "$work/$set_name" "$made" -o "$result" $wanted --recogniser whisper:tiny.en --quiet
+            pse-bench score "$work/$set_name" "$made" -o "$result" $wanted --recogniser whisper:tiny.en --quiet $jobs
         pse-bench leaderboard add "$board" "$result" --kind $kind --replace
     done
 done
+[ "${ONLY:-}" = enhance ] && exit
 pse-bench leaderboard verify "$board" "$work/results/$set_name"/*/*
 pse-bench leaderboard show "$board"

@@ -22,6 +22,7 @@ SERVES = {
     "cluster": "--executor dask, --executor dask-jobqueue",
     "m4a": "manifest of .m4a and .aac files, and all commands that read them",
     "shards": "pack and train --dataset with a URL such as s3://…",
+    "public": "enhance --system public:NAME, for those that pip installs as they are",
     "interop": "the tests of export; no command",
     "docs": "building the documentation; no command",
     "dev": "the tests; no command",

@@ -247,10 +247,14 @@ def system(system: str, arguments: tuple[str, ...], as_json: bool, **asked: Any)
 
     The input is changed from some sample on, for many samples and signals: the output may not change earlier than
     the algorithmic latency allows. The exit status is 1 when it does, unless the system says itself that it is not
-    causal. SYSTEM is what `enhance --system` takes.
+    causal. SYSTEM is what `enhance --system` takes; `public:` lists the published systems that it may be.
     """
+    from pse_bench.systems import public
     from pse_bench.systems.registry import with_arguments
 
+    if system == public.PREFIX:
+        click.echo(json.dumps(public.listed()) if as_json else public.as_text())
+        return
     system = with_arguments(system, arguments)
     # a process of its own, whose libraries have one thread
     outcome = next(iter(options.executor(1, isolated=True).run(_measure, [{"name": system, **asked}])))

@@ -5,6 +5,7 @@ Any model takes part that has the inputs and outputs described there and the sam
 
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -51,26 +52,29 @@ class Model:
         return streaming.run(stream.step, mixture, hop=stream.hop, delay=stream.delay)
 
 
+def open_session(model: bytes | Path) -> Any:
+    """A session of onnxruntime on one thread and the processor, which prints nothing. Raises its errors."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is wrong is said by the exception
+    # a fallback would print and try the same again
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+
+
 def open_model(path: Path) -> Model:
     """Open an exported file, on one thread. Raises InputError when it is missing or no such file, and where
     onnxruntime is not installed."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise InputError(f"{path}: needs onnxruntime; run pip install 'pse-bench[onnx]'") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what is wrong is said by the exception
+    if not find_spec("onnxruntime"):
+        raise InputError(f"{path}: needs onnxruntime; run pip install 'pse-bench[onnx]'")
     content = path.read_bytes()
     if ELSEWHERE.search(content):
         raise InputError(f"{path}: keeps weights in other files; save it as one file")
     try:
-        # a fallback would print and try the same again
-        session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
-        )
+        session = open_session(content)
         metadata = session.get_modelmeta().custom_metadata_map
         shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
         outputs = {node.name for node in session.get_outputs()}
