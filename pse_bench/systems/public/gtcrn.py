@@ -25,14 +25,15 @@ class Gtcrn:
         self._window = np.sin(np.pi * np.arange(512) / 512)
 
     def reset(self, enrollment: Any) -> None:
-        self._heard, self._tail = np.zeros(512), np.zeros(256)
+        self._heard: np.ndarray = np.zeros(512)
+        self._tail: np.ndarray = np.zeros(256)
         self._state = {name: np.zeros(shape, np.float32) for name, shape in STATE.items()}
 
     def step(self, hop: np.ndarray) -> np.ndarray:
         self._heard = np.concatenate([self._heard[256:], hop])
         spectrum = np.fft.rfft(self._heard * self._window)
-        frame = np.stack([spectrum.real, spectrum.imag], axis=-1)[None, :, None].astype(np.float32)
-        enhanced, *state = self._session.run(None, {"mix": frame, **self._state})
+        heard = np.stack([spectrum.real, spectrum.imag], axis=-1)[None, :, None].astype(np.float32)
+        enhanced, *state = self._session.run(None, {"mix": heard, **self._state})
         self._state = dict(zip(STATE, state, strict=True))
         frame = np.fft.irfft(enhanced[0, :, 0, 0] + 1j * enhanced[0, :, 0, 1]) * self._window
         ready, self._tail = self._tail + frame[:256], frame[256:]
