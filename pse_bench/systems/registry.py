@@ -23,7 +23,7 @@ from pse_bench.errors import InputError
 from pse_bench.registry import Registry, load_module, reason
 from pse_bench.signal import vad
 from pse_bench.submission.submission import System
-from pse_bench.systems import protocol, trained
+from pse_bench.systems import protocol, public, trained
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput, num_frames
 from pse_bench.systems.sources import Sources, modules_beside
 
@@ -129,7 +129,7 @@ def load(
     """A system by its name on the command line.
 
     Args:
-        name: one of ``SYSTEMS``; ``baseline:<recipe>`` or the path of a .safetensors or .onnx file (see
+        name: one of ``SYSTEMS``; ``public:<name>``; ``baseline:<recipe>`` or a .safetensors or .onnx file (see
             ``trained``); the name of an entry point; ``module``, ``module:attribute``, or
             ``module:factory?key=value``.
         output: what is asked of it.
@@ -145,6 +145,10 @@ def load(
     elif name.startswith(trained.SHIPPED) or name.endswith((".safetensors", ".onnx")):
         path = name if folder is None or name.startswith(trained.SHIPPED) else str(folder / name)
         loaded = trained.load(path, output=output, streaming=streaming, memory=memory)
+    elif name.startswith(public.PREFIX):
+        entry = public.load(name)
+        adapter = {type(entry).__module__: Path(inspect.getfile(type(entry)))}
+        loaded = protocol.load(entry, name, output=output, streaming=streaming, code=adapter)
     else:
         found = name.partition("?")[0]
         module, _, attribute = found.partition(":")
