@@ -113,7 +113,7 @@ def references(output: Output = "audio") -> list[str]:
 
 
 EXPECTED = {
-    "audio": "or public:<name>, module:callable, baseline:<recipe>, or the path of a .safetensors or .onnx file",
+    "audio": "or module:callable, public:<name>, baseline:<recipe>, or the path of a .safetensors or .onnx file",
     "activity": "or module:callable, baseline:pvad, or the path of a .safetensors file",
 }
 
