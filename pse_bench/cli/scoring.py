@@ -1,6 +1,5 @@
 """enhance, detect, check, score, merge, system: from a dataset to a submission, and from there to a result."""
 
-import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -241,28 +240,39 @@ def merge(folders: tuple[Path, ...], out: Path | None, quiet: bool, as_json: boo
     help="Algorithmic latency to hold it to; by default what it states, else 20 ms.",
 )
 @options.option("--sample-rate", type=click.IntRange(8000), default=16_000, help="Of the test signals, Hz.")
+@click.option("-o", "--out", type=options.FILE, help="JSON file to write the figures to, for leaderboard add.")
+@options.force
 @options.as_json
-def system(system: str, arguments: tuple[str, ...], as_json: bool, **asked: Any) -> None:
-    """Figures of a system, yours or ours: speed on one thread, size, and whether it looks ahead.
+def system(
+    system: str, arguments: tuple[str, ...], out: Path | None, force: bool, as_json: bool, **asked: Any
+) -> None:
+    """Figures of a system, yours or ours: look-ahead, lag, speed on one core, size, and what it does at all.
 
     The input is changed from some sample on, for many samples and signals: the output may not change earlier than
     the algorithmic latency allows. The exit status is 1 when it does, unless the system says itself that it is not
-    causal. SYSTEM is what `enhance --system` takes; `public:` lists the published systems that it may be.
+    causal. Lag is what the output is late by, and says which delay to declare. Parameters and multiply-accumulates
+    are counted of torch modules and of ONNX files. SYSTEM is what `enhance --system` takes; `public:` lists the
+    published systems that it may be.
     """
+    from pse_bench.io import atomic
     from pse_bench.systems import public
     from pse_bench.systems.registry import with_arguments
 
     if system == public.PREFIX:
         click.echo(json.dumps(public.listed()) if as_json else public.as_text())
         return
+    if out:
+        options.require_new(out, force)
     system = with_arguments(system, arguments)
     # a process of its own, whose libraries have one thread
     outcome = next(iter(options.executor(1, isolated=True).run(_measure, [{"name": system, **asked}])))
     if outcome.lost:
         raise InputError(f"system {system}: {outcome.lost}")
     figures = outcome.value
+    if out:
+        atomic.write_json(out, figures.document())
     if as_json:
-        click.echo(json.dumps({**dataclasses.asdict(figures), "kept": figures.kept}))
+        click.echo(json.dumps(figures.document()))
     else:
         for name, value in _rows(figures).items():
             click.echo(f"{name:22}{value}")
@@ -274,13 +284,17 @@ def system(system: str, arguments: tuple[str, ...], as_json: bool, **asked: Any)
 
 
 def _measure(asked: dict[str, Any]) -> Any:
-    from pse_bench.systems.profile import measure
+    from pse_bench.runtime.executor import one_core
 
-    return measure(**asked)
+    with one_core():
+        from pse_bench.systems.profile import measure
+
+        return measure(**asked)
 
 
 def _rows(figures: Any) -> dict[str, str]:
-    parameters, rate = figures.parameters, figures.macs_per_second
+    from pse_bench.submission import verdicts
+
     if not figures.responses:
         causality = "nothing shown: no change of the input reached the output"
     elif figures.kept:
@@ -291,11 +305,32 @@ def _rows(figures: Any) -> dict[str, str]:
         causality = f"broken: {figures.look_ahead_ms:.1f} ms seen{admitted}"
     stated = "" if figures.stated else " (not stated; the baseline's)"
     resampled = f", {figures.resampling_ms:g} ms of it to resample to {figures.hears_hz} Hz and back"
+    lag = "unknown: the output has nothing in common with the input"
+    if figures.lag_samples is not None:
+        off = f"{abs(figures.lag_samples)} samples ({abs(figures.lag_ms):.2f} ms)"
+        way = "late" if figures.lag_samples > 0 else "early"
+        declare = f"; declare delay = {figures.delay_to_declare}" if figures.delay_to_declare >= 0 else ""
+        lag = f"{off} {way}{declare}" if figures.lag_samples else "none"
+    load = "" if figures.load is None else f" (load {figures.load:.1f})"
+    enrollment = {None: "unknown: no output", True: "changes the output", False: verdicts.IGNORES}
+    gain = "" if figures.constant_gain_db is None else f", {verdicts.gain_text(figures.constant_gain_db)}"
     return {
         "system": figures.system,
         "algorithmic latency": f"{figures.latency_ms:g} ms{stated}{resampled if figures.resampling_ms else ''}",
         "look-ahead": causality,
-        "real-time factor": f"{figures.rtf:.4f} on one thread",
-        "parameters": "unknown" if parameters is None else f"{parameters:,}",
-        "multiply-accumulates": "unknown" if rate is None else f"{rate / 1e6:,.0f} million a second",
+        "lag": lag,
+        "latency class": figures.latency_class or "unknown",
+        "real-time factor": f"{figures.rtf_cpu:.4f} of processor time, {figures.rtf:.4f} of wall time{load}",
+        "parameters": _count(figures.parameters, figures.parameters_counted, ""),
+        "multiply-accumulates": _count(figures.macs_per_second, figures.macs_per_second_counted, " a second"),
+        "level": f"{figures.level_policy}{gain}",
+        "enrollment": enrollment[figures.uses_enrollment],
     }
+
+
+def _count(number: int | None, counted: int | None, unit: str) -> str:
+    """What a system has, and what was counted where it states something else."""
+    if number is None:
+        return "unknown: no torch module and no ONNX file ran"
+    beside = abs(number - (counted or number)) > 0.02 * number
+    return f"{number:,}{unit}{f' stated, {counted:,} counted' if beside else ''}"

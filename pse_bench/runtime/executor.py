@@ -118,6 +118,27 @@ def _starting() -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """Hold the calling thread, and the threads that it starts, to the core that it is on, where the system can.
+
+    Libraries that size their pools of threads by the cores that they may use, whatever the variables above say,
+    find one. It is left afterwards, so that two processes that began on the same core do not stay there.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    core = min(before)
+    with contextlib.suppress(OSError, AttributeError):
+        core = ctypes.CDLL(None).sched_getcpu()
+    os.sched_setaffinity(0, {core} & before or {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 @lru_cache(maxsize=1)
 def keep_freed_memory() -> None:
     """Let this process keep up to 64 MB of what it frees, for its next arrays.

@@ -1,15 +1,17 @@
 """Figures of a system: the causality proof holds for the baseline and catches what looks ahead."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pse_bench.errors import InputError
-from pse_bench.systems import base, profile, registry
+from pse_bench.systems import base, probes, profile, registry
 
 HEAD = "import numpy as np\n\n\ndef enhance(mixture, enrollment, sample_rate):\n    "
 
@@ -93,14 +95,16 @@ def test_a_system_that_plays_dice_is_refused() -> None:
         profile.look_ahead_samples(loaded(body), 16_000)
 
 
-def test_the_claim_is_asked_for_stated_or_the_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_claim_is_asked_for_stated_or_the_baselines(
+    monkeypatch: pytest.MonkeyPatch, module: Callable[[str], str]
+) -> None:
     monkeypatch.setattr(profile, "look_ahead_samples", lambda loaded, rate: (160, 4, 4))
-    monkeypatch.setattr(profile, "real_time_factor", lambda loaded, rate: 0.01)
+    monkeypatch.setattr(profile, "measure_speed", lambda loaded, rate: profile.Speed(0.01, 0.01))
     stated = profile.measure("mixture")
     assert (stated.latency_ms, stated.stated, stated.look_ahead_ms, stated.kept) == (0.0, True, 10.0, False)
     asked = profile.measure("mixture", latency_ms=10.0)
     assert (asked.latency_ms, asked.kept) == (10.0, True)
-    unknown = profile.measure("numpy:abs")
+    unknown = profile.measure(f"{module(HEAD + 'return mixture')}:enhance")
     assert (unknown.latency_ms, unknown.stated, unknown.kept) == (20.0, False, True)
 
 
@@ -144,7 +148,75 @@ def test_the_command_says_no(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+LATE_AND_QUIET = """\
+import numpy as np
+
+hop, delay = 160, {declared}
+
+
+def reset(enrollment):
+    global kept
+    kept = np.zeros(128, np.float32)
+
+
+def step(samples):
+    global kept
+    line = np.concatenate([kept, samples])
+    kept = line[160:]
+    return 0.29 * line[:160]
+"""
+
+
+def test_the_command_says_what_a_system_does_not_do(tmp_path: Path) -> None:
+    """A delay line with a gain: its delay, the class of what is seen and late, and both verdicts."""
+    (tmp_path / "late.py").write_text(LATE_AND_QUIET.format(declared=0))
+    done = pse_bench("system", "late", "-o", "figures.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = {line[:22].strip(): line[22:] for line in done.stdout.splitlines()}
+    assert rows["lag"] == "128 samples (8.00 ms) late; declare delay = 128"
+    assert rows["latency class"] == "≤ 20 ms"
+    assert rows["level"] == "follows the input, constant gain −10.8 dB"
+    assert rows["enrollment"] == "ignores the enrollment"
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["constant_gain_db"] == pytest.approx(20 * np.log10(0.29), abs=0.001)
+    assert (figures["uses_enrollment"], figures["delay_to_declare"], figures["latency_class"]) == (
+        False,
+        128,
+        "≤ 20 ms",
+    )
+    assert list(figures).index("kept") == 12, "what came later stands at the end"
+    again = pse_bench("system", "late", "-o", "figures.json", cwd=tmp_path)
+    assert again.returncode == 1
+    assert "figures.json: exists already" in again.stderr
+
+
+@pytest.mark.parametrize("declared", [128, 100, 148])
+def test_a_delay_that_is_declared_is_taken_back(declared: int, module: Callable[[str], str]) -> None:
+    system = registry.load(module(LATE_AND_QUIET.format(declared=declared)))
+    assert profile.lag_samples(system, 16_000) == 128 - declared
+
+
+def test_one_core_is_one_core(tmp_path: Path) -> None:
+    """Even where a library asks how many cores there are when it is loaded and starts as many threads."""
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("this system holds no process to a core")
+    (tmp_path / "greedy.py").write_text(
+        "import os\ncores = len(os.sched_getaffinity(0))\n\n\ndef enhance(mixture, enrollment, sample_rate):\n"
+        "    assert cores == len(os.sched_getaffinity(0)) == 1\n    return mixture\n"
+    )
+    done = pse_bench("system", "greedy:enhance", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert 0 < json.loads(done.stdout)["rtf_cpu"] < 0.1
+
+
+def test_processor_time_is_that_of_programs_too(module: Callable[[str], str]) -> None:
+    work = "import subprocess, sys\n\n\ndef enhance(mixture, enrollment, sample_rate):\n"
+    work += "    subprocess.run([sys.executable, '-S', '-c', 'for _ in range(3_000_000): pass'], check=True)\n"
+    speed = profile.measure_speed(registry.load(f"{module(work + '    return mixture')}:enhance"), 16_000)
+    assert speed.rtf_cpu > 0.003
+
+
 def test_numbers_are_the_same_every_time() -> None:
-    one, other = (profile._parts("voice", 2000, 16_000, "a") for _ in range(2))
+    one, other = (probes.parts("voice", 2000, 16_000, "a") for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
     assert all(part.dtype == np.float32 for part in one)
