@@ -11,6 +11,7 @@ import gc
 import json
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -60,8 +61,10 @@ def _torch(size: Size) -> Iterator[None]:
     watch = torch.nn.modules.module.register_module_forward_hook(lambda module, *_: ran.add(id(module)))
     counter = FlopCounterMode(display=False)
     try:
-        with counter, torch.backends.mkldnn.flags(enabled=False):  # whose LSTM is one operation, and not counted
-            yield
+        with warnings.catch_warnings(), counter:
+            warnings.filterwarnings("ignore", "TF32 acceleration", UserWarning)  # by the next line, on any CPU
+            with torch.backends.mkldnn.flags(enabled=False):  # whose LSTM is one operation, and not counted
+                yield
     finally:
         watch.remove()
     modules = [each for each in gc.get_objects() if issubclass(type(each), torch.nn.Module)]

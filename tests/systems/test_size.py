@@ -11,7 +11,6 @@ from pse_bench.systems import profile, size
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'pse-bench[baseline]'")
 FRAMES, BATCH = 7, 2
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:TF32 acceleration"),
     pytest.mark.filterwarnings("ignore:You are using the legacy"),
     pytest.mark.filterwarnings("ignore:The feature will be removed"),
     pytest.mark.filterwarnings("ignore:Converting a tensor to a Python boolean"),
