@@ -155,6 +155,7 @@ FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
         ("`noise`", scenario.NoiseField),
         ("`room`", scenario.Room),
         ("`enrollment`", scenario.EnrollmentChoice),
+        ("`channel`", scenario.ChannelChoice),
     ),
     "Plan: `plan.jsonl`": (
         ("A line, after the header", schemas.Recipe),
@@ -162,6 +163,7 @@ FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
         ("Each of `segments`", schemas.Segment),
         ("`noise`", schemas.Noise),
         ("`enrollment`", schemas.Enrollment),
+        ("`channel`, where there is one", schemas.Channel),
         ("`room`, simulated", schemas.SimulatedRoom),
         ("`room`, measured", schemas.MeasuredRoom),
         ("`room`, imported", schemas.RecordedRoom),
@@ -229,7 +231,8 @@ def _type(annotation: Any) -> str:  # noqa: PLR0911 - a kind of type each
     if annotation is scenario.Quantity:
         return "quantity"
     if getattr(annotation, "__origin__", None) in (list, tuple):
-        return f"list of {_type(inner[0])}" if annotation.__origin__ is list else "three numbers"
+        words = {2: "two", 3: "three"}
+        return f"list of {_type(inner[0])}" if annotation.__origin__ is list else f"{words[len(inner)]} numbers"
     if getattr(annotation, "__origin__", None) is dict:
         return "mapping"
     if inner and all(isinstance(part, str | int) for part in inner):

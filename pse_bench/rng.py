@@ -50,6 +50,13 @@ def unit(seed: Seed, *name: Name) -> float:
     return (int.from_bytes(_digest(seed, name)[:8], "big") >> 11) / 2.0**53
 
 
+def units(count: int, seed: Seed, *name: Name) -> list[float]:
+    """Numbers in [0, 1), fixed by ``seed`` and ``name``; fewer of them are the first of more."""
+    raw = np.random.PCG64(int.from_bytes(_digest(seed, name)[:16], "big")).random_raw(count)
+    found: list[float] = ((raw >> np.uint64(11)) / 2.0**53).tolist()
+    return found
+
+
 def uniform(low: float, high: float, seed: Seed, *name: Name) -> float:
     """A number in [low, high)."""
     return low + (high - low) * unit(seed, *name)

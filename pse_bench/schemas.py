@@ -179,6 +179,32 @@ class Enrollment(Record):
     snr_db: float | None
 
 
+CODECS = ("none", "opus", "gsm", "mu-law", "a-law")
+BANDS = ("full", "narrow", "telephone")
+GAIN_CONTROLS = ("none", "automatic")
+CONCEALMENTS = ("silence", "repetition")
+PACKET_S = 0.020
+
+
+class Channel(Record):
+    """What the mixtures of a scene pass through, see ``simulation.channel``; by default nothing. ``lost`` has
+    stretches of lost packets of ``PACKET_S``, the first of each and how many; ``loss`` is their share."""
+
+    microphone_tilt_db: float = 0.0
+    gain_control: Literal["none", "automatic"] = "none"
+    clipping: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    band: Literal["full", "narrow", "telephone"] = "full"
+    codec: Literal["none", "opus", "gsm", "mu-law", "a-law"] = "none"
+    bitrate_kbps: float | None = None
+    loss: float = 0.0
+    lost: list[tuple[Annotated[int, Field(ge=0)], Count]] = Field(default_factory=list)
+    concealment: Literal["none", "silence", "repetition"] = "none"
+
+
+CHANNEL = ("codec", "bitrate_kbps", "band", "loss", "clipping", "gain_control", "microphone_tilt_db")
+"""What ``mixtures.csv`` says of a channel."""
+
+
 class Recipe(Record):
     """One scene, with nothing left to chance. Only one that was recorded may be without noise."""
 
@@ -199,6 +225,7 @@ class Recipe(Record):
         Discriminator(_kind_of_room),
     ]
     enrollment: Enrollment
+    channel: Channel | None = None
 
     @model_validator(mode="after")
     def _noisy(self) -> "Recipe":
@@ -235,7 +262,7 @@ class Imported(Record):
 class Mixture(Record):
     """A row of ``mixtures.csv``. In TS3 levels are those of the scene, whose target is left out."""
 
-    optional_columns: ClassVar[tuple[str, ...]] = ("enrollment_source",)
+    optional_columns: ClassVar[tuple[str, ...]] = ("enrollment_source", *(f"channel_{name}" for name in CHANNEL))
 
     mixture_id: str
     scene_id: str
@@ -269,6 +296,18 @@ class Mixture(Record):
     enrollment_condition: str
     scene_gain_db: float
     enrollment_source: EnrollmentSource = "other-utterance"
+    channel_codec: str = "none"
+    channel_bitrate_kbps: float | None = None
+    channel_band: str = "full"
+    channel_loss: float = 0.0
+    channel_clipping: float = 0.0
+    channel_gain_control: str = "none"
+    channel_microphone_tilt_db: float = 0.0
+
+    @property
+    def has_channel(self) -> bool:
+        """Whether it is more than the sum of its stems."""
+        return any(getattr(self, f"channel_{name}") != getattr(Channel(), name) for name in CHANNEL)
 
 
 class StoredFile(Record):

@@ -8,7 +8,8 @@ from typing import Any
 from pse_bench import rng
 from pse_bench.errors import RequestError
 from pse_bench.planning.clip_pool import BalancedSampler, Pool
-from pse_bench.planning.scenario import DECIMALS, Quantity, Scenario
+from pse_bench.planning.quantity import DECIMALS, Quantity
+from pse_bench.planning.scenario import Scenario
 from pse_bench.schemas import MeasuredResponse, MeasuredRoom, MeasuredSource, Position, SimulatedRoom
 
 ROOM_TRIES = 300

@@ -95,6 +95,7 @@ class Planner:
             snr_db=asked.noise.snr_db.draw(chance, "snr_db"),
             room=room,
             enrollment=self._enrollment(rng.SeedPath(chance, "enrollment"), scene_id, track, noise),
+            channel=asked.draw_channel(chance, num_samples=track.num_samples),
         )
 
     def _enrollment(self, chance: rng.Seed, scene_id: str, track: TargetTrack, scene_noise: Noise) -> Enrollment:
@@ -218,7 +219,8 @@ def write(path: str | Path, head: dict[str, Any], recipes: Iterable[Recipe]) -> 
     with replacing(Path(path)) as part, part.open("w", encoding="utf-8", newline="") as stream:
         stream.write(json.dumps(head, ensure_ascii=False) + "\n")
         for recipe in recipes:
-            stream.write(recipe.model_dump_json() + "\n")
+            # a scene without a channel is written as it was before there were any
+            stream.write(recipe.model_dump_json(exclude=None if recipe.channel else {"channel"}) + "\n")
             count += 1
     return count
 

@@ -4,101 +4,35 @@ Every quantity is a constant, ``{uniform: [low, high]}`` or ``{choice: [a, b, â€
 """
 
 import copy
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from importlib.metadata import entry_points
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from pse_bench import rng
 from pse_bench.errors import InputError
 from pse_bench.io import yaml_reader
 from pse_bench.io.documents import Record, faults, parse
+from pse_bench.planning.channel import ChannelChoice
+from pse_bench.planning.quantity import (
+    Decibels,
+    Engine,
+    NonNegative,
+    Positive,
+    Quantity,
+    Share,
+    Whole,
+    number,
+    word,
+)
 from pse_bench.registry import nearest
-from pse_bench.schemas import ENGINE_GROUP, ENGINES, SCHEMA, EnrollmentSource, ScenarioLabel
-
-DECIMALS = 3
-"""Drawn numbers are rounded to this many decimals before anything is made of them."""
+from pse_bench.schemas import SCHEMA, Channel, EnrollmentSource, ScenarioLabel
 
 _HERE = Path(__file__).parents[1]
 SHIPPED = next(path for path in (_HERE / "scenarios", _HERE.parent / "scenarios") if path.is_dir())
 """The scenarios that come with the package: inside it when installed, beside it in a checkout."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A distribution: one of ``options``, or uniform from ``low`` to ``high`` when there are none."""
-
-    options: tuple[Any, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
-
-    def draw(self, seed: rng.Seed, *name: rng.Name, least: float = -math.inf) -> Any:
-        """One value, a pure function of seed and name, on condition that it is not below ``least``, which must not
-        be above ``largest``. Uniform values are rounded to 3 decimals."""
-        if len(self.options) == 1:
-            return self.options[0]
-        if self.options:
-            options = self.options if least == -math.inf else [one for one in self.options if one >= least]
-            return rng.choice(options, seed, *name)
-        low = max(self.low, least)
-        # bounds may have more decimals than a draw: rounding never leaves them
-        return min(max(round(rng.uniform(low, self.high, seed, *name), DECIMALS), low), self.high)
-
-    @property
-    def largest(self) -> float:
-        """The greatest value that can be drawn."""
-        return max(self.options) if self.options else self.high
-
-
-def _quantity(value: Any, check: Callable[[Any], Any], *, whole: bool = False) -> Quantity:
-    match value:
-        case {"choice": [_, *_] as options} if len(value) == 1:
-            return Quantity(options=tuple(map(check, options)))
-        case {"uniform": [_, _] as ends} if len(value) == 1:
-            low, high = map(check, ends)
-            if isinstance(low, str) or low > high:
-                raise ValueError(f"expected uniform: [low, high] with low <= high, found {ends}")
-            if whole:
-                raise ValueError("expected a whole number or {choice: [1, 2]}, found a uniform range")
-            return Quantity(low=low, high=high)
-        case dict():
-            raise ValueError(f"expected a constant, {{uniform: [low, high]}} or {{choice: [a, b]}}, found {value}")
-    return Quantity(options=(check(value),))
-
-
-def _number(low: float, high: float = 100_000, *, whole: bool = False) -> PlainValidator:
-    def check(value: Any) -> float | int:
-        kind = int if whole else int | float
-        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-            number = "whole number" if whole else "number"
-            raise ValueError(f"expected a {number} from {low:g} to {high:g}, found {value!r:.80}")
-        return value if whole else float(value)
-
-    return PlainValidator(lambda value: _quantity(value, check, whole=whole))
-
-
-def _word(*allowed: str, group: str = "") -> PlainValidator:
-    def check(value: Any) -> str:
-        if value not in allowed and not (group and entry_points(group=group, name=value)):
-            near = nearest(str(value), allowed)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise ValueError(f"expected one of {', '.join(allowed)}, found {value!r}{hint}")
-        return value
-
-    return PlainValidator(lambda value: _quantity(value, check))
-
-
-NonNegative = Annotated[Quantity, _number(0)]
-Positive = Annotated[Quantity, _number(0.001)]
-Decibels = Annotated[Quantity, _number(-100, 100)]
-Share = Annotated[Quantity, _number(0, 1)]
-Whole = Annotated[Quantity, _number(1, whole=True)]
-Engine = Annotated[Quantity, _word(*ENGINES, "measured", group=ENGINE_GROUP)]
 
 
 class Target(Record):
@@ -112,7 +46,7 @@ class Target(Record):
     utterances: Whole = Quantity(options=(1,))
     pause_s: NonNegative = Quantity(options=(0.5,))
     distance_m: Positive
-    level_dbfs: Annotated[Quantity, _number(-70, 0)]
+    level_dbfs: Annotated[Quantity, number(-70, 0)]
 
 
 class Interferer(Record):
@@ -120,7 +54,7 @@ class Interferer(Record):
     an interferer's time lies before or after. ``gender`` is the relation to the target's."""
 
     count: Whole = Quantity(options=(1,))
-    gender: Annotated[Quantity, _word("any", "same", "different")] = Quantity(options=("any",))
+    gender: Annotated[Quantity, word("any", "same", "different")] = Quantity(options=("any",))
     pause_s: NonNegative = Quantity(options=(0.3,))
     overlap: Share = Quantity(options=(1.0,))
     distance_m: Positive
@@ -140,14 +74,12 @@ class Room(Record):
     ``measured_rt60_max_s`` leaves out measured rooms that ring longer. ``tail`` is how responses of the engine
     image-source end: ``specular`` image sources throughout, or ``diffuse`` noise 50 ms after the direct sound."""
 
-    engine: Annotated[Quantity, _word(*ENGINES, "measured", group=ENGINE_GROUP)] = Quantity(
-        options=("image-source",)
-    )
-    tail: Annotated[Quantity, _word("specular", "diffuse")] = Quantity(options=("specular",))
+    engine: Engine = Quantity(options=("image-source",))
+    tail: Annotated[Quantity, word("specular", "diffuse")] = Quantity(options=("specular",))
     length_m: Positive = Quantity(low=3.0, high=8.0)
     width_m: Positive = Quantity(low=3.0, high=8.0)
     height_m: Positive = Quantity(low=2.5, high=3.5)
-    rt60_s: Annotated[Quantity, _number(0.1, 2)] = Quantity(low=0.2, high=0.6)
+    rt60_s: Annotated[Quantity, number(0.1, 2)] = Quantity(low=0.2, high=0.6)
     talker_height_m: Positive = Quantity(low=1.1, high=1.8)
     microphone_height_m: Positive = Quantity(low=0.7, high=1.6)
     wall_distance_m: Annotated[float, Field(gt=0)] = 0.3
@@ -164,13 +96,14 @@ class EnrollmentChoice(Record):
     source: EnrollmentSource = "other-utterance"
     duration_s: Positive
     shortest_s: Annotated[float, Field(gt=0)] | None = None
-    condition: Annotated[Quantity, _word("clean", "reverberant", "noisy")] = Quantity(options=("clean",))
+    condition: Annotated[Quantity, word("clean", "reverberant", "noisy")] = Quantity(options=("clean",))
     snr_db: Decibels = Quantity(options=(15.0,))
 
 
 class Scenario(Record):
     """A whole scenario file. ``shares`` renders each scene as only one of the scenarios, drawn with these
-    probabilities (a training set with a target-inactive share); without it every scene becomes all of them."""
+    probabilities (a training set with a target-inactive share); without it every scene becomes all of them.
+    ``channel`` is what mixtures pass through, ``none`` by default."""
 
     schema_: Annotated[int, Field(alias="schema")] = SCHEMA
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -185,6 +118,9 @@ class Scenario(Record):
     noise: NoiseField
     room: Room
     enrollment: EnrollmentChoice
+    channel: Annotated[ChannelChoice | None, BeforeValidator(lambda given: None if given == "none" else given)] = (
+        None
+    )
     reference: Literal["early", "reverberant"] = "early"
 
     @model_validator(mode="after")
@@ -214,6 +150,12 @@ class Scenario(Record):
                 yield "shares", "needs exactly the labels of scenarios"
             elif min(self.shares.values()) < 0 or abs(sum(self.shares.values()) - 1) > 1e-9:
                 yield "shares", "needs probabilities that add up to 1"
+
+    def draw_channel(self, seed: rng.Seed, *name: rng.Name, num_samples: int) -> Channel | None:
+        """The channel of a scene; None where it does nothing."""
+        if self.channel is None:
+            return None
+        return self.channel.draw(seed, *name, "channel", num_samples=num_samples, sample_rate=self.sample_rate)
 
     def draw_label(self, seed: rng.Seed, *name: rng.Name) -> ScenarioLabel:
         """One of the scenarios, drawn with its share; without shares each is equally likely."""

@@ -25,6 +25,7 @@ from pse_bench.runtime.progress import Update
 from pse_bench.runtime.sharding import Shard, batches
 from pse_bench.simulation import dataset_writer, mixing
 from pse_bench.simulation import room as rooms
+from pse_bench.simulation.channel import received
 from pse_bench.simulation.dataset_writer import STAGE, Problem, Rendered, RenderReport
 
 BATCH = 4
@@ -105,7 +106,12 @@ def _write(job: RenderJob, recipe: schemas.Recipe, scene: mixing.Scene, rt60_ach
     save_sound(f"enrollment/{file_name}", scene.enrollment)
     labels = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
     save(f"activity/{name}.json", labels.encode())
-    mixtures = {label: save_sound(f"{label}/{file_name}", scene.mixture(label)) for label in recipe.scenarios}
+    mixtures = {
+        label: save_sound(
+            f"{label}/{file_name}", received(scene.mixture(label), recipe.channel, recipe.sample_rate)
+        )
+        for label in recipe.scenarios
+    }
     rt60 = {"rt60_achieved_s": rt60_achieved_s}
     rows = [_row(job, recipe, scene, label, mixture_sha256=sha, **rt60) for label, sha in mixtures.items()]
     return Rendered(scene_id=name, rows=rows, files=stored)
@@ -119,6 +125,7 @@ def _row(
     reference = "" if label == "TS3" else f"stems/{dataset.REFERENCE_STEMS[job.reference]}/{file_name}"
     others = recipe.interferers if label != "TS1" else []
     only = others[0] if len(others) == 1 else None
+    through = recipe.channel or schemas.Channel()
     distances_m = [talker.distance_m for talker in others if talker.distance_m is not None]
     return schemas.Mixture(
         mixture_id=f"{name}_{label}",
@@ -151,6 +158,7 @@ def _row(
         enrollment_condition=recipe.enrollment.condition,
         enrollment_source=recipe.enrollment_source,
         scene_gain_db=scene.gain_db,
+        **{f"channel_{name}": getattr(through, name) for name in schemas.CHANNEL},
         **known,
     )
 

@@ -18,6 +18,7 @@ from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import Mixture, Recipe, StoredFile
 from pse_bench.simulation import mixing, render
+from pse_bench.simulation.channel import received
 
 BATCH = 8
 
@@ -164,8 +165,9 @@ def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> Itera
             continue
         mixture = audio.read_pcm16(path, sample_rate=rate, num_samples=length)
         # stems that were exchanged may add up to more than 16 bits hold
-        if not np.array_equal(mixture, sum(stems[part].astype(np.int32) for part in mixing.PARTS[row.scenario])):
-            yield f"{path}: not the sum of its stems"
+        total = np.sum([stems[part].astype(np.int32) for part in mixing.PARTS[row.scenario]], axis=0)
+        if not np.array_equal(mixture, received(total, recipe.channel, rate)):
+            yield f"{path}: not the sum of its stems{' through its channel' if recipe.channel else ''}"
         if np.abs(mixture.astype(np.int32)).max() >= 32767:
             yield f"{path}: clips"
         for what, asked in (("sir", row.sir_db), ("snr", row.snr_db)):

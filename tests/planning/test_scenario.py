@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pse_bench.errors import InputError
 from pse_bench.planning import scenario
-from pse_bench.planning.scenario import Quantity, Scenario
+from pse_bench.planning.quantity import Quantity
+from pse_bench.planning.scenario import Scenario
 
 
 def load_text(folder: Path, text: str) -> Scenario:
@@ -53,6 +54,15 @@ def test_a_test_set_a_training_set_and_stress_sets_are_shipped():
     assert {"embedded", "standard", "training"} <= set(names)
     assert len([name for name in names if name.startswith("stress-")]) >= 5
     assert scenario.load("training")[0].shares["TS3"] > 0
+
+
+def test_the_channel_set_draws_the_standard_set_beside_its_channels():
+    wanted, drawn = (scenario.load(name)[1] for name in ("standard", "stress-channel"))
+    chosen = drawn.pop("channel")
+    assert {**drawn, **{key: wanted[key] for key in ("name", "description")}} == wanted
+    plain, through = builders.recipes(6), builders.recipes(6, channel=chosen)
+    assert [one.model_copy(update={"channel": None}) for one in through] == plain
+    assert any(one.channel for one in through)
 
 
 @pytest.mark.parametrize("name", scenario.shipped())
@@ -154,7 +164,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path):
         ({"room": {"rt60": 1}}, "unknown key 'room.rt60'; did you mean 'rt60_s'?"),
         ({"enrollment": {"conditions": "clean"}}, "did you mean 'condition'?"),
         ({"schema_": 1}, "unknown key 'schema_'; did you mean 'schema'?"),
-        ({"colour": "red"}, "unknown key 'colour'; known keys: description, duration_s"),
+        ({"colour": "red"}, "unknown key 'colour'; known keys: channel, description"),
     ],
 )
 def test_a_typo_gets_the_nearest_key(tmp_path, changes, expected):

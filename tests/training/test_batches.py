@@ -12,10 +12,12 @@ from tiny_training import silent
 from pse_bench.corpora.clip_reader import identity
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io.tables import read_table
+from pse_bench.planning.channel import ChannelChoice
 from pse_bench.runtime.executor import Serial
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power, power_db
+from pse_bench.simulation.channel import apply
 from pse_bench.simulation.mixing import PEAK
 from pse_bench.simulation.source_image import fade
 from pse_bench.training.data import batches, clip_store
@@ -109,6 +111,21 @@ def test_a_mixture_is_the_sum_of_its_parts_and_an_inactive_target_has_no_referen
             assert batch.target_active[row].any() != its
             assert (part.label != "TS1") == batch.interferer_active[row].any()
     assert seen == {"TS1", "TS2", "TS3"}
+
+
+def test_mixtures_pass_through_the_channel_and_references_do_not(source, tiny, monkeypatch) -> None:
+    asked = source.scenes._scenario
+    choice = ChannelChoice.model_validate({"band": "telephone", "loss": 0.2})
+    monkeypatch.setattr(source.scenes, "_scenario", asked.model_copy(update={"channel": choice}))
+    through = source.scenes.scene(1, ("channel",))
+    monkeypatch.setattr(source.scenes, "_scenario", asked)
+    plain = source.scenes.scene(1, ("channel",))
+    assert through.channel is not None
+    assert all(np.array_equal(through.stems[stem], plain.stems[stem]) for stem in plain.stems)
+    mixture, before = through.mixture(through.label), plain.mixture(plain.label)
+    assert mixture.dtype == np.float32
+    assert np.array_equal(mixture, apply(before, through.channel, RATE).astype(np.float32))
+    assert not np.array_equal(mixture, before)
 
 
 def test_the_reference_is_near_the_target_and_no_louder(source) -> None:

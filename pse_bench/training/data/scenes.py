@@ -10,8 +10,10 @@ from pse_bench import rng
 from pse_bench.dataset.webdataset import open_any
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
+from pse_bench.schemas import Channel
 from pse_bench.signal import vad
 from pse_bench.signal.vad import power_over
+from pse_bench.simulation.channel import apply
 from pse_bench.simulation.mixing import PARTS, headroom, level_gains, sum_images
 from pse_bench.simulation.source_image import fade
 from pse_bench.speaker.encoders import ENCODERS
@@ -39,14 +41,16 @@ class TrainingScene:
     levels: dict[str, float]  # as drawn
     people: tuple[str, ...] = ()  # the target, and who talks beside it
     crop: int = -1  # the target's enrollment, in its pool
+    channel: Channel | None = None
+    sample_rate: int = 0
 
     def mixture(self, label: str) -> np.ndarray:
-        """The mixture of a scenario: the sum of its stems."""
+        """The mixture of a scenario: the sum of its stems, through the scene's channel."""
         total = self.stems["noise"].copy()
         for part in PARTS[label][:-1]:
             if part in self.stems:
                 total += self.stems[part]
-        return total
+        return total if self.channel is None else apply(total, self.channel, self.sample_rate).astype(np.float32)
 
 
 class Scenes(Protocol):
@@ -137,8 +141,17 @@ class DynamicMixer:
         if reference is not None:
             sounds["reference"], gains["reference"] = reference, gains["target"]
         stems = {stem: sound * np.float32(gains[stem] * gain) for stem, sound in sounds.items()}
-        embedding = self._speakers.embedding(crop)
-        return TrainingScene(label, stems, active, embedding, levels, tuple(people), crop)
+        return TrainingScene(
+            label,
+            stems,
+            active,
+            self._speakers.embedding(crop),
+            levels,
+            tuple(people),
+            crop,
+            asked.draw_channel(seed, *name, num_samples=self.chunk),
+            self.sample_rate,
+        )
 
     def _images(
         self, track: SpeakerTrack, source: SourceRIR, rows: list[int], seed: int, name: Name
@@ -192,6 +205,12 @@ class StoredScenes:
         self._embeddings: dict[tuple[int, str], np.ndarray] = {}  # of every enrollment that was met
         rows = [(number, row) for number, data in enumerate(self._datasets) for row in data.mixtures]
         self._rows = [(number, row) for number, row in rows if row.num_samples >= self.chunk]
+        for data in self._datasets:
+            if any(row.has_channel for row in data.mixtures):
+                raise InputError(
+                    f"{data.description.name}: its mixtures have channels, and what is stored is mixed without; "
+                    "train with its scenario, which mixes on the fly"
+                )
         if not self._rows:
             raise InputError(f"no mixture is {config.data.chunk_s:g} s long; set a shorter data.chunk_s")
 
