@@ -28,6 +28,12 @@ def _scenarios(ctx: click.Context, parameter: click.Parameter, begun: str) -> li
     return [*(name for name in shipped() if name.startswith(begun)), CompletionItem(begun, type="file")]
 
 
+def _fields(texts: tuple[str, ...]) -> dict[str, Any]:
+    from pse_bench.submission.submission import parse_fields
+
+    return parse_fields(texts)
+
+
 def _shard(_: click.Context, __: click.Parameter, given: str | None) -> Any:
     from pse_bench.runtime.sharding import Shard
 
@@ -81,6 +87,14 @@ scenes = click.option(
     type=click.IntRange(1),
     help="Only the first N scenes; run again with more, it continues. Such a result enters no leaderboard.",
     metavar="N",
+)
+fields = click.option(
+    "--set",
+    "fields",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    callback=lambda *given: _fields(given[-1]),
+    help="Field of system.yaml, as licence=MIT; repeatable.",
 )
 out_file = click.option("-o", "--out", type=FILE, required=True, help="File to write.")
 out_folder = click.option("-o", "--out", type=FOLDER, required=True, help="Folder to write.")

@@ -28,6 +28,7 @@ _running = options.combine_options(
     options.option("--jobs", type=click.IntRange(1), default=1, help="Worker processes."),
     options.distribution_options,
     options.scenes,
+    options.fields,
     options.force,
 )
 _arguments = options.option(
@@ -93,18 +94,44 @@ def _submit(
 @cli.command()
 @options.dataset
 @options.submission
+@click.option(
+    "--adopt",
+    "out",
+    type=options.FOLDER,
+    metavar="OUT",
+    help="Copy what belongs to a mixture, whatever it is called, into this new folder, and check that.",
+)
+@options.fields
 @options.jobs
 @options.as_json
-def check(dataset: Path, submission: Path, jobs: int, as_json: bool) -> None:
+def check(
+    dataset: Path, submission: Path, out: Path | None, fields: dict[str, Any], jobs: int, as_json: bool
+) -> None:
     """Say everything that is wrong with a submission, a folder or a zip, and how to mend it.
 
     Fatal is what cannot be scored; the exit status is then 1. A warning is what can be scored but will probably
     not give the figures that its author hopes for: a constant delay or gain, clipping, normalised peaks, copies.
+
+    With --adopt a folder from elsewhere becomes a submission: names that hold scenario and scene (a_TS1.wav,
+    ts1/a_enhanced.WAV, a/TS1.flac) are brought into place where only one file can be meant and the sound fits its
+    mixture; all else is left and listed. --set fills in its system.yaml.
     """
     opened, executor = pse_bench.Dataset.open(dataset), options.executor(jobs, isolated=True)
+    if fields and not out:
+        raise click.UsageError("--set needs --adopt OUT: nothing is written into SUBMISSION; edit its system.yaml")
+    adoption = None
+    if out:
+        from pse_bench.submission.adoption import adopt
+
+        with progress("comparing", "files") as update:
+            adoption = adopt(opened, submission, out, executor=executor, fields=fields, progress=update)
+        if not as_json:
+            click.echo(adoption.terminal())
+        submission = out
     with progress("checking", "estimates") as update:
         report = pse_bench.check_submission(opened, submission, executor=executor, progress=update)
-    click.echo(json.dumps(report.document()) if as_json else plain(report.terminal()))
+    document = {**report.document(), **({"adoption": adoption.document()} if adoption else {})}
+    click.echo(json.dumps(document) if as_json else plain(report.terminal()))
     if not report.acceptable:
         sys.exit(1)
     options.echo_next_step(f"pse-bench score {dataset} {submission} -o results/{submission.stem}")

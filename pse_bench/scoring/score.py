@@ -4,7 +4,7 @@ A mixture whose estimate is missing or unusable takes each metric's worst value,
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,10 @@ def score(
         reference: ``early`` or ``reverberant``; the dataset's own by default.
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
         share: score only this shard of the mixtures, for ``result_writer.merge``.
-        scenes: score only the first so many scenes, which a later run with more of them continues; by default as
-            many as the submission says it has.
         force: replace the result that lies in ``out``.
         notice: told which metrics are left out because the dataset's rate is too low for them.
+        scenes: score only the first so many scenes, which a later run with more of them continues; by default as
+            many as the submission says it has.
 
     Raises:
         InputError: no such metric, no such folder, a changed dataset, a submission of another one or of fewer
@@ -161,10 +161,12 @@ def score(
 
 
 def _system(dataset: Dataset, folder: Path, path: Path) -> submission.System:
-    """The description of a submission. Raises InputError when it was made from another dataset."""
+    """The description of a submission. Raises InputError when it was made from another dataset, or has no file
+    that belongs to a mixture."""
     try:
         system = submission.read_system(folder)
     except InputError as error:
+        _require_any(dataset, folder, path, ("audio", "activity"))  # of a foreign folder, the first thing to know
         raise InputError(str(error).replace(str(folder), str(path))) from error
     own, this = system.dataset_fingerprint, dataset.description.fingerprint
     if own not in ("", this):
@@ -172,7 +174,16 @@ def _system(dataset: Dataset, folder: Path, path: Path) -> submission.System:
             f"{path}: made from another dataset, or from this one before it changed; enhance this one, or score "
             f"it with its own (fingerprint {own[:12]} in its system.yaml, {this[:12]} here)"
         )
+    _require_any(dataset, folder, path, system.holds)
     return system
+
+
+def _require_any(dataset: Dataset, folder: Path, path: Path, kinds: Sequence[str]) -> None:
+    if not submission.holds_any(folder, dataset.mixtures, kinds):
+        name = submission.estimate_name if "audio" in kinds else submission.activity_name
+        example = f"{name(dataset.mixtures[0])}{'.flac' if 'audio' in kinds else ''}"
+        asked = f"run pse-bench check {dataset.folder} {path}; with --adopt OUT it brings other names into place"
+        raise InputError(f"{path}: no file is named as a mixture's, like {example}; {asked}")
 
 
 def _first_scenes(dataset: Dataset, scenes: int | None, system: submission.System, path: Path) -> list[Mixture]:

@@ -2,7 +2,7 @@
 who speaks when (``activity/TS1/<scene_id>.csv``, …), or both, and ``system.yaml``, which describes them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, ValidationError, model_serializer
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, documents, yaml_reader
+from pse_bench.registry import suggestion
 from pse_bench.schemas import Mixture
 from pse_bench.signal import vad
 from pse_bench.submission import activity_csv
@@ -54,6 +55,14 @@ class System(documents.Record):
         return {key: value for key, value in dump(self).items() if value is not None or key not in LATER}
 
 
+SETTABLE = [
+    name
+    for name in System.model_fields
+    if name not in ("dataset_fingerprint", "holds", "uses_enrollment", "constant_gain_db", "scenes")
+]
+"""The fields of ``system.yaml`` that people fill in: neither measured nor known from the run."""
+
+
 @dataclass(frozen=True)
 class Estimate:
     """One file of a submission: float64 samples of shape (num_samples,), and the SHA-256 of its bytes."""
@@ -79,9 +88,9 @@ def read_system(folder: Path) -> System:
     return documents.parse(System, system_content(folder), str(folder / DESCRIPTION))
 
 
-def system_content(folder: Path) -> dict[str, Any]:
+def system_content(folder: Path, name: str = DESCRIPTION) -> dict[str, Any]:
     """The content of ``system.yaml``, its keys unchecked. Raises InputError when it holds no mapping."""
-    path = folder / DESCRIPTION
+    path = folder / name
     if not path.is_file():
         raise InputError(
             f"{path}: missing; write one with at least name: and version:, keys: {', '.join(System.model_fields)}"
@@ -92,10 +101,35 @@ def system_content(folder: Path) -> dict[str, Any]:
     return content
 
 
+def parse_fields(texts: Iterable[str]) -> dict[str, Any]:
+    """Fields of ``system.yaml`` from texts ``field=value``, each of its type. Raises InputError on another form, a
+    field that is not there or not for people to set, and a value of another type."""
+    given = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or name not in SETTABLE:
+            raise InputError(f"--set {text}: expected FIELD=VALUE; {suggestion(name, SETTABLE, 'fields')}")
+        given[name] = value
+    try:
+        checked = System.model_validate_strings({"name": "unset", **given}, strict=False)
+    except ValidationError as error:
+        raise InputError(f"--set {documents.explain(error, System)}") from error
+    return {name: getattr(checked, name) for name in given}
+
+
 def write_system(folder: Path, system: System) -> None:
     """Write ``system.yaml``."""
     content = yaml.safe_dump(system.model_dump(exclude_none=True), sort_keys=False, allow_unicode=True)
     atomic.write_text(folder / DESCRIPTION, content)
+
+
+def holds_any(folder: Path, mixtures: Iterable[Mixture], kinds: Container[str]) -> bool:
+    """Whether a submission has a file of one of the kinds, ``audio`` and ``activity``, for any mixture."""
+    return any(
+        ("audio" in kinds and audio.find(folder / row.scenario, row.scene_id))
+        or ("activity" in kinds and (folder / activity_name(row)).is_file())
+        for row in mixtures
+    )
 
 
 def estimate_name(mixture: Mixture) -> str:

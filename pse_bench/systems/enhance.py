@@ -86,6 +86,7 @@ def enhance(
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
     scenes: int | None = None,
+    fields: Mapping[str, Any] | None = None,
 ) -> int:
     """Enhance every mixture, or say who speaks in it; the number of files written now.
 
@@ -100,10 +101,11 @@ def enhance(
         enrollment: ``right``, or ``wrong`` for another person's, as a control.
         streaming: run the system hop by hop.
         share: enhance only this shard of the mixtures, for ``merge``.
-        scenes: enhance only the first so many scenes, which a later run with more of them continues.
         memory: folder that keeps a trained model's speaker embeddings, for any run.
         force: replace what lies in ``out``.
         notice: told what the person should know.
+        scenes: enhance only the first so many scenes, which a later run with more of them continues.
+        fields: of ``system.yaml``, in place of what the system says of itself; see ``submission.parse_fields``.
 
     Raises:
         InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
@@ -150,8 +152,8 @@ def enhance(
                 raise InputError(problem)
             progress(len(run), len(run.items))
         STAGES[gives].remove_unfinished(run.out)  # a worker may have been lost on the way
-        name = loaded.system.name if enrollment == "right" else f"{loaded.system.name} (wrong enrollment)"
-        about = loaded.described(dataset.description.sample_rate)
+        about = loaded.described(dataset.description.sample_rate).model_copy(update=dict(fields or {}))
+        name = about.name if enrollment == "right" else f"{about.name} (wrong enrollment)"
         part = None if whole else scenes
         about = about.model_copy(update={"name": name, "dataset_fingerprint": fingerprint, "scenes": part})
         if share:

@@ -14,8 +14,12 @@ from pse_bench.submission import submission
 from pse_bench.submission import zip as archive
 from pse_bench.submission.check.findings import Finding, finding, printable, summarize_counts
 
-WORDS = re.compile(r"[^A-Za-z0-9]+")  # what stands between the words of a file's name
+WORD = re.compile(r"[A-Za-z0-9]+")
+MOST_WORDS = 40  # of a file's name that are looked at
+ByName = dict[tuple[str, str], Mixture]
+"""Mixtures by their scenario and casefolded scene."""
 JOURNAL = "enhance.journal"  # kept beside a part of a dataset, to continue it
+UNFINISHED = (".part", ".journal")
 DESCRIPTIONS = ("system.yaml", "system.yml", "system.yaml.txt", "system.json")  # what people call it, casefolded
 
 
@@ -34,9 +38,8 @@ def assign(
 ) -> Layout:
     """Assign the files of a submission, which says what it ``holds``, to the mixtures of the dataset, or of the
     ``part`` of it that was enhanced."""
-    # a folder given by mistake may hold a whole disk
-    listed = list(itertools.islice(_files(folder), 20 * len(mixtures) + 10_000))
-    left = dict.fromkeys(sorted(name for name in listed if not (part and name == JOURNAL)))
+    files = listed(folder, mixtures)
+    left = dict.fromkeys(name for name in files if not (part and name == JOURNAL))
     layout = Layout()
     _assign_activity(layout, left, mixtures, "activity" in holds)
     both, missing = [], []
@@ -53,7 +56,7 @@ def assign(
     if submission.DESCRIPTION in left:
         del left[submission.DESCRIPTION]
     else:  # what was meant to be it, is said where it is missed
-        left = {name: None for name in left if name.casefold() not in DESCRIPTIONS}
+        left = {name: None for name in left if not describes(name)}
     of = len(mixtures)
     misnamed, missing = _misnamed(left, missing)
     layout.findings += [_finding_misnamed(code, pairs, of) for code, pairs in misnamed.items()]
@@ -61,7 +64,7 @@ def assign(
         layout.findings.append(_finding_missing(missing, layout, of))
     if both:
         layout.findings.append(finding("both-formats", both, "there as .flac and as .wav", of))
-    layout.findings += _extra(left, len(listed))
+    layout.findings += _extra(left, len(files))
     return layout
 
 
@@ -79,6 +82,23 @@ def _assign_activity(layout: Layout, left: dict[str, None], mixtures: list[Mixtu
     if found and not held:
         fault = "there, and system.yaml does not say so; they are not scored"
         layout.findings.append(finding("activity-not-held", found.values(), fault, len(names)))
+
+
+def listed(folder: Path, mixtures: list[Mixture]) -> list[str]:
+    """The names of all files below a folder in order; of a folder given by mistake, which may hold a whole disk,
+    not all."""
+    return sorted(itertools.islice(_files(folder), 20 * len(mixtures) + 10_000))
+
+
+def describes(name: str) -> bool:
+    """Whether a file at the top of a submission was meant to be its ``system.yaml``."""
+    return name.casefold() in DESCRIPTIONS
+
+
+def is_beside(name: str) -> bool:
+    """Whether a file was never meant to be an estimate: what describes the submission, what an interrupted run or
+    an operating system leaves."""
+    return describes(name) or name.endswith(UNFINISHED) or archive.LITTER.search(name) is not None
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -100,29 +120,42 @@ def _misnamed(
 
     Files that are explained are taken out of ``left``.
     """
-    wanted: dict[tuple[str, str], Mixture] = {(row.scenario, row.scene_id.casefold()): row for row in missing}
+    wanted = by_name(missing)
     explained: dict[str, list[tuple[str, Mixture]]] = {}
     for name in list(left):
-        row = _meant(PurePosixPath(name), wanted)
-        if row is not None and not archive.LITTER.search(name):
+        rows = [] if archive.LITTER.search(name) else named(PurePosixPath(name), wanted)
+        if len(rows) == 1:
+            (row,) = rows
             del left[name]
             del wanted[row.scenario, row.scene_id.casefold()]
-            explained.setdefault(_how(PurePosixPath(name), row), []).append((name, row))
+            explained.setdefault(how_named(PurePosixPath(name), row), []).append((name, row))
     return explained, list(wanted.values())
 
 
-def _meant(path: PurePosixPath, wanted: dict[tuple[str, str], Mixture]) -> Mixture | None:
-    """The missing mixture that a file's path names by its scenario and scene, if there is just one."""
-    labels = {word.upper() for part in path.parts for word in WORDS.split(part)} & SCENARIOS.keys()
-    scenes = {path.stem.casefold(), path.name.casefold(), *WORDS.split(path.stem.casefold())}
-    meant = [key for key in itertools.product(labels, scenes) if key in wanted]
-    return wanted[meant[0]] if len(meant) == 1 else None
+def by_name(mixtures: Iterable[Mixture]) -> ByName:
+    return {(row.scenario, row.scene_id.casefold()): row for row in mixtures}
 
 
-def _how(path: PurePosixPath, row: Mixture) -> str:
-    """In what way the name is not the one that was asked for."""
-    asked = {f"{submission.estimate_name(row)}{ending}".casefold() for ending in audio.FORMATS}
-    if path.as_posix().casefold() in asked:
+def named(path: PurePosixPath, wanted: ByName) -> list[Mixture]:
+    """The mixtures that a file's path names by scenario and scene, in whatever words stand around them; of scenes
+    whose names hold one another, the longest."""
+    words = [[match.span() for match in itertools.islice(WORD.finditer(part), MOST_WORDS)] for part in path.parts]
+    labels = {part[a:b].upper() for part, spans in zip(path.parts, words, strict=True) for a, b in spans}
+    scenes = {path.stem.casefold(), path.name.casefold()}
+    for part, spans in zip(path.parts, words, strict=True):
+        ends = itertools.combinations_with_replacement(spans, 2)
+        scenes |= {part[first[0] : last[1]].casefold() for first, last in ends}
+    found = [key for key in itertools.product(labels & SCENARIOS.keys(), scenes) if key in wanted]
+    longest = max((len(scene) for _, scene in found), default=0)
+    return [wanted[key] for key in found if len(key[1]) == longest]
+
+
+def how_named(path: PurePosixPath, row: Mixture) -> str:
+    """In what way the name is not the one that was asked for: the code of a finding, ``in-place`` where it is."""
+    asked = [f"{submission.estimate_name(row)}{ending}" for ending in audio.FORMATS]
+    if path.as_posix() in asked:
+        return "in-place"
+    if path.as_posix().casefold() in map(str.casefold, asked):
         return "wrong-case"
     if path.parent.as_posix() == row.scenario and row.scene_id in (path.stem, path.name):
         return "wrong-ending"
@@ -155,7 +188,7 @@ def _finding_missing(missing: list[Mixture], layout: Layout, of: int) -> Finding
 
 def _extra(names: Iterable[str], of: int) -> Iterator[Finding]:
     litter = [name for name in names if archive.LITTER.search(name)]
-    unfinished = [name for name in names if name.endswith((".part", ".journal"))]
+    unfinished = [name for name in names if name.endswith(UNFINISHED)]
     others = [name for name in names if name not in {*litter, *unfinished}]
     if unfinished:
         yield finding("unfinished", unfinished, "what an interrupted pse-bench enhance leaves", of)

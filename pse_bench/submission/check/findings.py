@@ -1,7 +1,7 @@
 """Findings on a submission, said so that its author can mend them: a fault once, however many files have it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,10 +16,10 @@ FATAL = {
     # the names of files
     "<scenario>/<scene_id>.flac or .wav at the top of the submission": {
         "missing-file": "enhance the missing mixtures and add them; a part of a dataset is not ranked",
-        "wrong-case": "rename them: names are compared letter by letter",
+        "wrong-case": "rename them (check --adopt does): names are compared letter by letter",
         "wrong-ending": "store the samples as FLAC or WAV, and never by way of a lossy format",
-        "wrong-folder": "move them, or give the folder in which TS1, TS2 and TS3 lie",
-        "wrong-name": "rename them like the mixture's file",
+        "wrong-folder": "move them (check --adopt does), or give the folder in which TS1, TS2 and TS3 lie",
+        "wrong-name": "rename them like the mixture's file (check --adopt does)",
     },
     "one file a mixture": {"both-formats": "remove the older one"},
     ACTIVITY_NAMES: {"missing-activity": "add the missing files, or say holds: [audio] in system.yaml"},
@@ -157,8 +157,7 @@ class Finding:
 
     def named(self) -> str:
         """The first files, and how many more there are."""
-        more = len(self.files) - SHOWN
-        return ", ".join(map(printable, self.files[:SHOWN])) + (f", and {more} more" if more > 0 else "")
+        return first_names(self.files)
 
 
 def finding(
@@ -217,6 +216,12 @@ class CheckReport:
                 lines += [f"      expected: {finding.expected}", f"      remedy:   {finding.remedy}"]
                 lines += [f"      files:    {finding.named()}"] if finding.files else []
         return "\n".join(lines)
+
+
+def first_names(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(map(printable, names[:SHOWN])) + (f", and {more} more" if more > 0 else "")
 
 
 def printable(name: str) -> str:
