@@ -55,12 +55,9 @@ class System(documents.Record):
         return {key: value for key, value in dump(self).items() if value is not None or key not in LATER}
 
 
-SETTABLE = [
-    name
-    for name in System.model_fields
-    if name not in ("dataset_fingerprint", "holds", "uses_enrollment", "constant_gain_db", "scenes")
-]
-"""The fields of ``system.yaml`` that people fill in: neither measured nor known from the run."""
+NOT_STATED = ("dataset_fingerprint", "holds", "uses_enrollment", "constant_gain_db", "scenes")
+"""Fields of ``system.yaml`` that are measured or follow from the run, and that nobody states."""
+SETTABLE = [name for name in System.model_fields if name not in NOT_STATED]
 
 
 @dataclass(frozen=True)

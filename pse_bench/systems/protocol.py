@@ -19,7 +19,7 @@ import numpy as np
 from pse_bench.errors import InputError
 from pse_bench.io import documents
 from pse_bench.signal import streaming as hops
-from pse_bench.submission.submission import System
+from pse_bench.submission.submission import NOT_STATED, System
 from pse_bench.systems import sources
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput
 
@@ -27,7 +27,6 @@ METHODS = {"audio": "enhance", "activity": "detect"}
 CALLED = ("reset", "step", "enroll")
 KEPT = 256
 """Enrollments whose ``enroll`` is remembered."""
-NOT_STATED = ("dataset_fingerprint", "holds")  # of system.yaml: no system says them
 
 
 def is_system(entry: Any) -> bool:
