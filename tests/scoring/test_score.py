@@ -338,9 +338,9 @@ def test_no_damage_makes_a_figure_better(
 
 
 def test_a_fault_never_scores_above_silence_or_noise(two: Dataset, submitted: Submitted, tmp_path: Path) -> None:
-    """A missing estimate is worth no more than any that is there."""
+    """An unusable estimate is worth no more than any other."""
     names = list(metrics.METRICS)
-    copy = damaged(submitted("silence"), tmp_path / "copy", two.mixtures, [missing] * len(two.mixtures))
+    copy = damaged(submitted("silence"), tmp_path / "copy", two.mixtures, [empty] * len(two.mixtures))
     worst = tiny.scored(two, copy, tmp_path / "r0", names)
     chance = np.random.default_rng(0)
     noise = tmp_path / "noise"
@@ -371,8 +371,11 @@ def test_a_submission_without_a_folder_or_a_description(dataset: Dataset, tmp_pa
     with pytest.raises(InputError, match="no such folder or zip; check the path"):
         tiny.scored(dataset, tmp_path / "nowhere", tmp_path / "r")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"system\.yaml: missing"):
+    with pytest.raises(InputError, match=r"empty: no file is named as a mixture's, like TS1/s000000\.flac; run"):
         tiny.scored(dataset, tmp_path / "empty", tmp_path / "r")
+    (references(dataset, tmp_path / "bare", 0.0) / "system.yaml").unlink()
+    with pytest.raises(InputError, match=r"bare/system\.yaml: missing"):
+        tiny.scored(dataset, tmp_path / "bare", tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 
