@@ -101,4 +101,14 @@ def cli(ctx: click.Context) -> None:
 
 
 # each adds its commands
-from pse_bench.cli import corpora, exchange, first_steps, generate, results, scenarios, scoring, training  # noqa: E402, F401
+from pse_bench.cli import (  # noqa: E402, F401
+    corpora,
+    exchange,
+    first_steps,
+    generate,
+    leaderboard,
+    results,
+    scenarios,
+    scoring,
+    training,
+)

@@ -1,7 +1,6 @@
-"""table, compare, report, inspect, leaderboard: results and datasets as text and pages, and who stands where."""
+"""table, compare, report, inspect: results and datasets as text and pages."""
 
 import json
-import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -135,87 +134,3 @@ def inspect(dataset: Path, scene_id: str | None, out: Path | None, force: bool) 
     click.echo(plain(text))
     if out:
         click.echo(f"{out}: {write(out) / 1e6:.1f} MB", err=True)
-
-
-@cli.group()
-def leaderboard() -> None:
-    """Leaderboards: a CSV with a row a system, and beside it what each row was made from."""
-
-
-_board = click.argument("board", type=options.FILE)
-
-
-@leaderboard.command()
-@_board
-@options.results
-@options.option(
-    "--kind",
-    type=click.Choice(["reference", "baseline", "submission"]),
-    default="submission",
-    help="What the systems are. One with the wrong enrollment is a control by itself.",
-)
-@click.option("--date", metavar="YYYY-MM-DD", default="", help="Date of the rows; today by default.")
-@click.option("--rtf", type=click.FloatRange(0), help="Real-time factor on one thread.")
-@click.option("--replace", is_flag=True, help="Take the place of the row of the same system and version.")
-def add(board: Path, results: tuple[Path, ...], **asked: Any) -> None:
-    """Put RESULTS on BOARD, the CSV named after their dataset (<name>-v<version>.csv).
-
-    Refused: partial results, results of another dataset or version of a metric, and changed files.
-    """
-    from pse_bench.leaderboard import leaderboard as boards
-
-    for result in results:
-        entry = boards.add(board, result, **asked).entry
-        ranked = f"rank {entry.rank}, mean rank {entry.mean_rank:.1f}" if entry.rank else ""
-        click.echo(f"{board}: {entry.name}: {ranked or 'a control, without a rank'}")
-
-
-@leaderboard.command()
-@_board
-@click.option("--sort", metavar="COLUMN", help="Order by a column of the CSV, best first; by rank by default.")
-@options.figures
-@options.formats(help="How to print; csv has every column.")
-def show(board: Path, sort: str | None, **asked: Any) -> None:
-    """Print BOARD: who stands where, with six headline figures, or those that are asked for."""
-    from pse_bench.leaderboard import table
-
-    rows = table.read(board)
-    rows = table.by_column(rows, sort) if sort else rows
-    click.echo(table.text(board, rows, beside=sort or "", **asked))
-
-
-@leaderboard.command()
-@_board
-@click.argument("results", nargs=-1, type=options.FOLDER)
-@options.as_json
-def verify(board: Path, results: tuple[Path, ...], as_json: bool) -> None:
-    """Compute BOARD again from what is kept beside it: figures, hashes, ranks and order.
-
-    With RESULTS, their rows are computed again from every single score.
-    """
-    from pse_bench.leaderboard import leaderboard as boards
-
-    problems = boards.verify(board, results)
-    if as_json:
-        click.echo(json.dumps({"board": str(board), "problems": problems}))
-    elif not problems:
-        again = f", {len(results)} of them from their scores" if results else ""
-        click.echo(f"{board}: all rows follow from their results{again}")
-    options.echo_errors([] if as_json else problems)
-    if problems:
-        sys.exit(1)
-
-
-@leaderboard.command()
-@click.argument("boards", nargs=-1, required=True, type=options.FILE)
-@options.out_folder
-@options.force
-def site(boards: tuple[Path, ...], out: Path, force: bool) -> None:
-    """Write BOARDS as a folder of pages that any server of files can host: a page a board, and one a system.
-
-    Pages hold all that they show, fetch nothing, and work from a disk, too.
-    """
-    from pse_bench.reporting import board_site
-
-    pages = board_site.write(boards, out, force=force)
-    click.echo(f"{pages[0]}: {len(pages)} pages of {len(boards)} boards")

@@ -1,17 +1,22 @@
-"""Leaderboards: adding a result, the order of rows, and verifying a board against its results."""
+"""Leaderboards: adding a result, the order of rows, and bringing rows to the figures of today."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from pse_bench.dataset import frozen_sets
 from pse_bench.errors import InputError
-from pse_bench.io import atomic, documents, locks
+from pse_bench.io import atomic, documents, locks, tables
 from pse_bench.io.tables import FORMULA
-from pse_bench.leaderboard import ranking, table
-from pse_bench.leaderboard.table import Kind, Row
+from pse_bench.leaderboard import evidence, ranking, table
+from pse_bench.leaderboard.evidence import Evidence, Kind, Stated
+from pse_bench.leaderboard.table import PairRow, Row
+from pse_bench.scoring.figures import DECIMALS
 from pse_bench.scoring.results import Result, check_comparable
 
 REFERENCES = ("mixture", "silence", "oracle-mask")
@@ -19,6 +24,12 @@ REFERENCES = ("mixture", "silence", "oracle-mask")
 
 CONTROL = " (wrong enrollment)"
 """How the name of a system ends that was given somebody else's enrollment."""
+
+SAID = {"trained_on": "training_data", "tuned_on": "tuned_on", "licence": "licence"}
+"""What a submission has to say of itself: columns, and their keys in ``system.yaml``."""
+
+Sums = Mapping[str, np.ndarray]
+"""The sums of speakers by the names of rows, as ``ranking.standing`` takes them; rows of before have none."""
 
 # ---- add
 
@@ -31,6 +42,11 @@ def add(
     date: str = "",
     rtf: float | None = None,
     replace: bool = False,
+    evidence: Evidence = "self-reported",
+    figures: Path | None = None,
+    trained_on: str | None = None,
+    tuned_on: str | None = None,
+    licence: str | None = None,
 ) -> Row:
     """Put a result on a board, which is made when it is the first; the new row, with its rank.
 
@@ -40,36 +56,79 @@ def add(
         date: YYYY-MM-DD; today by default.
         rtf: real-time factor on one thread, as measured by whoever adds it.
         replace: take the place of the row of the same system and version.
+        evidence: who made the figures, see ``Entry``.
+        figures: what ``pse-bench system`` wrote of the system.
+        trained_on, tuned_on, licence: what ``system.yaml`` does not say; a submission has to.
 
     Raises InputError: the result was changed or is partial, belongs to another dataset, lacks a figure that is
-    ranked, was scored with other metrics than the board, or has a name that cannot be used.
+    ranked or what a submission has to say, was scored with other metrics than the board, or has a name that cannot
+    be used.
     """
     result = Result.open(folder).require_sealed()
-    if result.system.endswith(CONTROL):
-        kind = "control"
-    for words in _refusals(board, result, kind):
-        raise InputError(f"{folder}: {words}")
+    said = {"rtf": rtf, "trained_on": trained_on, "tuned_on": tuned_on, "licence": licence}
+    stated = documents.parse(
+        Stated,
+        {
+            "kind": "control" if result.system.endswith(CONTROL) else kind,
+            "date": date or datetime.now(UTC).date().isoformat(),
+            "evidence": evidence,
+            **(_measured(figures) if figures else {}),
+            **{key: value for key, value in said.items() if value is not None},
+        },
+        f"{board}",
+    )
     with locks.taking_turns(board.parent, "leaderboard add"):
         rows = table.read(board) if board.exists() else []
-        row = table.row_of(result, kind=kind, date=date or datetime.now(UTC).date().isoformat(), rtf=rtf)
-        replaced = [other for other in rows if replace and other.entry.name == row.entry.name]
-        rows = [other for other in rows if other not in replaced]
-        _check_place(board, row, rows)
-        check_comparable([*(table.evidence(board, other.entry) for other in rows), result])
-        keep = table.evidence_folder(board, row.entry)
-        for name in ("summary.csv", "result.json"):
-            with atomic.replacing(keep / name) as part:
-                shutil.copyfile(result.folder / name, part)
-        ordered = order([*rows, row])
-        atomic.write_text(board, table.text_of(ordered))
-        for other in replaced:
-            if (left := table.evidence_folder(board, other.entry)) != keep:
-                shutil.rmtree(left, ignore_errors=True)
-        return next(placed for placed in ordered if placed.entry.name == row.entry.name)
+        placed = _put(board, rows, result, stated, replace=replace)
+        return next(row for row in placed if row.entry.result_sha256 == atomic.sha256(folder / "result.json"))
 
 
-def _refusals(board: Path, result: Result, kind: Kind) -> Iterator[str]:
-    """Why a result may not enter a board, with what to do."""
+def _measured(path: Path) -> dict[str, Any]:
+    """What ``pse-bench system`` found that a board has a column for."""
+    content = documents.read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: no figures of a system; give what pse-bench system SYSTEM -o FILE wrote")
+    keys = ("rtf", "rtf_cpu", "latency_class", "parameters")
+    return {key: content[key] for key in keys if content.get(key) is not None}
+
+
+def _put(board: Path, rows: Sequence[Row], result: Result, stated: Stated, *, replace: bool) -> list[Row]:
+    """Put a result in its place and write the board; all its rows."""
+    for words in refusals(board, result, stated):
+        raise InputError(f"{result.folder}: {words}")
+    sums = evidence.speaker_sums(result.read_scores())
+    row = table.row_of(result, stated, evidence.as_array(sums, result.folder))
+    replaced = [other for other in rows if replace and other.entry.name == row.entry.name]
+    rest = [other for other in rows if other not in replaced]
+    _check_place(board, row, rest)
+    check_beside([table.evidence(board, other.entry) for other in rest], result)
+    keep = table.evidence_folder(board, row.entry)
+    evidence.keep(board, keep, result, stated)
+    ordered = write(board, [*rest, row])
+    for other in replaced:
+        if (left := table.evidence_folder(board, other.entry)) != keep:
+            shutil.rmtree(left, ignore_errors=True)
+    return ordered
+
+
+def write(board: Path, rows: Sequence[Row]) -> list[Row]:
+    """Write a board in its order, and who is told apart on it; the rows as they were written."""
+    ordered, pairs = order(rows, sums_of(board, rows))
+    atomic.write_text(board, table.text_of(ordered))
+    if pairs or table.pairs_of(board).exists():
+        tables.write_table(table.pairs_of(board), PairRow, pairs)
+    return ordered
+
+
+def sums_of(board: Path, rows: Iterable[Row]) -> Sums:
+    """The sums of speakers that are kept, by the names of rows."""
+    found = {row.entry.name: table.evidence_folder(board, row.entry) for row in rows}
+    arrays = {name: evidence.as_array(evidence.sums_in(folder), folder) for name, folder in found.items()}
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+def refusals(board: Path, result: Result, stated: Stated) -> Iterator[str]:
+    """Why a result may not stand on a board, with what to do."""
     about, name, of = result.about, result.system, result.about.get("dataset")
     if of != board.stem:
         yield f"scored on {of}, the board is of {board.stem}; give {of}.csv"
@@ -90,11 +149,12 @@ def _refusals(board: Path, result: Result, kind: Kind) -> Iterator[str]:
             yield f"system {what} {text!r} begins as a formula does; rename it in system.yaml"
         if not text.isprintable():
             yield f"system {what} {text!r} cannot be printed; rename it in system.yaml"
-    if (name in REFERENCES) != (kind == "reference"):
+    if (name in REFERENCES) != (stated.kind == "reference"):
         yield (
-            f"{name!r} as {kind}; the references are {', '.join(REFERENCES)} and nothing else: give --kind "
+            f"{name!r} as {stated.kind}; the references are {', '.join(REFERENCES)} and nothing else: give --kind "
             "reference, or rename the system"
         )
+    yield from _unsaid(result, stated)
     found = {f"{row.scenario}.{row.metric}": row for row in result.summaries}
     for column in ranking.NEEDED:
         if column not in found:
@@ -102,6 +162,25 @@ def _refusals(board: Path, result: Result, kind: Kind) -> Iterator[str]:
             yield f"no {column}, which is ranked; score again with{hint or ' it'}"
         elif found[column].value is None:
             yield f"{column} is undefined, so it cannot be ranked"
+
+
+def _unsaid(result: Result, stated: Stated) -> Iterator[str]:
+    """What a submission does not say of itself and has to."""
+    told = {column: getattr(stated, column) or result.about["system"].get(key) for column, key in SAID.items()}
+    silent = [column for column, text in told.items() if not text]
+    if stated.kind == "submission" and silent:
+        options = " ".join(f"--{column.replace('_', '-')} TEXT" for column in silent)
+        keys = ", ".join(SAID[column] for column in silent)
+        yield f"does not say {', '.join(silent)}; give {options}, or {keys} in system.yaml before it is scored"
+
+
+def check_beside(others: Sequence[Result], result: Result) -> None:
+    """Refuse a result that does not compare with others, or is over other mixtures. Raises InputError."""
+    check_comparable([*others, result])
+    own, all_of_it = result.about, others[0].about if others else result.about
+    if own.get("mixtures_sha256") != all_of_it.get("mixtures_sha256"):
+        found = f"{own.get('mixtures')} mixtures that are not the {all_of_it.get('mixtures')}"
+        raise InputError(f"{result.folder}: scored over {found} of the board; score the whole dataset")
 
 
 def _check_place(board: Path, row: Row, rows: Sequence[Row]) -> None:
@@ -121,76 +200,120 @@ def _check_place(board: Path, row: Row, rows: Sequence[Row]) -> None:
 # ---- order
 
 
-def order(rows: Iterable[Row]) -> list[Row]:
-    """All rows with their ranks, the first first; a control stands right behind its system and has none."""
-    everybody = list(rows)
-    ranked = [row for row in everybody if row.entry.kind != "control"]
-    figures = [row.figures for row in ranked]
-    found = ranking.rank_rows(figures, [row.entry.name for row in ranked])
-    front = ranking.on_front(figures, [row.entry.kind == "reference" for row in ranked])
-    placed = {}
-    for row, rank, mark in zip(ranked, found, front, strict=True):
-        placed[row.entry.name] = _with_rank(row, rank=rank.rank, mean_rank=rank.mean_rank, pareto=mark)
+def order(rows: Iterable[Row], sums: Sums = MappingProxyType({})) -> tuple[list[Row], list[PairRow]]:
+    """All rows by their net scores, the best first, a control right behind its system; and every two ranked rows
+    of which there are sums. References and controls have no rank."""
+    everybody = {row.entry.name: _scored(row) for row in rows}
+    best = sorted(everybody.values(), key=lambda row: (-(row.entry.net_score or 0.0), row.entry.name))
+    ranked = [row.entry.name for row in best if row.entry.kind in ("baseline", "submission")]
+    tested = [name for name in ranked if name in sums]
+    pairs = ranking.pairs([sums[name] for name in tested])
+    within = dict(zip(tested, ranking.rank_intervals(len(tested), pairs), strict=True))
+    behind = len(ranked) - len(tested)
+    for name, (low, high) in within.items():
+        place = {"rank_low": low, "rank_high": high + behind}
+        everybody[name] = _placed(everybody[name], **place)
+    for number, name in enumerate(ranked, 1):
+        everybody[name] = _placed(everybody[name], rank=number)
+    compared = [row for row in best if row.entry.kind != "control"]
+    marks = ranking.on_front(
+        [row.figures for row in compared], [row.entry.kind == "reference" for row in compared]
+    )
+    for row, mark in zip(compared, marks, strict=True):
+        everybody[row.entry.name] = _placed(everybody[row.entry.name], pareto=mark)
+    places = {row.entry.name: number for number, row in enumerate(compared)}
 
     def key(row: Row) -> tuple[int, bool, str]:
-        control = row.entry.kind == "control"
-        own = placed.get(row.entry.name.replace(CONTROL, "")) if control else row
-        return (own.entry.rank if own else None) or len(ranked) + 1, control, row.entry.name
+        own = row.entry.name.replace(CONTROL, "") if row.entry.kind == "control" else row.entry.name
+        return places.get(own, len(places)), row.entry.kind == "control", row.entry.name
 
-    controls = [row for row in everybody if row.entry.kind == "control"]
-    unplaced = [_with_rank(row, rank=None, mean_rank=None, pareto=False) for row in controls]
-    return sorted([*placed.values(), *unplaced], key=key)
+    told = [_pair_row(pair, tested) for pair in pairs]
+    return sorted(everybody.values(), key=key), told
 
 
-def _with_rank(row: Row, **place: Any) -> Row:
-    return Row(row.entry.model_copy(update=place), row.cells)
+def _scored(row: Row) -> Row:
+    """A row without a place; one of which no sums are kept has the net score of its figures."""
+    kept = row.entry.net_score
+    if kept is None or row.entry.net_score_low is None:
+        kept = round(float(ranking.net_score(ranking.net_figures(row.figures))), DECIMALS)
+    return _placed(row, net_score=kept, rank=None, mean_rank=None, pareto=False, rank_low=None, rank_high=None)
 
 
-# ---- verify
+def _placed(row: Row, **place: Any) -> Row:
+    entry = row.entry.model_dump(include=row.entry.model_fields_set) | place
+    given = {key: value for key, value in entry.items() if value is not None or key not in table.OPTIONAL}
+    return Row(type(row.entry)(**given), row.cells)
 
 
-def verify(board: Path, folders: Sequence[Path] = ()) -> list[str]:
-    """What is wrong with a board, a line each: rows that do not follow from what is kept beside it, hashes, order,
-    references that are missing. With result folders, their rows are computed from the scores again. Raises
-    InputError when the board cannot be read, or a result folder was changed."""
-    rows = table.read(board)
-    missing = [name for name in REFERENCES if name not in {row.entry.system for row in rows}]
-    found = [f"{board}: {name} is missing; every board has the references" for name in missing]
-    again, kept = list(rows), []
-    for number, row in enumerate(rows):
-        try:
-            kept.append(table.evidence(board, row.entry))
-        except InputError as error:
-            found.append(str(error))
-        else:
-            again[number] = _compare(board, row, kept[-1], "what is kept of its result", found)
-    try:
-        if kept:
-            check_comparable(kept)
-    except InputError as error:
-        found.append(str(error))
-    for folder in folders:
-        result = Result.open(folder)
-        hashed = atomic.sha256(folder / "result.json")
-        same = [row for row in rows if row.entry.result_sha256 == hashed]
-        if not same:
-            found.append(f"{folder}: no row of {board} was made from it")
-        for row in same:
-            _compare(board, row, result, f"{folder}", found)
-    if not found and table.text_of(order(again)) != documents.read_text(board):
-        found.append(f"{board}: ranks or order are not those of its figures; restore it")
-    return found
+def _pair_row(pair: ranking.Pair, names: Sequence[str]) -> PairRow:
+    ends = (pair.difference, pair.ci_low, pair.ci_high, pair.p)
+    difference, low, high, p = (None if end is None else round(end, DECIMALS) + 0.0 for end in ends)
+    return PairRow(
+        first=names[pair.first],
+        second=names[pair.second],
+        difference=difference or 0.0,
+        ci_low=low,
+        ci_high=high,
+        p=p or 0.0,
+        told_apart=pair.told_apart,
+    )
 
 
-def _compare(board: Path, row: Row, result: Result, source: str, found: list[str]) -> Row:
-    """The row as it follows from a result; differences are added to ``found``."""
-    made = table.row_of(result, kind=row.entry.kind, date=row.entry.date, rtf=row.entry.rtf)
-    keys = [key for key in table.FROM_RESULT if key in row.entry.model_fields_set]
-    pairs = [(key, getattr(row.entry, key), getattr(made.entry, key)) for key in keys]
-    cells = [(name, row.cells.get(name), made.cells.get(name)) for name in {**row.cells, **made.cells}]
-    lines, columns = ([one for one in both if one[1] != one[2]] for both in (pairs, cells))
-    for name, stated, actual in lines + columns[:3]:
-        found.append(f"{board}: {row.entry.name}: {name} {stated}, but {actual} in {source}")
-    if len(columns) > 3:
-        found.append(f"{board}: {row.entry.name}: and {len(columns) - 3} more columns")
-    return Row(row.entry, made.cells)
+# ---- rescore
+
+
+def rescore(board: Path, folders: Sequence[Path] = (), *, evidence_is: Evidence | None = None) -> list[str]:
+    """Bring a board to the figures and the order of today; a line a row says what that follows from.
+
+    Rows with kept scores are computed from them, and where a result of the same submission is given, from that.
+
+    Args:
+        folders: results of submissions that are on the board, scored again.
+        evidence_is: who made these results; as it was by default.
+
+    Raises InputError: a result is of no row, or of other audio than its row, or rows do not compare any more.
+    """
+    with locks.taking_turns(board.parent, "leaderboard add"):
+        rows = {row.entry.name: row for row in table.read(board)}
+        opened = {
+            table.name_of(result): result for result in (Result.open(one).require_sealed() for one in folders)
+        }
+        if unknown := [result for name, result in opened.items() if name not in rows]:
+            raise InputError(f"{unknown[0].folder}: of no row of {board}; add it")
+        said, results, stated = [], [], {}
+        for name, row in rows.items():
+            folder = table.evidence_folder(board, row.entry)
+            stated[name] = table.stated(board, row.entry)
+            if name in opened:
+                result = _same_audio(board, row, opened[name])
+                if evidence_is:
+                    stated[name] = stated[name].model_copy(update={"evidence": evidence_is})
+                sums, source = evidence.speaker_sums(result.read_scores()), f"from {result.folder}"
+            elif evidence.has_scores(folder):
+                kept = evidence.opened(board, folder)
+                result, sums, source = kept.result, kept.sums, "from its scores"
+            else:
+                result, sums, source = table.evidence(board, row.entry), [], "as it was, no scores are kept of it"
+            if sums:
+                rows[name] = table.row_of(result, stated[name], evidence.as_array(sums, folder))
+            results.append(result)
+            said.append(f"{name}: {source}")
+        check_comparable(results)
+        before = table.read(board)
+        for name, result in opened.items():
+            evidence.keep(board, table.evidence_folder(board, rows[name].entry), result, stated[name])
+        write(board, list(rows.values()))
+        there = {table.evidence_folder(board, row.entry) for row in rows.values()}
+        for left in {table.evidence_folder(board, row.entry) for row in before} - there:
+            shutil.rmtree(left, ignore_errors=True)
+        return said
+
+
+def _same_audio(board: Path, row: Row, result: Result) -> Result:
+    before = table.evidence(board, row.entry).about.get("submission_sha256")
+    if before and result.about.get("submission_sha256") != before:
+        raise InputError(
+            f"{result.folder}: scored from other audio than {row.entry.name} on {board}; give that another "
+            "version in system.yaml and add it"
+        )
+    return result

@@ -1,12 +1,25 @@
-"""The order of a leaderboard: pure functions on rows of figures.
+"""The order of a leaderboard: pure functions on figures and on sums over target speakers.
 
-Three figures say how much of the target was lost, two how much of everybody else was let through. A leakage
-reduction counts only as far as it exceeds what the target lost in level, so that turning everything down, or off,
-gains nothing.
+One figure orders the systems, the **net score**: the harmonic mean, in %, of three shares between 0 and 1. What is
+kept of the target: one less the mean of over-suppression in TS1 and TS2 and of word errors in TS2. And how much
+softer everybody else has become, once in TS3 and once in the target's pauses in TS2: 1 − 2^(−net/10), for what is
+10 dB softer is heard as half as loud (Stevens). Net is a reduction less what the target itself lost in level,
+speaker by speaker and never below 0; so turning everything down, or off, gains nothing, and a share of 0 makes a
+score of 0.
+
+A score, and whether two systems are told apart, follow from the clips of these systems and from nothing else on
+the board. So a further row moves nobody. That is why each pair is held to ``ALPHA`` = 1 % instead of being
+corrected for their number, which would move everybody's groups with every row.
+
+Sources: Stevens, Psychological Review 64(3), 1957 (loudness); Piepho, JCGS 13(2), 2004 (letters of groups).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+
+import numpy as np
+
+from pse_bench.scoring import statistics
 
 Figures = Mapping[str, float]
 """Values by column, ``<scenario>.<metric>``."""
@@ -15,49 +28,147 @@ OVER_SUPPRESSION = "TS2.tsos"
 LEAKAGE = "TS3.leakage_reduction_db"
 PAUSE_LEAKAGE = "TS2.pause_leakage_db"
 LOSS = "TS2.target_loss_db"
-LOWEST_FIRST = ("TS1.tsos", OVER_SUPPRESSION, "TS2.wer")
-"""Criteria of which less is better."""
-BEYOND_LOSS = (LEAKAGE, PAUSE_LEAKAGE)
-"""Criteria of which more is better, as far as they exceed ``LOSS``."""
-CRITERIA = (*LOWEST_FIRST, *BEYOND_LOSS)
-NEEDED = (*LOWEST_FIRST, LEAKAGE, LOSS, PAUSE_LEAKAGE)
-"""Columns without which a row has no rank."""
-REMOVES_NOTHING_DB = 3.0
-"""A system that takes less than half the energy from other talkers, beyond what it takes from the target, stands
-behind every system that takes more: doing nothing never leads, whatever else is on the board."""
+SHARES = ("TS1.tsos", OVER_SUPPRESSION, "TS2.wer")
+"""Criteria in %, of which less is better: what is not kept of the target."""
+REDUCTIONS = (LEAKAGE, PAUSE_LEAKAGE)
+"""Criteria in dB of which more is better, as far as they exceed ``LOSS``."""
+NEEDED = (*SHARES, LEAKAGE, LOSS, PAUSE_LEAKAGE)
+"""Columns without which a row has no place."""
+ALPHA = 0.01
+"""The chance that a test takes two systems for different that are not; see above."""
+LEAST = 0.5
+"""The smallest difference of net scores, in points, that two systems are told apart by."""
 
 
-class Rank(NamedTuple):
-    """The rank of a row, 1 for the first, and the mean of its ranks over the criteria."""
+@dataclass(frozen=True)
+class Pair:
+    """Two systems by their numbers, the one with the higher net score first: what it is ahead by, the interval of
+    that, p, and whether that tells them apart."""
 
-    rank: int
-    mean_rank: float
-
-
-def rank_rows(rows: Sequence[Figures], names: Sequence[str]) -> list[Rank]:
-    """The rank of every row, each with all of ``NEEDED``: by mean rank over the criteria, rows that remove nothing
-    last, ties by name. No two ``names`` are alike."""
-    by_criterion = [ranks([row[name] for row in rows]) for name in LOWEST_FIRST]
-    by_criterion += [ranks([row[LOSS] - row[name] for row in rows]) for name in BEYOND_LOSS]
-    means = [round(sum(column) / len(CRITERIA), 4) for column in zip(*by_criterion, strict=True)]
-    # who removes nothing: other talkers lose hardly more than the target does
-    idle = [row[LEAKAGE] - row[LOSS] < REMOVES_NOTHING_DB for row in rows]
-    keys = list(zip(idle, means, names, strict=True))
-    order = {key: number for number, key in enumerate(sorted(keys), 1)}
-    return [Rank(order[key], mean) for key, mean in zip(keys, means, strict=True)]
+    first: int
+    second: int
+    difference: float
+    ci_low: float | None
+    ci_high: float | None
+    p: float
+    told_apart: bool
 
 
-def ranks(badness: Sequence[float]) -> list[float]:
-    """Ranks from 1 for the smallest; equal values share the mean of their ranks."""
-    return [sum(b < own for b in badness) + (sum(b == own for b in badness) + 1) / 2 for own in badness]
+# ---- the net score
+
+
+def net_figures(figures: Figures) -> np.ndarray:
+    """The criteria from a row's figures, reductions less the loss: of a row of which no sums are kept."""
+    nets = [max(figures[name] - figures[LOSS], 0.0) for name in REDUCTIONS]
+    return np.array([*(figures[name] for name in SHARES), *nets])
+
+
+def net_sums(sums: np.ndarray) -> np.ndarray:
+    """Sums of ``NEEDED`` of each speaker, numerators and denominators of shape (speakers, 6, 2), as those of the
+    criteria, shape (speakers, 5, 2): a speaker's loss is taken from their reductions. A speaker without a clip of
+    TS2 is taken to have lost what the others did."""
+    column = {name: sums[:, number] for number, name in enumerate(NEEDED)}
+    with np.errstate(invalid="ignore"):
+        lost = column[LOSS][:, 0] / column[LOSS][:, 1]
+    lost = np.where(np.isnan(lost), column[LOSS][:, 0].sum() / column[LOSS][:, 1].sum(), lost)
+    nets = [column[name].copy() for name in REDUCTIONS]
+    for net in nets:
+        net[:, 0] = np.maximum(net[:, 0] - lost * net[:, 1], 0.0)
+    return np.stack([*(column[name] for name in SHARES), *nets], axis=1)
+
+
+def net_score(criteria: np.ndarray) -> np.ndarray:
+    """The net score, shape (...), from values of the criteria, shape (..., 5)."""
+    lost = np.minimum(criteria[..., : len(SHARES)], 100.0).mean(axis=-1, keepdims=True) / 100
+    shares = np.concatenate([1 - lost, 1 - np.exp2(-criteria[..., len(SHARES) :] / 10)], axis=-1)
+    inverse = np.divide(1.0, shares, out=np.full_like(shares, np.inf), where=shares > 0)
+    return 100 * shares.shape[-1] / inverse.sum(axis=-1)
+
+
+def _of_sums(sums: np.ndarray) -> np.ndarray:
+    """The net score, shape (...), from sums of the criteria, shape (..., 5, 2)."""
+    scale = np.array([100.0] * len(SHARES) + [1.0] * len(REDUCTIONS))
+    return net_score(scale * sums[..., 0] / np.where(sums[..., 1] > 0, sums[..., 1], np.nan))
+
+
+def standing(sums: np.ndarray) -> tuple[float, statistics.Interval | None]:
+    """The net score and its interval over speakers, from the sums of ``NEEDED``, shape (speakers, 6, 2)."""
+    nets = net_sums(sums)
+    whole = nets.sum(axis=0)
+    value = float(_of_sums(whole))
+    return value, statistics.left_out_interval(value, _of_sums(whole - nets), _clips(nets), low=0.0, high=100.0)
+
+
+def _clips(nets: np.ndarray) -> np.ndarray:
+    """How many clips of TS3 a speaker has: their weight."""
+    return nets[:, len(SHARES), 1]
+
+
+# ---- who is told apart
+
+
+def pairs(systems: Sequence[np.ndarray]) -> list[Pair]:
+    """Every two systems, by their sums of ``NEEDED`` over the same speakers; those that come first have the higher
+    net score. Speakers are swapped between two systems, and these swaps are the same for all."""
+    nets = [net_sums(sums) for sums in systems]
+    wholes = [net.sum(axis=0) for net in nets]
+    left = [_of_sums(whole - net) for whole, net in zip(wholes, nets, strict=True)]
+    chosen = statistics.swaps(len(nets[0]) if nets else 0).astype(float)
+    # what each system gives away in each swap, made once for all pairs
+    given = [(chosen @ net.reshape(len(net), -1)).reshape(-1, *net.shape[1:]) for net in nets]
+    found = []
+    for first in range(len(nets)):
+        for second in range(first + 1, len(nets)):
+            moved = given[first] - given[second]
+            swapped = _of_sums(wholes[first] - moved) - _of_sums(wholes[second] + moved)
+            interval = statistics.left_out_difference(
+                float(swapped[0]), left[first] - left[second], _clips(nets[first]), span=100.0
+            )
+            p = float(statistics.p_values(swapped[None])[0][0])
+            low, high = interval or (None, None)
+            apart = p <= ALPHA and low is not None and low > 0 and swapped[0] >= LEAST
+            found.append(Pair(first, second, float(swapped[0]), low, high, p, bool(apart)))
+    return found
+
+
+def rank_intervals(number: int, found: Sequence[Pair]) -> list[tuple[int, int]]:
+    """From which to which rank each of so many systems may stand: behind all that are shown to be better, before
+    all that are shown to be worse."""
+    better, worse = [0] * number, [0] * number
+    for pair in found:
+        better[pair.second] += pair.told_apart
+        worse[pair.first] += pair.told_apart
+    return [(1 + above, number - below) for above, below in zip(better, worse, strict=True)]
+
+
+def groups(number: int, apart: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """The largest groups of so many systems in which no two are told apart, the best first; a system may be in
+    several. Two share a group exactly where ``apart`` does not have them."""
+    found = [frozenset(range(number))] if number else []
+    for first, second in apart:
+        parted = []
+        for group in found:
+            both = first in group and second in group
+            parted += [group - {first}, group - {second}] if both else [group]
+        whole = set(parted)
+        found = [group for group in whole if not any(group < other for other in whole)]
+    return sorted(map(sorted, found))
+
+
+# ---- the front
 
 
 def on_front(rows: Sequence[Figures], references: Sequence[bool]) -> list[bool]:
-    """Whether no other row is at least as good in TS2 over-suppression and in TS3 leakage reduction, and better
-    in one: the Pareto front, of references among themselves and of all other rows among themselves, for nobody has
-    to beat an oracle to be on it."""
-    points = [(row[OVER_SUPPRESSION], -row[LEAKAGE], kind) for row, kind in zip(rows, references, strict=True)]
+    """Whether no other row is at least as good in TS2 over-suppression and in net leakage reduction in TS3, and
+    better in one: the Pareto front, of references among themselves and of all other rows among themselves, for
+    nobody has to beat an oracle to be on it."""
+    points = [(row[OVER_SUPPRESSION], -net_leakage(row), kind) for row, kind in zip(rows, references, strict=True)]
     return [
         not any(a <= over and b <= leak and (a, b) != (over, leak) and other == kind for a, b, other in points)
         for over, leak, kind in points
     ]
+
+
+def net_leakage(row: Figures) -> float:
+    """The net leakage reduction in TS3 of a row of figures."""
+    return max(row[LEAKAGE] - row.get(LOSS, 0.0), 0.0)

@@ -1,40 +1,37 @@
-"""The file of a leaderboard: a CSV with a row a system, beside it what each row was made from; and its print.
+"""The file of a leaderboard: a CSV with a row a system, and ``pairs.csv``, which says who is told apart.
 
-``<name>-v<version>.csv`` is the board of that dataset. ``<name>-v<version>/results/<system>/`` keeps the
-``result.json`` and ``summary.csv`` behind each row, from which the board can be computed again.
+``<name>-v<version>.csv`` is the board of that dataset. What each row was made from lies in the folder of that
+name, see ``evidence``, and so does ``pairs.csv``.
 """
 
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
 from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
-from pse_bench.io.tables import Grid, printed
-from pse_bench.leaderboard.ranking import CRITERIA, LEAKAGE, LOSS, NEEDED, OVER_SUPPRESSION
-from pse_bench.schemas import TABLES, Sha256, Summary
-from pse_bench.scoring import figures
+from pse_bench.leaderboard import evidence as kept
+from pse_bench.leaderboard import ranking
+from pse_bench.leaderboard.evidence import Evidence, Kind, Stated
+from pse_bench.leaderboard.ranking import NEEDED
+from pse_bench.schemas import TABLES, Sha256
 from pse_bench.scoring.figures import DECIMALS
-from pse_bench.scoring.results import Result, about_of
+from pse_bench.scoring.results import Result
 
-Kind = Literal["reference", "baseline", "submission", "control"]
 COLUMN = re.compile(r"(TS[123]|all)\.([a-z0-9_]+?)(_low|_high)?")
 """Scenario, figure, and which end of its interval."""
 
 ENDS = ("", "_low", "_high")
 """How the columns of a figure and of the ends of its interval end."""
-FOOT = (
-    f"order: mean rank over {', '.join(CRITERIA)}, leakage only as far as it exceeds {LOSS}; who removes nothing "
-    "stands last",
-    f"front: no other system is better in {OVER_SUPPRESSION} and {LEAKAGE} at once (references among themselves)",
-)
+PAIRS = "pairs.csv"
 
 
 @dataclass(frozen=True)
@@ -75,11 +72,39 @@ class Entry(documents.Record):
         description="of the dataset that the audio belongs to; it is scored against no other"
     )
     result_sha256: Annotated[Sha256, _RESULT_SHA256] = Field(description="of what is kept of the result")
-    rank: int | None = Field(None, description="place; empty for controls")
-    mean_rank: float | None = Field(None, description="mean rank over the five figures that order the board")
+    rank: int | None = Field(None, description="place by net score; empty for references and controls")
+    mean_rank: float | None = Field(None, description="empty: boards of earlier versions were ordered by it")
     pareto: bool = Field(
         False,
-        description="whether no system is better in both over-suppression in TS2 and leakage reduction in TS3",
+        description="whether no system is better in both over-suppression in TS2 and net leakage reduction in TS3",
+    )
+    net_score: float | None = Field(
+        None,
+        description="what orders the board, in %: what is kept of the target and taken from others, see `ranking`",
+    )
+    net_score_low: float | None = Field(None, description="lower end of its 95 % interval over target speakers")
+    net_score_high: float | None = Field(None, description="upper end")
+    rank_low: int | None = Field(None, description="the first rank it may have: behind all shown to be better")
+    rank_high: int | None = Field(None, description="the last rank it may have: before all shown to be worse")
+    evidence: Evidence | None = Field(
+        None,
+        description="self-reported; rescored by maintainers from the audio; blind: made from mixtures under "
+        "anonymous names; reproduced: enhanced by maintainers, too",
+    )
+    trained_on: Annotated[str | None, _of_system("training_data")] = Field(
+        None, description="data of the training"
+    )
+    tuned_on: Annotated[str | None, _of_system("tuned_on")] = Field(
+        None, description="what settings were chosen on, as the development twin of the set"
+    )
+    licence: Annotated[str | None, _of_system("licence")] = Field(None, description="of code and weights")
+    latency_class: str | None = Field(None, description="as `pse-bench system` measured it")
+    rtf_cpu: float | None = Field(None, description="real-time factor in processor time")
+    uses_enrollment: Annotated[bool | None, _of_system("uses_enrollment")] = Field(
+        None, description="whether another enrollment changes the output"
+    )
+    constant_gain_db: Annotated[float | None, _of_system("constant_gain_db")] = Field(
+        None, description="gain that the system gives everything"
     )
 
     @property
@@ -107,16 +132,43 @@ FROM_RESULT: dict[str, FromResult] = {
     for mark in field.metadata
     if isinstance(mark, FromResult)
 }
-OPTIONAL = tuple(name for name in FROM_RESULT if not Entry.model_fields[name].is_required())
+ALWAYS = ("rank", "mean_rank", "pareto")
+OPTIONAL = tuple(
+    name for name, field in Entry.model_fields.items() if not field.is_required() and name not in ALWAYS
+)
 """Columns that an older board lacks."""
+STATED = tuple(name for name in Stated.model_fields if name in Entry.model_fields)
+"""Columns that whoever adds a row may state."""
 
 
-def row_of(result: Result, *, kind: Kind, date: str, rtf: float | None) -> Row:
-    """The row of a result, without a rank. Raises InputError when the result says something that cannot be."""
+class PairRow(documents.Record):
+    """A row of ``pairs.csv``: two ranked systems, the one with the higher net score first. No line depends on who
+    else is on the board."""
+
+    first: str
+    second: str
+    difference: float
+    ci_low: float | None
+    ci_high: float | None
+    p: float
+    told_apart: bool
+
+
+def row_of(result: Result, said: Stated, sums: np.ndarray | None = None) -> Row:
+    """The row of a result, without a rank. Raises InputError when the result says something that cannot be.
+
+    Args:
+        said: what was stated of it, which comes before what the result says.
+        sums: those of its speakers, from which its net score has an interval.
+    """
     found = {name: mark.read(result) for name, mark in FROM_RESULT.items()}
-    found = {name: value for name, value in found.items() if value is not None or name not in OPTIONAL}
-    where = str(result.folder / "result.json")
-    entry = documents.parse(Entry, {**found, "kind": kind, "date": date, "rtf": rtf}, where)
+    found |= {"rtf": said.rtf} | {name: getattr(said, name) for name in STATED if name in said.model_fields_set}
+    found = {name: value for name, value in found.items() if name not in OPTIONAL or value not in (None, "")}
+    if sums is not None:
+        score, interval = ranking.standing(sums)
+        ends = zip(("net_score", "net_score_low", "net_score_high"), (score, *(interval or ())), strict=False)
+        found |= {name: round(value, DECIMALS) for name, value in ends}
+    entry = documents.parse(Entry, found, str(result.folder / "result.json"))
     cells: dict[str, float] = {}
     for row in result.summaries:
         for end, value in zip(ENDS, (row.value, row.ci_low, row.ci_high), strict=True):
@@ -125,30 +177,47 @@ def row_of(result: Result, *, kind: Kind, date: str, rtf: float | None) -> Row:
     return Row(entry, cells)
 
 
+def columns(rows: Iterable[Row]) -> set[str]:
+    """The columns that any row of a board has."""
+    return {name for row in rows for name in (*row.entry.model_fields_set, *row.cells)}
+
+
+def name_of(result: Result) -> str:
+    """The name of the row that a result becomes."""
+    return f"{result.system} {result.about['system'].get('version') or ''}".strip()
+
+
+def stated(board: Path, entry: Entry) -> Stated:
+    """What was said of a row when it was added. Raises InputError when that was changed."""
+    if kept.has_scores(folder := evidence_folder(board, entry)):
+        return kept.stated_in(folder)
+    given = {name: getattr(entry, name) for name in STATED if name not in FROM_RESULT}
+    return Stated(**{name: value for name, value in given.items() if value is not None})
+
+
 def evidence_folder(board: Path, entry: Entry) -> Path:
-    """The folder of the ``result.json`` and ``summary.csv`` that a row was made from."""
-    slug = re.sub(r"[^a-z0-9.]+", "-", entry.name.lower()).strip("-.")
-    return board.with_suffix("") / "results" / f"{slug}-{entry.result_sha256[:8]}"
+    """The folder of what a row was made from."""
+    return kept.folder_of(board, entry.name, entry.result_sha256)
+
+
+def pairs_of(board: Path) -> Path:
+    """The file that says who is told apart."""
+    return board.with_suffix("") / PAIRS
 
 
 def evidence(board: Path, entry: Entry) -> Result:
-    """The result that a row was made from. Raises InputError when it is not what the row was made from."""
-    folder = evidence_folder(board, entry)
-    summary = folder / "summary.csv"
-    _check_kept(folder / "result.json", entry.result_sha256, entry)
-    about = about_of(folder / "result.json")
-    # what earlier versions scored says nothing of it; then its figures are held against the row alone
-    if expected := about.get("summary_sha256"):
-        _check_kept(summary, expected, entry)
-    return Result(folder, about, tables.read_table(summary, Summary))
+    """The result that a row was made from, without its scores. Raises InputError when it is not what the row was
+    made from."""
+    return kept.summarised(evidence_folder(board, entry), entry.name, entry.result_sha256)
 
 
-def _check_kept(path: Path, sha256: str, entry: Entry) -> None:
-    if not path.is_file() or atomic.sha256(path) != sha256:
-        raise InputError(f"{path}: missing or changed since {entry.name} was added; restore it")
+# ---- the CSV files
 
 
-# ---- the CSV
+def read_pairs(board: Path) -> list[PairRow]:
+    """Who is told apart on a board; nobody on one of an earlier version. Raises InputError when it is damaged."""
+    path = pairs_of(board)
+    return tables.read_table(path, PairRow) if path.is_file() else []
 
 
 def read(board: Path) -> list[Row]:
@@ -205,85 +274,3 @@ def text_of(rows: Sequence[Row]) -> str:
         content = row.entry.model_dump(exclude=set(OPTIONAL) - row.entry.model_fields_set) | row.cells
         lines.writerow([tables.cell(content.get(name)) for name in (*fixed, *columns)])
     return stream.getvalue()
-
-
-# ---- shown
-
-
-def by_column(rows: Sequence[Row], column: str) -> list[Row]:
-    """Rows ordered by a column, the best figure first; rows without a value last. Raises InputError when no row
-    has such a column."""
-
-    def value(row: Row) -> Any:
-        return getattr(row.entry, column) if column in Entry.model_fields else row.cells.get(column)
-
-    given = [row for row in rows if value(row) is not None]
-    if not given and column not in Entry.model_fields:
-        names = dict.fromkeys(name for row in rows for name in row.cells if not name.endswith(("_low", "_high")))
-        raise InputError(f"no column {column!r}; there are {', '.join([*Entry.model_fields, *names])}")
-    ordered = sorted(given, key=value, reverse=_higher_is_better(column))
-    return [*ordered, *(row for row in rows if value(row) is None)]
-
-
-def _higher_is_better(column: str) -> bool:
-    match = COLUMN.fullmatch(column)
-    return match is not None and match[2] in metrics.REGISTRY and metrics.REGISTRY[match[2]].higher_is_better
-
-
-def text(
-    board: Path,
-    rows: Sequence[Row],
-    form: str = "terminal",
-    beside: str = "",
-    *,
-    asked: Sequence[str] | None = None,
-    everything: bool = False,
-    intervals: bool = True,
-    width: int | None = None,
-) -> str:
-    """The board as text.
-
-    Args:
-        form: terminal, markdown, latex, or csv with every column.
-        beside: a figure that is shown beside the others.
-        asked: the figures to show; the headline ones by default.
-        everything: show every figure.
-        intervals: whether intervals are shown.
-        width: of the terminal, unless told.
-
-    Raises InputError when there is no such figure.
-    """
-    if form == "csv":
-        return text_of(rows).rstrip("\n")
-    there = dict.fromkeys(name for row in rows for name in row.cells if not name.endswith(ENDS[1:]))
-    first = figures.named(asked, there) if asked else figures.headline(there)
-    shown = list(there) if everything else [*first, *([beside] if beside in there and beside not in first else [])]
-    head = ["rank", "system", "kind", "mean rank", "front", *map(_label, shown)]
-    lines = [
-        [
-            "" if row.entry.rank is None else str(row.entry.rank),
-            "".join(c if c.isprintable() else " " for c in row.entry.name),
-            row.entry.kind,
-            "" if row.entry.mean_rank is None else f"{row.entry.mean_rank:.1f}",
-            "●" if row.entry.pareto else "",
-            *(_cell(row, column, intervals) for column in shown),
-        ]
-        for row in rows
-    ]
-    foot = [*FOOT, f"{'value [95 % interval over target speakers]; ' if intervals else ''}↑ higher is better"]
-    if not asked and len(shown) < len(there):
-        foot.append(f"{len(shown)} of {len(there)} figures; {figures.OTHERS}")
-    grid = Grid(board.stem, head, lines, "rllrc" + "r" * len(shown), keys=2)
-    return printed(form, [grid], foot, width)
-
-
-def _label(column: str) -> str:
-    metric = metrics.REGISTRY.get(column.partition(".")[2])
-    return figures.labelled(column, metric.unit, metric.higher_is_better) if metric else column
-
-
-def _cell(row: Row, column: str, intervals: bool) -> str:
-    metric = metrics.REGISTRY.get(column.partition(".")[2])
-    value, low, high = (row.cells.get(f"{column}{end}") for end in ENDS)
-    pieces = figures.in_pieces(value, low, high, metric.unit if metric else "")
-    return "\n".join(filter(None, pieces if intervals else pieces[:1]))

@@ -10,7 +10,8 @@ from typing import Any
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
-from pse_bench.leaderboard import leaderboard, table
+from pse_bench.leaderboard import shown as printed
+from pse_bench.leaderboard import table, verification
 from pse_bench.leaderboard.leaderboard import CONTROL
 from pse_bench.leaderboard.table import Row
 from pse_bench.reporting import breakdown_plot, distribution_plot, html, plot, result_tables, tables, tradeoff
@@ -80,7 +81,7 @@ def write(boards: Sequence[Path], out: Path, *, force: bool = False) -> list[Pat
     """
     atomic.require_new(out, force)
     for path in boards:
-        if problems := leaderboard.verify(path):
+        if problems := verification.verify(path):
             raise InputError(problems[0])
     pages, shown = [out / "index.html"], [Board(path.stem, _shown(path)) for path in boards]
     for board in shown:
@@ -126,7 +127,7 @@ def _board_page(board: Board) -> dict[str, Any]:
         "filters": {name: (FILTERS[name], found) for name, found in choices.items() if len(found) > 1},
         "picture": tradeoff.section(shown),
         "tables": result_tables.aggregates(shown),
-        "foot": table.FOOT,
+        "foot": printed.FOOT,
         "definitions": result_tables.definitions([system.result for system in shown]),
         "few": tables.FEW_SPEAKERS,
         "in_pieces": tables.in_pieces,

@@ -119,7 +119,13 @@ def quotient_difference(
         return None
     value = float(link(other.sum(axis=0)) - link(one.sum(axis=0)))
     left = link(other.sum(axis=0) - other) - link(one.sum(axis=0) - one)
-    return _around(value, left, _effective(one[:, 1] + other[:, 1]), span)
+    return left_out_difference(value, left, one[:, 1] + other[:, 1], span=span)
+
+
+def left_out_difference(value: float, left: np.ndarray, weights: np.ndarray, *, span: float) -> Interval | None:
+    """Interval of a difference of figures that are made in any way; arguments as of ``left_out_interval``, and
+    ``span`` is the largest difference there can be."""
+    return _around(value, left, _effective(weights), span) if len(left) > 1 else None
 
 
 def swaps(speakers: int) -> np.ndarray:

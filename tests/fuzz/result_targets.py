@@ -12,6 +12,7 @@ from target import Read, Target, of_file
 from pse_bench import schemas
 from pse_bench.asr import hypothesis_csv
 from pse_bench.leaderboard import leaderboard, table
+from pse_bench.leaderboard.evidence import Stated
 from pse_bench.reporting import tables
 from pse_bench.scoring import results
 from pse_bench.scoring import summary as summaries
@@ -52,7 +53,7 @@ def _result(folder: Path) -> Read:
         path.write_bytes(content)
         result = results.Result(folder, results.about_of(path), valid.SUMMARY)
         results.check_comparable([result, other])
-        table.row_of(result, kind="submission", date="2026-01-01", rtf=None)
+        table.row_of(result, Stated(kind="submission", date="2026-01-01"))
         tables.results_text([result, other])
 
     return read
@@ -60,7 +61,7 @@ def _result(folder: Path) -> Read:
 
 def _board(path: Path) -> None:
     rows = table.read(path)
-    path.write_text(table.text_of(leaderboard.order(rows)), encoding="utf-8")
+    path.write_text(table.text_of(leaderboard.order(rows)[0]), encoding="utf-8")
     assert {row.entry.name for row in table.read(path)} == {row.entry.name for row in rows}
 
 
@@ -81,7 +82,7 @@ def _entry(name: str) -> Callable[[Path], Read]:
                 (place / file).write_bytes(there)
             result = table.evidence(path, own)
             results.check_comparable([result, result])
-            table.row_of(result, kind="reference", date="2026-01-01", rtf=None)
+            table.row_of(result, Stated(kind="reference", date="2026-01-01"))
             if name == "result.json":
                 shutil.rmtree(place)
 

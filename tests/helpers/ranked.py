@@ -19,9 +19,19 @@ def mixture(scene_id: str, label: str) -> Mixture:
 
 
 def result(
-    folder: Path, name: str, *, tsos=(5, 6), wer=30, leakage=10, pause=8, loss=0.5, level=1.0, **about: Any
+    folder: Path,
+    name: str,
+    *,
+    tsos=(5, 6),
+    wer=30,
+    leakage=10,
+    pause=8,
+    loss=0.5,
+    level=1.0,
+    people=SPEAKERS,
+    **about: Any,
 ) -> Path:
-    """A result of four speakers that has the given figures, a little different for each speaker; ``level`` is the
+    """A result of a few speakers that has the given figures, a little different for each speaker; ``level`` is the
     energy that is left of others."""
     folder.mkdir(parents=True)
     figures = {
@@ -35,10 +45,10 @@ def result(
     rows, scores = {}, []
     for (label, metric), value in figures.items():
         kind = metrics.ALL_METRICS[metric]
-        for number in range(SPEAKERS):
+        for number in range(people):
             row = mixture(f"s{number:06d}", label)
             rows[row.mixture_id] = row
-            own = min(max(value + 0.1 * (number - 1.5), kind.low), kind.high)
+            own = min(max(value + 0.1 * (number % SPEAKERS - 1.5), kind.low), kind.high)
             detail = f"{round(own * 10)}/1000" if kind.aggregation == "ratio" else ""
             if kind.in_db:
                 detail = f"{level * 10 ** (own / 10)!r}/{level!r}"
@@ -57,6 +67,8 @@ def result(
         "reference": "early",
         "complete": True,
         "metrics": {metric: {"version": 1} for _, metric in figures},
+        "mixtures": len(rows),
+        "target_speakers": people,
         "mixtures_sha256": atomic.sha256(folder / "mixtures.csv"),
         "system": {
             "name": name,
@@ -64,6 +76,9 @@ def result(
             "causal": True,
             "algorithmic_latency_ms": 20.0,
             "parameters": 810_000,
+            "training_data": "LibriSpeech",
+            "tuned_on": "tiny-v1-dev",
+            "licence": "MIT",
         },
     }
     finish(folder, document | about)

@@ -10,14 +10,11 @@ from typing import Annotated, Any
 
 import pytest
 import tiny
-from hypothesis import given
-from hypothesis import strategies as st
 from ranked import CORNERS, finish, result
-from scipy.stats import rankdata
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, tables
-from pse_bench.leaderboard import leaderboard, ranking, table
+from pse_bench.leaderboard import leaderboard, shown, table, verification
 from pse_bench.leaderboard.table import read
 from pse_bench.schemas import Score
 
@@ -45,73 +42,6 @@ def names(board: Path) -> list[str]:
     return [row.entry.system for row in read(board)]
 
 
-# ---- order
-
-
-Figures = dict[str, float]
-LOWER = ("TS1.tsos", "TS2.tsos", "TS2.wer")
-HIGHER = ("TS3.leakage_reduction_db", "TS2.pause_leakage_db")
-COLUMNS = (*LOWER, *HIGHER, "TS2.target_loss_db")
-BOUNDS = ((0, 100), (0, 100), (0, 200), (-20, 120), (-20, 120), (0, 120))
-FIGURES = st.fixed_dictionaries({name: st.floats(*ends) for name, ends in zip(COLUMNS, BOUNDS, strict=True)})
-
-
-@given(st.lists(st.integers(0, 5), min_size=1))
-def test_ranks_are_those_of_scipy(values: list[int]) -> None:
-    assert ranking.ranks(values) == list(rankdata(values))
-
-
-@given(st.lists(FIGURES, min_size=1, max_size=8), st.randoms())
-def test_places_do_not_depend_on_the_order_of_entry(rows: list[Figures], chance: Any) -> None:
-    labels = [f"s{number}" for number in range(len(rows))]
-    places = dict(zip(labels, ranking.rank_rows(rows, labels), strict=True))
-    assert sorted(place.rank for place in places.values()) == list(range(1, len(rows) + 1))
-    order = list(range(len(rows)))
-    chance.shuffle(order)
-    shuffled = ranking.rank_rows([rows[k] for k in order], [labels[k] for k in order])
-    assert {labels[k]: place for k, place in zip(order, shuffled, strict=True)} == places
-
-
-@given(st.lists(FIGURES, min_size=1, max_size=6), st.floats(0, 11.9))
-def test_doing_nothing_and_muting_never_lead_where_anybody_does_something(
-    rows: list[Figures], gain_db: float
-) -> None:
-    """Whatever else is there: nor does turning everything down, on either side of where frames are flagged."""
-    useful = {**rows[0], "TS2.target_loss_db": 1.0, "TS3.leakage_reduction_db": 5.0}
-    flagged = 0.0 if gain_db < 11 else 100.0
-    cheats = {
-        "mixture": (0.0, 60.0, 0.0, 0.0),
-        "silence": (100.0, 100.0, 120.0, 120.0),
-        "turned down": (flagged, 60.0, gain_db, gain_db),
-    }
-    everybody = [useful, *rows]
-    labels = [f"z{number}" for number in range(len(everybody))]
-    for name, (tsos, wer, leakage, loss) in cheats.items():
-        labels.append(name)
-        everybody.append(dict(zip(COLUMNS, (tsos, tsos, wer, leakage, leakage, loss), strict=True)))
-    first = min(zip(ranking.rank_rows(everybody, labels), labels, strict=True), key=lambda pair: pair[0].rank)
-    assert first[1] not in cheats
-
-
-@given(FIGURES, FIGURES)
-def test_better_in_everything_stands_before(first: Figures, second: Figures) -> None:
-    better = {name: min(first[name], second[name]) for name in (*LOWER, "TS2.target_loss_db")}
-    better |= {name: max(first[name], second[name]) for name in HIGHER}
-    better["TS3.leakage_reduction_db"] += 1
-    places = ranking.rank_rows([first, better, second], ["a", "b", "c"])
-    assert places[1].rank == 1
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=10))
-def test_the_front_is_that_of_brute_force(points: list[tuple[int, int]]) -> None:
-    rows = [{"TS2.tsos": tsos, "TS3.leakage_reduction_db": leakage} for tsos, leakage in points]
-    expected = []
-    for tsos, leakage in points:
-        beaten = [(a < tsos and b >= leakage) or (a <= tsos and b > leakage) for a, b in points]
-        expected.append(not any(beaten))
-    assert ranking.on_front(rows, [False] * len(rows)) == expected
-
-
 # ---- entering
 
 
@@ -124,22 +54,19 @@ def test_a_board_fills_in_order(board: Path, tmp_path: Path) -> None:
     rows = {row.entry.system: row for row in read(board)}
     order = "oracle-mask,good,good (wrong enrollment),leaky,worse,mixture,silence"
     assert names(board) == order.split(",")
-    assert [row.entry.rank for row in read(board)] == [1, 2, None, 3, 4, 5, 6]
+    assert [row.entry.rank for row in read(board)] == [None, 1, None, 2, 3, None, None]
     assert [name for name, row in rows.items() if row.entry.pareto] == ["oracle-mask", "good", "leaky", "mixture"]
     kinds = ["reference", "baseline", "control", "submission", "submission", "reference", "reference"]
     assert {name: row.entry.kind for name, row in rows.items()} == dict(zip(order.split(","), kinds, strict=True))
     good = rows["good"].entry
-    assert (good.version, good.causal, good.latency_ms, good.parameters, good.rtf) == (
-        "1",
-        True,
-        20,
-        810_000,
-        0.02,
-    )
+    known = (good.version, good.causal, good.latency_ms, good.parameters, good.rtf)
+    assert known == ("1", True, 20, 810_000, 0.02)
+    assert (good.trained_on, good.tuned_on, good.licence) == ("LibriSpeech", "tiny-v1-dev", "MIT")
+    assert (rows["mixture"].entry.net_score, rows["silence"].entry.net_score) == (0, 0)
     assert rows["good"].cells["TS3.leakage_reduction_db"] == 15
     low, high = (rows["good"].cells[f"TS2.wer_{end}"] for end in ("low", "high"))
     assert low < rows["good"].cells["TS2.wer"] < high
-    assert leaderboard.verify(board) == []
+    assert verification.verify(board) == []
 
 
 def test_the_file_has_the_columns_of_the_contract(board: Path) -> None:
@@ -301,7 +228,7 @@ def test_a_row_is_replaced_only_when_asked(board: Path, tmp_path: Path) -> None:
     leaderboard.add(board, again, replace=True)
     assert names(board).count("mine") == 1
     assert len(list((board.parent / "tiny-v1" / "results").iterdir())) == 4
-    assert leaderboard.verify(board, [again]) == []
+    assert verification.verify(board, [again]) == []
 
 
 # ---- verifying
@@ -326,10 +253,15 @@ def _set(column: str, value: str, row: int = 0) -> Callable[[list[dict[str, str]
 
 
 EDITS = {
-    "a figure": (_set("TS2.tsos", "0.5"), "oracle-mask 1: TS2.tsos 0.5, but 2.0 in what is kept of its result"),
+    "a figure": (_set("TS2.tsos", "0.5"), "oracle-mask 1: TS2.tsos 0.5, but 2.0 in what its scores give"),
     "a bound": (_set("TS2.wer_high", "10.01"), "TS2.wer_high 10.01, but "),
     "a rank": (_set("rank", "2"), "ranks or order are not those of its figures"),
-    "a mean rank": (_set("mean_rank", "1.0", 1), "ranks or order are not those of its figures"),
+    "a mean rank": (_set("mean_rank", "1.0", 1), "ordered by an earlier version; pse-bench leaderboard rescore"),
+    "a net score": (_set("net_score_high", "90.0"), "oracle-mask 1: net_score_high 90.0, but "),
+    "a date": (_set("date", "2026-01-03"), "oracle-mask 1: date 2026-01-03, but 2026-01-02"),
+    "a kind": (_set("kind", "baseline"), "oracle-mask 1: kind baseline, but reference"),
+    "evidence": (_set("evidence", "reproduced"), "evidence reproduced, but self-reported"),
+    "a licence": (_set("licence", "Apache-2.0"), "licence Apache-2.0, but MIT"),
     "the front": (_set("pareto", "True", 2), "ranks or order are not those of its figures"),
     "a hash": (_set("result_sha256", "d" * 64), "result.json: missing or changed since oracle-mask 1 was added"),
     "a fingerprint": (_set("dataset_fingerprint", "d" * 64), "dataset_fingerprint dddd"),
@@ -341,9 +273,9 @@ EDITS = {
 
 @pytest.mark.parametrize(("change", "words"), EDITS.values(), ids=EDITS)
 def test_an_edited_board_is_found_out(board: Path, change: Callable, words: str) -> None:
-    assert leaderboard.verify(board) == []
+    assert verification.verify(board) == []
     edited(board, change)
-    assert any(words in line for line in leaderboard.verify(board)), leaderboard.verify(board)
+    assert any(words in line for line in verification.verify(board)), verification.verify(board)
 
 
 def test_edits_of_board_and_summary_together_are_found_with_the_result(board: Path, tmp_path: Path) -> None:
@@ -351,10 +283,10 @@ def test_edits_of_board_and_summary_together_are_found_with_the_result(board: Pa
     (summary,) = (board.parent / "tiny-v1" / "results").glob("oracle*/summary.csv")
     summary.write_text(summary.read_text().replace("TS2,tsos,2.0,", "TS2,tsos,1.5,"))
     changed = f"{summary}: missing or changed since oracle-mask 1 was added; restore it"
-    assert leaderboard.verify(board) == [changed]
-    _, line = leaderboard.verify(board, [tmp_path / "oracle-mask"])
+    assert verification.verify(board) == [changed]
+    _, line = verification.verify(board, [tmp_path / "oracle-mask"])
     assert "TS2.tsos 1.5, but 2.0 in" in line
-    _, line = leaderboard.verify(board, [result(tmp_path / "new", "new")])
+    _, line = verification.verify(board, [result(tmp_path / "new", "new")])
     assert "no row of" in line
 
 
@@ -397,13 +329,19 @@ def test_the_command_from_results_to_a_printed_board(tmp_path: Path) -> None:
     folders = [result(tmp_path / name, name, **figures) for name, figures in CORNERS.items()]
     done = tiny.pse_bench("leaderboard", "add", board, *folders, "--kind", "reference", "--date", "2026-01-02")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"{board}: oracle-mask 1: rank 1, mean rank 1.4"
+    assert done.stdout.splitlines()[-1] == (
+        f"{board}: oracle-mask 1: a reference, without a rank, net score 91.9 [91.8, 92.0]"
+    )
     mine = result(tmp_path / "x", "mine | <b>")
     assert tiny.pse_bench("leaderboard", "add", board, mine).returncode == 0
     shown = tiny.pse_bench("leaderboard", "show", board)
     assert shown.returncode == 0
-    order = re.findall(r"^ +\d  (\S+)", shown.stdout.split("\n\n")[0], re.MULTILINE)
-    assert order == ["oracle-mask", "mine", "mixture", "silence"]
+    first = shown.stdout.split("\n\n")[0]
+    assert re.findall(r"^\d  +(\S+)", first, re.MULTILINE) == ["mine"]
+    assert "mixture" not in first
+    assert "3 references and controls are not shown; --all-rows shows them" in shown.stdout
+    every = tiny.pse_bench("leaderboard", "show", board, "--all-rows", "--format", "markdown").stdout
+    assert re.findall(r"^\| \d? \| (\S+)", every, re.MULTILINE) == ["oracle-mask", "mine", "mixture", "silence"]
     sorted_ = tiny.pse_bench("leaderboard", "show", board, "--sort", "TS2.tsos", "--format", "csv")
     assert [line.split(",")[0] for line in sorted_.stdout.splitlines()[1:]] == [
         "mixture",
@@ -416,7 +354,7 @@ def test_the_command_from_results_to_a_printed_board(tmp_path: Path) -> None:
     )
     assert "TS3.leakage_reduction_median_db (dB) ↑ |" in beside.stdout
     marked = tiny.pse_bench("leaderboard", "show", board, "--format", "markdown", "--sort", "system")
-    assert r"| mine \| \<b\> 1 | submission |" in marked.stdout
+    assert r"| mine \| \<b\> 1 | a | submission | self-reported |" in marked.stdout
     assert tiny.pse_bench("leaderboard", "verify", board, *folders, mine).stdout == (
         f"{board}: all rows follow from their results, 4 of them from their scores\n"
     )
@@ -434,11 +372,11 @@ def test_the_command_from_results_to_a_printed_board(tmp_path: Path) -> None:
 
 def test_sorting_puts_the_better_end_first(board: Path) -> None:
     rows = read(board)
-    by_leakage = [row.entry.system for row in table.by_column(rows, "TS3.leakage_reduction_db")]
+    by_leakage = [row.entry.system for row in shown.by_column(rows, "TS3.leakage_reduction_db")]
     assert by_leakage[-1] == "mixture"
-    assert [row.entry.system for row in table.by_column(rows, "TS2.wer")] == ["oracle-mask", "mixture", "silence"]
+    assert [row.entry.system for row in shown.by_column(rows, "TS2.wer")] == ["oracle-mask", "mixture", "silence"]
     without = [*rows, rows[0].__class__(rows[0].entry, {})]
-    assert table.by_column(without, "TS2.wer")[-1].cells == {}
+    assert shown.by_column(without, "TS2.wer")[-1].cells == {}
 
 
 COMMITTED = sorted((Path(__file__).parents[2] / "leaderboards").glob("*-v*.csv"))
@@ -446,7 +384,7 @@ COMMITTED = sorted((Path(__file__).parents[2] / "leaderboards").glob("*-v*.csv")
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_the_boards_that_come_with_the_project_are_what_they_say(path: Path) -> None:
-    assert leaderboard.verify(path) == []
+    assert verification.verify(path) == []
     assert names(path)[0] not in ("mixture", "silence")
     assert set(leaderboard.REFERENCES) <= set(names(path))
 
@@ -464,7 +402,7 @@ def test_a_new_column_leaves_older_boards_as_they_are(
     monkeypatch.setattr(table, "Entry", WithData)
     monkeypatch.setitem(table.FROM_RESULT, "training_data", WithData.model_fields["training_data"].metadata[0])
     monkeypatch.setattr(table, "OPTIONAL", (*table.OPTIONAL, "training_data"))
-    assert leaderboard.verify(board) == []
+    assert verification.verify(board) == []
     assert table.text_of(read(board)) == before
     folder = result(tmp_path / "new", "new")
     about = json.loads((folder / "result.json").read_text())
@@ -475,4 +413,4 @@ def test_a_new_column_leaves_older_boards_as_they_are(
     with board.open() as stream:
         rows = {row["system"]: row["training_data"] for row in csv.DictReader(stream)}
     assert rows == {"mixture": "", "silence": "", "oracle-mask": "", "new": "LibriSpeech"}
-    assert leaderboard.verify(board, [folder]) == []
+    assert verification.verify(board, [folder]) == []

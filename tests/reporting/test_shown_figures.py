@@ -92,14 +92,14 @@ def test_compare_keeps_names_whole(results: dict[str, Path], width: int) -> None
 def test_a_board_keeps_names_whole(board: Path, width: int, options: tuple[str, ...]) -> None:
     names = [word for name in SYSTEMS for word in name.split()]
     some = ["TS3.leakage_reduction_db", "TS2.wer", *(["TS2.target_loss_db"] if "--all" in options else [])]
-    assert_fits(printed("leaderboard", "show", board, *options, width=width), width, [*names, *some])
+    assert_fits(printed("leaderboard", "show", board, "--all-rows", *options, width=width), width, [*names, *some])
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_published_board_fits(width: int) -> None:
     path = Path(__file__).parents[2] / "leaderboards" / "libri-mini-v1.csv"
     names = ["baseline:its-noisy-reference", "oracle-mask", "(wrong", "enrollment)", *figures.HEADLINE]
-    assert_fits(printed("leaderboard", "show", path, width=width), width, names)
+    assert_fits(printed("leaderboard", "show", path, "--all-rows", width=width), width, names)
 
 
 def test_the_interval_stands_below_its_value_before_systems_do(results: dict[str, Path]) -> None:
@@ -206,7 +206,7 @@ def test_a_key_figure_is_the_same_everywhere(results: dict[str, Path], board: Pa
 
     lines = [
         line.strip("| ").split(" | ")
-        for line in printed("leaderboard", "show", board, "--format", "markdown").splitlines()
+        for line in printed("leaderboard", "show", board, "--all-rows", "--format", "markdown").splitlines()
     ]
     heads = [head.split()[0] for head in next(line for line in lines if line[0] == "rank")]
     mine = {line[-len(heads) + 1]: line for line in lines if len(line) >= len(heads) - 1}

@@ -1,0 +1,148 @@
+"""A leaderboard as text."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pse_bench import metrics
+from pse_bench.errors import InputError
+from pse_bench.io.tables import Grid, printed
+from pse_bench.leaderboard import ranking, table
+from pse_bench.leaderboard.ranking import ALPHA, OVER_SUPPRESSION
+from pse_bench.leaderboard.table import COLUMN, ENDS, Entry, PairRow, Row
+from pse_bench.scoring import figures
+
+FOOT = (
+    "order: net score, the harmonic mean of what is kept of the target (TS1.tsos, TS2.tsos, TS2.wer) and how far "
+    "others are softer than before, beyond what the target lost (TS3, and its pauses in TS2)",
+    f"rank: the places a system may have; those that share a group are not told apart ({100 * ALPHA:g} % a pair)",
+    f"front: no other system is better in {OVER_SUPPRESSION} and net leakage reduction in TS3 at once",
+)
+
+
+def ranked(rows: Sequence[Row]) -> list[Row]:
+    """The rows that have a rank: neither references nor controls."""
+    return [row for row in rows if row.entry.rank is not None]
+
+
+def by_column(rows: Sequence[Row], column: str) -> list[Row]:
+    """Rows ordered by a column, the best figure first; rows without a value last. Raises InputError when no row
+    has such a column."""
+
+    def value(row: Row) -> Any:
+        return getattr(row.entry, column) if column in Entry.model_fields else row.cells.get(column)
+
+    given = [row for row in rows if value(row) is not None]
+    if not given and column not in Entry.model_fields:
+        names = dict.fromkeys(name for row in rows for name in row.cells if not name.endswith(ENDS[1:]))
+        raise InputError(f"no column {column!r}; there are {', '.join([*Entry.model_fields, *names])}")
+    ordered = sorted(given, key=value, reverse=_higher_is_better(column))
+    return [*ordered, *(row for row in rows if value(row) is None)]
+
+
+def _higher_is_better(column: str) -> bool:
+    if column == "net_score":
+        return True
+    match = COLUMN.fullmatch(column)
+    return match is not None and match[2] in metrics.REGISTRY and metrics.REGISTRY[match[2]].higher_is_better
+
+
+def groups_of(rows: Sequence[Row], pairs: Sequence[PairRow]) -> dict[str, str]:
+    """The letters of the groups of every row that was compared, by its name: two share a letter exactly where they
+    are not told apart. Letters are given anew for every board; who shares one depends on these two alone."""
+    compared = {name for pair in pairs for name in (pair.first, pair.second)}
+    names = [row.entry.name for row in rows if row.entry.name in compared or row.entry.rank_low is not None]
+    apart = [(names.index(pair.first), names.index(pair.second)) for pair in pairs if pair.told_apart]
+    letters = dict.fromkeys(names, "")
+    for number, group in enumerate(ranking.groups(len(names), apart)):
+        for member in group:
+            letters[names[member]] += _letter(number)
+    return letters
+
+
+def _letter(number: int) -> str:
+    more, last = divmod(number, 26)
+    return (_letter(more - 1) if more else "") + "abcdefghijklmnopqrstuvwxyz"[last]
+
+
+def text(
+    board: Path,
+    rows: Sequence[Row],
+    form: str = "terminal",
+    beside: str = "",
+    *,
+    asked: Sequence[str] | None = None,
+    everything: bool = False,
+    intervals: bool = True,
+    width: int | None = None,
+    letters: dict[str, str] | None = None,
+    hidden: int = 0,
+) -> str:
+    """The board as text.
+
+    Args:
+        form: terminal, markdown, latex, or csv with every column.
+        beside: a figure that is shown beside the others.
+        asked: the figures to show; the headline ones by default.
+        everything: show every figure.
+        intervals: whether intervals are shown.
+        width: of the terminal, unless told.
+        letters: of the groups of rows, see ``groups_of``.
+        hidden: how many rows are left out.
+
+    Raises InputError when there is no such figure.
+    """
+    if form == "csv":
+        return table.text_of(rows).rstrip("\n")
+    there = dict.fromkeys(name for row in rows for name in row.cells if not name.endswith(ENDS[1:]))
+    first = figures.named(asked, there) if asked else figures.headline(there)
+    shown = list(there) if everything else [*first, *([beside] if beside in there and beside not in first else [])]
+    with_evidence = any(row.entry.evidence for row in rows)
+    with_groups = any((letters or {}).values())
+    own = ["rank", "system", *(["group"] if with_groups else []), "kind", *(["evidence"] if with_evidence else [])]
+    lines = [
+        [
+            _rank(row.entry),
+            "".join(c if c.isprintable() else " " for c in row.entry.name),
+            *([(letters or {}).get(row.entry.name, "")] if with_groups else []),
+            row.entry.kind,
+            *([row.entry.evidence or ""] if with_evidence else []),
+            _pieces([getattr(row.entry, f"net_score{end}") for end in ENDS], "%", intervals),
+            "●" if row.entry.pareto else "",
+            *(_cell(row, column, intervals) for column in shown),
+        ]
+        for row in rows
+    ]
+    head = [*own, "net score (%) ↑", "front", *map(_label, shown)]
+    foot = [*FOOT, f"{'value [95 % interval over target speakers]; ' if intervals else ''}↑ higher is better"]
+    if hidden:
+        foot.append(f"{hidden} references and controls are not shown; --all-rows shows them")
+    if early := [row.entry.name for row in ranked(rows) if row.entry.rank_low is None]:
+        more = f" and {len(early) - 1} more" if len(early) > 1 else ""
+        foot.append(f"no scores are kept of {early[0]}{more}: added by an earlier version, compared with nobody")
+    if not asked and len(shown) < len(there):
+        foot.append(f"{len(shown)} of {len(there)} figures; {figures.OTHERS}")
+    sides = "l" * len(own) + "rc" + "r" * len(shown)
+    return printed(form, [Grid(board.stem, head, lines, sides, keys=2)], foot, width)
+
+
+def _rank(entry: Entry) -> str:
+    if entry.rank is None or entry.rank_low is None:
+        return "" if entry.rank is None else str(entry.rank)
+    return f"{entry.rank_low}" + (f"–{entry.rank_high}" if entry.rank_high != entry.rank_low else "")
+
+
+def _label(column: str) -> str:
+    metric = metrics.REGISTRY.get(column.partition(".")[2])
+    return figures.labelled(column, metric.unit, metric.higher_is_better) if metric else column
+
+
+def _cell(row: Row, column: str, intervals: bool) -> str:
+    metric = metrics.REGISTRY.get(column.partition(".")[2])
+    return _pieces([row.cells.get(f"{column}{end}") for end in ENDS], metric.unit if metric else "", intervals)
+
+
+def _pieces(values: Sequence[float | None], unit: str, intervals: bool) -> str:
+    value, low, high = values
+    pieces = figures.in_pieces(value, low, high, unit)
+    return "\n".join(filter(None, pieces if intervals else pieces[:1]))
