@@ -52,7 +52,8 @@ def enhance(**asked: Any) -> None:
     """Run a system over a dataset and write a submission.
 
     A callable is called as enhance(mixture, enrollment, sample_rate) with float32 arrays, and returns the
-    estimate, as long as the mixture.
+    estimate, as long as the mixture. So is the method of that name of an object, a class or a module; or they have
+    reset(enrollment) and step(samples), which gives as many as it is given, and say hop and delay in samples.
     """
     _submit("enhancing", "{} mixtures enhanced by {}", **asked)
 

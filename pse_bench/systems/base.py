@@ -1,7 +1,7 @@
 """What every system is to the package: what it is given, what it gives, and how it is called."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +44,7 @@ class LoadedSystem:
     sample_rate: int | None = None  # the one that it hears, in Hz; None where it takes any
     hop: int | None = None  # samples of a step at that rate; None where it hears a mixture as a whole
     delay: int = 0  # samples at that rate that are taken back
+    needs_stems: bool = False  # it is an oracle that hears target and rest, too
     sources: Sources = field(default_factory=Sources)  # the files that the digest covers
 
     def resampling_ms(self, sample_rate: int) -> float:
@@ -68,11 +69,13 @@ class LoadedSystem:
         own = self.sample_rate or given.sample_rate
         if own == given.sample_rate:
             return given
-        signals = (getattr(given, field.name) for field in fields(given) if field.name != "sample_rate")
-        mixture, enrollment, target, rest = (
-            audio.resample(signal, given.sample_rate, own, audio.SYSTEMS).astype(np.float32) for signal in signals
-        )
-        return SystemInput(mixture, enrollment, own, target, rest)
+
+        def at_own(signal: np.ndarray) -> np.ndarray:
+            return audio.resample(signal, given.sample_rate, own, audio.SYSTEMS).astype(np.float32)
+
+        none = np.zeros(0, dtype=np.float32)
+        target, rest = (at_own(given.target), at_own(given.rest)) if self.needs_stems else (none, none)
+        return SystemInput(at_own(given.mixture), at_own(given.enrollment), own, target, rest)
 
 
 def num_frames(given: SystemInput) -> int:

@@ -161,7 +161,7 @@ def _files(stated: Any, name: str, folder: Path) -> list[Path]:
     paths = [folder / each for each in given]
     if gone := [path for path in paths if not path.exists()]:
         raise InputError(
-            f"system {name}: names {gone[0]} in files, which is not there; put it there, or correct it"
+            f"system {name}: its files name {gone[0]}, which is not there; put it there or correct it"
         )
     return paths
 

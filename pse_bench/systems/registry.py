@@ -166,18 +166,19 @@ def _from_spec(name: str, spec: SystemSpec, version: str, *, streaming: bool) ->
         raise InputError(f"system {name}: cannot be streamed; only what has reset(enrollment) and step(hop) can")
     about = System(name=name, version=version, description=spec.description, parameters=0)
     known = {"causal": spec.causal, "algorithmic_latency_ms": spec.latency_ms}
-    return LoadedSystem(spec.run, about.model_copy(update=known), version, sample_rate=spec.sample_rate)
+    described = about.model_copy(update=known)
+    return LoadedSystem(spec.run, described, version, sample_rate=spec.sample_rate, needs_stems=True)
 
 
 def _from_outside(name: str, folder: Path, output: Output, streaming: bool) -> LoadedSystem:
-    """The system of an entry point, of a module or of ``module:attribute``, imported anew when one of its files is
-    another one than when this process first loaded it."""
+    """The system of an entry point, of a module or of ``module:attribute``, imported anew when its files are
+    others than when this process first loaded it."""
     loaded = _imported(name, folder, output, streaming)
-    found = {loaded.sources.paths[each]: sha256 for each, sha256 in loaded.sources.sha256.items()}
-    if any(_loaded.get(path, sha256) != sha256 for path, sha256 in found.items()):
+    known = [_loaded.get(path) for path in loaded.sources.by_path]
+    if any(known) and known != list(loaded.sources.by_path.values()):
         _forget(name)
         loaded = _imported(name, folder, output, streaming)
-    _loaded.update(found)
+    _loaded.update(loaded.sources.by_path)
     return loaded
 
 
@@ -191,6 +192,8 @@ def _imported(name: str, folder: Path, output: Output, streaming: bool) -> Loade
     found, _, arguments = name.partition("?")
     if _is_module(found, folder):
         entry: Any = load_module(found, f"system {name}", folder)
+        if not protocol.is_system(entry):
+            raise InputError(f"system {name}: {UNFIT}")
     else:
         entry = SYSTEMS.find(found, folder)
     module = sys.modules[_module_name(found)]

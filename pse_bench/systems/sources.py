@@ -31,6 +31,11 @@ class Sources:
         digest = atomic.sha256_of_text(repr(pairs)) if pairs else ""
         return cls(paths, {name: hashes[path] for name, path in paths.items()}, digest)
 
+    @property
+    def by_path(self) -> dict[Path, str]:
+        """The SHA-256 of each file."""
+        return {path: self.sha256[name] for name, path in self.paths.items()}
+
     def changed(self, sha256: Mapping[str, str]) -> list[str]:
         """The names of those that are now other files than these hashes say."""
         return [name for name, path in self.paths.items() if name in sha256 and _sha256(path) != sha256[name]]
