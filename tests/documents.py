@@ -17,7 +17,7 @@ _BLOCK = re.compile(r"(?:<!-- (run|not run|write): (.+?) -->\n)?```(\w+)\n(.*?)`
 SHELLS = ("console", "bash")
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 _HOW_TO = (
-    *("generate", "scenario", "evaluate", "train", "compare", "own-metric", "report", "toolkits", "detect"),
+    *("generate", "scenario", "evaluate", "systems", "train", "compare", "own-metric", "report", "toolkits", "detect"),
     *("sample-rates", "public-systems", "measure-system"),
 )
 FROM_THE_README = [ROOT / "docs" / "how-to" / f"{page}.md" for page in _HOW_TO]

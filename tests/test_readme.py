@@ -16,7 +16,7 @@ from pse_bench.io import audio
 from pse_bench.runtime.executor import Serial
 
 RATE = 16_000
-NEEDS = {"baseline": "torch"}
+NEEDS = {"baseline": "torch", "torch": "torch", "onnx": "onnx"}
 """Blocks that a machine without a package cannot run."""
 
 
