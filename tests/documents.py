@@ -17,8 +17,8 @@ _BLOCK = re.compile(r"(?:<!-- (run|not run|write): (.+?) -->\n)?```(\w+)\n(.*?)`
 SHELLS = ("console", "bash")
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 _HOW_TO = (
-    *("generate", "scenario", "evaluate", "systems", "train", "compare", "own-metric", "report", "toolkits", "detect"),
-    *("sample-rates", "public-systems", "measure-system"),
+    *("generate", "scenario", "evaluate", "systems", "train", "compare", "own-metric", "report", "toolkits"),
+    *("detect", "sample-rates", "public-systems", "measure-system"),
 )
 FROM_THE_README = [ROOT / "docs" / "how-to" / f"{page}.md" for page in _HOW_TO]
 """Pages whose commands go on from what the README made, in order."""
