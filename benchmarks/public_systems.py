@@ -20,7 +20,7 @@ def main() -> None:
     print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
     for name in sys.argv[1:] or [name for name, system in public.systems().items() if system.installed]:
         command = [sys.executable, "-m", "pse_bench", "system", f"{public.PREFIX}{name}", "--json"]
-        found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)
         declared = found["delay_to_declare"] - found["lag_samples"]
         lag, stated, seen = found["delay_to_declare"], found["latency_ms"], found["look_ahead_ms"]
         latency = f"{declared} | {lag} | {stated:.4g} | {seen:.1f} | {found['latency_class']}"

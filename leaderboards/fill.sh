@@ -4,18 +4,18 @@
 #     leaderboards/fill.sh embedded-v1 WORK
 #     leaderboards/fill.sh libri-mini-v1 WORK --root librispeech=DIR
 #
-# WORK takes the dataset, the submissions and the results; run again, it continues. SYSTEMS="mixture …" names fewer
-# of them, JOBS=1 is for worker processes, and ONLY=enhance ends before scoring. DNSMOS, most of the time that
-# scoring takes, is left out for baselines with the wrong enrollment; what is blind to the enrollment has no control.
-# Scores need the extras embedded, whisper, dnsmos and baseline and the network of resemblyzer (see the Makefile);
-# `pse-bench system public:` says how to install the published systems.
+# WORK takes the dataset, the submissions, the results and the figures of the systems; run again, it continues.
+# SYSTEMS="mixture …" names fewer of them, JOBS=1 is for worker processes, and ONLY=enhance ends before scoring.
+# DNSMOS, most of the time that scoring takes, is left out for baselines with the wrong enrollment; what is blind to
+# the enrollment has no control. Scores need the extras embedded, whisper, dnsmos and baseline and the network of
+# resemblyzer (see the Makefile); `pse-bench system public:` says how to install the published systems.
 set -euo pipefail
 board="$(cd "$(dirname "$0")" && pwd)/$1.csv"
 set_name=$1
 work=$2
 shift 2
 baselines="baseline:no-its baseline:its baseline:its-noisy-reference"
-blind="public:speexdsp public:webrtc public:nsnet2 public:rnnoise public:dtln public:gtcrn public:hush public:deepfilternet3"
+blind="public:speexdsp public:webrtc public:nsnet2 public:dtln public:rnnoise public:gtcrn public:deepfilternet3 public:hush"
 read -ra systems <<<"${SYSTEMS:-mixture silence oracle-mask $baselines $blind public:open-voicefilter-lite}"
 jobs=${JOBS:+--jobs $JOBS}
 
@@ -30,13 +30,16 @@ for enrollment in right wrong; do
         [[ $kind == baseline && $enrollment == wrong ]] && wanted=""
         made="$work/submissions/$set_name/$enrollment/${system/:/-}"
         result="$work/results/$set_name/$enrollment/${system/:/-}"
+        figures="$work/figures/${system/:/-}.json"
         [ -f "$made/system.yaml" ] ||
             pse-bench enhance "$work/$set_name" --system "$system" --enrollment "$enrollment" -o "$made" $jobs
         [ "${ONLY:-}" = enhance ] && continue
         [ -f "$result/result.json" ] ||
             pse-bench score "$work/$set_name" "$made" -o "$result" $wanted --recogniser whisper:tiny.en --quiet $jobs
+        # a system that looks ahead of its latency ends with 1, and its figures say so
+        [ -f "$figures" ] || pse-bench system "$system" -o "$figures" >&2 || [ -f "$figures" ]
         # published systems are taken as they are; not all of them say what they were trained on
-        said=(--evidence reproduced)
+        said=(--evidence reproduced --figures "$figures")
         [[ $kind == submission ]] && said+=(--tuned-on nothing)
         [[ $system == public:rnnoise ]] && said+=(--trained-on "not stated")
         pse-bench leaderboard add "$board" "$result" --kind $kind --replace "${said[@]}"

@@ -55,9 +55,10 @@ class System(documents.Record):
         return {key: value for key, value in dump(self).items() if value is not None or key not in LATER}
 
 
-NOT_STATED = ("dataset_fingerprint", "holds", "uses_enrollment", "constant_gain_db", "scenes")
+NOT_STATED = ("dataset_fingerprint", "holds", "constant_gain_db", "scenes")
 """Fields of ``system.yaml`` that are measured or follow from the run, and that nobody states."""
-SETTABLE = [name for name in System.model_fields if name not in NOT_STATED]
+SETTABLE = [name for name in System.model_fields if name not in (*NOT_STATED, "uses_enrollment")]
+"""Fields that whoever has the submission may state; that it hears no enrollment, only the system itself."""
 
 
 @dataclass(frozen=True)

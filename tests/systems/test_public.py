@@ -78,6 +78,7 @@ def test_it_says_whose_it_is(installed: str) -> None:
     assert (about.name, about.version) == (entry.name, f"{entry.package} {entry.installed}")
     assert (about.licence, about.url, about.parameters) == (entry.licence, entry.url, entry.parameters)
     assert about.causal
+    assert about.uses_enrollment is (None if installed == "open-voicefilter-lite" else False)
     assert 10 <= about.algorithmic_latency_ms < 80
 
 

