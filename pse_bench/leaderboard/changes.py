@@ -112,9 +112,11 @@ def _changes(before: Row | None, row: Row) -> str:
         ends = figures.in_pieces(entry.net_score, entry.net_score_low, entry.net_score_high, "%")
         rank = f"rank {entry.rank_low} to {entry.rank_high}" if entry.rank_low else entry.kind
         return f"new, {rank}, net score {' '.join(ends)}, {entry.evidence}"
-    own = [name for name in Entry.model_fields if name not in OF_OTHERS]
+    own = [*table.STATED, *(name for name in Entry.model_fields if name not in (*OF_OTHERS, "result_sha256"))]
     pairs = {name: (getattr(before.entry, name), getattr(entry, name)) for name in own}
     pairs |= {name: (before.cells.get(name), row.cells.get(name)) for name in {**before.cells, **row.cells}}
     changed = [f"{name} {old} to {new}" for name, (old, new) in pairs.items() if old != new]
+    if not changed and before.entry.result_sha256 != entry.result_sha256:
+        changed = ["another result with the same figures"]
     more = f" and {len(changed) - MOST} more" if len(changed) > MOST else ""
     return ", ".join(changed[:MOST]) + more

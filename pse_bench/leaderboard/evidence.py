@@ -122,11 +122,13 @@ def opened(board: Path, folder: Path) -> Kept:
 
 
 def _unpack(packed: Path, path: Path) -> None:
+    reader = lzma.LZMADecompressor(memlimit=MOST_BYTES)
     try:
-        content = lzma.LZMADecompressor(memlimit=MOST_BYTES).decompress(packed.read_bytes(), MOST_BYTES)
+        path.write_bytes(reader.decompress(packed.read_bytes(), MOST_BYTES))
     except (lzma.LZMAError, EOFError) as error:
         raise InputError(f"{packed}: damaged ({error}); restore it") from error
-    path.write_bytes(content)
+    if not reader.eof:
+        raise InputError(f"{packed}: damaged (it ends too early, or is beyond all measure); restore it")
 
 
 def summarised(folder: Path, name: str, result_sha256: str) -> Result:

@@ -72,10 +72,10 @@ def add(
             "kind": "control" if result.system.endswith(CONTROL) else kind,
             "date": date or datetime.now(UTC).date().isoformat(),
             "evidence": evidence,
-            **(_measured(figures) if figures else {}),
+            **(_measured(figures, result.system) if figures else {}),
             **{key: value for key, value in said.items() if value is not None},
         },
-        f"{board}",
+        f"{figures or board}",
     )
     with locks.taking_turns(board.parent, "leaderboard add"):
         rows = table.read(board) if board.exists() else []
@@ -83,11 +83,15 @@ def add(
         return next(row for row in placed if row.entry.result_sha256 == atomic.sha256(folder / "result.json"))
 
 
-def _measured(path: Path) -> dict[str, Any]:
-    """What ``pse-bench system`` found that a board has a column for."""
+def _measured(path: Path, system: str) -> dict[str, Any]:
+    """What ``pse-bench system`` found of a system that a board has a column for."""
     content = documents.read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: no figures of a system; give what pse-bench system SYSTEM -o FILE wrote")
+    if content.get("system") != system:
+        raise InputError(
+            f"{path}: figures of {content.get('system')!r}, but the result is of {system!r}; measure that"
+        )
     keys = ("rtf", "rtf_cpu", "latency_class", "parameters")
     return {key: content[key] for key in keys if content.get(key) is not None}
 
