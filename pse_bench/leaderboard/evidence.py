@@ -69,8 +69,8 @@ def mixtures_of(board: Path) -> Path:
     return board.with_suffix("") / f"{MIXTURES}{SUFFIX}"
 
 
-def keep(board: Path, folder: Path, result: Result, stated: Stated) -> None:
-    """Keep a result in the folder of its row. The same content gives the same bytes."""
+def keep(board: Path, folder: Path, result: Result, stated: Stated, sums: list[SpeakerSum]) -> None:
+    """Keep a result in the folder of its row, with its ``speaker_sums``. The same content gives the same bytes."""
     for name in ("summary.csv", "result.json"):
         with atomic.replacing(folder / name) as part:
             shutil.copyfile(result.folder / name, part)
@@ -79,7 +79,7 @@ def keep(board: Path, folder: Path, result: Result, stated: Stated) -> None:
             _pack(result.folder / name, folder / f"{name}{SUFFIX}")
     if not mixtures_of(board).exists():
         _pack(result.folder / MIXTURES, mixtures_of(board))
-    tables.write_table(folder / SPEAKERS, SpeakerSum, speaker_sums(result.read_scores()))
+    tables.write_table(folder / SPEAKERS, SpeakerSum, sums)
     atomic.write_sealed(folder / STATED, stated.model_dump(exclude_none=True))
 
 

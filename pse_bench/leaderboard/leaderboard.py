@@ -107,7 +107,7 @@ def _put(board: Path, rows: Sequence[Row], result: Result, stated: Stated, *, re
     _check_place(board, row, rest)
     check_beside([table.evidence(board, other.entry) for other in rest], result)
     keep = table.evidence_folder(board, row.entry)
-    evidence.keep(board, keep, result, stated)
+    evidence.keep(board, keep, result, stated, sums)
     ordered = write(board, [*rest, row])
     for other in replaced:
         if (left := table.evidence_folder(board, other.entry)) != keep:
@@ -284,7 +284,7 @@ def rescore(board: Path, folders: Sequence[Path] = (), *, evidence_is: Evidence 
         }
         if unknown := [result for name, result in opened.items() if name not in rows]:
             raise InputError(f"{unknown[0].folder}: of no row of {board}; add it")
-        said, results, stated = [], [], {}
+        said, results, stated, again = [], [], {}, {}
         for name, row in rows.items():
             folder = table.evidence_folder(board, row.entry)
             stated[name] = table.stated(board, row.entry)
@@ -298,14 +298,16 @@ def rescore(board: Path, folders: Sequence[Path] = (), *, evidence_is: Evidence 
                 result, sums, source = kept.result, kept.sums, "from its scores"
             else:
                 result, sums, source = table.evidence(board, row.entry), [], "as it was, no scores are kept of it"
+            if name in opened:
+                again[name] = result, sums
             if sums:
                 rows[name] = table.row_of(result, stated[name], evidence.as_array(sums, folder))
             results.append(result)
             said.append(f"{name}: {source}")
         check_comparable(results)
         before = table.read(board)
-        for name, result in opened.items():
-            evidence.keep(board, table.evidence_folder(board, rows[name].entry), result, stated[name])
+        for name, (result, sums) in again.items():
+            evidence.keep(board, table.evidence_folder(board, rows[name].entry), result, stated[name], sums)
         write(board, list(rows.values()))
         there = {table.evidence_folder(board, row.entry) for row in rows.values()}
         for left in {table.evidence_folder(board, row.entry) for row in before} - there:

@@ -249,7 +249,7 @@ def forced(board: Path, folder: Path) -> None:
     said = evidence.Stated(kind="submission", date="2026-01-03")
     sums = evidence.speaker_sums(found.read_scores())
     row = table.row_of(found, said, evidence.as_array(sums, folder))
-    evidence.keep(board, table.evidence_folder(board, row.entry), found, said)
+    evidence.keep(board, table.evidence_folder(board, row.entry), found, said, sums)
     board.write_text(table.text_of([*read(board), row]))
 
 
