@@ -96,7 +96,7 @@ def load(
     whole: Any = getattr(entry, METHODS[output], None)
     if whole is None and callable(entry) and not hasattr(entry, "step"):
         whole = entry
-    stepping = output == "audio" and (streaming or whole is None)
+    stepping = output == "audio" and (streaming or (whole is None and step is not None))
     if stepping and not (step and reset and hop):
         missing = [each for each, there in (("reset", reset), ("step", step), ("hop", hop)) if not there]
         needed = "reset(enrollment), step(hop) and hop, in samples"

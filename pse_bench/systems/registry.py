@@ -193,7 +193,9 @@ def _imported(name: str, folder: Path, output: Output, streaming: bool) -> Loade
     if _is_module(found, folder):
         entry: Any = load_module(found, f"system {name}", folder)
         if not protocol.is_system(entry):
-            raise InputError(f"system {name}: {UNFIT}")
+            raise InputError(
+                f"system {name}: the module has neither enhance nor step; name what has, as {found}:attribute"
+            )
     else:
         entry = SYSTEMS.find(found, folder)
     module = sys.modules[_module_name(found)]
@@ -261,7 +263,7 @@ def _built(factory: Any, given: dict[str, Any], name: str) -> Any:
     try:
         entry = factory(**given)
     except (Exception, SystemExit) as error:  # whatever somebody else's factory raises
-        raise InputError(f"system {name}: cannot be built ({reason(error)})") from error
+        raise InputError(f"system {name}: cannot be built ({reason(error, ours=[__file__])})") from error
     if not (isinstance(entry, SystemSpec) or protocol.is_system(entry)):
         raise InputError(f"system {name}: the factory gave {type(entry).__name__}, which {UNFIT}")
     return entry

@@ -163,6 +163,16 @@ def test_what_enroll_gives_is_kept_for_the_content_of_an_enrollment(module: Writ
     assert sys.modules[name].model.heard == 2
 
 
+def test_what_detects_is_an_object_too(module: Write) -> None:
+    text = ENROLLING.replace("enhance", "detect").replace(
+        "return mixture * mixture.dtype.type(enrolled)", "return [[1.0, 0.0, 0.0]] * -(-len(mixture) // 160)"
+    )
+    loaded = registry.load(f"{module(text)}:model", output="activity")
+    assert base.detect(loaded, given(), "s").shape == (51, 3)
+    with pytest.raises(InputError, match=r"offers no enhance\(mixture, enrollment, sample_rate\)"):
+        registry.load(f"{module(text)}:model")
+
+
 # ---- what it says of itself
 
 SAYS = """\
@@ -256,7 +266,7 @@ def test_what_offers_no_steps_is_not_streamed(module: Write) -> None:
     name = module(SAYS.format(said=""))
     with pytest.raises(InputError, match=f"system {name}:model: cannot be streamed without reset, step, hop"):
         registry.load(f"{name}:model", streaming=True)
-    with pytest.raises(InputError, match=r"is neither callable nor a SystemSpec; give enhance.* or reset"):
+    with pytest.raises(InputError, match=r"has neither enhance nor step; name what has, as \w+:attribute$"):
         registry.load(module("x = 1\n"))
 
 
