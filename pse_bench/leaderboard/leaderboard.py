@@ -72,7 +72,7 @@ def add(
             "kind": "control" if result.system.endswith(CONTROL) else kind,
             "date": date or datetime.now(UTC).date().isoformat(),
             "evidence": evidence,
-            **(_measured(figures, result.system) if figures else {}),
+            **(_measured(figures, result.system.removesuffix(CONTROL)) if figures else {}),
             **{key: value for key, value in said.items() if value is not None},
         },
         f"{figures or board}",

@@ -160,6 +160,12 @@ def test_a_submission_says_what_it_was_made_from(board: Path, tmp_path: Path) ->
     assert verification.verify(board) == []
 
 
+def test_a_control_has_the_figures_of_its_system(board: Path, tmp_path: Path) -> None:
+    (tmp_path / "figures.json").write_text('{"system": "good", "rtf_cpu": 0.2}')
+    folder = made(tmp_path / "wrong", "good (wrong enrollment)")
+    assert leaderboard.add(board, folder, figures=tmp_path / "figures.json").entry.rtf_cpu == 0.2
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
