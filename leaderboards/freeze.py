@@ -17,13 +17,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pse_bench.cli import options
 from pse_bench.corpora.roots import Roots
 from pse_bench.corpora.synthetic import benchmark_noise
 from pse_bench.dataset import dataset, frozen_sets
 from pse_bench.dataset.frozen_sets import BenchmarkSet, Content, Speaker
 from pse_bench.errors import InputError, PseBenchError
-from pse_bench.io import atomic
+from pse_bench.io import atomic, cache_folder
 from pse_bench.io import tables as csv_tables
 from pse_bench.planning import plan, scenario
 from pse_bench.runtime.executor import Processes, Serial
@@ -127,7 +126,7 @@ def main() -> None:
     parser.add_argument("name", help="the set: a folder beside this script")
     parser.add_argument("--root", action="append", default=[], help="NAME=DIR, as everywhere")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--cache", type=Path, default=options.cache())
+    parser.add_argument("--cache", type=Path, default=cache_folder())
     asked = parser.parse_args()
     try:
         chosen = frozen_sets.load(str(Path(__file__).parent / asked.name))

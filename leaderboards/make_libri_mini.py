@@ -20,11 +20,11 @@ import itertools
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pse_bench import rng
+from pse_bench.asr import alignment
 from pse_bench.corpora import clip_reader, csv_columns
 from pse_bench.corpora.readers import librispeech
 from pse_bench.dataset.frozen_sets import Speaker
@@ -50,11 +50,6 @@ PART_S = 5.0
 PAUSE_S = 0.3
 AGREEMENT_S = 0.25
 """How far the edges of the pause may lie apart between speech activity and alignment."""
-
-# A sound for every letter: enough to align a word that the dictionary lacks, in the middle of words that it has.
-SOUNDS = "a:AE b:B c:K d:D e:EH f:F g:G h:HH i:IH j:JH k:K l:L m:M "
-SOUNDS += "n:N o:AA p:P q:K r:R s:S t:T u:AH v:V w:W x:K y:Y z:Z"
-LETTERS = dict(pair.split(":") for pair in SOUNDS.split())
 
 
 def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
@@ -138,14 +133,14 @@ def _others(dev_corpus: Path) -> list[Speaker]:
 
 def cut_all(clips: list[Utterance], root: Path) -> dict[str, list[Utterance]]:
     """The two parts of every utterance that can be cut, by speaker."""
-    decoder = _decoder()
+    decoder = alignment.aligner()
     parts = {}
     for clip in clips:
         samples, rate = audio.read(root / clip.path)
         pause = longest_pause(samples, rate)
         if pause is None:
             continue
-        words = aligned(decoder, samples, clip.text)
+        words = alignment.aligned(decoder, audio.to_pcm16(samples), clip.text.lower().split())
         at_s = sum(pause) / 2
         before = [word for word in words if (word[1] + word[2]) / 2 < at_s]
         after = words[len(before) :]
@@ -181,32 +176,6 @@ def longest_pause(samples: np.ndarray, rate: int) -> tuple[float, float] | None:
         if end - begin >= PAUSE_S and PART_S <= (begin + end) / 2 <= len(samples) / rate - PART_S
     ]
     return max(fitting, key=lambda pause: pause[1] - pause[0], default=None)
-
-
-def _decoder() -> Any:
-    from pocketsphinx import Decoder
-
-    # nothing is pruned: there is one path only, and it is to be found even through crude pronunciations
-    return Decoder(lm=None, loglevel="FATAL", beam=1e-80, wbeam=1e-60, pbeam=1e-80)
-
-
-def aligned(decoder: Any, samples: np.ndarray, text: str) -> list[tuple[str, float, float]]:
-    """Every word of a text with its begin and end in seconds; none when the text could not be found."""
-    words = text.lower().split()
-    for word in words:
-        if decoder.lookup_word(word) is None:
-            decoder.add_word(word, " ".join(LETTERS[letter] for letter in word if letter in LETTERS), True)
-    decoder.set_align_text(" ".join(words))
-    decoder.reinit_feat()
-    decoder.start_utt()
-    decoder.process_raw(audio.to_pcm16(samples).tobytes(), full_utt=True)
-    decoder.end_utt()
-    found = [
-        (segment.word, segment.start_frame / 100, (segment.end_frame + 1) / 100)
-        for segment in decoder.seg() or ()
-        if segment.word[0] not in "<["
-    ]
-    return found if [word.split("(")[0] for word, *_ in found] == words else []
 
 
 def main() -> None:

@@ -212,8 +212,29 @@ def verify(folder: Path, as_json: bool, **asked: Any) -> None:
 @options.roots
 @options.jobs
 @options.force
+@click.option(
+    "--blind",
+    "edition",
+    type=options.FOLDER,
+    help="Write there, too: mixtures and enrollments without scenarios, references and names that say anything.",
+)
+@click.option(
+    "--blind-key",
+    "key",
+    type=options.FILE,
+    help="What score needs to tell them, not to be given away; BLIND.key.json.",
+)
 @click.pass_context
-def benchmark(ctx: click.Context, name: str | None, out: Path | None, roots: Any, jobs: int, force: bool) -> None:
+def benchmark(
+    ctx: click.Context,
+    name: str | None,
+    out: Path | None,
+    roots: Any,
+    jobs: int,
+    force: bool,
+    edition: Path | None,
+    key: Path | None,
+) -> None:
     """Make a benchmark set, and prove that it is the identical one.
 
     Without SET, list the sets. What a set needs beside the corpora that its line names is made on the spot and
@@ -244,3 +265,10 @@ def benchmark(ctx: click.Context, name: str | None, out: Path | None, roots: Any
     if lines := frozen_sets.differences(chosen, out):
         options.fail(*lines)
     click.echo(f"{out}: the identical {chosen.title}, fingerprint {chosen.about.fingerprint}")
+    if edition:
+        from pse_bench.submission import blind
+
+        key = key or edition.with_name(f"{edition.name}.key.json")
+        count = blind.write(pse_bench.Dataset.open(out), edition, key)
+        click.echo(f"{edition}: {count} mixtures, blind; the key stays with you: {key}")
+        options.echo_next_step(f"pse-bench score {out} SUBMISSION --blind-key {key} -o RESULT")

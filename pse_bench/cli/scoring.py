@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import pse_bench
-from pse_bench.cli import cli, generate, options
+from pse_bench.cli import cli, generate, options, recognition
 from pse_bench.errors import InputError, plain
 from pse_bench.io import cache_folder
 from pse_bench.runtime.progress import progress
@@ -162,6 +162,7 @@ def check(
 @options.jobs
 @options.distribution_options
 @options.scenes
+@click.option("--blind-key", type=options.FILE, help="What tells the clips of a submission to benchmark --blind.")
 @click.option("--no-cache", is_flag=True, help="Compute every score, also those that are known from earlier runs.")
 @options.force
 @options.quiet
@@ -174,22 +175,12 @@ def score(dataset: Path, submission: Path, out: Path, quiet: bool, as_json: bool
     """
     opened = pse_bench.Dataset.open(dataset)
     if asked["recogniser"]:
-        asked["recogniser"] = _recogniser(asked["recogniser"], opened)
+        asked["recogniser"] = recognition.recogniser(asked["recogniser"], opened)
     cache = None if asked.pop("no_cache") else cache_folder() / "scores"
     given = {"notice": options.echo_note, **options.with_executor(asked, isolated=True)}
     with progress("scoring", "mixtures") as update:
         report = pse_bench.score_submission(opened, submission, out, cache=cache, progress=update, **given)
     tell(report, out, quiet=quiet, as_json=as_json, shard=asked["share"], names=asked["names"] or ())
-
-
-def _recogniser(spec: str, dataset: Any) -> Any:
-    """The recogniser of ``--recogniser``, given the dataset's sentences, with a cache of its transcripts."""
-    from pse_bench.asr import load, remembered
-
-    sentences = sorted({text for row in dataset.mixtures for text in (row.text, row.interferer_text)} - {""})
-    listener = load(spec, sentences, {row.mixture_id for row in dataset.mixtures})
-    options.echo_note(f"{listener.name} {listener.version}: {listener.note}")
-    return remembered(listener, cache_folder() / "transcripts")
 
 
 def tell(

@@ -8,6 +8,9 @@ from pathlib import Path
 from pse_bench.errors import InputError
 from pse_bench.registry import nearest, suggestion
 
+LOSSLESS = (".flac", ".wav", ".WAV")
+"""Endings that a corpus's files may have in place of those of its manifest."""
+
 
 class Roots:
     """Folders of corpora by name, from ``--root NAME=DIR`` or the variable ``PSE_BENCH_ROOT_<NAME>``.
@@ -32,12 +35,17 @@ class Roots:
         return cls(folders, notice)
 
     def locate(self, corpus: str, path: str) -> Path:
-        """The path of a corpus's file. Raises InputError when the corpus has no root."""
+        """The path of a corpus's file, or where it is missing that of the same name in another lossless format:
+        manifests that identify clips by their samples allow it. Raises InputError when the corpus has no root."""
         root = self._folders.get(corpus) or os.environ.get(_variable(corpus))
         if not root:
             remedy = f"add --root {corpus}=DIR or set {_variable(corpus)}"
             raise InputError(f"corpus {corpus}: no folder given; {remedy}")
-        return Path(root, path)
+        found = Path(root, path)
+        if path and not found.exists():
+            others = (found.with_suffix(ending) for ending in LOSSLESS)
+            return next((other for other in others if other.is_file()), found)
+        return found
 
     def hide(self, text: str, corpora: Iterable[str]) -> str:
         """A message with corpora by name instead of by their place on this machine, for files."""

@@ -20,7 +20,7 @@ from pse_bench.submission import submission
 RESULT_KEYS = (
     *("schema", "kind", "dataset", "dataset_fingerprint", "submission_sha256", "reference", "complete"),
     *("mixtures", "target_speakers", "metrics", "recogniser", "scores_sha256", "mixtures_sha256"),
-    *("detections_sha256", "summary_sha256", "pse_bench", "packages", "system", "scenes"),
+    *("detections_sha256", "summary_sha256", "pse_bench", "packages", "system", "scenes", "evidence"),
 )
 
 

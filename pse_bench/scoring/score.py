@@ -27,7 +27,7 @@ from pse_bench.scoring import pvad, result_writer
 from pse_bench.scoring.pvad import Detected
 from pse_bench.scoring.result_writer import STAGE, Scored, ScoreReport, ShardState
 from pse_bench.scoring.score_cache import ScoreCache, package_versions
-from pse_bench.submission import submission
+from pse_bench.submission import blind, submission
 
 NATIVE = ("pesq_wb",)  # metrics whose library can take its process down
 
@@ -61,14 +61,13 @@ def score(
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
     scenes: int | None = None,
+    blind_key: Path | None = None,
 ) -> ScoreReport:
     """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``, and where it holds activity
     ``detections.csv``.
 
     Args:
-        dataset: what was enhanced.
         path: the submission, a folder or a zip.
-        out: the result's folder.
         executor: where metrics run; never this process, since a metric's library may crash.
         names: metrics of audio to compute, ours, ``module:attribute`` or an entry point's, or ``["all"]``; by
             default those that need no model.
@@ -77,6 +76,7 @@ def score(
         cache: where scores are kept and looked up by what they depend on; None computes all of them.
         share: score only this shard of the mixtures, for ``result_writer.merge``.
         force: replace the result that lies in ``out``.
+        blind_key: of the blind edition that the submission was made from (see ``submission.blind``).
         notice: told which metrics are left out because the dataset's rate is too low for them.
         scenes: score only the first so many scenes, which a later run with more of them continues; by default as
             many as the submission says it has.
@@ -90,7 +90,7 @@ def score(
     dataset.require_unchanged()
     about = dataset.description
     reference, table = reference or about.reference, about.tables["mixtures.csv"]
-    with submission.opened(path, dataset.mixtures) as folder:
+    with blind.opened(path, dataset, blind_key) as folder:
         system = _system(dataset, folder, path)
         if "audio" not in system.holds:
             if names or recogniser:
@@ -150,6 +150,7 @@ def score(
                 "pse_bench": __version__,
                 "packages": package_versions(chosen.values()),
                 "system": system.model_dump(),
+                **({"evidence": "blind"} if blind_key else {}),
             }
             if not whole:
                 first, of = (len({row.scene_id for row in some}) for some in (rows.values(), dataset.mixtures))

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pse_bench.corpora import csv_columns, scan
-from pse_bench.corpora.readers import folder, librispeech, noise, rir, vctk
+from pse_bench.corpora.readers import folder, librispeech, noise, rir, speechocean762, vctk
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, tables
 from pse_bench.runtime.executor import Outcome, Processes, Serial
@@ -245,6 +245,65 @@ def test_vctk_faults(tmp_path):
 
 
 # ---- folders of speakers
+
+
+def speechocean_tree(root: Path, ending: str = ".WAV") -> Path:
+    """Two speakers of speechocean762, one in each part; the files end as asked."""
+    for part, speaker, gender, utterance, said in (
+        ("test", "0024", "f", "000240010", "IT WAS GOOD"),
+        ("train", "0001", "m", "000010011", "WE CALL IT BEAR"),
+    ):
+        text(root / part / "utt2spk", f"{utterance}\t{speaker}\n")
+        text(root / part / "text", f"{utterance}\t{said}\n")
+        text(root / part / "spk2gender", f"{speaker}\t{gender}\n")
+        sound(root / "WAVE" / f"SPEAKER{speaker}" / f"{utterance}{ending}", format=ending[1:].upper())
+    return root
+
+
+@pytest.mark.parametrize("ending", [".WAV", ".flac"])
+def test_speechocean762(tmp_path, ending):
+    root = speechocean_tree(tmp_path / "speechocean762", ending)
+    rows, problems = speechocean762.READER.read(root, executor=Serial())
+    assert problems == []
+    assert [(row.utterance_id, row.speaker_id, row.gender, row.text) for row in rows] == [
+        ("000010011", "0001", "M", "WE CALL IT BEAR"),
+        ("000240010", "0024", "F", "IT WAS GOOD"),
+    ]
+    assert rows[1].path == f"WAVE/SPEAKER0024/000240010{ending}"
+    assert {row.corpus for row in rows} == {"speechocean762"}
+    (row,), problems = speechocean762.READER.read(root, part="test", executor=Serial())
+    assert (row.speaker_id, problems) == ("0024", [])
+
+
+def test_speechocean762_faults(tmp_path):
+    root = speechocean_tree(tmp_path / "speechocean762")
+    with pytest.raises(InputError, match=rf"no WAVE here.*give {root}, which has test/utt2spk"):
+        speechocean762.READER.read(tmp_path, executor=Serial())
+    sound(root / "WAVE/SPEAKER0024/999.WAV")
+    _, problems = speechocean762.READER.read(root, executor=Serial())
+    assert "999.WAV: in no utt2spk of train and test" in only(problems)
+    (root / "WAVE/SPEAKER0024/999.WAV").unlink()
+    (root / "WAVE/SPEAKER0024/000240010.WAV").rename(root / "WAVE/SPEAKER0001/000240010.WAV")
+    _, problems = speechocean762.READER.read(root, executor=Serial())
+    assert "not where it belongs, expected WAVE/SPEAKER<speaker>/<utterance>.WAV with 0024" in only(problems)
+    (root / "WAVE/SPEAKER0001/000240010.WAV").unlink()
+    notices = []
+    rows, _ = speechocean762.READER.read(root, executor=Serial(), notice=notices.append)
+    assert len(rows) == 1
+    assert "1 of 2 listed utterances have no sound file here, the first 000240010" in notices[0]
+    text(root / "test/spk2gender", "0024\tx\n")
+    with pytest.raises(InputError, match=r"spk2gender:1: found '0024\\tx', expected 'speaker f-or-m'"):
+        speechocean762.READER.read(root, executor=Serial())
+    text(root / "test/spk2gender", "0024\tf\n")
+    text(root / "test/text", "000240010\n")
+    with pytest.raises(InputError, match="text:1: 000240010 has nothing after it"):
+        speechocean762.READER.read(root, executor=Serial())
+    text(root / "test/text", "000240010 A\n000240010 B\n")
+    with pytest.raises(InputError, match="text:2: 000240010 has another value in an earlier line"):
+        speechocean762.READER.read(root, executor=Serial())
+    (root / "train/utt2spk").unlink()
+    with pytest.raises(InputError, match=r"train/utt2spk: no such file.*take test"):
+        speechocean762.READER.read(root, part="train", executor=Serial())
 
 
 def test_folder_rows_with_and_without_indexes(tmp_path):

@@ -7,8 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import soundfile
 import yaml
 
+from pse_bench.corpora import clip_reader
 from pse_bench.corpora.roots import Roots
 from pse_bench.corpora.synthetic import benchmark_noise
 from pse_bench.dataset import frozen_sets
@@ -22,7 +24,7 @@ from pse_bench.schemas import NoiseClip, Recipe, Utterance
 pytestmark = pytest.mark.usefixtures("_as_in_a_new_process")
 ROOT = Path(__file__).parents[2]
 FREEZE = ROOT / "leaderboards" / "freeze.py"
-SETS = ("embedded-v1", "libri-mini-v1")
+SETS = ("embedded-v1", "libri-mini-v1", "speechocean-v1")
 
 
 def recipes(name: str) -> list[Recipe]:
@@ -32,7 +34,7 @@ def recipes(name: str) -> list[Recipe]:
 # ---- the sets that are shipped
 
 
-def test_both_sets_are_shipped():
+def test_the_sets_are_shipped():
     assert set(SETS) <= set(frozen_sets.shipped())
 
 
@@ -71,7 +73,9 @@ def test_no_enrollment_overlaps_what_is_said_in_its_scene(name):
                 assert known.path != said.path or apart
 
 
-@pytest.mark.parametrize(("name", "each"), [("embedded-v1", {5: 12}), ("libri-mini-v1", {4: 7, 2: 40})])
+@pytest.mark.parametrize(
+    ("name", "each"), [("embedded-v1", {5: 12}), ("libri-mini-v1", {4: 7, 2: 40}), ("speechocean-v1", {4: 40})]
+)
 def test_every_speaker_has_the_same_number_of_scenes(name, each):
     assert Counter(Counter(recipe.target.speaker_id for recipe in recipes(name)).values()) == each
 
@@ -95,6 +99,18 @@ def test_the_people_of_libri_mini_are_those_of_its_manifests():
     assert by_role["babble"] == people("babble")
     assert by_role["training"] == people("training")
     assert chosen.about.babble == "babble.csv"
+
+
+def test_targets_of_speechocean_take_pauses_and_nobody_of_it_was_trained_on():
+    manifests, trained = ROOT / "manifests", set()
+    for path in (manifests / "embedded.train.csv", *(ROOT / "leaderboards").glob("*/training.csv")):
+        trained |= {(row.corpus, row.speaker_id) for row in tables.read_table(path, Utterance)}
+    people = tables.read_table(frozen_sets.load("speechocean-v1").folder / "speakers.csv", Speaker)
+    assert not {(row.corpus, row.speaker_id) for row in people} & trained
+    assert Counter(row.role for row in people) == {"target": 40, "interferer": 12, "babble": 6}
+    for recipe in recipes("speechocean-v1"):
+        first, second = recipe.target.segments
+        assert second.onset - (first.onset + first.num_samples) >= 0.5 * recipe.sample_rate
 
 
 @pytest.mark.dev_corpus
@@ -203,6 +219,31 @@ def test_a_dataset_that_sounds_different_is_not_the_set(tiny_set, corpus, comman
     assert "identical" not in done.stdout
 
 
+def test_a_set_known_by_its_sound_is_made_from_any_lossless_copy(tiny_set, corpus, command, tmp_path):
+    """Where its manifests identify clips by their samples."""
+    folder = Path(shutil.copytree(tiny_set[0], tmp_path / "by-sound"))
+    own = corpus.root("talk")
+    for name in ("targets", "others"):
+        rows = tables.read_table(folder / f"{name}.csv", Utterance)
+        changed = [
+            row.model_copy(update={"sha256": clip_reader.identity(own / row.path, of_sound=True)}) for row in rows
+        ]
+        tables.write_table(folder / f"{name}.csv", Utterance, changed)
+    freeze = runpy.run_path(str(FREEZE))["freeze"]
+    given = (f"talk={own}",)
+    mark = freeze(frozen_sets.load(str(folder)), roots=corpus.roots, given=given, jobs=1, cache=tmp_path / "cache")
+    copy = tmp_path / "copy"
+    for row in (*tables.read_table(folder / "targets.csv", Utterance), *changed):
+        path = own / row.path
+        samples, rate = soundfile.read(str(path), dtype="int16")
+        to = copy / Path(row.path).with_suffix(".flac" if path.suffix == ".wav" else ".wav")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(str(to), samples, rate)
+    done = command("benchmark", folder, "-o", tmp_path / "out", "--root", f"talk={copy}", "--jobs", 1)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{tmp_path / 'out'}: the identical tiny-v3, fingerprint {mark}"
+
+
 def test_a_dataset_of_another_plan_is_named(tiny_set, rendered):
     (line,) = frozen_sets.differences(frozen_sets.load(str(tiny_set[0])), rendered)
     assert "rendered from another plan than that of tiny-v3" in line
@@ -218,7 +259,7 @@ def test_what_is_missing_is_said_before_any_work(command, tmp_path, monkeypatch)
     assert done.exit_code == 2
     done = command("benchmark", "libri-maxi", "-o", tmp_path / "out")
     assert done.exit_code == 1
-    assert "libri-maxi: no such benchmark set; there are embedded-v1, libri-mini-v1" in done.stderr
+    assert "libri-maxi: no such benchmark set; there are embedded-v1, libri-mini-v1, speechocean-v1" in done.stderr
 
 
 def test_the_sets_are_listed_with_what_they_need(command):
@@ -226,6 +267,7 @@ def test_the_sets_are_listed_with_what_they_need(command):
     assert [line.split(":")[0] for line in lines] == frozen_sets.shipped()
     assert "180 mixtures; needs no corpus" in lines[0]
     assert "324 mixtures; needs --root librispeech=DIR" in lines[1]
+    assert "480 mixtures; needs --root speechocean762=DIR" in lines[2]
 
 
 def test_a_spoilt_description_is_refused_in_a_line(tiny_set, tmp_path):
