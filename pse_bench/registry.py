@@ -99,7 +99,9 @@ def load_attribute(name: str, kind: str, folder: Path | None = None) -> Any:
         raise InputError(f"{kind} {name!r}: expected module:attribute")
     module = load_module(module_name, f"{kind} {name}", folder)
     if not hasattr(module, attribute):
-        raise InputError(f"{kind} {name}: {module_name} has no {attribute!r}")
+        near = nearest(attribute, [known for known in vars(module) if not known.startswith("_")])
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise InputError(f"{kind} {name}: {module_name} has no {attribute!r}{hint}")
     return getattr(module, attribute)
 
 
@@ -112,7 +114,8 @@ def load_module(name: str, asker: str, folder: Path | None = None) -> ModuleType
     try:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:  # whatever somebody else's module raises
-        raise InputError(f"{asker}: cannot import {name} ({reason(error)})") from error
+        hint = f"; give the module, {name[:-3]}, and not its file" if name.endswith(".py") else ""
+        raise InputError(f"{asker}: cannot import {name} ({reason(error)}){hint}") from error
 
 
 def reason(error: BaseException, ours: Iterable[str] = ()) -> str:

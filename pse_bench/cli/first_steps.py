@@ -17,7 +17,7 @@ PLACES = {"bash": "~/.bashrc", "zsh": "~/.zshrc", "fish": "~/.config/fish/comple
 
 
 @cli.command()
-@options.option("--out", type=options.FOLDER, default=Path("demo"), help="Folder to write.")
+@options.option("-o", "--out", type=options.FOLDER, default=Path("demo"), help="Folder to write.")
 @options.option("-n", "--scenes", type=click.IntRange(1), default=SCENES, help="Number of scenes.")
 @options.jobs
 @click.pass_context

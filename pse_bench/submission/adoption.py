@@ -22,7 +22,7 @@ from pse_bench.submission import submission
 from pse_bench.submission.check import file_layout
 from pse_bench.submission.check.diagnosis import MATCHING, UNRELATED
 from pse_bench.submission.check.file_stats import FileStats, measure
-from pse_bench.submission.check.findings import first_names
+from pse_bench.submission.check.findings import first_names, printable
 
 SOUND = (".flac", ".wav", ".wave", "")
 """Endings, in lower case, of files that may be adopted; their first bytes say what they are."""
@@ -35,10 +35,10 @@ HOW = {
     "wrong-name": "renamed",
 }
 LEFT = {
-    "several": "left: one of several files of a mixture, or of several mixtures",
-    "unrelated": "left: sound of something else than the mixture of its name",
-    "no-sound": "left: no FLAC or WAV that can be read",
-    "unknown": "left: names no mixture",
+    "several": "one of several files of a mixture, or of several mixtures",
+    "unrelated": "with sound that has nothing in common with the mixture",
+    "no-sound": "no FLAC or WAV that can be read",
+    "unknown": "without the name of a mixture",
 }
 
 
@@ -75,8 +75,9 @@ class Adoption:
             if found := [one for one in self.adopted if one.how == how]:
                 first = found[0].file + (f" → {found[0].name}" if how != "in-place" else "")
                 lines.append([words, str(len(found)), first_names([first])])
-        lines += [[words, str(len(self.left[why])), first_names(self.left[why])] for why, words in LEFT.items()]
-        lines = [line for line in lines if line[1] != "0"]
+        for why, names in self.left.items():
+            if names:
+                lines.append([f"left: {LEFT[why]}", str(len(names)), first_names(names)])
         if self.missing:
             lines.append(["mixtures without a file", str(len(self.missing)), first_names(self.missing)])
         count, of = len(self.adopted), len(self.adopted) + len(self.missing)
@@ -142,9 +143,10 @@ def _require_some(found: Adoption, path: Path, dataset: Dataset) -> None:
         reason = f"the sound of {wrong} files has nothing in common with {of} in their names, of {agree} it has"
         raise InputError(f"{path}: {reason}; give the dataset that was enhanced")
     if not found.adopted:
-        example = next((name for names in found.left.values() for name in names), "no file at all")
+        left = [(names, LEFT[why]) for why, names in found.left.items() if names]
+        reasons = [f"{len(names)} {words}, as {printable(names[0])}" for names, words in left]
         asked = f"expected scenario and scene in each name, as {submission.estimate_name(dataset.mixtures[0])}.wav"
-        raise InputError(f"{path}: nothing to adopt; {asked}, found {first_names([example])}")
+        raise InputError(f"{path}: nothing to adopt; {asked}; found {'; '.join(reasons) or 'no file at all'}")
 
 
 def _claims(folder: Path, mixtures: list[Mixture], found: Adoption) -> list[tuple[Mixture, str]]:

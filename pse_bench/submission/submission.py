@@ -91,7 +91,7 @@ def system_content(folder: Path, name: str = DESCRIPTION) -> dict[str, Any]:
     path = folder / name
     if not path.is_file():
         raise InputError(
-            f"{path}: missing; write one with at least name: and version:, keys: {', '.join(System.model_fields)}"
+            f"{path}: missing; write one with at least name: and version:, keys: {', '.join((*SETTABLE, 'holds'))}"
         )
     content = yaml_reader.load_mapping(path, "name, version, …")
     if isinstance(content.get("version"), int | float):

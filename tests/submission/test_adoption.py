@@ -143,12 +143,12 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], object], list[str], str]] = {
     "nothing named so": (
         lambda folder, out: [path.rename(path.with_name(f"{n}.flac")) for n, path in enumerate(folder.iterdir())],
         [],
-        "nothing to adopt; expected scenario and scene in each name, as TS1/s000000.wav, found",
+        "as TS1/s000000.wav; found 9 without the name of a mixture, as 0.flac",
     ),
     "an empty folder": (
         lambda folder, out: [path.unlink() for path in folder.iterdir()],
         [],
-        "nothing to adopt; expected scenario and scene in each name, as TS1/s000000.wav, found no file at all",
+        "nothing to adopt; expected scenario and scene in each name, as TS1/s000000.wav; found no file at all",
     ),
     "into a folder with files": (
         lambda folder, out: (out.mkdir(), (out / "notes.txt").write_text("mine")),

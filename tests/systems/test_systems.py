@@ -111,7 +111,8 @@ def test_a_name_that_is_none(name: str) -> None:
     ("text", "attribute", "words"),
     [
         (None, "enhance", r"cannot import .* No module named 'no_such_module_anywhere'\)$"),
-        ("x = 1\n", "enhance", "has no 'enhance'"),
+        ("x = 1\n", "enhance", "has no 'enhance'$"),
+        ("class Enhance: ...\n", "enhance", "has no 'enhance'; did you mean 'Enhance'"),
         ("enhance = 3\n", "enhance", "is neither callable nor"),
         ("import no_such_package_at_all\n", "enhance", "No module named 'no_such_package_at_all' at .*:1"),
         ("x = 1\n1 / 0\n", "enhance", r"ZeroDivisionError: division by zero at .*\.py:2"),
@@ -126,6 +127,14 @@ def test_a_module_that_cannot_be_used(module: Write, text: str | None, attribute
         registry.load(f"{name}:{attribute}")
     assert f"system {name}:{attribute}: " in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_in_place_of_its_module(module: Write) -> None:
+    name = module("def enhance(mixture, enrollment, sample_rate): return mixture\n")
+    with pytest.raises(
+        InputError, match=rf"cannot import {name}\.py .*; give the module, {name}, and not its file"
+    ):
+        registry.load(f"{name}.py:enhance")
 
 
 @pytest.mark.parametrize(

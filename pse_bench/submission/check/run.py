@@ -130,7 +130,7 @@ def system_findings(folder: Path) -> list[Finding]:
 
 
 def _about_system(code: str, found: str, remedy: str | None = None, **values: str) -> Finding:
-    keys = ", ".join(submission.System.model_fields)
+    keys = ", ".join((*submission.SETTABLE, "holds"))
     return finding(code, [submission.DESCRIPTION], printable(found), 0, remedy, keys=keys, **values)
 
 
