@@ -131,9 +131,7 @@ def test_a_module_that_cannot_be_used(module: Write, text: str | None, attribute
 
 def test_a_file_in_place_of_its_module(module: Write) -> None:
     name = module("def enhance(mixture, enrollment, sample_rate): return mixture\n")
-    with pytest.raises(
-        InputError, match=rf"cannot import {name}\.py .*; give the module, {name}, and not its file"
-    ):
+    with pytest.raises(InputError, match=rf"{name}\.py .*; give the module, {name}, and not its file"):
         registry.load(f"{name}.py:enhance")
 
 
