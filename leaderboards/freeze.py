@@ -111,7 +111,7 @@ def everybody(chosen: BenchmarkSet) -> list[Speaker]:
             speaker_id=speaker,
             gender=gender,
             role="target+interferer",
-            target_group="other-utterance",
+            target_group=scenario.load(chosen.about.scenario)[0].enrollment.source,
         )
         for (corpus, speaker), gender in sorted(people.items())
     ]

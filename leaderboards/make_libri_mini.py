@@ -1,6 +1,7 @@
 """Make the manifests of libri-mini-v1: who has which part in the set, and where utterances are cut.
 
     python leaderboards/make_libri_mini.py --dev-corpus DIR
+    python leaderboards/make_libri_mini.py --dev-corpus DIR --twin
 
 The set is made of LibriSpeech utterances only, so whoever has LibriSpeech has all of its speech. Utterances are
 identified by their decoded samples, since four of the files that were at hand are not the originals but hold the
@@ -13,6 +14,10 @@ same sound (they came from WAV copies). Roles are drawn by name and seed, with a
 - interferers: one long utterance; babble: one utterance of some length;
 - training: everybody else, and all of the other corpora, so that a system can be trained on people who are
   nowhere in the set. Speakers whose recordings hum, hiss or hold digital silence are among these.
+
+The development twin, libri-mini-v1-dev, has those of the training people on whom the shipped models were validated
+and not trained, targets and interferers at once; who trains for this board leaves them out. Their utterances are
+shorter, so parts and pauses may be, too.
 """
 
 import argparse
@@ -36,6 +41,7 @@ from pse_bench.schemas import Utterance
 from pse_bench.signal import vad
 
 FOLDER = Path(__file__).parent / "libri-mini-v1"
+TWIN = Path(__file__).parent / "libri-mini-v1-dev"
 SEED = 1
 SEVERAL = ("test-other", "dev-clean")
 ONE = "train-clean-100"
@@ -46,8 +52,10 @@ TARGETS, INTERFERERS, BABBLE = 20, 12, 6
 INTERFERER_S = 12.0
 """As long as the longest scene, so that one utterance fills it."""
 BABBLE_S = 8.0
-PART_S = 5.0
-PAUSE_S = 0.3
+PART_S, PAUSE_S = 5.0, 0.3
+TWIN_PART_S, TWIN_PAUSE_S = 3.5, 0.2
+TWIN_PEOPLE = {"39", "233", "2391", "4088", "4397", "6848", "7505", "7859"}
+"""``validation.people`` of ``experiments/tradeoff``."""
 AGREEMENT_S = 0.25
 """How far the edges of the pause may lie apart between speech activity and alignment."""
 
@@ -55,13 +63,7 @@ AGREEMENT_S = 0.25
 def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
     """Write the manifests and ``speakers.csv``; the number of people by role."""
     root = dev_corpus / "speech" / "LibriSpeech"
-    rows, problems = librispeech.READER.read(root, executor=Processes(jobs))
-    if problems:
-        raise InputError(problems[0])
-    people: dict[str, list[Utterance]] = defaultdict(list)
-    for row in rows:
-        of_sound = clip_reader.identity(root / row.path, of_sound=True)
-        people[row.speaker_id].append(row.model_copy(update={"sha256": of_sound}))
+    people = everybody(root, jobs)
     several = {who for who, own in people.items() if own[0].path.startswith(SEVERAL)}
     single = [who for who, own in people.items() if len(own) == 1 and who not in several | UNEVEN]
     parts = cut_all([people[who][0] for who in single], root)
@@ -116,6 +118,28 @@ def make(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
     return {role: len(members) for role, members in roles.items()}
 
 
+def make_twin(dev_corpus: Path, out: Path, jobs: int) -> dict[str, int]:
+    """Write the manifest of the development twin; the number of its people."""
+    root = dev_corpus / "speech" / "LibriSpeech"
+    people = everybody(root, jobs)
+    parts = cut_all([people[who][0] for who in sorted(TWIN_PEOPLE)], root, TWIN_PART_S, TWIN_PAUSE_S)
+    listed = sorted(itertools.chain(*parts.values()), key=lambda row: (row.path, row.start))
+    csv_tables.write_table(out / "targets.csv", Utterance, listed)
+    return {"target+interferer": len(parts)}
+
+
+def everybody(root: Path, jobs: int) -> dict[str, list[Utterance]]:
+    """The utterances of all people of LibriSpeech that are there, by speaker, known by their samples."""
+    rows, problems = librispeech.READER.read(root, executor=Processes(jobs))
+    if problems:
+        raise InputError(problems[0])
+    people: dict[str, list[Utterance]] = defaultdict(list)
+    for row in rows:
+        of_sound = clip_reader.identity(root / row.path, of_sound=True)
+        people[row.speaker_id].append(row.model_copy(update={"sha256": of_sound}))
+    return people
+
+
 def _others(dev_corpus: Path) -> list[Speaker]:
     """Speakers of the development corpus who are not LibriSpeech's: all for training."""
     table = dev_corpus / "speakers.csv"
@@ -131,13 +155,15 @@ def _others(dev_corpus: Path) -> list[Speaker]:
 # ---- cutting
 
 
-def cut_all(clips: list[Utterance], root: Path) -> dict[str, list[Utterance]]:
+def cut_all(
+    clips: list[Utterance], root: Path, part_s: float = PART_S, pause_s: float = PAUSE_S
+) -> dict[str, list[Utterance]]:
     """The two parts of every utterance that can be cut, by speaker."""
     decoder = alignment.aligner()
     parts = {}
     for clip in clips:
         samples, rate = audio.read(root / clip.path)
-        pause = longest_pause(samples, rate)
+        pause = longest_pause(samples, rate, part_s, pause_s)
         if pause is None:
             continue
         words = alignment.aligned(decoder, audio.to_pcm16(samples), clip.text.lower().split())
@@ -161,7 +187,7 @@ def _part(clip: Utterance, name: str, start: int, stop: int, words: list[str]) -
     return clip.model_copy(update={**changed, "text": " ".join(words)})
 
 
-def longest_pause(samples: np.ndarray, rate: int) -> tuple[float, float] | None:
+def longest_pause(samples: np.ndarray, rate: int, part_s: float, pause_s: float) -> tuple[float, float] | None:
     """Begin and end, in seconds, of the longest pause that an utterance can be cut in."""
     active = vad.speech_activity(samples, rate)
     edges = np.flatnonzero(np.diff(active.astype(np.int8))) + 1
@@ -173,7 +199,7 @@ def longest_pause(samples: np.ndarray, rate: int) -> tuple[float, float] | None:
     fitting = [
         (begin, end)
         for begin, end in pauses
-        if end - begin >= PAUSE_S and PART_S <= (begin + end) / 2 <= len(samples) / rate - PART_S
+        if end - begin >= pause_s and part_s <= (begin + end) / 2 <= len(samples) / rate - part_s
     ]
     return max(fitting, key=lambda pause: pause[1] - pause[0], default=None)
 
@@ -181,14 +207,16 @@ def longest_pause(samples: np.ndarray, rate: int) -> tuple[float, float] | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--dev-corpus", type=Path, required=True, help="folder that holds speech/LibriSpeech")
-    parser.add_argument("-o", "--out", type=Path, default=FOLDER)
+    parser.add_argument("--twin", action="store_true", help="make the manifest of the development twin")
+    parser.add_argument("-o", "--out", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
     try:
-        counts = make(asked.dev_corpus, asked.out, asked.jobs)
+        out = asked.out or (TWIN if asked.twin else FOLDER)
+        counts = (make_twin if asked.twin else make)(asked.dev_corpus, out, asked.jobs)
     except PseBenchError as error:
         sys.exit(str(error))
-    print(f"{asked.out}: {', '.join(f'{count} {role}' for role, count in counts.items())}")
+    print(f"{out}: {', '.join(f'{count} {role}' for role, count in counts.items())}")
 
 
 if __name__ == "__main__":

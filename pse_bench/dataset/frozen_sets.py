@@ -4,6 +4,7 @@ A set is a folder ``<name>-v<version>`` of ``leaderboards``: ``set.json``, the p
 must sound like (``contents.csv``), manifests and ``speakers.csv``. ``leaderboards/freeze.py`` makes it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -59,6 +60,7 @@ class Description(documents.Record):
     plan_sha256: Sha256 | None = None
     fingerprint: Sha256 | None = None
     versions: Annotated[dict[str, str], Field(default_factory=dict)]
+    development_of: str = ""  # the set whose development twin this is
 
 
 class Speaker(documents.Record):
@@ -88,8 +90,14 @@ class BenchmarkSet:
 
     @property
     def title(self) -> str:
-        """Its name with its version."""
-        return f"{self.about.name}-v{self.about.version}"
+        """Its name with its version; of a development twin, that of its set with ``-dev``."""
+        about = self.about
+        return f"{about.development_of}-dev" if about.development_of else f"{about.name}-v{about.version}"
+
+    @property
+    def embedded_splits(self) -> Sequence[str]:
+        """The parts of the embedded corpus that a set without noise of its own is made of."""
+        return (embedded.DEV,) if self.about.development_of else embedded.SPLITS
 
     @property
     def plan(self) -> Path:
@@ -124,10 +132,12 @@ def prepare(
     or a clip of it is not the one that the set lists."""
     noise = chosen.about.made_noise
     roots.check(chosen.about.roots)
-    folder = cache / "embedded" if noise is None else cache / chosen.title / "noise"
+    folder = cache / chosen.title / "noise"
+    if noise is None:
+        folder = cache / ("embedded-dev" if chosen.about.development_of else "embedded")
     with locks.locked(folder, "benchmark"):
         if noise is None:
-            embedded.synthesize(folder, executor=executor, progress=progress)
+            embedded.synthesize(folder, executor=executor, progress=progress, splits=chosen.embedded_splits)
         else:
             benchmark_noise.make(noise_orders(chosen, folder, roots), executor=executor, progress=progress)
     return {embedded.CORPUS if noise is None else noise.corpus: folder}
@@ -147,7 +157,7 @@ def noise_orders(chosen: BenchmarkSet, folder: Path, roots: Roots) -> list[bench
 def unlisted_clips(chosen: BenchmarkSet, made: dict[str, Path], roots: Roots) -> list[str]:
     """Clips that were made and are not what the set lists: what is rendered from them cannot be the set."""
     if chosen.about.made_noise is None:
-        return embedded.differing(made[embedded.CORPUS])
+        return embedded.differing(made[embedded.CORPUS], chosen.embedded_splits)
     return benchmark_noise.differing(noise_orders(chosen, made[chosen.about.made_noise.corpus], roots))
 
 

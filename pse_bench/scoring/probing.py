@@ -51,7 +51,7 @@ def probe_dataset(
     figures = Probe(
         recogniser=recogniser.name,
         model=recogniser.model,
-        dataset=about.name,
+        dataset=f"{about.name}-v{about.version}",
         fingerprint=about.fingerprint,
         silenced=total.silenced,
         heard=round(100 * total.heard / total.silenced, 2),

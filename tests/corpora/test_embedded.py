@@ -17,7 +17,7 @@ from pse_bench.runtime.progress import no_progress
 from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.signal import vad
 
-GROUPS = ("test", "train", "babble-test", "babble-train")
+GROUPS = ("test", "train", "dev", "babble-test", "babble-train", "babble-dev")
 VOICE = espeak.Voice("f3", 50, 50, 160)
 
 
@@ -67,18 +67,18 @@ def children() -> list[str]:
 
 def test_groups_are_big_enough_balanced_and_share_no_voice():
     groups = {group: voices.speakers(group) for group in GROUPS}
-    assert [len(groups[group]) for group in GROUPS] == [12, 12, 6, 6]
+    assert [len(groups[group]) for group in GROUPS] == [12, 12, 12, 6, 6, 6]
     for members in groups.values():
         genders = [voices.gender(speaker) for speaker in members]
         assert genders.count("F") == genders.count("M")
     everybody = list(itertools.chain(*groups.values()))
     variants = [voices.voice(speaker).variant for speaker in everybody]
-    assert len(set(everybody)) == len(set(variants)) == 36
+    assert len(set(everybody)) == len(set(variants)) == 54
 
 
 def test_no_sentence_comes_twice_and_all_follow_the_grammar():
     texts = list(itertools.chain(*voices.sentences().values()))
-    assert len(set(texts)) == len(texts) == 36 * voices.UTTERANCES
+    assert len(set(texts)) == len(texts) == 54 * voices.UTTERANCES
     for text in texts:
         words = text.split(" ")
         assert len(words) == len(voices.GRAMMAR)
@@ -86,7 +86,7 @@ def test_no_sentence_comes_twice_and_all_follow_the_grammar():
 
 
 def test_every_word_is_said_in_each_split():
-    for split in embedded.SPLITS:
+    for split in (*embedded.SPLITS, embedded.DEV):
         said = {
             word
             for speaker in voices.speakers(split)

@@ -24,7 +24,8 @@ from pse_bench.schemas import NoiseClip, Recipe, Utterance
 pytestmark = pytest.mark.usefixtures("_as_in_a_new_process")
 ROOT = Path(__file__).parents[2]
 FREEZE = ROOT / "leaderboards" / "freeze.py"
-SETS = ("embedded-v1", "libri-mini-v1", "speechocean-v1")
+TWINS = ("embedded-v1-dev", "libri-mini-v1-dev")
+SETS = ("embedded-v1", "libri-mini-v1", "speechocean-v1", *TWINS)
 
 
 def recipes(name: str) -> list[Recipe]:
@@ -74,7 +75,14 @@ def test_no_enrollment_overlaps_what_is_said_in_its_scene(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "each"), [("embedded-v1", {5: 12}), ("libri-mini-v1", {4: 7, 2: 40}), ("speechocean-v1", {4: 40})]
+    ("name", "each"),
+    [
+        ("embedded-v1", {5: 12}),
+        ("libri-mini-v1", {4: 7, 2: 40}),
+        ("speechocean-v1", {4: 40}),
+        ("embedded-v1-dev", {5: 12}),
+        ("libri-mini-v1-dev", {4: 7}),
+    ],
 )
 def test_every_speaker_has_the_same_number_of_scenes(name, each):
     assert Counter(Counter(recipe.target.speaker_id for recipe in recipes(name)).values()) == each
@@ -99,6 +107,27 @@ def test_the_people_of_libri_mini_are_those_of_its_manifests():
     assert by_role["babble"] == people("babble")
     assert by_role["training"] == people("training")
     assert chosen.about.babble == "babble.csv"
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_twin_has_other_people_of_whom_nobody_was_trained_on(name):
+    twin = frozen_sets.load(name)
+    assert twin.title == name == f"{twin.about.development_of}-dev"
+    own = frozen_sets.load(twin.about.development_of)
+    people, others = (
+        {
+            (row.corpus, row.speaker_id)
+            for row in tables.read_table(chosen.folder / "speakers.csv", Speaker)
+            if row.role != "training"
+        }
+        for chosen in (twin, own)
+    )
+    assert not people & others
+    trained = tables.read_table(ROOT / "manifests" / "embedded.train.csv", Utterance)
+    assert not people & {(row.corpus, row.speaker_id) for row in trained}
+    for weights in (ROOT / "pse_bench" / "training" / "weights").glob("*.json"):
+        validated = set(json.loads(weights.read_text())["training"]["validation"]["people"])
+        assert {"/".join(who) for who in people if who[0] == "librispeech"} <= validated
 
 
 def test_targets_of_speechocean_take_pauses_and_nobody_of_it_was_trained_on():
@@ -259,15 +288,18 @@ def test_what_is_missing_is_said_before_any_work(command, tmp_path, monkeypatch)
     assert done.exit_code == 2
     done = command("benchmark", "libri-maxi", "-o", tmp_path / "out")
     assert done.exit_code == 1
-    assert "libri-maxi: no such benchmark set; there are embedded-v1, libri-mini-v1, speechocean-v1" in done.stderr
+    assert (
+        "libri-maxi: no such benchmark set; there are embedded-v1, embedded-v1-dev, libri-mini-v1, " in done.stderr
+    )
 
 
 def test_the_sets_are_listed_with_what_they_need(command):
     lines = command("benchmark").stdout.splitlines()
     assert [line.split(":")[0] for line in lines] == frozen_sets.shipped()
     assert "180 mixtures; needs no corpus" in lines[0]
-    assert "324 mixtures; needs --root librispeech=DIR" in lines[1]
-    assert "480 mixtures; needs --root speechocean762=DIR" in lines[2]
+    assert "180 mixtures; needs no corpus" in lines[1]
+    assert "324 mixtures; needs --root librispeech=DIR" in lines[2]
+    assert "480 mixtures; needs --root speechocean762=DIR" in lines[4]
 
 
 def test_a_spoilt_description_is_refused_in_a_line(tiny_set, tmp_path):

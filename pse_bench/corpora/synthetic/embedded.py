@@ -8,7 +8,7 @@ manifests that ship with pse-bench say what the bytes are; ``differing`` tells w
 gave others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,8 @@ from pse_bench.signal import vad
 CORPUS = "embedded"
 SAMPLE_RATE = 16_000
 SPLITS = ("test", "train")
+DEV = "dev"
+"""What the development twin of the benchmark set is made of; made for it alone."""
 CATEGORIES = ("babble", *sorted(noise.MAKERS))
 NOISE_CLIPS = 3
 """Clips a category and split."""
@@ -74,8 +76,11 @@ def noise_paths(split: str, category: str) -> dict[str, str]:
     return {name: f"noise/{category}/{name}.wav" for name in names}
 
 
-def synthesize(out: Path, *, executor: Executor, progress: Update = no_progress) -> None:
-    """Write the corpus into a folder: clips, ``transcripts.csv`` and four manifests in ``manifests/``.
+def synthesize(
+    out: Path, *, executor: Executor, progress: Update = no_progress, splits: Sequence[str] = SPLITS
+) -> None:
+    """Write the corpus, or other splits, into a folder: clips, ``transcripts.csv`` and two manifests a split in
+    ``manifests/``.
 
     Clips that are there already and are as the shipped manifests say are kept. The caller sees to it that
     no other process works in the folder. ``progress`` counts batches.
@@ -85,21 +90,23 @@ def synthesize(out: Path, *, executor: Executor, progress: Update = no_progress)
         RequestError: a worker died.
     """
     folders = [out / "speech", out / "noise"]
-    clips.make_all(carry_out, orders(out), lambda order: f"{out}: {order.name}", executor, progress, folders)
-    speech = {split: speech_rows(out, split) for split in SPLITS}
+    clips.make_all(
+        carry_out, orders(out, splits), lambda order: f"{out}: {order.name}", executor, progress, folders
+    )
+    speech = {split: speech_rows(out, split) for split in splits}
     said = [row.model_dump(include=set(Transcript.model_fields)) for rows in speech.values() for row in rows]
     tables.write_table(out / "transcripts.csv", Transcript, [Transcript(**row) for row in said])
-    for split in SPLITS:
+    for split in splits:
         tables.write_table(manifest(out / "manifests", split), Utterance, speech[split])
         tables.write_table(manifest(out / "manifests", f"noise-{split}"), NoiseClip, noise_rows(out, split))
 
 
-def orders(out: Path) -> list[Order]:
-    """The batches that make up the corpus, the longest (babble) first."""
-    known = shipped()
+def orders(out: Path, splits: Sequence[str] = SPLITS) -> list[Order]:
+    """The batches that make up the corpus or other splits, the longest (babble) first."""
+    known = shipped(splits)
     return [
-        *(Order("noise", split, category, out, known) for category in CATEGORIES for split in SPLITS),
-        *(Order("speech", split, speaker, out, known) for split in SPLITS for speaker in voices.speakers(split)),
+        *(Order("noise", split, category, out, known) for category in CATEGORIES for split in splits),
+        *(Order("speech", split, speaker, out, known) for split in splits for speaker in voices.speakers(split)),
     ]
 
 
@@ -192,19 +199,19 @@ def noise_rows(out: Path, split: str) -> list[NoiseClip]:
     return sorted(rows, key=lambda row: row.path)
 
 
-def shipped() -> dict[str, str]:
+def shipped(splits: Sequence[str] = SPLITS) -> dict[str, str]:
     """SHA-256 by path as the manifests of the repository say; empty in an installation without them."""
-    return _hashes(SHIPPED)
+    return _hashes(SHIPPED, splits)
 
 
-def differing(out: Path) -> list[str]:
+def differing(out: Path, splits: Sequence[str] = SPLITS) -> list[str]:
     """Clips of a synthesized corpus that are not as the shipped manifests say: another espeak-ng spoke."""
-    found = _hashes(out / "manifests")
-    return sorted(path for path, expected in shipped().items() if found.get(path) != expected)
+    found = _hashes(out / "manifests", splits)
+    return sorted(path for path, expected in shipped(splits).items() if found.get(path) != expected)
 
 
-def _hashes(folder: Path) -> dict[str, str]:
-    parts = (*SPLITS, *(f"noise-{split}" for split in SPLITS))
+def _hashes(folder: Path, splits: Sequence[str]) -> dict[str, str]:
+    parts = (*splits, *(f"noise-{split}" for split in splits))
     there = [path for part in parts if (path := manifest(folder, part)).is_file()]
     columns = [csv_columns.read(path, key=("path",), value=("sha256",)) for path in there]
     return {path: sha256 for hashes in columns for path, sha256 in hashes.items()}

@@ -1,7 +1,8 @@
 """Who speaks in the embedded corpus, and what is said.
 
 Two groups of twelve voices (``test`` and ``train``) read sentences of the GRID form ("place blue at F two
-now"); two groups of six more (``babble-test`` and ``babble-train``) are heard only as babble. No variant of
+now"); two groups of six more (``babble-test`` and ``babble-train``) are heard only as babble. A third of each
+(``dev``, ``babble-dev``) is not of the corpus but of the development twin of its benchmark set. No variant of
 espeak-ng serves two voices and no sentence comes twice.
 """
 
@@ -68,11 +69,29 @@ _VOICES: dict[str, tuple[str, int, int, int]] = {
     "babble-train-m1": ("pablo", 50, 142, 22_500),
     "babble-train-m2": ("m7", 55, 150, 20_500),
     "babble-train-m3": ("Gene", 50, 156, 24_000),
+    "dev-f1": ("Storm", 85, 140, 24_500),
+    "dev-f2": ("boris", 85, 140, 24_500),
+    "dev-f3": ("Marco", 85, 140, 24_500),
+    "dev-f4": ("Alicia", 85, 140, 24_500),
+    "dev-f5": ("steph", 85, 140, 24_500),
+    "dev-f6": ("ian", 85, 140, 24_500),
+    "dev-m1": ("david", 45, 140, 21_500),
+    "dev-m2": ("iven4", 45, 140, 21_500),
+    "dev-m3": ("Lee", 45, 140, 21_500),
+    "dev-m4": ("kaukovalta", 45, 140, 21_500),
+    "dev-m5": ("travis", 45, 140, 21_500),
+    "dev-m6": ("pedro", 45, 140, 21_500),
+    "babble-dev-f1": ("grandma", 85, 140, 24_500),
+    "babble-dev-f2": ("norbert", 85, 140, 24_500),
+    "babble-dev-f3": ("zac", 85, 140, 24_500),
+    "babble-dev-m1": ("Andy", 45, 140, 21_500),
+    "babble-dev-m2": ("iven2", 45, 140, 21_500),
+    "babble-dev-m3": ("adam", 45, 140, 21_500),
 }
 
 
 def speakers(group: str) -> list[str]:
-    """The voices of ``test``, ``train``, ``babble-test`` or ``babble-train``."""
+    """The voices of ``test``, ``train``, ``dev``, or of one of these after ``babble-``."""
     return [speaker for speaker in _VOICES if speaker.rsplit("-", 1)[0] == group]
 
 
