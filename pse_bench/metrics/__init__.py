@@ -11,6 +11,7 @@ from typing import Any
 
 from pse_bench.metrics import distortion, leakage, oversuppression, perceptual
 from pse_bench.metrics.detection import ACTIVITY
+from pse_bench.metrics.further import FURTHER
 from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, evaluate, failed, score
 from pse_bench.metrics.modelled import OPINIONS, RECOGNITION, SPEAKER
 from pse_bench.metrics.outside import defined, fault
@@ -216,7 +217,7 @@ _ALL = (
 
 REGISTRY: Registry[Metric] = Registry(
     "metric",
-    {metric.name: metric for metric in (*_ALL, *RECOGNITION, *OPINIONS, *SPEAKER, *ACTIVITY)},
+    {metric.name: metric for metric in (*_ALL, *RECOGNITION, *OPINIONS, *SPEAKER, *ACTIVITY, *FURTHER)},
     group="pse_bench.metrics",
     check=lambda entry: fault(entry, REGISTRY),
 )
@@ -224,7 +225,7 @@ REGISTRY: Registry[Metric] = Registry(
 
 
 def computed_from(source: str) -> dict[str, Metric]:
-    """Our metrics of a ``clip``, of ``activity``, or of the scores of the metric of this name."""
+    """Our metrics of a ``clip``, ``activity`` or ``scenarios``, or of the scores of the metric of this name."""
     return {name: metric for name, metric in REGISTRY.items() if metric.of == source}
 
 

@@ -63,7 +63,43 @@ def target_loss_db(*, estimate: Signal, reference: Signal) -> float:
     check_lengths(estimate=estimate, reference=reference)
     if is_silent(reference):
         raise UndefinedScore("the reference is silent")
-    share = abs(inner(estimate, reference)) / energy(reference)
+    return _lost_db(abs(inner(estimate, reference)) / energy(reference))
+
+
+def target_reduction_db(*, estimate: Signal, reference: Signal, mixture: Signal) -> float:
+    """How far the target lies below its level in the mixture, in dB within [0, 120].
+
+    −20 log10 |ŝᵀs / yᵀs|; 0 where it is louder. A gain on the whole mixture has exactly its size, which
+    ``target_loss_db`` has only about, since others and noise correlate a little with the target. Undefined where
+    the reference is silent or nothing of it is in the mixture; a silent estimate is valid and lost everything.
+
+    Source: own; the projection of ``si_sdr``.
+    """
+    check_lengths(estimate=estimate, reference=reference, mixture=mixture)
+    before = abs(inner(mixture, reference))
+    if before == 0.0:
+        raise UndefinedScore("the reference is silent, or nothing of it is in the mixture")
+    return _lost_db(abs(inner(estimate, reference)) / before)
+
+
+def _lost_db(share: float) -> float:
     if share <= 10 ** (-GREATEST_LOSS_DB / 20):
         return GREATEST_LOSS_DB
     return max(0.0, float(-20 * np.log10(share)))
+
+
+def wrong_speaker(*, estimate: Signal, target: Signal | None, interferer: Signal | None) -> float:
+    """100 where the estimate is nearer to the interferer than to the target, else 0: in %, mean over clips.
+
+    Nearer is the one with the larger SI-SDR, so the larger |ŝᵀx| / |x|, of the two at the microphone.
+    Undefined where either is silent or was not kept, failed where the estimate is silent.
+    """
+    if target is None or interferer is None:
+        raise UndefinedScore("the dataset did not keep target and interferer")
+    check_lengths(estimate=estimate, target=target, interferer=interferer)
+    if is_silent(target) or is_silent(interferer):
+        raise UndefinedScore("the target or the interferer is silent")
+    if is_silent(estimate):
+        raise FailedScore("the estimate is silent")
+    near = [abs(inner(estimate, image)) / energy(image) ** 0.5 for image in (target, interferer)]
+    return 100.0 * (near[1] > near[0])

@@ -60,6 +60,14 @@ def reduction_db(energies: Ratio) -> float:
     return max(float(10 * np.log10(before / after)), WORST_DB)
 
 
+def output_energies_of_failure(*, mixture: Signal) -> Ratio:
+    """The energies that give 120 dB: while the target speaks, a missing output counts as a muted one."""
+    before = energy(mixture)
+    if before == 0.0:
+        raise UndefinedScore("the mixture is silent")
+    return Ratio(before, before * 10 ** (-CAP_DB / 10))
+
+
 def residual_dbfs(*, estimate: Signal) -> float:
     """Level of the output over a TS3 clip, 10 log10(mean ŝ²) in dBFS within [−120, 0]; a full-scale square wave
     has 0 dBFS."""
@@ -151,6 +159,21 @@ def pooled_reduction_db(details: Sequence[str]) -> float:
 def median(values: Sequence[float]) -> float:
     """The median over clips."""
     return float(np.median(_some(values)))
+
+
+def net_reduction_db(*, leaked: Ratio, losses_db: Sequence[float]) -> float:
+    """What one target speaker's leakage reduction exceeds the target's own by, in dB within [0, 120].
+
+    max(0, 10 log10(ΣΣy² / ΣΣŝ²) − max over TS1 and TS2 of the mean ``target_reduction_db``). Energies are summed
+    over the speaker's TS3 clips, so to mute those that are quiet anyway gains next to nothing; the target's losses
+    are averaged in dB, so a clip that is muted costs much. Any gain that does not depend on who talks, constant or
+    not, so has 0: |Σg s²/Σs²|² ≤ Σg² s²/Σs², and the mean of logarithms lies below the logarithm of the mean.
+
+    Args:
+        leaked: energies of mixtures and outputs summed over the TS3 clips.
+        losses_db: the mean loss of TS1, TS2 or both.
+    """
+    return min(max(reduction_db(leaked) - max(losses_db), 0.0), CAP_DB)
 
 
 def share_at_cap(values: Sequence[float]) -> float:

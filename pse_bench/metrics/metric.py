@@ -22,7 +22,9 @@ from pse_bench.signal import vad
 Family = Literal[
     "over-suppression", "leakage", "distortion", "perceptual", "opinion", "speaker", "recognition", "activity"
 ]
-Aggregation = Literal["mean", "ratio", "energies", "median", "share", "frames", "onset median", "onset share"]
+Aggregation = Literal[
+    "mean", "ratio", "energies", "median", "share", "frames", "onset median", "onset share", "clips"
+]
 
 AGGREGATIONS: dict[Aggregation, str] = {
     "mean": "mean over clips",
@@ -33,6 +35,7 @@ AGGREGATIONS: dict[Aggregation, str] = {
     "frames": "frames pooled",
     "onset median": "median over onsets",
     "onset share": "share of onsets",
+    "clips": "clips pooled",
 }
 """How the value of a table follows from clips, in the words of ``summary.csv``."""
 
@@ -46,8 +49,9 @@ class Clip:
 
     Signals become float64; int16 and int32 are scaled (``audio.to_float``). ``estimate`` is what the system wrote,
     of any length and content, or None when there is nothing to read; ``reference`` is None in TS3. Only metrics
-    that need them look at the last three: ``enrollment`` of any length, the ``text`` that the target says, and
-    ``transcribe``, a recogniser that gives the words in a sound.
+    that need them look at the others: ``enrollment`` of any length, the ``text`` that the target says,
+    ``transcribe``, a recogniser that gives the words in a sound, ``target`` and ``interferer`` as they are at the
+    microphone, and what the interferer says.
     """
 
     estimate: np.ndarray | None
@@ -59,16 +63,19 @@ class Clip:
     enrollment: np.ndarray | None = None
     text: str = ""
     transcribe: Callable[[np.ndarray], str] | None = None
+    target: np.ndarray | None = None
+    interferer: np.ndarray | None = None
+    interferer_text: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("mixture", "reference", "enrollment"):
+        for name in ("mixture", "reference", "enrollment", "target", "interferer"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, audio.to_float(getattr(self, name), name))
         for name in ("target_active", "interferer_active"):
             object.__setattr__(self, name, _mask(getattr(self, name), name))
         if self.estimate is not None and getattr(self.estimate, "dtype", None) != np.float64:
             object.__setattr__(self, "estimate", audio.to_float(self.estimate, "estimate"))
-        names = ("mixture", "target_active", "interferer_active", "reference")
+        names = ("mixture", "target_active", "interferer_active", "reference", "target", "interferer")
         check_lengths(**{name: signal for name in names if (signal := getattr(self, name)) is not None})
 
 
@@ -88,14 +95,16 @@ class Metric:
         scenarios: where it is defined; ``all`` pools activity over all of them, so that what is taken for the
             target while the target is silent counts.
         needs: what ``compute`` takes. Of a clip, fields of ``Clip``, by keyword. Of scores, their ``value`` or
-            ``detail``, as a sequence over those that have a value. Of activity, ``histograms`` or ``onsets``.
+            ``detail``, as a sequence over those that have a value. Of activity, ``histograms`` or ``onsets``. Of
+            scenarios, the metrics whose scores it is made of.
         compute: gives a number, or a Ratio that ``value_of`` turns into one.
         failure: takes ``needs`` without the estimate and gives what a failed clip counts for, in the form that
             ``compute`` has; None where ``worst`` says it all, the ratio included.
         low, high: every value lies within; None where the clip's length sets the bound.
         worst: what a failed clip gets; None where it depends on the clip (see ``failure``).
-        of: what it is computed from: a ``clip``, the ``activity`` that a system submits (see ``detection``), or
-            the scores of the metric of this name over all clips, which it stands beside in a table.
+        of: what it is computed from: a ``clip``, the ``activity`` that a system submits (see ``detection``), the
+            scores of the metric of this name over all clips, which it stands beside in a table, or those of the
+            metrics that it ``needs`` in several ``scenarios``.
         aggregation: how the value of a table follows from those of clips, a key of ``AGGREGATIONS``; a ratio is
             that of the sums of numerators and denominators.
         quiet: what of the output it grows from, where it tells one silence from another: a ``level`` in dBFS, the
@@ -153,14 +162,16 @@ class Metric:
             mixture: what the system was given; only metrics that compare with it need it.
             target_active, interferer_active: bool masks, shape (num_samples,). Where it is not given, that of the
                 target is found in the reference, and without one that of the interferer in the mixture.
-            others: ``enrollment``, ``text``, ``transcribe``, see ``Clip``.
+            others: ``enrollment``, ``text``, ``transcribe``, ``target``, ``interferer``, see ``Clip``.
 
         Raises:
             InputError: something that the metric needs is missing, or not a sound.
             UndefinedScore: the clip has no value, whatever the system does.
             FailedScore: the estimate has none, and would take the metric's worst.
         """
-        given = {"reference": reference, "mixture": mixture, "interferer_active": interferer_active, **others}
+        optional = dict.fromkeys(("enrollment", "transcribe", "target", "interferer"))
+        given = {"reference": reference, "mixture": mixture, "interferer_active": interferer_active}
+        given = optional | given | others
         missing = [name for name in self.needs if name in given and given[name] is None]
         if reference is None and mixture is not None and "interferer_active" in missing:
             missing.remove("interferer_active")

@@ -51,11 +51,11 @@ SPEAKER = (
     ),
 )
 
-_WORD = Resolution(0.1, "one word in a thousand, or in ten minutes")
+WORD = Resolution(0.1, "one word in a thousand, or in ten minutes")
 _HEARD = ("estimate", "text", "transcribe")
 
 _counted = partial(Metric, family="recognition", higher_is_better=False, aggregation="ratio", low=0.0)
-_words = partial(_counted, resolution=_WORD, packages=("jiwer",), rate_hz=recognition.RATE_HZ)
+_words = partial(_counted, resolution=WORD, packages=("jiwer",), rate_hz=recognition.RATE_HZ)
 _errors = partial(_words, unit="%", scale=100.0, scenarios=("TS1", "TS2"), source="as wer", needs=_HEARD)
 _up_to_once = partial(_errors, high=100.0, worst=100.0, failure=partial(recognition.bound_of_errors, per_word=1.0))
 _up_to_twice = partial(_errors, high=200.0, worst=200.0, failure=recognition.bound_of_errors)

@@ -21,12 +21,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from pse_bench.errors import UndefinedScore
+from pse_bench.io.audio import seconds_to_samples
 from pse_bench.metrics import signals
 from pse_bench.metrics.signals import Mask, Ratio, Signal, check_lengths
 from pse_bench.signal.vad import active_power
 
 EXPONENT = 0.3
 THRESHOLD = 0.1
+
+ONSET_S = 1.0
+LONG_PAUSE_S = 3.0
+"""An onset is where the target sets in, or sets in again after so long a pause; its first second counts."""
+PAUSE_S = 0.25
+"""Shorter gaps are articulation and do not end a stretch (Goldman-Eisler, Psycholinguistics, 1968)."""
+SHORT_S = 1.5
 
 PAPER_LEVEL_DBFS = -26.0
 """Level of the reference over target-active samples to which ``tsos_paper`` scales both signals."""
@@ -46,6 +54,7 @@ class OverSuppression:
         return self.flagged & self.active
 
 
+@signals.shared
 def over_suppressed_frames(
     estimate: Signal | None, reference: Signal, target_active: Mask, sample_rate: int
 ) -> OverSuppression:
@@ -114,6 +123,54 @@ def tsos_longest_s(*, estimate: Signal | None, reference: Signal, target_active:
     """The longest unbroken run of over-suppressed target-active frames, in seconds (16 ms a frame)."""
     frames = over_suppressed_frames(estimate, reference, target_active, sample_rate)
     return longest_run(frames.lost) * frames.hop_s
+
+
+def onset_tsos(*, estimate: Signal, reference: Signal, target_active: Mask, sample_rate: int) -> Ratio:
+    """Over-suppressed frames over target-active frames in the first second after the target sets in (pooled over
+    clips and times 100: %).
+
+    It sets in where it is first active, and where it is active again after a pause of 3 s or more. Frames count of
+    which more than half lies within that second. A system that has to find its target first, or again, loses here.
+    """
+    frames = over_suppressed_frames(estimate, reference, target_active, sample_rate)
+    starts = [start for start, _ in _stretches(target_active, LONG_PAUSE_S, sample_rate)]
+    spans = [(start, start + seconds_to_samples(ONSET_S, sample_rate)) for start in starts]
+    return _within(frames, spans, len(target_active), sample_rate)
+
+
+def short_tsos(*, estimate: Signal, reference: Signal, target_active: Mask, sample_rate: int) -> Ratio:
+    """Over-suppressed frames over target-active frames in short stretches of the target (pooled over clips and
+    times 100: %).
+
+    A stretch lasts until a pause of 0.25 s or more; it is short under 1.5 s from its first to its last active
+    sample: a "yes", a name, a word thrown in. Frames count of which more than half lies within. Undefined where no
+    stretch is short.
+    """
+    frames = over_suppressed_frames(estimate, reference, target_active, sample_rate)
+    longest = seconds_to_samples(SHORT_S, sample_rate)
+    spans = [span for span in _stretches(target_active, PAUSE_S, sample_rate) if span[1] - span[0] < longest]
+    return _within(frames, spans, len(target_active), sample_rate)
+
+
+def _stretches(active: Mask, pause_s: float, sample_rate: int) -> list[tuple[int, int]]:
+    """First sample and the one after the last of each stretch of activity; pauses shorter than ``pause_s`` do not
+    end one."""
+    edges = np.flatnonzero(np.diff(active, prepend=False, append=False))
+    starts, stops = edges[::2], edges[1::2]
+    apart = starts[1:] - stops[:-1] >= seconds_to_samples(pause_s, sample_rate)
+    first, last = starts[np.concatenate([[True], apart])], stops[np.concatenate([apart, [True]])]
+    return [(int(start), int(stop)) for start, stop in zip(first, last, strict=True)]
+
+
+def _within(frames: OverSuppression, spans: list[tuple[int, int]], num_samples: int, sample_rate: int) -> Ratio:
+    """Lost frames over active ones among those that lie in the spans by more than half."""
+    inside = np.zeros(num_samples, dtype=bool)
+    for start, stop in spans:
+        inside[start:stop] = True
+    counted = frames.active & signals.active_frames(inside, sample_rate)
+    if not counted.any():
+        raise UndefinedScore("no target-active frame lies there")
+    return Ratio(int(np.sum(frames.flagged & counted)), int(np.sum(counted)))
 
 
 def longest_run(labels: Mask) -> int:

@@ -15,11 +15,12 @@ Sources: Levenshtein, Soviet Physics Doklady 10(8), 1966; jiwer 4. The bounds ar
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics.signals import Ratio, Signal, check_lengths
+from pse_bench.metrics.signals import Mask, Ratio, Signal, check_lengths
 
 NORMALISER = "pse-bench-en-1"
 """Name and version of the normaliser; raised by every change that moves a word count."""
@@ -200,6 +201,62 @@ def leaked_words(*, estimate: Signal, mixture: Signal, transcribe: Transcribe, s
 def leaked_words_of_failure(*, mixture: Signal, transcribe: Transcribe, sample_rate: int) -> Ratio:
     """300 words a minute over a clip as long as the mixture."""
     duration_s = len(mixture) / sample_rate
+    if duration_s < SHORTEST_S:
+        raise UndefinedScore(f"shorter than {SHORTEST_S} s")
+    return Ratio(MOST_LEAKED_PER_MIN / 60 * duration_s, duration_s)
+
+
+def others_words(
+    *,
+    estimate: Signal,
+    text: str,
+    interferer_text: str,
+    target_active: Mask,
+    interferer_active: Mask,
+    transcribe: Transcribe,
+    sample_rate: int,
+    invented: bool = False,
+) -> Ratio:
+    """Recognised words that the target did not say over the clip's seconds, held at 300 a minute (pooled over
+    clips and times 60: words per minute): those of the interferer, or the ``invented`` ones, which nobody said.
+
+    Words are counted whatever their order, each as often as it was said: of "a b b c" for a target who says "a b"
+    and an interferer who says "b", the second "b" is the interferer's and "c" is invented.
+
+    Raises:
+        UndefinedScore: somebody is active whose words are not known, or the clip is shorter than 0.1 s.
+    """
+    check_lengths(estimate=estimate, target_active=target_active, interferer_active=interferer_active)
+    worst = others_words_of_failure(
+        text=text,
+        interferer_text=interferer_text,
+        target_active=target_active,
+        interferer_active=interferer_active,
+        transcribe=transcribe,
+        sample_rate=sample_rate,
+    )
+    own, other, heard = (
+        Counter(normalise(words).split()) for words in (text, interferer_text, transcribe(estimate))
+    )
+    beyond = heard - own
+    counted = beyond - other if invented else beyond & other
+    return Ratio(min(counted.total(), worst.numerator), worst.denominator)
+
+
+def others_words_of_failure(
+    *,
+    text: str,
+    interferer_text: str,
+    target_active: Mask,
+    interferer_active: Mask,
+    transcribe: Transcribe,
+    sample_rate: int,
+) -> Ratio:
+    """300 words a minute over the clip. Raises as ``others_words``."""
+    for who, said, active in (("target", text, target_active), ("interferer", interferer_text, interferer_active)):
+        if active.any() and not words(said):
+            raise UndefinedScore(f"the {who}'s words are not known")
+    duration_s = len(target_active) / sample_rate
     if duration_s < SHORTEST_S:
         raise UndefinedScore(f"shorter than {SHORTEST_S} s")
     return Ratio(MOST_LEAKED_PER_MIN / 60 * duration_s, duration_s)

@@ -4,7 +4,12 @@ Frames are 32 ms long with a hop of 16 ms and no padding, so frame t covers the 
 and a signal shorter than one frame has none. Sample rates are in Hz.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -102,3 +107,36 @@ def frames_of(samples: Signal, sample_rate: int) -> np.ndarray:
 def active_frames(active: Mask, sample_rate: int, more_than: float = 0.5) -> Mask:
     """Frames of which more than that share of the samples is active."""
     return frames_with(active, frame_samples(sample_rate), hop_samples(sample_rate), more_than)
+
+
+# ---- computed once a clip
+
+T = TypeVar("T")
+_SHARED: ContextVar[dict[tuple[Any, ...], tuple[Any, Any]] | None] = ContextVar("shared", default=None)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """What several metrics of one clip have in common (``shared``) is computed once inside. Its signals must not
+    change meanwhile."""
+    token = _SHARED.set({})
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+def shared(function: Callable[..., T]) -> Callable[..., T]:
+    """A function that is computed once for the same objects as arguments within ``sharing``."""
+
+    @wraps(function)
+    def once(*args: Any, **kwargs: Any) -> T:
+        found = _SHARED.get()
+        if found is None or kwargs:
+            return function(*args, **kwargs)
+        key = (function, *map(id, args))
+        if key not in found:
+            found[key] = function(*args), args  # arguments are kept, so that nothing else gets their ids
+        return found[key][0]
+
+    return once

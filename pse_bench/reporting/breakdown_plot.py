@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from pse_bench.dataset.groups import ALL, groups_of
 from pse_bench.errors import InputError
-from pse_bench.metrics import ALL_METRICS
+from pse_bench.metrics import REGISTRY
 from pse_bench.reporting import plot
 from pse_bench.reporting.html import element
 from pse_bench.reporting.plot import Axis, Section, Style, Systems
@@ -64,7 +64,7 @@ def section(systems: Systems) -> Section:
 def breakdowns(systems: Systems) -> tuple[dict[str, dict[str, Panel]], list[str]]:
     """The panels by aggregate and column, and a note for each column that cannot be broken down by."""
     notes: list[str] = []
-    there = dict.fromkeys(".".join(key) for one in systems for key in one.scores.cells if key[1] in ALL_METRICS)
+    there = dict.fromkeys(".".join(key) for one in systems for key in one.scores.figures if key[1] in REGISTRY)
     found: dict[str, dict[str, Panel]] = {name: {} for name in headline(there)}
     for column, title in COLUMNS.items():
         for scenario in ("TS2", "TS3", "TS1"):
@@ -85,7 +85,8 @@ def breakdowns(systems: Systems) -> tuple[dict[str, dict[str, Panel]], list[str]
 def _groups(scores: Scores, scenario: str, names: Sequence[str], column: str) -> list[GroupSummary]:
     """The named aggregates of a scenario by a column; none where the scenario has no mixtures."""
     inside = {key: row for key, row in scores.mixtures.items() if row.scenario == scenario}
-    cells = {key: rows for key, rows in scores.cells.items() if ".".join(key) in names}
+    needed = {*names, *(f"{scenario}.{need}" for name in names for need in REGISTRY[name.split(".")[1]].needs)}
+    cells = {key: rows for key, rows in scores.cells.items() if ".".join(key) in needed}
     own, mixtures = replace(scores, mixtures=inside, cells=cells, detections=()), list(inside.values())
     found = []
     for group in groups_of(mixtures, column) if mixtures else ():
@@ -106,7 +107,7 @@ def _breakdown(name: str, panels: Mapping[str, Panel], *, opened: bool) -> Marku
         if row := group.rows.get(name):
             values += plot.values_of(row)[: None if group.speakers >= FEWEST else 1]
     scenario, word = name.split(".")
-    metric = ALL_METRICS[word]
+    metric = REGISTRY[word]
     axis = plot.axis_over(values, HEIGHT - BOTTOM, TOP, low=metric.low, high=metric.high)
     drawn = []
     for title, panel in panels.items():

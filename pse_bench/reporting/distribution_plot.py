@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from pse_bench.metrics import ALL_METRICS, Metric
+from pse_bench.metrics import REGISTRY, Metric
 from pse_bench.reporting import plot
 from pse_bench.reporting.html import element
 from pse_bench.reporting.plot import Axis, Section, Style, Systems
@@ -33,15 +33,15 @@ def section(systems: Systems) -> Section:
 
 def plots(systems: Systems) -> dict[str, Markup]:
     """The figures by scenario and metric, in the order of tables."""
-    order = {name: number for number, name in enumerate(ALL_METRICS)}  # those from outside come last
+    order = {name: number for number, name in enumerate(REGISTRY)}  # those from outside come last
     keys: dict[tuple[str, str], None] = {}
-    known: dict[str, Metric] = {}
+    known: dict[str, Metric] = dict(REGISTRY)
     for scores in (system.scores for system in systems):
-        keys |= dict.fromkeys(sorted(scores.cells, key=lambda key: (key[0], order.get(key[1], len(order)))))
+        keys |= dict.fromkeys(sorted(scores.figures, key=lambda key: (key[0], order.get(key[1], len(order)))))
         known = {**scores.known, **known}
     found = {}
     for key in keys:
-        cells = [(system.style, system.scores.cells.get(key, [])) for system in systems]
+        cells = [(system.style, system.scores.figures.get(key, [])) for system in systems]
         values = [(style, np.array([s.value for s in own if s.value is not None])) for style, own in cells]
         if values := [(style, own) for style, own in values if len(own)]:
             found[".".join(key)] = _figure(key[0], known[key[1]], values)

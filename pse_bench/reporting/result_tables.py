@@ -150,7 +150,7 @@ def _definition(metric: metrics.Metric, scored: dict[str, Any]) -> dict[str, Any
         "over clips": AGGREGATIONS[metric.aggregation],
     }
     if derived:
-        properties["computed from"] = metric.of
+        properties["computed from"] = ", ".join(metric.needs) if metric.of == "scenarios" else metric.of
     if clip:
         properties |= {
             "over clips": "ratio of sums" if metric.aggregation == "ratio" else "mean",

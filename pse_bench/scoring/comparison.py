@@ -11,21 +11,18 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pse_bench import metrics
 from pse_bench.dataset.groups import Group, groups_of
 from pse_bench.errors import InputError
 from pse_bench.registry import suggestion
-from pse_bench.schemas import Mixture, Score
+from pse_bench.schemas import Score
 from pse_bench.scoring import statistics
 from pse_bench.scoring.results import Result, check_comparable
+from pse_bench.scoring.scenarios import SILENT_DBFS, audible
 from pse_bench.scoring.summary import Aggregate, Scores
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SILENT_DBFS = -80.0
-"""Outputs below are taken as being here. Where speech of −26 dBFS is heard at 65 dB, this is at 11 dB, under the
-noise of a quiet room; dither of one step of 16 bits, at −92 dBFS, moves no level above it by more than 0.3 dB."""
 ALPHA = 1 - statistics.LEVEL
 
 
@@ -127,18 +124,23 @@ def compare(
 def _cells(one: Scores, other: Scores, by: str | None) -> Iterator[_Cell]:
     mixtures = list(one.mixtures.values())
     found = groups_of(mixtures, by) if by else [Group("", frozenset(one.mixtures))]
+    parts = [(group.label, one.among(group.mixtures), other.among(group.mixtures)) for group in found]
     for label, aggregate, scores in one.aggregates():
-        beside = {score.mixture_id: score for score in other.cells.get((label, scores[0].metric), [])}
-        if not beside or not aggregate.metric.compared:
+        key = label, scores[0].metric
+        if key not in other.figures or not aggregate.metric.compared:
             continue
-        for group in found:
-            inside = [(row, beside[row.mixture_id]) for row in scores if row.mixture_id in group.mixtures]
-            both = [pair for pair in inside if None not in (pair[0].value, pair[1].value)]
+        for part, first, second in parts:
+            inside, beside = (
+                first.figures.get(key, ()),
+                {row.mixture_id: row for row in second.figures.get(key, ())},
+            )
+            both = [(row, beside[row.mixture_id]) for row in inside]
+            both = [pair for pair in both if None not in (pair[0].value, pair[1].value)]
             if inside:
                 own, quiet = _pairs(aggregate, one, [row for row, _ in both])
                 others, quieter = _pairs(aggregate, other, [row for _, row in both])
                 names = [one.mixtures[row.mixture_id].target_speaker for row, _ in both]
-                yield _Cell(label, group.label, aggregate, own, others, names, len(inside), quiet or quieter)
+                yield _Cell(label, part, aggregate, own, others, names, len(inside), quiet or quieter)
 
 
 def _pairs(aggregate: Aggregate, scores: Scores, found: list[Score]) -> tuple[np.ndarray, bool]:
@@ -148,21 +150,6 @@ def _pairs(aggregate: Aggregate, scores: Scores, found: list[Score]) -> tuple[np
         return aggregate.pairs(raised), raised != found
     except ValueError as error:
         raise scores.damaged(aggregate.metric.name, error) from error
-
-
-def audible(metric: metrics.Metric, score: Score, mixture: Mixture) -> Score:
-    """A score as it would be if the output were at ``SILENT_DBFS`` where it lies below.
-
-    Raises ValueError when a score of leakage has no ratio in its detail.
-    """
-    if score.value is None or not metric.quiet:
-        return score
-    if metric.quiet == "level":
-        return score.model_copy(update={"value": max(score.value, SILENT_DBFS)})
-    ratio = metrics.ratio_of(score.detail)
-    clip = mixture.num_samples if metric.quiet == "energy" else 1
-    raised = metrics.Ratio(ratio.numerator, max(ratio.denominator, clip * 10 ** (SILENT_DBFS / 10)))
-    return score.model_copy(update={"value": metric.value_of(raised), "detail": str(raised)})
 
 
 def _line(cell: _Cell) -> Line:

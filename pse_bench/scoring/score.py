@@ -18,6 +18,7 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic, locks, tables
 from pse_bench.metrics import Evaluation, detection
 from pse_bench.metrics.outside import definition
+from pse_bench.metrics.signals import sharing
 from pse_bench.runtime import resume
 from pse_bench.runtime.executor import Executor
 from pse_bench.runtime.progress import Update
@@ -230,6 +231,8 @@ def _from_outside(name: str) -> metrics.Metric:
     metric = metrics.REGISTRY.find(name)
     if metric.of != "clip":
         beside = "of activity, whenever a submission holds it" if metric.of == "activity" else f"with {metric.of}"
+        if metric.of == "scenarios":
+            beside = f"with {' and '.join(metric.needs)}"
         raise InputError(f"metric {name}: is computed {beside}; leave it out")
     return metric
 
@@ -262,11 +265,12 @@ def score_mixture(work: tuple[ScoreJob, Mixture]) -> Scored:
         return _without_estimate(job, row, str(error).replace(str(job.folder), job.shown))
     clip, wanted = _clip(job, row, estimate.samples), _chosen(job, row)
     safe = [metric for metric in wanted if metric.name not in job.crashed]
-    if job.cache is None:
-        found = [metrics.score(metric, clip) for metric in safe]
-    else:
-        recogniser = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
-        found = ScoreCache(job.cache, recogniser).evaluate(safe, clip)
+    with sharing():
+        if job.cache is None:
+            found = [metrics.score(metric, clip) for metric in safe]
+        else:
+            recogniser = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
+            found = ScoreCache(job.cache, recogniser).evaluate(safe, clip)
     by_name = {metric.name: one for metric, one in zip(safe, found, strict=True)}
     # those left over are not evaluated in any form, which could crash again
     reason = "the metric's library crashed on it"
@@ -300,6 +304,8 @@ def _clip(job: ScoreJob, row: Mixture, estimate: np.ndarray | None) -> metrics.C
     active = dataset.read_activity(row.scene_id, row.num_samples)
     silent, nobody = row.scenario == "TS3", np.zeros_like(active["target"])
     stem = REFERENCE_STEMS[job.reference]
+    images = {"target", "interferer"} & {need for metric in _chosen(job, row) for need in metric.needs}
+    kept = {name for name in images if dataset.has(dataset.stem_name(row.scene_id, name))}
     return metrics.Clip(
         estimate=estimate,
         mixture=dataset.read_sound(row.mixture_path, row.num_samples),
@@ -310,6 +316,8 @@ def _clip(job: ScoreJob, row: Mixture, estimate: np.ndarray | None) -> metrics.C
         enrollment=dataset.read_sound(row.enrollment_path),
         text=row.text,
         transcribe=job.recogniser.for_clip(row.sample_rate, row.mixture_id) if job.recogniser else None,
+        interferer_text=row.interferer_text,
+        **{name: dataset.read_stem(row.scene_id, name, row.num_samples) for name in kept},
     )
 
 

@@ -6,7 +6,8 @@ or a median. Both its value and how sure it is follow from that.
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,11 @@ from pse_bench import metrics
 from pse_bench.errors import InputError
 from pse_bench.io.tables import read_table, write_table
 from pse_bench.metrics import ALL_METRICS, Metric
-from pse_bench.schemas import DESCRIPTIONS, Detection, Mixture, Score, Summary, TableLabel
-from pse_bench.scoring import pvad, statistics
+from pse_bench.schemas import DESCRIPTIONS, TABLES, Detection, Mixture, Score, Summary, TableLabel
+from pse_bench.scoring import pvad, scenarios, statistics
 
+Cells = scenarios.Cells
 LARGEST = 1e30  # no score, and no energy that one is made of, comes near; squares can still be computed with
-Cells = Mapping[tuple[str, str], Sequence[Score]]  # scores by scenario and metric
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,15 @@ def aggregates_of(metric: Metric, scenario: str, longest_s: float) -> list[Aggre
 @dataclass(frozen=True)
 class Scores:
     """All scores of a result, checked, and the mixtures they belong to by their ids. ``detections`` are empty
-    where the submission holds no activity. ``known`` defines at least the metrics that there are scores of."""
+    where the submission holds no activity. ``known`` defines at least the metrics that there are scores of.
+    ``losses`` are what the target lost by scene and scenario, also of scenes whose mixtures are not among them."""
 
     path: Path
     mixtures: dict[str, Mixture]
     cells: Cells
     detections: Sequence[Detection]
     known: Mapping[str, Metric]
+    losses: scenarios.Losses = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path, known: Mapping[str, Metric] = ALL_METRICS) -> "Scores":
@@ -132,7 +135,8 @@ class Scores:
         mixtures = {row.mixture_id: row for row in read_table(folder / "mixtures.csv", Mixture)}
         path, activity = folder / "scores.csv", folder / pvad.FILE
         cells = _cells(path, {name: row.scenario for name, row in mixtures.items()}, known)
-        return cls(path, mixtures, cells, pvad.read(activity, mixtures) if activity.exists() else (), known)
+        detections = pvad.read(activity, mixtures) if activity.exists() else ()
+        return cls(path, mixtures, cells, detections, known, scenarios.losses_of(cells, mixtures))
 
     def among(self, names: Iterable[str]) -> "Scores":
         """Those of some mixtures."""
@@ -145,16 +149,29 @@ class Scores:
             detections=[row for row in self.detections if row.mixture_id in kept],
         )
 
+    @cached_property
+    def figures(self) -> Cells:
+        """``cells``, and behind them what takes scores of several scenarios, one a clip."""
+        try:
+            net = scenarios.net_leakage(self.cells, self.mixtures, self.losses)
+        except ValueError as error:
+            raise self.damaged(scenarios.LEAKAGE, error) from error
+        return {**self.cells, **({("TS3", scenarios.NET.name): net} if net else {})}
+
     def aggregates(self) -> list[tuple[TableLabel, Aggregate, Sequence[Score]]]:
         """Scenario, aggregate and scores of every line that a table can have, in the order of tables."""
         longest_s = max((row.num_samples / row.sample_rate for row in self.mixtures.values()), default=0.0)
-        return [
-            (label, aggregate, self.cells[label, metric.name])
+        place = {name: number for number, name in enumerate(metrics.REGISTRY)}
+        found = [
+            (label, aggregate, self.figures[label, metric.name])
             for label in DESCRIPTIONS
-            for metric in self.known.values()
-            if (label, metric.name) in self.cells
+            for metric in (*self.known.values(), scenarios.NET)
+            if (label, metric.name) in self.figures
             for aggregate in aggregates_of(metric, label, longest_s)
         ]
+        order = list(TABLES)  # what is computed from the scores of others may stand far behind them
+        found.sort(key=lambda line: (order.index(line[0]), place.get(line[1].metric.name, len(place))))
+        return found
 
     def damaged(self, metric: str, error: ValueError) -> InputError:
         """The error about a detail that holds no ratio."""
@@ -178,7 +195,16 @@ def summarise(folder: Path, known: Mapping[str, Metric] = ALL_METRICS) -> list[S
 def summaries_of(scores: Scores) -> list[Summary]:
     """Every aggregate with its interval. Raises InputError where a detail has no ratio."""
     lines = [_summary(scores, *line) for line in scores.aggregates()]
-    return lines + pvad.summaries(scores.detections, scores.mixtures)
+    return [*lines, *pvad.summaries(scores.detections, scores.mixtures), *_absence(scores)]
+
+
+def _absence(scores: Scores) -> list[Summary]:
+    """The line of ``absence_eer``, where there are scores of all that it takes."""
+    try:
+        found = scenarios.absence(scores.cells, scores.mixtures)
+    except ValueError as error:
+        raise scores.damaged(scenarios.LEAKAGE, error) from error
+    return [pvad.line(scenarios.ABSENCE, "all", found[0], found[1])] if found else []
 
 
 def _summary(scores: Scores, label: TableLabel, aggregate: Aggregate, found: Sequence[Score]) -> Summary:

@@ -55,6 +55,8 @@ def make_clip() -> Callable[..., Clip]:
             target_active=nobody if scenario == "TS3" else target_active,
             interferer_active=nobody if scenario == "TS1" else interferer_active,
             sample_rate=RATE,
+            target=reference,
+            interferer=None if scenario == "TS1" else interferer,
         )
 
     return make

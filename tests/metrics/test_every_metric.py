@@ -20,13 +20,18 @@ RUNS = [
     for metric in (*METRICS.values(), OUTSIDE)
     for scenario in metric.scenarios
 ]
-NEEDS_SPEECH = {"stoi", "estoi", "pesq_wb", "si_sdr", "si_sdri"}
+NEEDS_SPEECH = {"stoi", "estoi", "pesq_wb", "si_sdr", "si_sdri", "wrong_speaker"}
+NEITHER_IS_BETTER = {"output_reduction_db"}
+BESIDE_THE_MIXTURE = {"target_reduction_db"}  # of which others and noise hold a trace of the target
 PERFECT = {
     "tsos": 0.0,
     "tsos_paper": 0.0,
     "tsos_s_per_30min": 0.0,
     "tsos_longest_s": 0.0,
     "target_loss_db": 0.0,
+    "onset_tsos": 0.0,
+    "short_tsos": 0.0,
+    "wrong_speaker": 0.0,
     "leakage_reduction_db": 120.0,
     "residual_dbfs": -120.0,
     "leaky_frames": 0.0,
@@ -75,7 +80,10 @@ def test_the_table_is_complete_and_consistent() -> None:
         assert metric.name == name
         assert metric.description
         assert metric.aggregation in AGGREGATIONS
-        if metric.of not in ("clip", "activity"):
+        if metric.of == "scenarios":
+            assert set(metric.needs) <= set(METRICS)
+            assert metric.resolution.size > 0
+        elif metric.of not in ("clip", "activity"):
             assert set(metric.scenarios) <= set(METRICS[metric.of].scenarios)
             assert metric.resolution.size > 0
 
@@ -164,7 +172,9 @@ def test_a_perfect_estimate_has_the_best_value(metric: Metric, scenario: str, ma
     assert score.status == "ok"
     if metric.name in PERFECT:
         assert score.value == pytest.approx(PERFECT[metric.name], abs=1e-3)
-    assert badness(metric, score.value) <= badness(metric, evaluate(metric, clip).value)
+    if metric.name not in NEITHER_IS_BETTER:
+        trace = 0.02 if metric.name in BESIDE_THE_MIXTURE else 0.0
+        assert badness(metric, score.value) <= badness(metric, evaluate(metric, clip).value) + trace
 
 
 @pytest.mark.parametrize(("metric", "scenario"), RUNS)
@@ -215,7 +225,7 @@ def test_a_clip_too_short_for_a_frame_is_undefined_or_scored_but_never_a_crash(
 ) -> None:
     whole = make_clip(scenario)
     for length in (1, 300):
-        part = slice(10_000, 10_000 + length)
+        part = slice(20_000, 20_000 + length)  # where both talk
         arrays = {name: value[part] for name, value in vars(whole).items() if isinstance(value, np.ndarray)}
         clip = replace(whole, **arrays)
         score = evaluate(metric, clip)
@@ -234,6 +244,7 @@ def test_undefined_is_decided_by_the_clip_and_never_by_the_estimate(
         clip,
         mixture=np.zeros_like(clip.mixture),
         reference=None if clip.reference is None else np.zeros_like(clip.reference),
+        target=None if clip.target is None else np.zeros_like(clip.target),
         target_active=nobody,
         interferer_active=nobody,
     )
@@ -284,7 +295,9 @@ def test_inputs_are_left_as_they_were(metric: Metric, scenario: str, make_clip) 
 
 
 # PESQ searches for the delay and takes it out, so it is not here.
-@pytest.mark.parametrize("name", sorted((NEEDS_SPEECH | {"tsos", "tsos_longest_s"}) - {"pesq_wb"}))
+@pytest.mark.parametrize(
+    "name", sorted((NEEDS_SPEECH | {"tsos", "tsos_longest_s"}) - {"pesq_wb", "wrong_speaker"})
+)
 def test_a_shifted_copy_is_worse_than_an_aligned_one(name: str, make_clip) -> None:
     clip = make_clip("TS2")
     aligned = evaluate(METRICS[name], replace(clip, estimate=clip.reference))

@@ -250,6 +250,8 @@ def test_what_nobody_hears_is_no_difference(tmp_path: Path) -> None:
         "leakage_reduction_pooled_db",
         "leakage_reduction_median_db",
         "residual_dbfs",
+        "fully_leaked",
+        "absent_false_alarm",
     ]
     assert found.notes == ["outputs below -80 dBFS are taken as being there: nobody hears the difference"]
 
