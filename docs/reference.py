@@ -282,10 +282,11 @@ def figures() -> str:
         if metric.of in ("clip", "activity"):
             continue
         better = "higher" if metric.higher_is_better else "lower"
+        source = "` and `".join(metric.needs if metric.of == "scenarios" else (metric.of,))
         parts += [
             f"### {metric.name}\n",
             f"{_sentence(metric.description)} {_paragraphs(metric.compute)}\n",
-            f"- unit {metric.unit}; {better} is better; {', '.join(metric.scenarios)}; from `{metric.of}`",
+            f"- unit {metric.unit}; {better} is better; {', '.join(metric.scenarios)}; from `{source}`",
             f"- smallest difference worth naming: {metric.resolution.size:g} ({metric.resolution.reason})\n",
         ]
     said = (inspect.getdoc(detection) or "").partition("\n\n")[2]

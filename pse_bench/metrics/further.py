@@ -67,6 +67,7 @@ FURTHER = (
         high=distortion.GREATEST_LOSS_DB,
         worst=distortion.GREATEST_LOSS_DB,
         resolution=Resolution(0.1, "the last figure that is printed in the field"),
+        compared=False,  # target_loss_db says it
         source="own, with the projection of arXiv 1811.02508",
     ),
     _of_clips(

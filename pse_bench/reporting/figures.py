@@ -30,7 +30,7 @@ class Plot:
 
 
 def plot_tradeoff(results: Results) -> Plot:
-    """Over-suppression in TS2 against leakage reduction in TS3, a point with its 95 % interval a system.
+    """Over-suppression in TS2 against net leakage reduction in TS3, a point with its 95 % interval a system.
 
     Args:
         results: results or their folders.

@@ -6,18 +6,25 @@ from dataclasses import dataclass
 from pse_bench.leaderboard import ranking
 from pse_bench.leaderboard.leaderboard import CONTROL
 from pse_bench.leaderboard.ranking import LEAKAGE, OVER_SUPPRESSION
-from pse_bench.metrics.leakage import CAP_DB, WORST_DB
+from pse_bench.metrics.leakage import CAP_DB
 from pse_bench.reporting import html, plot
 from pse_bench.reporting.plot import Axis, Section, Style, Systems
 from pse_bench.reporting.tables import in_pieces
 from pse_bench.schemas import Summary
+from pse_bench.scoring.figures import name_of
 
 LETTER = 7.1
 """Width of a character of a label, in pixels."""
 SIZES = {"wide": (860, 500), "half": (540, 470), "narrow": (350, 400)}
 LEFT, RIGHT, TOP, BOTTOM = 58, 24, 26, 56
 
-CORNERS = {"mixture": (0.0, 0.0), "silence": (100.0, CAP_DB)}
+NET, PLAIN = "TS3.net_leakage_reduction_db", "TS3.leakage_reduction_db"
+"""What is upwards; the second where no result has the first, as of earlier versions."""
+TOP_DB = 60.0
+"""Of the whole plot: an output that nobody hears lies so far below speech at the usual level."""
+
+CORNERS = {NET: {"mixture": (0.0, 0.0), "silence": (100.0, 0.0)}}
+CORNERS[PLAIN] = CORNERS[NET] | {"silence": (100.0, CAP_DB)}
 """Where doing nothing and silence stand; drawn when no result shows it."""
 
 LABELS = (
@@ -27,6 +34,8 @@ LABELS = (
 """Places of a name beside its point, the best first, and how its text is anchored there."""
 ANCHORS = {"start": 0.0, "middle": 0.5, "end": 1.0}
 """The share of a text that stands left of its place."""
+
+NAMES = {NET: "net leakage reduction", PLAIN: "leakage reduction"}
 
 Label = tuple[float, float, str]
 Box = tuple[float, float, float, float]
@@ -42,9 +51,14 @@ class Point:
     on_front: bool
 
     @property
+    def upwards(self) -> str:
+        """The figure upwards."""
+        return name_of(self.leak)
+
+    @property
     def words(self) -> str:
         over, leak = (" ".join(in_pieces(row)) for row in (self.over, self.leak))
-        return f"{self.style.name}: over-suppression {over} %, leakage reduction {leak} dB"
+        return f"{self.style.name}: over-suppression {over} %, {NAMES[self.upwards]} {leak} dB"
 
 
 @dataclass(frozen=True)
@@ -95,20 +109,24 @@ def section(systems: Systems) -> Section:
     """All points, the region of the systems where there are two or more, and a table."""
     points, styles = points_of(systems), [system.style for system in systems]
     functions = {"x_grid": plot.x_grid, "y_grid": plot.y_grid, "in_pieces": in_pieces}
-    given = {"points": points, "pictures": pictures(points), "styles": styles, **functions}
+    upwards = points[0].upwards if points else NET
+    words = {"upwards": NAMES[upwards], "metric": upwards.removeprefix("TS3."), "is_net": upwards == NET}
+    given = {**words, "points": points, "pictures": pictures(points), "styles": styles, **functions}
     title = "What is taken from the target, and what is let through of others"
     return Section("tradeoff", "Trade-off", title, html.render("tradeoff.html", **given))
 
 
 def points_of(systems: Systems) -> list[Point]:
-    """A point for each result that has both aggregates. References have a front of their own, and so have all
-    other systems, as on a leaderboard; controls are on none."""
-    rows = []
-    for system in systems:
-        summaries = system.result.summaries
-        found = {f"{row.scenario}.{row.metric}": row for row in summaries if row.value is not None}
-        if OVER_SUPPRESSION in found and LEAKAGE in found:
-            rows.append((system.style, found[OVER_SUPPRESSION], found[LEAKAGE]))
+    """A point for each result that has both aggregates, net where any has it. References have a front of their
+    own, and so have all other systems, as on a leaderboard; controls are on none."""
+    every = [(system.style, system.result.summaries) for system in systems]
+    found = [(style, {name_of(row): row for row in rows if row.value is not None}) for style, rows in every]
+    leakage = NET if any(NET in there for _, there in found) else PLAIN
+    rows = [
+        (style, there[OVER_SUPPRESSION], there[leakage])
+        for style, there in found
+        if OVER_SUPPRESSION in there and leakage in there
+    ]
     ranked = [row for row in rows if not row[0].control]
     figures = [{OVER_SUPPRESSION: over.value or 0.0, LEAKAGE: leak.value or 0.0} for _, over, leak in ranked]
     marks = ranking.on_front(figures, [style.reference for style, _, _ in ranked])
@@ -132,12 +150,16 @@ def _picture(points: Sequence[Point], kind: str, *, near: bool) -> Picture:
     over = [end for point in points for end in plot.values_of(point.over)]
     leak = [end for point in points for end in plot.values_of(point.leak)]
     x = Axis(0.0, 100.0, *across, root=True)
-    y = Axis(min(0.0, *leak), CAP_DB, *upwards, root=True)
+    y = Axis(min(0.0, *leak), max(TOP_DB, *leak), *upwards, root=True)
     if near:
         x = plot.axis_over(over, *across, low=0.0, high=100.0)
-        y = plot.axis_over(leak, *upwards, low=WORST_DB, high=CAP_DB)
+        y = plot.axis_over(leak, *upwards, low=min(0.0, *leak), high=CAP_DB)
     there = {point.style.name for point in points}
-    corners = {name: (x.at(a), y.at(b)) for name, (a, b) in CORNERS.items() if name not in there and not near}
+    corners = {
+        name: (x.at(a), y.at(b))
+        for name, (a, b) in CORNERS[points[0].upwards].items()
+        if name not in there and not near
+    }
     places = [(x.at(p.over.value or 0.0), y.at(p.leak.value or 0.0)) for p in points]
     crosses = [(plot.ends_of(point.over, x), plot.ends_of(point.leak, y)) for point in points]
     taken = [(left - 9, top - 9, left + 9, top + 9) for left, top in (*places, *corners.values())]

@@ -136,6 +136,7 @@ class Scores:
         path, activity = folder / "scores.csv", folder / pvad.FILE
         cells = _cells(path, {name: row.scenario for name, row in mixtures.items()}, known)
         detections = pvad.read(activity, mixtures) if activity.exists() else ()
+        known = {**known, scenarios.NET.name: scenarios.NET}
         return cls(path, mixtures, cells, detections, known, scenarios.losses_of(cells, mixtures))
 
     def among(self, names: Iterable[str]) -> "Scores":
@@ -165,7 +166,7 @@ class Scores:
         found = [
             (label, aggregate, self.figures[label, metric.name])
             for label in DESCRIPTIONS
-            for metric in (*self.known.values(), scenarios.NET)
+            for metric in self.known.values()
             if (label, metric.name) in self.figures
             for aggregate in aggregates_of(metric, label, longest_s)
         ]
