@@ -39,6 +39,7 @@ def result(
         ("TS2", "tsos"): tsos[1],
         ("TS2", "wer"): wer,
         ("TS2", "target_loss_db"): loss,
+        ("TS2", "target_reduction_db"): loss,
         ("TS2", "pause_leakage_db"): pause,
         ("TS3", "leakage_reduction_db"): leakage,
     }

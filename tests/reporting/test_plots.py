@@ -110,14 +110,14 @@ def test_the_front_is_that_of_the_systems(scored: Scored) -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(-40, 120)), min_size=1, max_size=9))
 def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> None:
-    shared = {"scenario": "TS2", "unit": "", "higher_is_better": False, "aggregation": ""}
+    shared = {"scenario": "TS3", "unit": "", "higher_is_better": False, "aggregation": ""}
 
     def row(metric: str, value: float) -> Summary:
         counts = {"scored": 1, "expected": 1, "ci_low": value, "ci_high": None}
         return Summary(metric=metric, value=value, **shared, **counts)
 
     points = [
-        tradeoff.Point(Style(f"s{n}", "c0", "circle"), row("a", x), row("b", y), n == 0)
+        tradeoff.Point(Style(f"s{n}", "c0", "circle"), row("tsos", x), row("net_leakage_reduction_db", y), n == 0)
         for n, (x, y) in enumerate(places)
     ]
     for picture in tradeoff.pictures(points):
