@@ -21,7 +21,7 @@ from pse_bench.io import atomic, documents, tables
 from pse_bench.leaderboard import evidence as kept
 from pse_bench.leaderboard import ranking
 from pse_bench.leaderboard.evidence import Evidence, Kind, Stated
-from pse_bench.leaderboard.ranking import NEEDED
+from pse_bench.leaderboard.ranking import NEEDED, NET
 from pse_bench.schemas import TABLES, Sha256
 from pse_bench.scoring.figures import DECIMALS
 from pse_bench.scoring.results import Result
@@ -123,7 +123,7 @@ class Row:
     @property
     def figures(self) -> dict[str, float]:
         """The columns that are ranked, as far as they are there."""
-        return {column: self.cells[column] for column in NEEDED if column in self.cells}
+        return {column: self.cells[column] for column in (*NEEDED, NET) if column in self.cells}
 
 
 FROM_RESULT: dict[str, FromResult] = {

@@ -122,7 +122,7 @@ def test_a_name_that_is_wider_than_all_is_the_only_one_broken(tmp_path: Path) ->
     text = printed("table", folder, width=80)
     assert max(map(len, text.splitlines())) <= 80
     assert text.count("n" * 10) >= 10
-    assert "TS3.leakage_reduction_db" in text
+    assert "TS3.net_leakage_reduction_db" in text
 
 
 # ---- which
@@ -136,7 +136,7 @@ def test_six_figures_unless_others_are_asked_for(results: dict[str, Path]) -> No
     folder = results["baseline:its"]
     text = printed("table", folder, "--format", "markdown")
     assert labels(text) == [name for name in figures.HEADLINE if name != "TS2.si_sdri"], "those that are there"
-    assert "5 of 9 figures; --all shows every one" in text
+    assert "5 of 14 figures; --all shows every one" in text
     assert "| leakage_reduction_median_db (dB) ↑ |" in printed("table", folder, "--all", "--format", "markdown")
     asked = printed("table", folder, "--metrics", "TS2.wer, tsos", "--format", "markdown")
     assert labels(asked) == ["TS2.wer", "TS1.tsos", "TS2.tsos"]
@@ -152,7 +152,7 @@ def test_stoi_stands_in_for_word_errors_that_nobody_counted() -> None:
 
 def test_csv_keeps_every_figure_unless_some_are_asked_for(results: dict[str, Path]) -> None:
     folder = results["baseline:its"]
-    assert len(printed("table", folder, "--format", "csv").splitlines()) == 1 + 9
+    assert len(printed("table", folder, "--format", "csv").splitlines()) == 1 + 14
     assert len(printed("table", folder, "--format", "csv", "--metrics", "TS2.wer").splitlines()) == 2
 
 
@@ -184,7 +184,7 @@ def test_a_breakdown_has_a_row_a_group(results: dict[str, Path]) -> None:
     one = printed("table", two[0], "--by", "target_speaker", "--format", "markdown").splitlines()
     assert one[0] == "### baseline:its by target_speaker"
     assert one[2].startswith(
-        "| target_speaker (mixtures/speakers) | TS2.tsos (%) ↓ | TS3.leakage_reduction_db (dB) ↑ |"
+        "| target_speaker (mixtures/speakers) | TS2.tsos (%) ↓ | TS3.net_leakage_reduction_db (dB) ↑ |"
     )
     assert [line.split(" | ")[0] for line in one[4:6]] == ["| ps000000 (1/1)", "| ps000001 (1/1)"]
     both = printed("table", *two, "--by", "target_speaker", "--format", "markdown").splitlines()
