@@ -110,5 +110,6 @@ from pse_bench.cli import (  # noqa: E402, F401
     results,
     scenarios,
     scoring,
+    systems,
     training,
 )

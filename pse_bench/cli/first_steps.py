@@ -27,7 +27,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     Corpus, plan, dataset, three reference systems, three trained models, scores, table, report: minutes on a
     laptop, seconds of it the second time. Needs pse-bench[embedded], and [baseline] for the trained models.
     """
-    from pse_bench.cli import corpora, generate, results, scoring
+    from pse_bench.cli import corpora, generate, results, scoring, systems
     from pse_bench.io.atomic import write_text
     from pse_bench.planning.scenario import find
 
@@ -52,7 +52,7 @@ def demo(ctx: click.Context, out: Path, scenes: int, jobs: int) -> None:
     for system in (*REFERENCES, *_baselines()):
         name = system.replace(":", "-")
         submission, result = out / "submissions" / name, out / "results" / name
-        step(scoring.enhance, "enhance", dataset, "--system", system, "-o", submission, "--force")
+        step(systems.enhance, "enhance", dataset, "--system", system, "-o", submission, "--force")
         step(scoring.score, "score", dataset, submission, "-o", result, "--force", "--quiet")
         submissions += ["--submission", submission]
         scored.append(result)

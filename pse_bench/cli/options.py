@@ -18,6 +18,8 @@ from pse_bench.io import cache_folder
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PLACE = click.Path(path_type=Path)
+SHOWN = 20
+"""Estimates that are named one by one when they cannot be made or used."""
 SYSTEMS = "mixture, silence, oracle-mask, baseline:<recipe>, a .safetensors or .onnx file, or module:callable."
 
 
@@ -197,6 +199,14 @@ def fail(*lines: str) -> NoReturn:
     """Print errors and end with status 1."""
     echo_errors(lines)
     sys.exit(1)
+
+
+def fail_on_mixtures(error: Any) -> NoReturn:
+    """Print on which mixtures a system failed, and end."""
+    width = max(map(len, error.failed))
+    shown = [f"{name:{width}}  {reason}" for name, reason in error.failed.items()]
+    more = [f"… and {len(shown) - SHOWN} more"] if len(shown) > SHOWN else []
+    fail(*shown[:SHOWN], *more, str(error))
 
 
 class RegistryGroup(click.Group):

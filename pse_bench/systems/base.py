@@ -1,6 +1,6 @@
 """What every system is to the package: what it is given, what it gives, and how it is called."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +46,7 @@ class LoadedSystem:
     delay: int = 0  # samples at that rate that are taken back
     needs_stems: bool = False  # it is an oracle that hears target and rest, too
     sources: Sources = field(default_factory=Sources)  # the files that the digest covers
+    run_batch: Callable[[Iterable[SystemInput]], Iterator[np.ndarray | str]] | None = None  # estimates, or why not
 
     def resampling_ms(self, sample_rate: int) -> float:
         """How far resampling mixtures of a rate, and estimates back, looks ahead."""
@@ -113,8 +114,16 @@ def detect(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndar
     return found.astype(np.float64)
 
 
-def _gave(loaded: LoadedSystem, found: str) -> InputError:
-    return InputError(f"system {loaded.system.name}: gave {found}")
+class FailedOnMixture(InputError):
+    """A system failed, or gave what is no output, for the ``reason`` in its message."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def _gave(loaded: LoadedSystem, found: str) -> FailedOnMixture:
+    return FailedOnMixture(f"system {loaded.system.name}: gave {found}", f"gave {found}")
 
 
 def call_system(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
@@ -123,4 +132,4 @@ def call_system(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np
         return np.asarray(loaded.run(given))
     except (Exception, SystemExit) as error:  # code of somebody else
         why = reason(error, ours=[__file__, streaming.__file__, str(Path(__file__).with_name("protocol.py"))])
-        raise InputError(f"system {loaded.system.name}: failed on {mixture_id} ({why})") from error
+        raise FailedOnMixture(f"system {loaded.system.name}: failed on {mixture_id} ({why})", why) from error

@@ -1,16 +1,20 @@
 """Run a system over a dataset and write a submission: enhanced audio, or who speaks when."""
 
 import os
+import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
 
 from pse_bench import rng
 from pse_bench.dataset.dataset import Dataset
-from pse_bench.errors import InputError, PseBenchError, RequestError
+from pse_bench.errors import InputError, RequestError
 from pse_bench.io import atomic, documents, locks
 from pse_bench.runtime import merging, resume
 from pse_bench.runtime.executor import Executor
@@ -22,6 +26,17 @@ from pse_bench.systems import base, registry
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput
 
 BATCH = 4
+HOPELESS = 5  # a system that fails on so many mixtures in a row from the first on, for one reason, is given up
+
+
+class MixturesFailed(InputError):
+    """A system failed on some mixtures, by id in ``failed`` with the reason, and the others are kept."""
+
+    def __init__(self, out: Path, failed: Mapping[str, str], total: int, remedy: str) -> None:
+        name, reason = next(iter(failed.items()))
+        found = f"{len(failed)} of {total} mixtures failed, first {name} ({reason})"
+        super().__init__(f"{out}: {found}; score gives them the worst values; {remedy}")
+        self.failed = dict(failed)
 
 
 class Enhanced(documents.Record):
@@ -33,9 +48,10 @@ class Enhanced(documents.Record):
 
 
 class ShardState(documents.Record):
-    """The submission's description, as a shard knows it."""
+    """The submission's description, as a shard knows it, and the mixtures that failed, with the reason."""
 
     system: submission.System
+    failed: Annotated[dict[str, str], Field(default_factory=dict)]
 
 
 STAGES = {
@@ -69,6 +85,7 @@ class EnhanceJob:
     code: str
     memory: Path | None
     files: Mapping[str, str] = field(compare=False)
+    time_limit_s: float | None
 
 
 def enhance(
@@ -82,6 +99,7 @@ def enhance(
     streaming: bool = False,
     share: Shard | None = None,
     memory: Path | None = None,
+    time_limit_s: float | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
     notice: Callable[[str], None] = lambda line: None,
@@ -90,7 +108,8 @@ def enhance(
 ) -> int:
     """Enhance every mixture, or say who speaks in it; the number of files written now.
 
-    Run again after an interruption, it continues, unless the system's code or files have changed meanwhile.
+    Run again after an interruption or a failure, it continues, unless the system's code or files have changed
+    meanwhile.
 
     Args:
         dataset: what to enhance.
@@ -102,17 +121,21 @@ def enhance(
         streaming: run the system hop by hop.
         share: enhance only this shard of the mixtures, for ``merge``.
         memory: folder that keeps a trained model's speaker embeddings, for any run.
+        time_limit_s: of a program for a mixture; see ``systems.command``.
         force: replace what lies in ``out``.
         notice: told what the person should know.
         scenes: enhance only the first so many scenes, which a later run with more of them continues.
         fields: of ``system.yaml``, in place of what the system says of itself; see ``submission.parse_fields``.
 
     Raises:
-        InputError: the system cannot be loaded or fails on a mixture; files written before are kept.
+        MixturesFailed: the system failed on some mixtures; all others are written.
+        InputError: the system cannot be loaded, or fails on the first mixtures for one reason.
     """
     out = Path(out)
     here = Path.cwd()
-    loaded = registry.load(system, output=gives, streaming=streaming, folder=here, memory=memory)
+    loaded = registry.load(
+        system, output=gives, streaming=streaming, folder=here, memory=memory, time_limit_s=time_limit_s
+    )
     dataset.require_unchanged()
     fingerprint = dataset.description.fingerprint
     identity: dict[str, Any] = {"dataset": fingerprint, "system": system, "code": loaded.code, "gives": gives}
@@ -139,75 +162,124 @@ def enhance(
                 "weights or other files that it reads have changed, start again with --force"
             )
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
-        job = EnhanceJob(reader, run.out.resolve(), system, gives, streaming, here, loaded.code, memory, files)
+        job = EnhanceJob(
+            reader, run.out.resolve(), system, gives, streaming, here, loaded.code, memory, files, time_limit_s
+        )
         progress(run.reused, len(run.items))
-        work = [[(row, paths[row.mixture_id]) for row in batch] for batch in batches(todo, executor.jobs, BATCH)]
-        for outcome in executor.run(enhance_batch, [(job, batch) for batch in work]):
-            if outcome.lost:
-                raise InputError(f"system {system}: {work[outcome.index][0][0].mixture_id}: {outcome.lost}")
-            entries, problem = outcome.value
+        failed = dict[str, str]()
+        for entries, reasons in _enhanced(job, executor, [(row, paths[row.mixture_id]) for row in todo], loaded):
             for entry in entries:
                 run.add(entry)
-            if problem:
-                raise InputError(problem)
-            progress(len(run), len(run.items))
+            failed |= reasons
+            if not len(run):
+                _require_hope(system, failed)
+            progress(len(run) + len(failed), len(run.items))
+        failed = {name: failed[name] for name in run.items if name in failed}  # in their order
         STAGES[gives].remove_unfinished(run.out)  # a worker may have been lost on the way
         about = loaded.described(dataset.description.sample_rate).model_copy(update=dict(fields or {}))
         name = about.name if enrollment == "right" else f"{about.name} (wrong enrollment)"
         part = None if whole else scenes
         about = about.model_copy(update={"name": name, "dataset_fingerprint": fingerprint, "scenes": part})
         if share:
-            run.finish_shard(share, len(rows), ShardState(system=about))
+            run.finish_shard(share, len(rows), ShardState(system=about, failed=failed))
         else:
             submission.write_system(run.out, about)
+        if failed:  # within the run, so that its journal stays
+            again = "the same command tries only these again"
+            raise MixturesFailed(run.out, failed, len(run.items), again)
     return len(todo)
+
+
+Item = tuple[Mixture, str]
+"""A mixture and the path of its enrollment."""
+
+
+def _enhanced(
+    job: EnhanceJob, executor: Executor, todo: list[Item], loaded: LoadedSystem
+) -> Iterator[tuple[list[Enhanced], dict[str, str]]]:
+    """What ``enhance_batch`` gives for all that is to do."""
+    first = HOPELESS * executor.jobs  # in small batches, which soon show whether the system works at all
+    least = BATCH if loaded.run_batch is None else -(-len(todo) // executor.jobs)  # a program starts once for many
+    work = [*batches(todo[:first], executor.jobs, HOPELESS), *batches(todo[first:], executor.jobs, least)]
+    while work:
+        lost: list[Sequence[Item]] = []
+        for outcome in executor.run(enhance_batch, [(job, batch) for batch in work]):
+            batch = work[outcome.index]
+            if not outcome.lost:
+                yield outcome.value
+            elif len(batch) == 1:
+                yield [], {batch[0][0].mixture_id: outcome.lost}
+            else:
+                lost += [[item] for item in batch]  # to see which of them it was
+        work = lost
+
+
+def _require_hope(system: str, failed: dict[str, str]) -> None:
+    """Raise InputError where a system that has succeeded on nothing yet fails for one reason again and again."""
+    reasons = list(failed.values())[:HOPELESS]
+    if len(reasons) == HOPELESS and len({re.sub(r"\d+", "", reason) for reason in reasons}) == 1:
+        more = f"and likewise on the next {HOPELESS - 1}"
+        raise InputError(f"system {system}: failed on {next(iter(failed))} ({reasons[0]}), {more}")
 
 
 def merge(out: Path, shards: list[merging.FinishedShard]) -> int:
     """Make the shards that ``merging.gather`` found the submission that one run would have made; the number of
-    mixtures. Raises InputError where they are not the whole of the dataset."""
+    mixtures. Raises InputError where they are not the whole of the dataset, and MixturesFailed at the end where a
+    system failed on some."""
     with merging.merging(STAGES["audio"], out, shards) as found:
-        found.check([[entry.mixture_id for entry in entries] for entries in found.entries])
+        done = [[entry.mixture_id for entry in entries] for entries in found.entries]
+        found.check([[*names, *state.failed] for names, state in zip(done, found.states, strict=True)])
         found.move([[entry.path for entry in entries] for entries in found.entries])
         submission.write_system(out, found.states[0].system)
-    return shards[0].head.total
+    total = shards[0].head.total
+    if failed := {name: reason for state in found.states for name, reason in state.failed.items()}:
+        raise MixturesFailed(out, failed, total, "what is there is merged")
+    return total
 
 
-def enhance_batch(work: tuple[EnhanceJob, list[tuple[Mixture, str]]]) -> tuple[list[Enhanced], str]:
-    """Some mixtures; entries of what was written, and the problem that ended it, if any."""
-    job, mixtures = work
-    entries: list[Enhanced] = []
+def enhance_batch(work: tuple[EnhanceJob, Sequence[Item]]) -> tuple[list[Enhanced], dict[str, str]]:
+    """Entries of the mixtures that were written, and of those on which the system failed the reason by id."""
+    job, items = work
     locks.require_seen(job.out / STAGES[job.gives].journal)
     loaded = _loaded(job)
-    for row, enrollment_path in mixtures:
-        try:
-            given = _work(job.dataset, row, enrollment_path)
-            if job.gives == "audio":
-                path = submission.write_estimate(job.out, row, base.enhance(loaded, given, row.mixture_id))
-            else:
-                path = submission.write_activity(job.out, row, base.detect(loaded, given, row.mixture_id))
-        except PseBenchError as error:
-            return _unchanged(job, loaded, entries, str(error))
+    inputs = (_work(job.dataset, row, enrollment_path) for row, enrollment_path in items)
+    if loaded.run_batch:
+        outputs = loaded.run_batch(inputs)
+    else:
+        outputs = (_output(job, loaded, given, row) for given, (row, _) in zip(inputs, items, strict=True))
+    write = submission.write_estimate if job.gives == "audio" else submission.write_activity
+    entries, failed = list[Enhanced](), dict[str, str]()
+    for (row, _), output in zip(items, outputs, strict=True):
+        if isinstance(output, str):
+            failed[row.mixture_id] = output
+            continue
+        path = write(job.out, row, output)
         name = path.relative_to(job.out).as_posix()
         entries.append(Enhanced(mixture_id=row.mixture_id, path=name, sha256=atomic.sha256(path)))
-    return _unchanged(job, loaded, entries, "")
-
-
-def _unchanged(
-    job: EnhanceJob, loaded: LoadedSystem, entries: list[Enhanced], problem: str
-) -> tuple[list[Enhanced], str]:
-    """The outcome of a batch that has just been done; none of it where the system is another one meanwhile."""
     if changed := loaded.sources.changed(job.files):
         remedy = "run the same command with the files as they were, or with --force to start again"
-        return [], f"system {job.system}: {', '.join(changed)} changed while it was running; {remedy}"
-    return entries, problem
+        raise InputError(f"system {job.system}: {', '.join(changed)} changed while it was running; {remedy}")
+    return entries, failed
+
+
+def _output(job: EnhanceJob, loaded: LoadedSystem, given: SystemInput, row: Mixture) -> np.ndarray | str:
+    """What a system gives for a mixture, or why it gives nothing."""
+    try:
+        return (base.enhance if job.gives == "audio" else base.detect)(loaded, given, row.mixture_id)
+    except base.FailedOnMixture as failure:
+        return failure.reason
 
 
 @lru_cache(maxsize=2)
 def _loaded(job: EnhanceJob) -> LoadedSystem:
     """The system, which a worker keeps for all of a run."""
     return registry.load(
-        job.system, output=job.gives, streaming=job.streaming, folder=job.folder, memory=job.memory
+        job.system,
+        output=job.gives,
+        streaming=job.streaming,
+        folder=job.folder,
+        memory=job.memory,
+        time_limit_s=job.time_limit_s,
     )
 
 

@@ -23,7 +23,7 @@ from pse_bench.errors import InputError
 from pse_bench.registry import Registry, load_module, reason
 from pse_bench.signal import vad
 from pse_bench.submission.submission import System
-from pse_bench.systems import protocol, public, trained
+from pse_bench.systems import command, protocol, public, trained
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput, num_frames
 from pse_bench.systems.sources import Sources, modules_beside
 
@@ -125,6 +125,7 @@ def load(
     streaming: bool = False,
     folder: Path | None = None,
     memory: Path | None = None,
+    time_limit_s: float | None = None,
 ) -> LoadedSystem:
     """A system by its name on the command line.
 
@@ -136,10 +137,13 @@ def load(
         streaming: run it hop by hop.
         folder: where a relative path and a module are looked for; the current one by default.
         memory: folder that keeps a trained model's speaker embeddings.
+        time_limit_s: of a program for a mixture, see ``command``.
 
     Raises:
         InputError: no such system, it cannot be had, or it cannot be streamed.
     """
+    if command.is_command(name) and output == "audio":
+        return command.load(name, streaming=streaming, folder=folder, time_limit_s=time_limit_s)
     if name in SYSTEMS and SYSTEMS[name].output == output:
         loaded = _from_spec(name, SYSTEMS[name], __version__, streaming=streaming)
     elif name.startswith(trained.SHIPPED) or name.endswith((".safetensors", ".onnx")):

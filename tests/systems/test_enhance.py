@@ -14,7 +14,9 @@ from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import atomic, audio, locks
 from pse_bench.metrics.distortion import si_sdr
-from pse_bench.runtime.executor import Outcome, Processes, Serial
+from pse_bench.runtime import merging
+from pse_bench.runtime.executor import Processes, Serial
+from pse_bench.runtime.sharding import Shard
 from pse_bench.submission import submission
 from pse_bench.systems import base, enhance, registry
 
@@ -131,21 +133,19 @@ def test_it_continues_where_it_stopped(dataset: Dataset, tmp_path: Path, module:
     out = tmp_path / "out"
     with pytest.raises((InputError, KeyboardInterrupt)) as caught:
         run(dataset, system, out)
-    if caught.type is InputError:
-        assert f"system {system}: failed on {dataset.mixtures[5].mixture_id} (RuntimeError: no more" in str(
-            caught.value
-        )
-    assert not (out / "system.yaml").exists(), "an unfinished submission has no system.yaml"
+    if caught.type is KeyboardInterrupt:
+        assert not (out / "system.yaml").exists(), "an unfinished submission has no system.yaml"
+    else:
+        failed = f"7 of 12 mixtures failed, first {dataset.mixtures[5].mixture_id} (RuntimeError: no more"
+        assert failed in str(caught.value)
     finished = contents(out)
     Path("fail").unlink()
-    kept = 5 if caught.type is InputError else 4  # a batch that is interrupted is not in the journal
     seen: list[tuple[int, int]] = []
-    assert run(dataset, system, out, progress=lambda *step: seen.append(step)) == len(dataset.mixtures) - kept
+    assert run(dataset, system, out, progress=lambda *step: seen.append(step)) == len(dataset.mixtures) - 5
     assert seen[-1] == (len(dataset.mixtures), len(dataset.mixtures))
     whole = contents(out)
-    assert {name: whole[name] for name in finished if name != "enhance.journal"} == {
-        name: digest for name, digest in finished.items() if name != "enhance.journal"
-    }
+    finished.pop("enhance.journal")
+    assert {name: whole[name] for name in finished} == finished
     assert not (out / "enhance.journal").exists()
     run(dataset, system, tmp_path / "straight")
     assert contents(tmp_path / "straight") == whole
@@ -206,15 +206,88 @@ def test_a_damaged_journal_is_one_line(dataset: Dataset, tmp_path: Path, module:
         run(dataset, system, out)
 
 
-def test_a_worker_that_dies_is_reported_with_its_mixture(dataset: Dataset, tmp_path: Path) -> None:
-    class Dying:
-        jobs = 1
+CRASHING = """\
+import os
 
-        def run(self, function: object, items: list) -> object:
-            yield Outcome(1, lost="its worker process died twice")
 
-    with pytest.raises(InputError, match=rf"system silence: {dataset.mixtures[4].mixture_id}: its worker .* died"):
-        enhance.enhance(dataset, "silence", tmp_path / "out", executor=Dying())
+def enhance(mixture, enrollment, sample_rate):
+    if abs(mixture).max() == {peak!r}:
+        os._exit(1)
+    return mixture
+"""
+
+
+def test_a_mixture_on_which_the_worker_dies_costs_only_itself(
+    dataset: Dataset, tmp_path: Path, module: Write
+) -> None:
+    dead = dataset.mixtures[6]
+    peak = float(np.abs(dataset.read_sound(dead.mixture_path)).max())
+    system, out = f"{module(CRASHING.format(peak=peak))}:enhance", tmp_path / "out"
+    with pytest.raises(enhance.MixturesFailed, match="1 of 12 mixtures failed") as caught:
+        enhance.enhance(dataset, system, out, executor=Processes(1))
+    assert caught.value.failed.keys() == {dead.mixture_id}
+    assert "its worker process died twice" in caught.value.failed[dead.mixture_id]
+    assert len(list(out.glob("TS*/*.flac"))) == len(dataset.mixtures) - 1
+
+
+# ---- failures
+
+PICKY = """import numpy as np
+from pathlib import Path
+
+seen = []
+
+
+def enhance(mixture, enrollment, sample_rate):
+    seen.append(len(mixture))
+    if len(seen) in [int(number) for number in Path("bad").read_text().split()]:
+        return mixture[:-1] if len(seen) % 2 else 1 / 0
+    return mixture
+"""
+
+
+def test_a_mixture_that_fails_costs_only_itself(dataset: Dataset, tmp_path: Path, module: Write) -> None:
+    out, system = tmp_path / "out", f"{module(PICKY)}:enhance"
+    Path("bad").write_text("1 2 8")
+    with pytest.raises(enhance.MixturesFailed) as caught:
+        run(dataset, system, out)
+    names = [row.mixture_id for row in dataset.mixtures]
+    assert [*caught.value.failed] == [names[0], names[1], names[7]]
+    assert "gave shape" in caught.value.failed[names[0]]
+    assert "ZeroDivisionError" in caught.value.failed[names[1]]
+    assert submission.read_system(out).name == system, "the rest can be scored"
+    Path("bad").write_text("14")
+    with pytest.raises(enhance.MixturesFailed, match=f"1 of 12 mixtures failed, first {names[1]}"):
+        run(dataset, system, out)
+    assert run(dataset, system, out) == 1
+    run(dataset, "mixture", tmp_path / "straight")
+    described = {"system.yaml": contents(out)["system.yaml"]}
+    assert contents(out) == contents(tmp_path / "straight") | described, "and no journal"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_system_that_fails_on_everything_is_given_up(
+    dataset: Dataset, tmp_path: Path, module: Write, jobs: int
+) -> None:
+    system = f"{module('def enhance(mixture, enrollment, sample_rate): return mixture[7:]')}:enhance"
+    executor = Serial() if jobs == 1 else Processes(jobs)
+    with pytest.raises(
+        InputError, match=rf"system {system}: failed on .* \(gave shape .*\), and likewise on the next 4"
+    ):
+        enhance.enhance(dataset, system, tmp_path / "out", executor=executor)
+    assert not (tmp_path / "out" / "system.yaml").exists()
+
+
+def test_shards_with_failures_are_merged(dataset: Dataset, tmp_path: Path, module: Write) -> None:
+    out, system = tmp_path / "out", f"{module(PICKY)}:enhance"
+    Path("bad").write_text("3")
+    with pytest.raises(enhance.MixturesFailed):
+        run(dataset, system, out, share=Shard(1, 2))
+    run(dataset, system, out, share=Shard(2, 2))
+    with pytest.raises(enhance.MixturesFailed, match=r"1 of 12 mixtures failed, .*; what is there is merged"):
+        enhance.merge(out, merging.gather(out))
+    assert len(contents(out)) == len(dataset.mixtures)
+    assert not list(out.glob("part-*"))
 
 
 # ---- what lies there already

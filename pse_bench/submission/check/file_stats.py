@@ -77,40 +77,55 @@ def cause(path: Path, error: InputError) -> str:
     return str(error).removeprefix(f"{path}: ").split("; ")[0]
 
 
+def read(
+    path: Path, *, sample_rate: int, num_samples: int
+) -> tuple[audio.Info | None, np.ndarray | None, list[tuple[str, str]]]:
+    """The header of an estimate and its samples, float64 of shape (num_samples, channels), finite, as far as they
+    can be had, and why it cannot be scored: code and what was found.
+
+    Args:
+        path: a file.
+        sample_rate, num_samples: of the mixture.
+    """
+    header, samples, faults = None, None, list[tuple[str, str]]()
+    try:
+        header = audio.info(path)
+        faults += _header_faults(header, sample_rate, num_samples)
+        most = 8 * num_samples + 10 * sample_rate  # of what is far too long, the header says enough
+        if 0 < header.num_samples * header.channels <= most:
+            samples = _read(path, header.num_samples)
+    except InputError as error:
+        faults.append(("unreadable", cause(path, error)))
+    if samples is not None and not np.isfinite(samples).all():
+        kinds = (("NaN", np.isnan(samples)), ("infinite samples", np.isinf(samples)))
+        faults.append(("not-finite", " and ".join(word for word, there in kinds if there.any())))
+        samples = None
+    return header, samples, faults
+
+
 def measure(work: Work) -> FileStats:
     """Statistics of the estimate of a mixture."""
     dataset, folder, row, name = work
     path = folder / name
     found: dict[str, Any] = {"mixture_id": row.mixture_id, "name": name, "scenario": row.scenario}
-    faults: list[tuple[str, str]] = []
-    samples = None
-    try:
-        header = audio.info(path)
-        faults += _header_faults(header, row)
+    header, samples, faults = read(path, sample_rate=row.sample_rate, num_samples=row.num_samples)
+    if header:
         found |= {"excess": header.num_samples - row.num_samples, "num_samples": header.num_samples}
-        most = 8 * row.num_samples + 10 * row.sample_rate  # of what is far too long, the header says enough
-        if 0 < header.num_samples * header.channels <= most:
-            samples = _read(path, header.num_samples)
-    except InputError as error:
-        faults.append(("unreadable", cause(path, error)))
-    if samples is not None and np.isfinite(samples).all():
+    if header and samples is not None:
         found |= {"sha256": atomic.sha256(path), **_levels(samples[:, 0])}
         if header.sample_rate == row.sample_rate and abs(found["excess"]) <= REACH_S * row.sample_rate:
             found |= _comparison(dataset, row, samples[:, 0], found["peak"])
-    elif samples is not None:
-        kinds = (("NaN", np.isnan(samples)), ("infinite samples", np.isinf(samples)))
-        faults.append(("not-finite", " and ".join(word for word, there in kinds if there.any())))
     return FileStats(**found, faults=tuple(faults))
 
 
-def _header_faults(header: audio.Info, row: Mixture) -> Iterator[tuple[str, str]]:
+def _header_faults(header: audio.Info, sample_rate: int, num_samples: int) -> Iterator[tuple[str, str]]:
     if header.num_samples == 0:
         yield "empty", "no samples"
-    if header.sample_rate != row.sample_rate:
-        note = ", with the mixture's number of samples" if header.num_samples == row.num_samples else ""
+    if header.sample_rate != sample_rate:
+        note = ", with the mixture's number of samples" if header.num_samples == num_samples else ""
         yield "wrong-rate", f"{header.sample_rate} Hz{note}"
-    elif header.num_samples not in (0, row.num_samples):
-        yield "wrong-length", ""  # said of all files together
+    elif excess := header.num_samples and header.num_samples - num_samples:
+        yield "wrong-length", f"{abs(excess)} samples too {'long' if excess > 0 else 'short'}"
     if header.channels != 1:
         yield "wrong-channels", f"{header.channels} channels"
     if header.subtype not in submission.SUBTYPES:

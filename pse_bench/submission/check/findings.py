@@ -170,6 +170,11 @@ def finding(
     return Finding(severity, code, found, expected.format(**values), remedy, tuple(files), of)
 
 
+def fault(code: str, found: str, **values: Any) -> str:
+    """What is wrong with one file, in the words of a finding."""
+    return f"{code}: {found}, expected {CODES[code][1].format(**values)}"
+
+
 @dataclass(frozen=True)
 class CheckReport:
     """All findings of a check.
