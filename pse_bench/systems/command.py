@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -112,7 +113,7 @@ def _run(
     words: list[str], here: Path, limit_s: float, inputs: Iterable[SystemInput]
 ) -> Iterator[np.ndarray | str]:
     """The estimate of each input in order, or why there is none, by one run of a program."""
-    with _supervised(here) as (process, folder):
+    with _supervised(here) as (asking, answers, folder):
         rows, expected = [], []
         for number, given in enumerate(inputs):
             rows.append(_write(folder, number, given))
@@ -124,7 +125,7 @@ def _run(
             places = {"{list}": str(listed)}
         else:
             places = {f"{{{name}}}": str(path) for name, path in zip(CLIP, rows[0], strict=True)}
-        trouble = _run_to_end(process, [_filled(word, places) for word in words], limit_s, len(rows))
+        trouble = _run_to_end(asking, answers, [_filled(word, places) for word in words], limit_s, len(rows))
         if trouble and (said := _last_line(folder / "stderr", places)):
             trouble += f": {said}"
         for (*_, output), wanted in zip(rows, expected, strict=True):
@@ -163,8 +164,8 @@ def _write(folder: Path, number: int, given: SystemInput) -> tuple[Path, Path, P
 
 
 @contextmanager
-def _supervised(here: Path) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
-    """A supervisor of a program in a folder, and its temporary folder."""
+def _supervised(here: Path) -> Iterator[tuple[IO[bytes], IO[bytes], Path]]:
+    """The ways to and from a supervisor that works in a folder, and its temporary folder."""
     folder = Path(tempfile.gettempdir()).resolve() / f"pse-bench-{uuid.uuid4().hex}"
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", supervisor.__file__, str(folder)],
@@ -175,30 +176,29 @@ def _supervised(here: Path) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # out of reach of Ctrl-C, to tidy up
     )
+    asking, answers = process.stdin, process.stdout
+    assert asking
+    assert answers
     try:
-        if not _answer(process):
+        if not answers.readline():
             raise OSError(f"no temporary folder can be made in {folder.parent}")
-        yield process, folder
+        yield asking, answers, folder
     finally:
-        for stream in (process.stdin, process.stdout):
-            stream.close()
+        asking.close()
+        answers.close()
         process.wait()
 
 
-def _answer(process: "subprocess.Popen[bytes]") -> str:
-    return process.stdout.readline().decode().strip()
-
-
-def _run_to_end(process: "subprocess.Popen[bytes]", words: list[str], limit_s: float, mixtures: int) -> str:
+def _run_to_end(asking: IO[bytes], answers: IO[bytes], words: list[str], limit_s: float, mixtures: int) -> str:
     """Run a program for a number of mixtures; what went wrong, '' where nothing did."""
-    process.stdin.write(json.dumps(words).encode() + b"\n")
-    if not select.select([process.stdout], [], [], limit_s * mixtures)[0]:
-        process.stdin.write(b"\n")
-        _answer(process)
+    asking.write(json.dumps(words).encode() + b"\n")
+    if not select.select([answers], [], [], limit_s * mixtures)[0]:
+        asking.write(b"\n")
+        answers.readline()
         return f"late: not done after {limit_s:g} s" + (
             f" for each of {mixtures} mixtures" if mixtures > 1 else ""
         )
-    status = _answer(process)
+    status = answers.readline().decode().strip()
     if status == "0":
         return ""
     if not status.lstrip("-").isdigit():
