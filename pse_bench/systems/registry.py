@@ -244,7 +244,7 @@ def _is_module(name: str, folder: Path) -> bool:
     if not all(map(str.isidentifier, name.split("."))) or name in SYSTEMS.outside():
         return False
     spec = PathFinder.find_spec(name.partition(".")[0], [str(folder), *sys.path])
-    return spec is not None and spec.origin is not None  # not just any folder
+    return spec is not None and (spec.origin is not None or "." in name)  # not just any folder
 
 
 def _is_factory(entry: Any) -> bool:

@@ -23,7 +23,7 @@ class Sources:
     @classmethod
     def of(cls, modules: Mapping[str, Path], read: Iterable[Path] = ()) -> "Sources":
         """Sources by the names of their modules, and other files or folders, as they are now."""
-        code, others = _named(modules.values()), _named(read)
+        code, others = {_file_name(module, path): path for module, path in modules.items()}, _named(read)
         hashes = {path: _sha256(path) for path in [*code.values(), *others.values()]}
         pairs = sorted((name, hashes[path]) for name, path in modules.items())
         pairs += sorted((name, hashes[path]) for name, path in others.items())
@@ -46,6 +46,11 @@ def _sha256(path: Path) -> str:
         return atomic.sha256(path)
     except OSError:
         return "missing"
+
+
+def _file_name(module: str, path: Path) -> str:
+    """The path of a module's source below the folder where it is imported from."""
+    return "/".join(path.parts[-(module.count(".") + 1 + (path.name == "__init__.py")) :])
 
 
 def _named(paths: Iterable[Path]) -> dict[str, Path]:

@@ -293,6 +293,16 @@ def test_the_files_that_it_names_are_part_of_what_it_is(module: Write) -> None:
     assert registry.load(f"{name}:model").code != before.code
 
 
+def test_the_files_of_a_package_have_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "strange_package" / "deep").mkdir(parents=True)
+    (tmp_path / "strange_package" / "deep" / "__init__.py").write_text("")
+    (tmp_path / "strange_package" / "deep" / "gain.py").write_text("def enhance(m, e, r):\n    return m\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = registry.load("strange_package.deep.gain:enhance").sources.sha256
+    assert sorted(found) == ["strange_package/deep/__init__.py", "strange_package/deep/gain.py"]
+    assert np.array_equal(run("strange_package.deep.gain", given()), given().mixture)
+
+
 def test_an_argument_that_is_a_file_is_watched(module: Write) -> None:
     Path("weights.pt").write_bytes(b"1")
     loaded = registry.load(f"{module(SAYS.format(said=''))}:build?weights=weights.pt")
