@@ -104,17 +104,14 @@ def probe(recogniser: Recogniser, decoder: Any, samples: Signal, sample_rate: in
 
 
 def silenced(samples: Signal, places: list[tuple[float, float]]) -> Signal:
-    """16 kHz samples with digital silence from begin to end of each place, in seconds, and a margin around it."""
-    gain = np.ones(len(samples))
+    """16 kHz samples with digital silence from begin to end of each place, in seconds, a margin around it, and
+    fades of ``FADE_S`` around that."""
+    half = audio.seconds_to_samples(FADE_S / 2, RATE_HZ)
+    kept = np.ones(len(samples))
     for begin, end in places:
-        first, last = (
-            audio.seconds_to_samples(max(at, 0.0), RATE_HZ) for at in (begin - MARGIN_S, end + MARGIN_S)
-        )
-        gain[first:last] = 0.0
-    fade = np.ones(2 * audio.seconds_to_samples(FADE_S, RATE_HZ) + 1)
-    # a fade on either side of each place, outside of it
-    near = np.convolve(1 - gain, fade / len(fade), mode="same")
-    return samples * np.where(gain == 0, 0.0, 1 - near)
+        first, last = (audio.seconds_to_samples(max(at, 0), RATE_HZ) for at in (begin - MARGIN_S, end + MARGIN_S))
+        kept[max(first - half, 0) : last + half] = 0.0
+    return samples * np.convolve(np.pad(kept, half, "edge"), np.ones(2 * half + 1) / (2 * half + 1), "valid")
 
 
 def _written(text: str, hypothesis: str) -> set[int]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pse_bench import metrics
+from pse_bench.asr.probe import known
 from pse_bench.io.documents import parse, read_text
 from pse_bench.io.tables import as_csv, cell
 from pse_bench.leaderboard.leaderboard import CONTROL
@@ -28,6 +29,7 @@ SHOWN_WARNINGS = 12
 def about(system: ShownSystem) -> dict[str, Any]:
     """The dataset, reference and packages that all results share."""
     about, mixtures = system.result.about, system.scores.mixtures
+    recogniser = about.get("recogniser") or {}
     return {
         "dataset": about.get("dataset", "unknown"),
         "fingerprint": about["dataset_fingerprint"],
@@ -35,7 +37,7 @@ def about(system: ShownSystem) -> dict[str, Any]:
         "part": system.result.part,
         "mixtures": len(mixtures),
         "speakers": len({row.target_speaker for row in mixtures.values()}),
-        "recogniser": about.get("recogniser") or {},
+        "recogniser": recogniser | ({"probe": said} if (said := known(recogniser.get("model", ""))) else {}),
         "packages": about.get("packages") or {},
     }
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
+from pse_bench.asr import probe
 from pse_bench.errors import InputError
 from pse_bench.io.tables import Grid, csv_of, printed
 from pse_bench.schemas import DESCRIPTIONS, TABLES, Summary
@@ -157,6 +158,13 @@ def resampling_notes(results: Sequence[Result], shown: Container[str] | None = N
     return [f"computed on sound resampled from {how}: {', '.join(names)}" for how, names in found.items()]
 
 
+def probe_notes(results: Sequence[Result], shown: Sequence[str]) -> list[str]:
+    """What the masked-word probe says of the recognisers whose deletions are shown, a line each."""
+    models = {(result.about.get("recogniser") or {}).get("model", "") for result in results}
+    said = sorted(filter(None, map(probe.known, models))) if {"wer", "del"} & {*shown} else []
+    return [f"{line}: its deletions understate what is missing" for line in said]
+
+
 def results_text(
     results: Sequence[Result],
     form: str = "terminal",
@@ -198,7 +206,8 @@ def results_text(
     every = {figures.name_of(row) for result in results for row in result.summaries}
     if names and not asked and len(every) > len(names):
         foot += [f"{len(names)} of {len(every)} figures; {figures.OTHERS}"]
-    foot += resampling_notes(results, [name.partition(".")[2] for name in names or every])
+    metrics = [name.partition(".")[2] for name in names or every]
+    foot += [*resampling_notes(results, metrics), *probe_notes(results, metrics)]
     foot += _few(min(speakers, default=FEW_SPEAKERS), by) if intervals else []
     return printed(form, grids(results, by, names=names, intervals=intervals), foot, width)
 
@@ -228,7 +237,8 @@ def comparison_text(
             cells = [_compared(line, by, intervals=intervals) for line in lines]
             found.append(Grid(title, head, cells, "l" * keys + "rrrrrl", keys))
     tested = sum(line.p is not None for line in comparison.lines)
-    medians = any("median" in line.metric for line in comparison.lines)
+    metrics = [line.metric for line in comparison.lines]
+    medians = any("median" in metric for metric in metrics)
     of_medians = "; of a median, the median of the mixtures' differences" if medians else ""
     foot = [
         "; ".join(f"{letter}: {name}" for letter, name in zip("AB", heads(results), strict=True)),
@@ -237,7 +247,8 @@ def comparison_text(
         f"p by swapping the systems for whole speakers; corrected: for the family of {tested} figures shown",
         *comparison.notes,
         *([] if by else _elsewhere(comparison, results)),
-        *resampling_notes(results, [line.metric for line in comparison.lines]),
+        *resampling_notes(results, metrics),
+        *probe_notes(results, metrics),
         *(_few(comparison.speakers, by) if intervals else []),
     ]
     return printed(form, found, foot, width)

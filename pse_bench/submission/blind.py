@@ -85,7 +85,7 @@ def write(dataset: Dataset, out: Path, key: Path) -> int:
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             atomic.write_bytes(out / path, dataset.read_bytes(source))
     tables.write_table(out / LISTED, Clip, clips)
-    for path in sorted(out.rglob("*"), reverse=True):
+    for path in (*out.rglob("*"), out):
         os.utime(path, (DATE_S, DATE_S))
     return len(rows)
 

@@ -230,6 +230,21 @@ def test_whoever_has_the_corpus_makes_the_identical_set(tiny_set, corpus, comman
     assert "2 kept from an earlier run" in again.stdout
 
 
+def test_a_set_has_a_blind_edition_and_its_key_lies_beside_it(tiny_set, corpus, command, tmp_path):
+    words = ("benchmark", tiny_set[0], "-o", tmp_path / "out", "--root", f"talk={corpus.root('talk')}")
+    done = command(*words, "--blind", tmp_path / "edition", "--jobs", 1)
+    assert done.exit_code == 0, done.stderr
+    key = tmp_path / "edition.key.json"
+    assert (
+        done.stdout.splitlines()[-1] == f"{tmp_path / 'edition'}: 6 mixtures, blind; the key stays with you: {key}"
+    )
+    assert len(list((tmp_path / "edition").rglob("*.flac"))) == 12
+    assert key.is_file()
+    again = command(*words, "--blind", tmp_path / "edition", "--jobs", 1)
+    assert again.exit_code == 1
+    assert "edition: not empty; give a new folder" in again.stderr
+
+
 def test_a_dataset_that_sounds_different_is_not_the_set(tiny_set, corpus, command, tmp_path):
     """As where another release of a package makes another sound: the frozen hashes are changed here instead."""
     folder = Path(shutil.copytree(tiny_set[0], tmp_path / "changed"))
