@@ -71,7 +71,8 @@ def add(
         {
             "kind": "control" if result.system.endswith(CONTROL) else kind,
             "date": date or datetime.now(UTC).date().isoformat(),
-            "evidence": evidence,
+            # the result of a blind edition says so itself
+            "evidence": result.about.get("evidence", evidence) if evidence == "self-reported" else evidence,
             **(_measured(figures, result.system.removesuffix(CONTROL)) if figures else {}),
             **{key: value for key, value in said.items() if value is not None},
         },

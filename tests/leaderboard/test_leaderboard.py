@@ -69,6 +69,12 @@ def test_a_board_fills_in_order(board: Path, tmp_path: Path) -> None:
     assert verification.verify(board) == []
 
 
+def test_the_result_of_a_blind_edition_is_on_the_board_as_such(board: Path, tmp_path: Path) -> None:
+    unseen = result(tmp_path / "unseen", "unseen", evidence="blind")
+    assert leaderboard.add(board, unseen).entry.evidence == "blind"
+    assert leaderboard.add(board, unseen, replace=True, evidence="reproduced").entry.evidence == "reproduced"
+
+
 def test_the_file_has_the_columns_of_the_contract(board: Path) -> None:
     with board.open() as stream:
         head, *lines = list(csv.reader(stream))
