@@ -105,20 +105,25 @@ def opened(board: Path, folder: Path) -> Kept:
     """What is kept of a row, computed from its scores. Raises InputError when something is missing or was
     changed."""
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as private:
-        into = Path(private)
-        for name in ("summary.csv", "result.json"):
-            if (folder / name).is_file():
-                shutil.copyfile(folder / name, into / name)
-        packed = {name: folder / f"{name}{SUFFIX}" for name in COMPRESSED} | {MIXTURES: mixtures_of(board)}
-        for name, path in packed.items():
-            if path.is_file():
-                _unpack(path, into / name)
-        try:
-            result = Result.open(into).require_sealed()
-            return Kept(replace(result, folder=folder), speaker_sums(result.read_scores()))
-        except InputError as error:
-            told = str(error).replace(str(into / MIXTURES), str(mixtures_of(board)))
-            raise InputError(told.replace(private, str(folder))) from error
+        result = unpacked(board, folder, Path(private))
+        return Kept(replace(result, folder=folder), speaker_sums(result.read_scores()))
+
+
+def unpacked(board: Path, folder: Path, into: Path) -> Result:
+    """The result of a row as it was scored, in a folder of its own. Raises InputError when something is missing or
+    was changed."""
+    for name in ("summary.csv", "result.json"):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, into / name)
+    packed = {name: folder / f"{name}{SUFFIX}" for name in COMPRESSED} | {MIXTURES: mixtures_of(board)}
+    for name, path in packed.items():
+        if path.is_file():
+            _unpack(path, into / name)
+    try:
+        return Result.open(into).require_sealed()
+    except InputError as error:
+        told = str(error).replace(str(into / MIXTURES), str(mixtures_of(board)))
+        raise InputError(told.replace(str(into), str(folder))) from error
 
 
 def _unpack(packed: Path, path: Path) -> None:

@@ -102,7 +102,7 @@ def text(
     own = ["rank", "system", *(["group"] if with_groups else []), "kind", *(["evidence"] if with_evidence else [])]
     lines = [
         [
-            _rank(row.entry),
+            rank(row.entry),
             "".join(c if c.isprintable() else " " for c in row.entry.name),
             *([(letters or {}).get(row.entry.name, "")] if with_groups else []),
             row.entry.kind,
@@ -126,7 +126,8 @@ def text(
     return printed(form, [Grid(board.stem, head, lines, sides, keys=2)], foot, width)
 
 
-def _rank(entry: Entry) -> str:
+def rank(entry: Entry) -> str:
+    """The ranks that a row may have, as words."""
     if entry.rank is None or entry.rank_low is None:
         return "" if entry.rank is None else str(entry.rank)
     return f"{entry.rank_low}" + (f"–{entry.rank_high}" if entry.rank_high != entry.rank_low else "")
@@ -140,6 +141,11 @@ def _label(column: str) -> str:
 def _cell(row: Row, column: str, intervals: bool) -> str:
     metric = metrics.REGISTRY.get(column.partition(".")[2])
     return _pieces([row.cells.get(f"{column}{end}") for end in ENDS], metric.unit if metric else "", intervals)
+
+
+def score(entry: Entry) -> tuple[str, str]:
+    """The net score of a row and its interval, as words."""
+    return figures.in_pieces(entry.net_score, entry.net_score_low, entry.net_score_high, "%")
 
 
 def _pieces(values: Sequence[float | None], unit: str, intervals: bool) -> str:

@@ -3,6 +3,7 @@
 Every page holds all that it shows and links to the others by relative paths.
 """
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic
 from pse_bench.leaderboard import shown as printed
 from pse_bench.leaderboard import table, verification
+from pse_bench.leaderboard.evidence import has_scores, unpacked
 from pse_bench.leaderboard.leaderboard import CONTROL
-from pse_bench.leaderboard.table import Row
+from pse_bench.leaderboard.table import ENDS, Row
 from pse_bench.reporting import breakdown_plot, distribution_plot, html, plot, result_tables, tables, tradeoff
 from pse_bench.reporting.plot import ShownSystem
 
@@ -29,6 +31,12 @@ FILTERS = {
 SIZES = {"under 0.1 M": 1e5, "under 1 M": 1e6, "under 10 M": 1e7}
 """Classes of the number of parameters: their upper bounds."""
 LARGEST = "10 M and more"
+HIDDEN = {"system", "result_sha256", "rank", "mean_rank", "pareto", "rank_low", "rank_high"} | {
+    f"net_score{end}" for end in ENDS
+}
+"""Columns that a system's page tells in another form."""
+PLOTS = (distribution_plot.section, breakdown_plot.section)
+"""The plots of a system's page."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,22 @@ class Shown:
     row: Row
     system: ShownSystem
     page: str
+    group: str
 
     @property
     def place(self) -> str:
-        """Where it stands, as words."""
-        return str(self.row.entry.rank or self.row.entry.kind)
+        """The ranks that it may have, as words."""
+        return printed.rank(self.row.entry)
+
+    @property
+    def score(self) -> tuple[str, str]:
+        """Its net score and the interval, as words."""
+        return printed.score(self.row.entry)
+
+    @property
+    def scored(self) -> bool:
+        """Whether every single score of it is there."""
+        return (self.system.result.folder / "scores.csv").is_file()
 
     @property
     def values(self) -> dict[str, str]:
@@ -83,7 +102,13 @@ def write(boards: Sequence[Path], out: Path, *, force: bool = False) -> list[Pat
     for path in boards:
         if problems := verification.verify(path):
             raise InputError(problems[0])
-    pages, shown = [out / "index.html"], [Board(path.stem, _shown(path)) for path in boards]
+    with tempfile.TemporaryDirectory(prefix="pse-bench-") as private:
+        shown = [Board(path.stem, _shown(path, Path(private) / path.stem)) for path in boards]
+        return _written(shown, out)
+
+
+def _written(shown: list[Board], out: Path) -> list[Path]:
+    pages = [out / "index.html"]
     for board in shown:
         found = {out / f"{board.name}.html": ("board.html", _board_page(board))}
         for one in board.systems:
@@ -95,14 +120,23 @@ def write(boards: Sequence[Path], out: Path, *, force: bool = False) -> list[Pat
     return pages
 
 
-def _shown(board: Path) -> list[Shown]:
+def _shown(board: Path, private: Path) -> list[Shown]:
+    """The rows of a board. Their kept scores are unpacked into a folder."""
     rows = table.read(board)
     if not rows:
         raise InputError(f"{board}: holds no rows; add results first")
-    systems = plot.systems_of([table.evidence(board, row.entry) for row in rows])
-    # without the hash of the result, so that links to a page last
-    pages = (f"{table.evidence_folder(board, row.entry).name.rpartition('-')[0]}.html" for row in rows)
-    return [Shown(*each) for each in zip(rows, systems, pages, strict=True)]
+    results, pages = [], []
+    for row in rows:
+        folder = table.evidence_folder(board, row.entry)
+        if has_scores(folder):
+            (private / folder.name).mkdir(parents=True)
+            results.append(unpacked(board, folder, private / folder.name))
+        else:
+            results.append(table.evidence(board, row.entry))
+        pages.append(f"{folder.name.rpartition('-')[0]}.html")  # without a hash, so that links to it last
+    groups = printed.groups_of(rows, table.read_pairs(board))
+    each = zip(rows, plot.systems_of(results), pages, strict=True)
+    return [Shown(row, system, page, groups.get(row.entry.name, "")) for row, system, page in each]
 
 
 def _class_of(name: str, value: Any) -> str:
@@ -140,8 +174,8 @@ def _system_page(board: Board, one: Shown) -> dict[str, Any]:
     control = [other.system for other in board.shown if other.system.style.name == one.system.style.name + CONTROL]
     both = [one.system, *control]
     results = [system.result for system in both]
-    scored = all((result.folder / "scores.csv").is_file() for result in results)
-    plots = [make([one.system]) for make in (distribution_plot.section, breakdown_plot.section)] if scored else []
+    scored = one.scored and all((system.result.folder / "scores.csv").is_file() for system in control)
+    plots = [make([one.system]) for make in PLOTS] if one.scored else []
     return {
         "title": one.system.style.name,
         "board": board,
@@ -158,5 +192,5 @@ def _system_page(board: Board, one: Shown) -> dict[str, Any]:
 
 def _facts(row: Row) -> list[tuple[str, str]]:
     """What is known of a system besides figures, as words."""
-    about = row.entry.model_dump(exclude={"system", "result_sha256"})
+    about = row.entry.model_dump(exclude=HIDDEN)
     return [(key.replace("_", " "), _words(value)) for key, value in about.items() if value not in (None, "")]
