@@ -164,7 +164,9 @@ def axis_over(
     """A linear axis over values with a margin, within the bounds that they cannot leave (``low``, ``high``)."""
     found = list(values)
     least, most = min(found, default=0.0), max(found, default=1.0)
-    margin = 0.06 * (most - least) or 0.5 * max(abs(most) * 0.1, 1e-3)
+    size = max(abs(most), abs(least), 1e-2)
+    # values that differ by rounding alone are one
+    margin = 0.06 * (most - least) if most - least > 1e-9 * size else 0.05 * size
     bottom = max(-math.inf if low is None else low, least - margin)
     return Axis(bottom, min(math.inf if high is None else high, most + margin), start, stop)
 

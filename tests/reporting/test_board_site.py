@@ -1,14 +1,17 @@
 """Boards as a folder of pages: what is on them, and what cannot be shown."""
 
 import re
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from ranked import CORNERS, result
 
 from pse_bench.cli import cli
-from pse_bench.leaderboard import table
+from pse_bench.leaderboard import leaderboard, table
+from pse_bench.reporting import board_site
 
 BOARDS = Path(__file__).parents[2] / "leaderboards"
 NAMES = ("embedded-v1", "libri-mini-v1")
@@ -78,3 +81,23 @@ def test_a_folder_that_is_there_is_kept(site: Path) -> None:
     done = CliRunner().invoke(cli, ["leaderboard", "site", f"{BOARDS / NAMES[0]}.csv", "-o", str(site)])
     assert done.exit_code == 1
     assert "--force" in done.output
+
+
+def test_kept_scores_show_groups_controls_and_how_clips_are_spread(tmp_path: Path) -> None:
+    board = tmp_path / "boards" / "tiny-v1.csv"
+    for name, figures in CORNERS.items():
+        leaderboard.add(board, result(tmp_path / name, name, **figures), kind="reference")
+    leaderboard.add(board, result(tmp_path / "good", "good", tsos=(4, 5), leakage=15))
+    leaderboard.add(board, result(tmp_path / "control", "good (wrong enrollment)", tsos=(50, 50), leakage=9))
+    leaderboard.add(board, result(tmp_path / "like", "like", tsos=(4.1, 5), leakage=15))
+    board_site.write([board], tmp_path / "site")
+    rows = {row["data-of"]: row for row in Page(tmp_path / "site" / "tiny-v1.html").rows}
+    assert set(rows) == {"good", "like", *CORNERS}
+    text = (tmp_path / "site" / "tiny-v1" / "good-1.html").read_text(encoding="utf-8")
+    assert "Rank 1–2, group a: net score " in text
+    assert "Wrong enrollment" in text
+    assert 'id="distributions"' in text
+    assert 'id="breakdowns"' in text
+    # nothing of the folder that the scores were unpacked into
+    pages = (tmp_path / "site").rglob("*.html")
+    assert not any(tempfile.gettempdir() in page.read_text(encoding="utf-8") for page in pages)

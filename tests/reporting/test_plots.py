@@ -175,3 +175,10 @@ def test_who_does_not_fail_has_no_scenes(scored: Scored) -> None:
 
 def _heard(scored: Scored, name: str = SCRIPT) -> dict[ShownSystem, Path]:
     return {system: scored.submissions[name] for system in systems_of([Result.open(scored.results[name])])}
+
+
+def test_values_that_differ_by_rounding_alone_have_an_axis() -> None:
+    for value in (0.0, 0.35, -40.0, 1e4):
+        axis = axis_over([value, np.nextafter(value, np.inf)], 0, 100)
+        assert np.histogram([value], 32, (axis.low, axis.high))[0].sum() == 1
+        assert axis.at(value) == pytest.approx(50, abs=1)
