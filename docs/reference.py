@@ -15,7 +15,7 @@ from pse_bench import metrics, schemas
 from pse_bench.cli import cli
 from pse_bench.dataset import dataset
 from pse_bench.io.documents import Record
-from pse_bench.leaderboard import table
+from pse_bench.leaderboard import shown, table
 from pse_bench.metrics import detection
 from pse_bench.metrics.metric import AGGREGATIONS
 from pse_bench.planning import scenario
@@ -33,9 +33,10 @@ PUBLIC = "<!-- public systems, made by docs/reference.py -->"
 SETS = ("libri-mini-v1", "embedded-v1")
 HEADLINE = {
     "TS2.tsos": "over-suppression TS2, % ↓",
-    "TS3.leakage_reduction_db": "leakage removed TS3, dB ↑",
+    "TS3.net_leakage_reduction_db": "net leakage removed TS3, dB ↑",
     "TS2.si_sdri": "SI-SDRi TS2, dB ↑",
 }
+FIRST = 6
 SECTIONS = ("Args:", "Args,", "Raises:", "Raises ", "Returns:", "Source:", "Source ")
 WIDTH = 96
 
@@ -59,18 +60,27 @@ def pages() -> dict[str, str]:
 
 
 def headline() -> str:
-    """Three figures of every system on both boards, between marks."""
-    boards = {name: table.read(HERE.parent / "leaderboards" / f"{name}.csv") for name in SETS}
-    heads = ["system", *(f"{name}<br>{head}" for name in SETS for head in HEADLINE.values())]
-    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    figures: dict[str, list[str]] = {}
-    for board in boards.values():
-        for row in board:
-            if row.entry.kind != "control":
-                found = [f"{row.cells[figure]:.1f}" for figure in HEADLINE]
-                figures.setdefault(row.entry.system, []).extend(found)
-    lines += [f"| {' | '.join([f'`{system}`', *found])} |" for system, found in figures.items()]
-    return "\n".join([BOARDS, *lines, BOARDS])
+    """The first systems of every board with some figures, and who is on its front, between marks."""
+    return "\n\n".join([BOARDS, *(_first(name) for name in SETS), BOARDS])
+
+
+def _first(name: str) -> str:
+    board = HERE.parent / "leaderboards" / f"{name}.csv"
+    rows = table.read(board)
+    systems = shown.ranked(rows)
+    letters = shown.groups_of(rows, table.read_pairs(board))
+    heads = ["rank", "group", "system", "net score, % ↑"]
+    figures = [figure for figure in HEADLINE if all(figure in row.cells for row in systems)]
+    lines = [f"| {' | '.join([*heads, *(HEADLINE[figure] for figure in figures)])} |"]
+    lines.append(f"|{'---|' * (len(heads) + len(figures))}")
+    for row in systems[:FIRST]:
+        told = [shown.rank(row.entry), letters.get(row.entry.name, ""), f"`{row.entry.system}`"]
+        told += [" ".join(shown.score(row.entry)), *(f"{row.cells[figure]:.1f}" for figure in figures)]
+        lines.append(f"| {' | '.join(told)} |")
+    front = ", ".join(f"`{row.entry.system}`" for row in systems if row.entry.pareto)
+    return "\n".join(
+        [f"**{name}**, the first {len(systems[:FIRST])} of {len(systems)} systems; front: {front}", "", *lines]
+    )
 
 
 def picture() -> str:
