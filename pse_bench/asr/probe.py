@@ -78,7 +78,7 @@ def known(model: str) -> str:
 
 def note(figures: Probe, table: Path) -> None:
     """Write figures into a table like ``probes.csv``, in place of those of the same model."""
-    rows = tables.read_table(table, Probe) if table.exists() else []
+    rows: list[Probe] = tables.read_table(table, Probe) if table.exists() else []
     others = [row for row in rows if row.model != figures.model]
     tables.write_table(table, Probe, sorted([*others, figures], key=lambda row: (row.recogniser, row.model)))
 

@@ -85,8 +85,8 @@ def write(dataset: Dataset, out: Path, key: Path) -> int:
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             atomic.write_bytes(out / path, dataset.read_bytes(source))
     tables.write_table(out / LISTED, Clip, clips)
-    for path in (*out.rglob("*"), out):
-        os.utime(path, (DATE_S, DATE_S))
+    for written in (*out.rglob("*"), out):
+        os.utime(written, (DATE_S, DATE_S))
     return len(rows)
 
 

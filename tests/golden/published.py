@@ -55,7 +55,7 @@ def clips(plan: Path) -> Iterator[tuple[str, str]]:
 def embedded_corpus(plan: Path, out: Path) -> Path:
     """As much of the embedded corpus as a plan uses."""
     used = {path for _, path in clips(plan)}
-    for order in embedded.orders(out):
+    for order in embedded.orders(out, (*embedded.SPLITS, embedded.DEV)):
         of_order = f"{order.kind}/{order.name}/"
         own = (path for path in used if path.startswith(of_order))
         if any(order.kind == "speech" or path.startswith(f"{of_order}{order.split}-") for path in own):

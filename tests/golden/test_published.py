@@ -5,6 +5,7 @@ from pathlib import Path
 
 import published
 import pytest
+import soundfile
 
 HERE = Path(__file__).parent
 
@@ -24,6 +25,35 @@ def test_libri_mini_v1_sounds_as_it_was_published(work: Path, dev_corpus: Path) 
         plan, work / "libri-mini-v1", f"librispeech={speech}", f"libri-mini-noise={noise}"
     )
     found, known = published.contents(dataset), published.committed("libri-mini-v1")
+    assert len(found) == 27
+    assert found == {path: known[path] for path in found}
+
+
+@pytest.mark.parametrize("ending", [".flac", ".WAV"])
+def test_speechocean_v1_sounds_as_it_was_published_from_flac_and_from_wav(work: Path, ending: str) -> None:
+    corpus = HERE.parents[2] / "shared" / "data" / "speechocean762"
+    if not corpus.is_dir():
+        pytest.skip(f"no speechocean762 in {corpus}")
+    plan = published.first_scenes("speechocean-v1", work)
+    copy = work / f"speechocean762{ending}"
+    for name, path in published.clips(plan):
+        if name == "speechocean762":
+            samples, rate = soundfile.read(str((corpus / path).with_suffix(".flac")), dtype="int16")
+            to = (copy / path).with_suffix(ending)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(str(to), samples, rate, format=ending[1:].upper())
+    voices = published.embedded_corpus(plan, work / "voices")
+    dataset = published.rendered(plan, work / f"so{ending}", f"speechocean762={copy}", f"embedded={voices}")
+    found, known = published.contents(dataset), published.committed("speechocean-v1")
+    assert len(found) == 27
+    assert found == {path: known[path] for path in found}
+
+
+def test_the_twin_of_embedded_v1_sounds_as_it_was_published(work: Path) -> None:
+    plan = published.first_scenes("embedded-v1-dev", work)
+    voices = published.embedded_corpus(plan, work / "dev-voices")
+    dataset = published.rendered(plan, work / "embedded-v1-dev", f"embedded={voices}")
+    found, known = published.contents(dataset), published.committed("embedded-v1-dev")
     assert len(found) == 27
     assert found == {path: known[path] for path in found}
 
