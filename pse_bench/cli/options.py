@@ -185,8 +185,8 @@ def echo_next_step(line: str) -> None:
 
 
 def echo_note(line: str) -> None:
-    """Print what is worth knowing and is no error."""
-    click.echo(f"note: {one_line(line)}", err=True)
+    """Print what is worth knowing and is no error; a warning says that it is one."""
+    click.echo(f"{'' if line.startswith('warning: ') else 'note: '}{one_line(line)}", err=True)
 
 
 def echo_errors(lines: Iterable[str], *, err: bool = True) -> None:

@@ -103,7 +103,11 @@ def _submit(
 
     name = _system_name(system, command, arguments)
     shard = asked["share"]
-    given = {"memory": cache_folder() / "embeddings", "notice": options.echo_note, **options.with_executor(asked)}
+    given = {
+        "memory": cache_folder() / "embeddings",
+        "notice": options.echo_note,
+        **options.with_executor(asked, isolated=True),
+    }
     opened = pse_bench.Dataset.open(dataset)
     try:
         with progress(doing, "mixtures") as update:

@@ -97,7 +97,12 @@ def load(
 
     return LoadedSystem(
         run,
-        System(name=files[scripted].name, version=read.digest[:12], description=f"Run as: {line}"),
+        System(
+            name=files[scripted].name,
+            version=read.digest[:12],
+            description=f"Run as: {line}",
+            uses_enrollment=None if _by_list(words) or "{enrollment}" in line else False,
+        ),
         read.digest,
         complete=False,
         sources=read,

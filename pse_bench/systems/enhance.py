@@ -1,9 +1,9 @@
 """Run a system over a dataset and write a submission: enhanced audio, or who speaks when."""
 
+import multiprocessing
 import os
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -12,17 +12,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from pse_bench import rng
 from pse_bench.dataset.dataset import Dataset
-from pse_bench.errors import InputError, RequestError
+from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, locks
 from pse_bench.runtime import merging, resume
-from pse_bench.runtime.executor import Executor
+from pse_bench.runtime.executor import Executor, one_core
 from pse_bench.runtime.progress import Update
 from pse_bench.runtime.sharding import Shard, batches
 from pse_bench.schemas import Mixture
 from pse_bench.submission import submission
-from pse_bench.systems import base, registry
+from pse_bench.systems import base, enrollments, first_scenes, registry
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput
 
 BATCH = 4
@@ -45,6 +44,7 @@ class Enhanced(documents.Record):
     mixture_id: str
     path: str
     sha256: str
+    probe: first_scenes.Probe | None = None
 
 
 class ShardState(documents.Record):
@@ -85,6 +85,7 @@ class EnhanceJob:
     code: str
     memory: Path | None
     files: Mapping[str, str] = field(compare=False)
+    probed: Mapping[str, str] = field(compare=False)  # see ``enrollments.of_others``
     time_limit_s: float | None
 
 
@@ -141,7 +142,7 @@ def enhance(
     identity: dict[str, Any] = {"dataset": fingerprint, "system": system, "code": loaded.code, "gives": gives}
     files = dict(loaded.sources.sha256)
     identity |= {"enrollment": enrollment, "streaming": streaming, "files": files}
-    paths = _enrollments(dataset.mixtures, enrollment)
+    paths = enrollments.paths(dataset.mixtures, enrollment)
     rows = {row.mixture_id: row for row in dataset.first_scenes(scenes)}
     whole = len(rows) == len(dataset)
     with resume.resumable(
@@ -162,9 +163,22 @@ def enhance(
                 "weights or other files that it reads have changed, start again with --force"
             )
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
+        own = gives == "activity" or system in registry.SYSTEMS  # of which nothing is asked, or all is known
+        probed = {} if own else enrollments.of_others(dataset.mixtures, paths)
         job = EnhanceJob(
-            reader, run.out.resolve(), system, gives, streaming, here, loaded.code, memory, files, time_limit_s
+            reader,
+            run.out.resolve(),
+            system,
+            gives,
+            streaming,
+            here,
+            loaded.code,
+            memory,
+            files,
+            probed,
+            time_limit_s,
         )
+        told = not probed
         progress(run.reused, len(run.items))
         failed = dict[str, str]()
         for entries, reasons in _enhanced(job, executor, [(row, paths[row.mixture_id]) for row in todo], loaded):
@@ -174,6 +188,11 @@ def enhance(
             if not len(run):
                 _require_hope(system, failed)
             progress(len(run) + len(failed), len(run.items))
+            if not told and all(name in run or name in failed for name in probed):
+                told = True
+                first_scenes.tell(loaded, _measured(run, probed), notice)
+        if not told and any(name in run for name in probed):
+            first_scenes.tell(loaded, _measured(run, probed), notice)
         failed = {name: failed[name] for name in run.items if name in failed}  # in their order
         STAGES[gives].remove_unfinished(run.out)  # a worker may have been lost on the way
         about = loaded.described(dataset.description.sample_rate).model_copy(update=dict(fields or {}))
@@ -183,11 +202,17 @@ def enhance(
         if share:
             run.finish_shard(share, len(rows), ShardState(system=about, failed=failed))
         else:
-            submission.write_system(run.out, about)
+            submission.write_system(run.out, about.model_copy(update=_measured(run, probed)))
         if failed:  # within the run, so that its journal stays
             again = "the same command tries only these again"
             raise MixturesFailed(run.out, failed, len(run.items), again)
     return len(todo)
+
+
+def _measured(run: resume.ResumableRun[Enhanced, ShardState], probed: Iterable[str]) -> dict[str, Any]:
+    """What the first scenes say of the system, as fields of its description."""
+    entries = (Enhanced.model_validate(run.journal[run.numbers[name]]) for name in probed if name in run)
+    return first_scenes.measured([entry.probe for entry in entries if entry.probe])
 
 
 Item = tuple[Mixture, str]
@@ -230,7 +255,9 @@ def merge(out: Path, shards: list[merging.FinishedShard]) -> int:
         done = [[entry.mixture_id for entry in entries] for entries in found.entries]
         found.check([[*names, *state.failed] for names, state in zip(done, found.states, strict=True)])
         found.move([[entry.path for entry in entries] for entries in found.entries])
-        submission.write_system(out, found.states[0].system)
+        probes = [entry.probe for entries in found.entries for entry in entries if entry.probe]
+        about = found.states[0].system.model_copy(update=first_scenes.measured(probes))
+        submission.write_system(out, about)
     total = shards[0].head.total
     if failed := {name: reason for state in found.states for name, reason in state.failed.items()}:
         raise MixturesFailed(out, failed, total, "what is there is merged")
@@ -239,7 +266,13 @@ def merge(out: Path, shards: list[merging.FinishedShard]) -> int:
 
 def enhance_batch(work: tuple[EnhanceJob, Sequence[Item]]) -> tuple[list[Enhanced], dict[str, str]]:
     """Entries of the mixtures that were written, and of those on which the system failed the reason by id."""
-    job, items = work
+    if multiprocessing.parent_process() and not _loaded.cache_info().currsize:
+        with one_core():  # libraries size their pools of threads by it, when they load or run first
+            return _enhance_batch(*work)
+    return _enhance_batch(*work)
+
+
+def _enhance_batch(job: EnhanceJob, items: Sequence[Item]) -> tuple[list[Enhanced], dict[str, str]]:
     locks.require_seen(job.out / STAGES[job.gives].journal)
     loaded = _loaded(job)
     inputs = (_work(job.dataset, row, enrollment_path) for row, enrollment_path in items)
@@ -249,17 +282,27 @@ def enhance_batch(work: tuple[EnhanceJob, Sequence[Item]]) -> tuple[list[Enhance
         outputs = (_output(job, loaded, given, row) for given, (row, _) in zip(inputs, items, strict=True))
     write = submission.write_estimate if job.gives == "audio" else submission.write_activity
     entries, failed = list[Enhanced](), dict[str, str]()
-    for (row, _), output in zip(items, outputs, strict=True):
+    for (row, enrollment_path), output in zip(items, outputs, strict=True):
         if isinstance(output, str):
             failed[row.mixture_id] = output
             continue
         path = write(job.out, row, output)
         name = path.relative_to(job.out).as_posix()
-        entries.append(Enhanced(mixture_id=row.mixture_id, path=name, sha256=atomic.sha256(path)))
+        probe = _probe(job, loaded, row, enrollment_path, output) if row.mixture_id in job.probed else None
+        entries.append(Enhanced(mixture_id=row.mixture_id, path=name, sha256=atomic.sha256(path), probe=probe))
     if changed := loaded.sources.changed(job.files):
         remedy = "run the same command with the files as they were, or with --force to start again"
         raise InputError(f"system {job.system}: {', '.join(changed)} changed while it was running; {remedy}")
     return entries, failed
+
+
+def _probe(
+    job: EnhanceJob, loaded: LoadedSystem, row: Mixture, enrollment_path: str, estimate: np.ndarray
+) -> first_scenes.Probe:
+    """What an estimate says of the system."""
+    path = "" if loaded.run_batch else job.probed[row.mixture_id]  # a program is not started again for it
+    other = job.dataset.read_sound(path) if path else None
+    return first_scenes.probe(loaded, _work(job.dataset, row, enrollment_path), estimate, other, row.mixture_id)
 
 
 def _output(job: EnhanceJob, loaded: LoadedSystem, given: SystemInput, row: Mixture) -> np.ndarray | str:
@@ -289,24 +332,6 @@ def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> SystemInput:
     silent = row.scenario == "TS3"
     target = 0 * mixture if silent else dataset.read_stem(row.scene_id, "target_early", row.num_samples)
     return SystemInput(mixture, dataset.read_sound(enrollment_path), row.sample_rate, target, mixture - target)
-
-
-def _enrollments(mixtures: list[Mixture], which: str) -> dict[str, str]:
-    """Each mixture's enrollment: its own, or one of somebody who is not in the scene at all."""
-    if which == "right":
-        return {row.mixture_id: row.enrollment_path for row in mixtures}
-    voices: dict[str, set[str]] = defaultdict(set)
-    for row in mixtures:
-        voices[row.scene_id] |= {row.target_speaker, *row.interferer_speaker.split(";")}
-    owners = {row.enrollment_path: row.target_speaker for row in mixtures}
-    chosen = {}
-    for row in mixtures:
-        others = [path for path, owner in owners.items() if owner not in voices[row.scene_id]]
-        if not others:
-            reason = "everybody enrolled is in this scene, so there is no wrong enrollment"
-            raise RequestError(f"{row.mixture_id}: {reason}; use a dataset with more target speakers")
-        chosen[row.mixture_id] = min(others, key=lambda path: rng.sort_key(0, "wrong", row.scene_id, path))
-    return chosen
 
 
 def _check(out: Path, known: dict[str, Any], identity: dict[str, Any]) -> None:
