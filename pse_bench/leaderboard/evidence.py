@@ -10,6 +10,7 @@ import lzma
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,8 +20,9 @@ from pydantic import Field
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
-from pse_bench.leaderboard.ranking import NEEDED
-from pse_bench.schemas import Summary
+from pse_bench.leaderboard.ranking import NEEDED, NET, PAUSE_LEAKAGE
+from pse_bench.schemas import Score, Summary
+from pse_bench.scoring import scenarios
 from pse_bench.scoring.results import Result, about_of
 from pse_bench.scoring.statistics import clusters_of
 from pse_bench.scoring.summary import Scores
@@ -31,6 +33,7 @@ COMPRESSED = ("scores.csv", "detections.csv", "hypotheses.csv")
 """Tables of a result that are kept with its row, as far as it has them."""
 MIXTURES, SPEAKERS, STATED = "mixtures.csv", "speakers.csv", "row.json"
 SUFFIX = ".xz"
+PAUSES = ("TS2", "pause_leakage_db")
 MOST_BYTES = 1 << 30  # of a table that is unpacked
 
 
@@ -50,7 +53,8 @@ class Stated(documents.Record):
 
 
 class SpeakerSum(documents.Record):
-    """A row of ``speakers.csv``: numerator and denominator of a figure over the clips of one target speaker."""
+    """A row of ``speakers.csv``: numerator and denominator of a figure over the clips of a target speaker. Of one
+    in dB, which is net, these are its sum over clips and their number."""
 
     target_speaker: str
     figure: str
@@ -168,19 +172,28 @@ def stated_in(folder: Path) -> Stated:
 
 def speaker_sums(scores: Scores) -> list[SpeakerSum]:
     """The sums of the figures that order a board, of every target speaker, in the order of their names."""
-    people = sorted({row.target_speaker for row in scores.mixtures.values()})
+    people = {row.target_speaker for row in scores.mixtures.values()}
+    number = {person: place for place, person in enumerate(sorted(people))}
     found = {name: np.zeros((len(people), 2)) for name in NEEDED}
-    for label, aggregate, cell in scores.aggregates():
-        if (name := f"{label}.{aggregate.metric.name}") in found:
+    cells = {f"{label}.{one.metric.name}": (one.pairs, cell) for label, one, cell in scores.aggregates()}
+    pauses = scenarios.net_leakage(scores.cells, scores.mixtures, scores.losses, PAUSES)
+    nets = {NET: cells[NET][1], PAUSE_LEAKAGE: pauses}
+    for name, (pairs, cell) in (cells | {name: (_levels, cell) for name, cell in nets.items()}).items():
+        if name in found:
             counted = [score for score in cell if score.value is not None]
-            speakers = [scores.mixtures[score.mixture_id].target_speaker for score in counted]
-            np.add.at(found[name], [people.index(one) for one in speakers], aggregate.pairs(counted))
+            speakers = [number[scores.mixtures[score.mixture_id].target_speaker] for score in counted]
+            np.add.at(found[name], speakers, pairs(counted))
     told = {name: sums.tolist() for name, sums in found.items()}
     return [
         SpeakerSum(target_speaker=person, figure=name, numerator=sums[number][0], denominator=sums[number][1])
-        for number, person in enumerate(people)
+        for person, number in number.items()
         for name, sums in told.items()
     ]
+
+
+def _levels(scores: Sequence[Score]) -> np.ndarray:
+    """Pairs that give the mean of their levels in dB."""
+    return np.array([(score.value, 1.0) for score in scores]).reshape(-1, 2)
 
 
 def sums_in(folder: Path) -> list[SpeakerSum]:

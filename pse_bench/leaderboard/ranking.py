@@ -2,10 +2,10 @@
 
 One figure orders the systems, the **net score**: the harmonic mean, in %, of three shares between 0 and 1. What is
 kept of the target: one less the mean of over-suppression in TS1 and TS2 and of word errors in TS2. And how much
-softer everybody else has become, once in TS3 and once in the target's pauses in TS2: 1 − 2^(−net/10), for what is
-10 dB softer is heard as half as loud (Stevens). Net is a reduction less what the target itself lost in level,
-speaker by speaker and never below 0; so turning everything down, or off, gains nothing, and a share of 0 makes a
-score of 0.
+softer everybody else has become, once in TS3 and once in the target's pauses in TS2: 1 − 2^(−net/10) on average
+over speakers, for what is 10 dB lower is heard as half as loud (Stevens). Net is a speaker's reduction beyond what
+the target itself lost, never below 0 (``leakage.net_reduction_db``); so turning everything down, or off, gains
+nothing, and a share of 0 makes a score of 0.
 
 A score, and whether two systems are told apart, follow from the clips of these systems and from nothing else on
 the board. So a further row moves nobody. That is why each pair is held to ``ALPHA`` = 1 % instead of being
@@ -16,6 +16,7 @@ Sources: Stevens, Psychological Review 64(3), 1957 (loudness); Piepho, JCGS 13(2
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,12 +30,12 @@ LEAKAGE = "TS3.leakage_reduction_db"
 NET = "TS3.net_leakage_reduction_db"
 PAUSE_LEAKAGE = "TS2.pause_leakage_db"
 LOSS = "TS2.target_loss_db"
-SHARES = ("TS1.tsos", OVER_SUPPRESSION, "TS2.wer")
+LOST = ("TS1.tsos", OVER_SUPPRESSION, "TS2.wer")
 """Criteria in %, of which less is better: what is not kept of the target."""
-REDUCTIONS = (LEAKAGE, PAUSE_LEAKAGE)
-"""Criteria in dB of which more is better, as far as they exceed ``LOSS``."""
-NEEDED = (*SHARES, LEAKAGE, LOSS, PAUSE_LEAKAGE)
-"""Columns without which a row has no place."""
+NEEDED = (*LOST, NET, PAUSE_LEAKAGE)
+"""The criteria, without which a result has no place; of what is removed in the pauses of TS2, what is net, too."""
+EARLIER = (*LOST, LEAKAGE, LOSS, PAUSE_LEAKAGE)
+"""What rows of earlier versions have instead."""
 ALPHA = 0.01
 """The chance that a test takes two systems for different that are not; see above."""
 LEAST = 0.5
@@ -60,41 +61,47 @@ class Pair:
 
 def net_figures(figures: Figures) -> np.ndarray:
     """The criteria from a row's figures, reductions less the loss: of a row of which no sums are kept."""
-    nets = [max(figures[name] - figures[LOSS], 0.0) for name in REDUCTIONS]
-    return np.array([*(figures[name] for name in SHARES), *nets])
+    nets = [net_leakage(figures), max(figures[PAUSE_LEAKAGE] - figures.get(LOSS, 0.0), 0.0)]
+    return np.array([*(figures[name] for name in LOST), *map(softer, nets)])
 
 
-def net_sums(sums: np.ndarray) -> np.ndarray:
-    """Sums of ``NEEDED`` of each speaker, numerators and denominators of shape (speakers, 6, 2), as those of the
-    criteria, shape (speakers, 5, 2): a speaker's loss is taken from their reductions. A speaker without a clip of
-    TS2 is taken to have lost what the others did."""
-    column = {name: sums[:, number] for number, name in enumerate(NEEDED)}
-    with np.errstate(invalid="ignore"):
-        lost = column[LOSS][:, 0] / column[LOSS][:, 1]
-    lost = np.where(np.isnan(lost), column[LOSS][:, 0].sum() / column[LOSS][:, 1].sum(), lost)
-    nets = [column[name].copy() for name in REDUCTIONS]
-    for net in nets:
-        net[:, 0] = np.maximum(net[:, 0] - lost * net[:, 1], 0.0)
-    return np.stack([*(column[name] for name in SHARES), *nets], axis=1)
+def net_leakage(figures: Figures) -> float:
+    """The net leakage reduction in TS3 of a row's figures; one of before has the two that it is made of."""
+    return figures.get(NET, max(figures.get(LEAKAGE, 0.0) - figures.get(LOSS, 0.0), 0.0))
+
+
+def softer(net_db: Any) -> Any:
+    """The share by which what is ``net_db`` lower is softer."""
+    return 1 - np.exp2(-net_db / 10)
+
+
+def softened(sums: np.ndarray) -> np.ndarray:
+    """Sums of speakers, shape (speakers, 5, 2), with how much softer others are for each of them in place of dB:
+    so muting others for some speakers makes up for nobody else."""
+    found = sums.copy()
+    levels, clips = sums[:, len(LOST) :, 0], sums[:, len(LOST) :, 1]
+    found[:, len(LOST) :, 0] = clips * softer(np.divide(levels, clips, out=np.zeros_like(levels), where=clips > 0))
+    return found
 
 
 def net_score(criteria: np.ndarray) -> np.ndarray:
-    """The net score, shape (...), from values of the criteria, shape (..., 5)."""
-    lost = np.minimum(criteria[..., : len(SHARES)], 100.0).mean(axis=-1, keepdims=True) / 100
-    shares = np.concatenate([1 - lost, 1 - np.exp2(-criteria[..., len(SHARES) :] / 10)], axis=-1)
+    """The net score, shape (...), from values of the criteria, shape (..., 5): % that are lost, and shares by
+    which others are softer."""
+    lost = np.minimum(criteria[..., : len(LOST)], 100.0).mean(axis=-1, keepdims=True) / 100
+    shares = np.concatenate([1 - lost, criteria[..., len(LOST) :]], axis=-1)
     inverse = np.divide(1.0, shares, out=np.full_like(shares, np.inf), where=shares > 0)
     return 100 * shares.shape[-1] / inverse.sum(axis=-1)
 
 
 def _of_sums(sums: np.ndarray) -> np.ndarray:
     """The net score, shape (...), from sums of the criteria, shape (..., 5, 2)."""
-    scale = np.array([100.0] * len(SHARES) + [1.0] * len(REDUCTIONS))
+    scale = np.array([100.0] * len(LOST) + [1.0, 1.0])
     return net_score(scale * sums[..., 0] / np.where(sums[..., 1] > 0, sums[..., 1], np.nan))
 
 
 def standing(sums: np.ndarray) -> tuple[float, statistics.Interval | None]:
-    """The net score and its interval over speakers, from the sums of ``NEEDED``, shape (speakers, 6, 2)."""
-    nets = net_sums(sums)
+    """The net score and its interval over speakers, from the sums of ``NEEDED``, shape (speakers, 5, 2)."""
+    nets = softened(sums)
     whole = nets.sum(axis=0)
     value = float(_of_sums(whole))
     return value, statistics.left_out_interval(value, _of_sums(whole - nets), _clips(nets), low=0.0, high=100.0)
@@ -102,7 +109,7 @@ def standing(sums: np.ndarray) -> tuple[float, statistics.Interval | None]:
 
 def _clips(nets: np.ndarray) -> np.ndarray:
     """How many clips of TS3 a speaker has: their weight."""
-    return nets[:, len(SHARES), 1]
+    return nets[:, len(LOST), 1]
 
 
 # ---- who is told apart
@@ -111,7 +118,7 @@ def _clips(nets: np.ndarray) -> np.ndarray:
 def pairs(systems: Sequence[np.ndarray]) -> list[Pair]:
     """Every two systems, by their sums of ``NEEDED`` over the same speakers; those that come first have the higher
     net score. Speakers are swapped between two systems, and these swaps are the same for all."""
-    nets = [net_sums(sums) for sums in systems]
+    nets = [softened(sums) for sums in systems]
     wholes = [net.sum(axis=0) for net in nets]
     left = [_of_sums(whole - net) for whole, net in zip(wholes, nets, strict=True)]
     chosen = statistics.swaps(len(nets[0]) if nets else 0).astype(float)
@@ -168,8 +175,3 @@ def on_front(rows: Sequence[Figures], references: Sequence[bool]) -> list[bool]:
         not any(a <= over and b <= leak and (a, b) != (over, leak) and other == kind for a, b, other in points)
         for over, leak, kind in points
     ]
-
-
-def net_leakage(row: Figures) -> float:
-    """The net leakage reduction in TS3 of a row of figures; of one from before it, the difference of means."""
-    return row.get(NET, max(row[LEAKAGE] - row.get(LOSS, 0.0), 0.0))

@@ -51,20 +51,26 @@ def losses_of(cells: Cells, mixtures: Mapping[str, Mixture]) -> Losses:
     }
 
 
-def net_leakage(cells: Cells, mixtures: Mapping[str, Mixture], losses: Losses) -> list[Score]:
-    """A score for each TS3 clip that has one of leakage: its target speaker's net leakage reduction, as energies.
-    None where no losses are known.
+def net_leakage(
+    cells: Cells, mixtures: Mapping[str, Mixture], losses: Losses, of: tuple[str, str] = ("TS3", LEAKAGE)
+) -> list[Score]:
+    """A score for each clip that has one of leakage: its target speaker's net leakage reduction, as energies. None
+    where no losses are known.
 
-    A speaker's losses are those in the scenes of the TS3 clips, whatever other clips there are. Outputs are taken
+    A speaker's losses are those in the scenes of these clips, whatever other clips there are. Outputs are taken
     as ``audible``.
+
+    Args:
+        cells, mixtures, losses: the scores, what they are of, and what the target lost.
+        of: scenario and metric of the leakage; boards take that in the target's pauses, too.
 
     Raises:
         ValueError: a score has no ratio in its detail.
     """
-    scores = cells.get(("TS3", LEAKAGE), ())
+    scores = cells.get(of, ())
     if not scores or not losses:
         return []
-    metric = metrics.ALL_METRICS[LEAKAGE]
+    metric = metrics.ALL_METRICS[of[1]]
     heard = [audible(metric, score, mixtures[score.mixture_id]) for score in scores]
     ratios = [None if score.value is None else metrics.ratio_of(score.detail) for score in heard]
     rows = [mixtures[score.mixture_id] for score in scores]
