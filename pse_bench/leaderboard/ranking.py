@@ -38,6 +38,8 @@ EARLIER = (*LOST, LEAKAGE, LOSS, PAUSE_LEAKAGE)
 """What rows of earlier versions have instead."""
 ALPHA = 0.01
 """The chance that a test takes two systems for different that are not; see above."""
+REMOVES_DB = 3.0
+"""The least net leakage reduction of a system on the front."""
 LEAST = 0.5
 """The smallest difference of net scores, in points, that two systems are told apart by."""
 
@@ -169,9 +171,11 @@ def groups(number: int, apart: Sequence[tuple[int, int]]) -> list[list[int]]:
 def on_front(rows: Sequence[Figures], references: Sequence[bool]) -> list[bool]:
     """Whether no other row is at least as good in TS2 over-suppression and in net leakage reduction in TS3, and
     better in one: the Pareto front, of references among themselves and of all other rows among themselves, for
-    nobody has to beat an oracle to be on it."""
+    nobody has to beat an oracle to be on it. Who removes less than half of what leaks (``REMOVES_DB``) is on none:
+    doing nothing has the least over-suppression there is. References may, which show just that."""
     points = [(row[OVER_SUPPRESSION], -net_leakage(row), kind) for row, kind in zip(rows, references, strict=True)]
     return [
-        not any(a <= over and b <= leak and (a, b) != (over, leak) and other == kind for a, b, other in points)
+        (kind or -leak >= REMOVES_DB)
+        and not any(a <= over and b <= leak and (a, b) != (over, leak) and other == kind for a, b, other in points)
         for over, leak, kind in points
     ]

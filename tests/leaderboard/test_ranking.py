@@ -202,7 +202,9 @@ def test_the_front_is_that_of_brute_force(points: list[tuple[int, int]]) -> None
     for tsos, leakage in points:
         beaten = [(a < tsos and b >= leakage) or (a <= tsos and b > leakage) for a, b in points]
         expected.append(not any(beaten))
-    assert ranking.on_front(rows, [False] * len(rows)) == expected
+    assert ranking.on_front(rows, [True] * len(rows)) == expected
+    removes = [leakage >= 3 for _, leakage in points]
+    assert ranking.on_front(rows, [False] * len(rows)) == list(map(all, zip(expected, removes, strict=True)))
 
 
 def test_a_volume_knob_is_not_on_the_front() -> None:
