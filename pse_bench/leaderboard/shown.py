@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pse_bench import metrics
+from pse_bench.asr import probe
 from pse_bench.errors import InputError
 from pse_bench.io.tables import Grid, printed
 from pse_bench.leaderboard import ranking, table
@@ -115,6 +116,8 @@ def text(
     ]
     head = [*own, "net score (%) ↑", "front", *map(_label, shown)]
     foot = [*FOOT, f"{'value [95 % interval over target speakers]; ' if intervals else ''}↑ higher is better"]
+    if rows and any(column.endswith((".wer", ".del")) for column in shown):
+        foot += _recogniser(board, rows[0].entry)
     if hidden:
         foot.append(f"{hidden} references and controls are not shown; --all-rows shows them")
     if early := [row.entry.name for row in ranked(rows) if row.entry.rank_low is None]:
@@ -124,6 +127,17 @@ def text(
         foot.append(f"{len(shown)} of {len(there)} figures; {figures.OTHERS}")
     sides = "l" * len(own) + "rc" + "r" * len(shown)
     return printed(form, [Grid(board.stem, head, lines, sides, keys=2)], foot, width)
+
+
+def _recogniser(board: Path, entry: Entry) -> list[str]:
+    """Who heard the words, and what the masked-word probe says of that; all rows of a board have the same."""
+    if not table.evidence_folder(board, entry).is_dir():
+        return []
+    found = table.evidence(board, entry).about.get("recogniser") or {}
+    if not found:
+        return []
+    said = probe.known(found.get("model", ""))
+    return [f"words heard by {found['name']}{f'; {said}' if said else ''}"]
 
 
 def rank(entry: Entry) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pse_bench.asr.probe import known
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
 from pse_bench.leaderboard import shown as printed
@@ -88,8 +89,9 @@ class Board:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What its results say of the dataset."""
-        return self.shown[0].system.result.about
+        """What its results say of the dataset, and what is known of the recogniser."""
+        about = self.shown[0].system.result.about
+        return about | {"probe": known((about.get("recogniser") or {}).get("model", ""))}
 
 
 def write(boards: Sequence[Path], out: Path, *, force: bool = False) -> list[Path]:

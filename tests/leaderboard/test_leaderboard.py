@@ -12,6 +12,7 @@ import pytest
 import tiny
 from ranked import CORNERS, finish, result
 
+from pse_bench.asr import probe
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, tables
 from pse_bench.leaderboard import leaderboard, shown, table, verification
@@ -75,6 +76,17 @@ def test_the_result_of_a_blind_edition_is_on_the_board_as_such(board: Path, tmp_
     unseen = result(tmp_path / "unseen", "unseen", evidence="blind")
     assert leaderboard.add(board, unseen).entry.evidence == "blind"
     assert leaderboard.add(board, unseen, replace=True, evidence="reproduced").entry.evidence == "reproduced"
+
+
+def test_a_board_says_who_heard_the_words_and_how_much_that_one_makes_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = {"name": "parrot", "version": "1", "model": "a" * 64, "note": "a bird"}
+    path = tmp_path / "tiny-v1.csv"
+    leaderboard.add(path, result(tmp_path / "mixture", "mixture", recogniser=heard), kind="reference")
+    assert "words heard by parrot\n" in shown.text(path, read(path)) + "\n"
+    monkeypatch.setattr(probe, "known", {"a" * 64: "parrot writes down 9.0 %"}.get)
+    assert "words heard by parrot; parrot writes down 9.0 %" in shown.text(path, read(path))
 
 
 def test_the_file_has_the_columns_of_the_contract(board: Path) -> None:
