@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,16 @@ from pse_bench.scoring.summary import summarise
 def percentiles(values: Iterable[float]) -> tuple[float, float]:
     low, high = np.percentile(list(values), [2.5, 97.5])
     return float(low), float(high)
+
+
+def test_a_recogniser_s_probe_stands_below_its_deletions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables.probe, "known", {"a": "parrot writes down 9.0 %"}.get)
+    heard, other, none = (
+        SimpleNamespace(about={"recogniser": one}) for one in ({"model": "a"}, {"model": "b"}, None)
+    )
+    (line,) = tables.probe_notes([heard, heard, other, none], ["del", "tsos"])
+    assert line == "parrot writes down 9.0 %: its deletions understate what is missing"
+    assert tables.probe_notes([heard], ["tsos"]) == tables.probe_notes([other, none], ["wer"]) == []
 
 
 # ---- values
