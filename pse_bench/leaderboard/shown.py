@@ -9,7 +9,7 @@ from pse_bench.asr import probe
 from pse_bench.errors import InputError
 from pse_bench.io.tables import Grid, printed
 from pse_bench.leaderboard import ranking, table
-from pse_bench.leaderboard.ranking import ALPHA, OVER_SUPPRESSION
+from pse_bench.leaderboard.ranking import ALPHA, OVER_SUPPRESSION, REMOVES_DB
 from pse_bench.leaderboard.table import COLUMN, ENDS, Entry, PairRow, Row
 from pse_bench.scoring import figures
 
@@ -17,7 +17,8 @@ FOOT = (
     "order: net score, the harmonic mean of what is kept of the target (TS1.tsos, TS2.tsos, TS2.wer) and how far "
     "others are softer than before, beyond what the target lost (TS3, and its pauses in TS2)",
     f"rank: the places a system may have; those that share a group are not told apart ({100 * ALPHA:g} % a pair)",
-    f"front: no other system is better in {OVER_SUPPRESSION} and net leakage reduction in TS3 at once",
+    f"front: no other system is better in {OVER_SUPPRESSION} and net leakage reduction in TS3 at once, which is "
+    f"{REMOVES_DB:g} dB or more",
 )
 
 

@@ -160,6 +160,12 @@ def test_a_submission_says_what_it_was_made_from(board: Path, tmp_path: Path) ->
     assert verification.verify(board) == []
 
 
+def test_a_blind_scoring_is_told_from_its_result(board: Path, tmp_path: Path) -> None:
+    leaderboard.add(board, made(tmp_path / "new", "new", evidence="blind"))
+    assert {row.entry.system: row.entry.evidence for row in read(board)}["new"] == "blind"
+    assert verification.verify(board) == []
+
+
 def test_a_control_has_the_figures_of_its_system(board: Path, tmp_path: Path) -> None:
     (tmp_path / "figures.json").write_text('{"system": "good", "rtf_cpu": 0.2}')
     folder = made(tmp_path / "wrong", "good (wrong enrollment)")
