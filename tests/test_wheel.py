@@ -43,6 +43,7 @@ def test_scenarios_manifests_and_sets_travel_inside(wheel: Path, tmp_path: Path)
     code = """
 import json, pse_bench
 from pse_bench.dataset import frozen_sets
+from pse_bench.asr import probe
 from pse_bench.planning import scenario
 from pse_bench.training import config
 from pse_bench.corpora.synthetic import embedded
@@ -52,6 +53,7 @@ print(json.dumps({
     "scenarios": scenario.shipped(),
     "sets": frozen_sets.shipped(),
     "plan": chosen.plan.is_file(),
+    "probes": probe.KNOWN.is_file(),
     "clips": len(embedded.shipped()),
     "chunk_s": config.load("its-exclude", task="pse").data.chunk_s,
 }))
@@ -64,8 +66,15 @@ print(json.dumps({
     found = json.loads(done.stdout)
     assert Path(found["package"]).is_relative_to(wheel)
     assert found["scenarios"] == sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
-    assert found["sets"] == ["embedded-v1", "libri-mini-v1"]
+    assert found["sets"] == [
+        "embedded-v1",
+        "embedded-v1-dev",
+        "libri-mini-v1",
+        "libri-mini-v1-dev",
+        "speechocean-v1",
+    ]
     assert found["plan"]
+    assert found["probes"]
     assert found["clips"] > 100
     assert found["chunk_s"] > 0
 

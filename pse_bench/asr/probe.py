@@ -79,8 +79,9 @@ def known(model: str) -> str:
 def note(figures: Probe, table: Path) -> None:
     """Write figures into a table like ``probes.csv``, in place of those of the same model."""
     rows: list[Probe] = tables.read_table(table, Probe) if table.exists() else []
-    others = [row for row in rows if row.model != figures.model]
-    tables.write_table(table, Probe, sorted([*others, figures], key=lambda row: (row.recogniser, row.model)))
+    kept = [*(row for row in rows if row.model != figures.model), figures]
+    kept.sort(key=lambda row: (row.recogniser, row.model))
+    tables.write_table(table, Probe, kept)
 
 
 def probe(recogniser: Recogniser, decoder: Any, samples: Signal, sample_rate: int, text: str, name: str) -> Counts:
