@@ -5,7 +5,8 @@
 #     leaderboards/fill.sh libri-mini-v1 WORK --root librispeech=DIR
 #
 # WORK takes the dataset, the submissions, the results and the figures of the systems; run again, it continues.
-# SYSTEMS="mixture …" names fewer of them, JOBS=1 is for worker processes, and ONLY=enhance ends before scoring.
+# SYSTEMS="mixture …" names fewer of them, METRICS=tsos,wer,… fewer figures (METRICS= those that need no model
+# beside the recogniser's), JOBS=1 is for worker processes, and ONLY=enhance ends before scoring.
 # DNSMOS, most of the time that scoring takes, is left out for baselines with the wrong enrollment; what is blind to
 # the enrollment has no control. Scores need the extras embedded, whisper, dnsmos and baseline and the network of
 # resemblyzer (see the Makefile); `pse-bench system public:` says how to install the published systems.
@@ -18,13 +19,14 @@ baselines="baseline:no-its baseline:its baseline:its-noisy-reference"
 blind="public:speexdsp public:webrtc public:nsnet2 public:dtln public:rnnoise public:gtcrn public:deepfilternet3 public:hush"
 read -ra systems <<<"${SYSTEMS:-mixture silence oracle-mask $baselines $blind public:open-voicefilter-lite}"
 jobs=${JOBS:+--jobs $JOBS}
+METRICS=${METRICS-all}
 
 [ -f "$work/$set_name/dataset.json" ] || pse-bench benchmark "$set_name" -o "$work/$set_name" "$@"
 for enrollment in right wrong; do
     for system in "${systems[@]}"; do
         [[ $enrollment == wrong && " $blind " == *" $system "* ]] && continue
         kind=reference
-        wanted="--metrics all"
+        wanted=${METRICS:+--metrics $METRICS}
         [[ $system == baseline:* ]] && kind=baseline
         [[ $system == public:* ]] && kind=submission
         [[ $kind == baseline && $enrollment == wrong ]] && wanted=""
