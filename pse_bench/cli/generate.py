@@ -242,6 +242,7 @@ def benchmark(
     not the one that was frozen.
     """
     from pse_bench.dataset import frozen_sets
+    from pse_bench.submission import blind
 
     if name is None:
         for title in frozen_sets.shipped():
@@ -252,6 +253,9 @@ def benchmark(
     if out is None:
         raise click.UsageError("Missing option '-o' / '--out': the folder to write.")
     chosen, cache = frozen_sets.load(name), cache_folder() / "benchmarks"
+    if edition:
+        key = key or edition.with_name(f"{edition.name}.key.json")
+        blind.check(edition, key)
     with progress("making", "batches") as update:
         made = frozen_sets.prepare(chosen, cache, roots=roots, executor=options.executor(jobs), progress=update)
     if different := frozen_sets.unlisted_clips(chosen, made, roots):
@@ -265,10 +269,7 @@ def benchmark(
     if lines := frozen_sets.differences(chosen, out):
         options.fail(*lines)
     click.echo(f"{out}: the identical {chosen.title}, fingerprint {chosen.about.fingerprint}")
-    if edition:
-        from pse_bench.submission import blind
-
-        key = key or edition.with_name(f"{edition.name}.key.json")
+    if edition and key:
         count = blind.write(pse_bench.Dataset.open(out), edition, key)
         click.echo(f"{edition}: {count} mixtures, blind; the key stays with you: {key}")
         options.echo_next_step(f"pse-bench score {out} SUBMISSION --blind-key {key} -o RESULT")

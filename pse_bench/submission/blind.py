@@ -50,19 +50,23 @@ class Clip(documents.Record):
     output: str
 
 
-def write(dataset: Dataset, out: Path, key: Path) -> int:
-    """Write the blind edition of a dataset into a folder and its key elsewhere; the number of clips.
-
-    Raises:
-        InputError: the folder is not empty, the key is there already or would lie in the folder, or the dataset
-            is not as it was rendered.
-    """
+def check(out: Path, key: Path) -> None:
+    """Raise InputError where the folder is not empty, or the key is there already or would lie in the folder."""
     if out.exists() and any(out.iterdir()):
         raise InputError(f"{out}: not empty; give a new folder for the blind edition")
     if key.exists():
         raise InputError(f"{key}: there already, and a submission may need it; give another --blind-key")
     if key.resolve().is_relative_to(out.resolve()):
         raise InputError(f"{key}: lies in the blind edition, and would be given away with it; put it elsewhere")
+
+
+def write(dataset: Dataset, out: Path, key: Path) -> int:
+    """Write the blind edition of a dataset into a folder and its key elsewhere; the number of clips.
+
+    Raises:
+        InputError: as ``check``, or the dataset is not as it was rendered.
+    """
+    check(out, key)
     rows = {secrets.token_hex(8): row for row in dataset.mixtures}
     ending, about = dataset.description.format, dataset.description
     clips = [
