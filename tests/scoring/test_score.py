@@ -326,13 +326,16 @@ def test_no_damage_makes_a_figure_better(
     assert table.keys() == undisturbed.keys()
     for key, row in table.items():
         before = undisturbed[key]
-        assert row.expected == before.expected == 2
-        if damage is silent and ("leak" in row.metric or row.metric == "residual_dbfs"):
+        scenarios = 3 if row.scenario == "all" else 1
+        assert row.expected == before.expected == 2 * scenarios
+        if row.value is None and before.value is None:
+            continue  # nobody says anything short here
+        if damage is silent and (row.scenario == "TS3" or row.metric == "pause_leakage_db"):
             continue  # a silent output leaks nothing, which is true and why these never stand alone
         change = row.value - before.value
         assert change <= 0 if row.higher_is_better else change >= 0, key
         if damage is not silent:
-            assert row.scored == before.scored - 1, key
+            assert row.scored == before.scored - scenarios, key
             # the worst that a clip can have shows in the aggregate of two clips
             assert change != 0, key
 
@@ -351,6 +354,8 @@ def test_a_fault_never_scores_above_silence_or_noise(two: Dataset, submitted: Su
     for number, folder in enumerate((submitted("silence"), noise), 1):
         table = tiny.scored(two, folder, tmp_path / f"r{number}", names)
         for key, row in table.items():
+            if row.value is None and worst[key].value is None:
+                continue
             gain = row.value - worst[key].value
             assert gain >= 0 if row.higher_is_better else gain <= 0, (key, folder)
 
