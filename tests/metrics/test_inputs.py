@@ -51,8 +51,11 @@ SAME = {
 
 def value(metric: Metric, sounds: dict) -> float:
     given = {**sounds, "reference": None} if metric.scenarios == ("TS3",) else sounds
-    masks = {"target_active": BURSTS, "interferer_active": ~BURSTS}
-    return metric(**given, **masks, sample_rate=RATE)
+    start = int(np.argmax(BURSTS))
+    short = np.isin(np.arange(len(BURSTS)), range(start, start + RATE))
+    masks = {"target_active": short if metric.name == "short_tsos" else BURSTS, "interferer_active": ~BURSTS}
+    images = {"target": sounds["reference"], "interferer": sounds["mixture"]}
+    return metric(**given, **images, **masks, sample_rate=RATE)
 
 
 @pytest.mark.parametrize("kind", SAME)
