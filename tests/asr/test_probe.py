@@ -46,7 +46,7 @@ def _aligned(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("decode", "expected"),
     [(honest, (3, 3, 0)), (knowing, (3, 3, 3)), (deaf, (3, 0, 0))],
-    ids=str,
+    ids=["honest", "knowing", "deaf"],
 )
 def test_every_fifth_word_is_silenced_and_counted(decode: object, expected: tuple[int, int, int]) -> None:
     found = probe.probe(Recogniser("x", "1", "1", "", decode), None, sound(), RATE, TEXT, "s000000")
