@@ -270,7 +270,7 @@ def test_a_score_says_the_same_wherever_it_is_made_again(made: Path, tmp_path: P
 def test_the_command_takes_a_result(copied: Path) -> None:
     folder = copied / "result"
     done = tiny.pse_bench("verify", folder)
-    assert (done.returncode, done.stdout) == (0, f"{folder}: checked 4 files, 19 figures; no problems\n")
+    assert (done.returncode, done.stdout) == (0, f"{folder}: checked 4 files, 23 figures; no problems\n")
     (folder / "summary.csv").write_text(
         (folder / "summary.csv").read_text().replace("TS1,tsos,0.0", "TS1,tsos,0.1")
     )

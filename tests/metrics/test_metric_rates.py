@@ -37,6 +37,8 @@ def with_more_band(clip: Clip, rate: int) -> Clip:
         enrollment=higher(clip.enrollment),
         target_active=nobody,
         interferer_active=nobody,
+        target=None,  # and at none of those
+        interferer=None,
         sample_rate=rate,
     )
 

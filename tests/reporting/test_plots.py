@@ -101,7 +101,9 @@ def test_the_marked_frames_are_those_that_are_scored(scored: Scored) -> None:
 def test_the_front_is_that_of_the_systems(scored: Scored) -> None:
     results = [Result.open(folder) for folder in scored.results.values()]
     points = {p.style.name: p for p in tradeoff.points_of(systems_of(results))}
-    assert points[SCRIPT].on_front
+    assert not points[
+        SCRIPT
+    ].on_front  # muting half of everything removes hardly more of others than of the target
     assert points["mixture"].on_front
     assert points["silence"].on_front
     assert not points[f"{SCRIPT} (wrong enrollment)"].on_front
