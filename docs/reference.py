@@ -34,7 +34,6 @@ SETS = ("libri-mini-v1", "embedded-v1")
 HEADLINE = {
     "TS2.tsos": "over-suppression TS2, % ↓",
     "TS3.net_leakage_reduction_db": "net leakage removed TS3, dB ↑",
-    "TS2.si_sdri": "SI-SDRi TS2, dB ↑",
 }
 FIRST = 6
 SECTIONS = ("Args:", "Args,", "Raises:", "Raises ", "Returns:", "Source:", "Source ")
