@@ -12,6 +12,7 @@ from pse_bench.leaderboard import ranking, table
 from pse_bench.leaderboard.ranking import ALPHA, OVER_SUPPRESSION, REMOVES_DB
 from pse_bench.leaderboard.table import COLUMN, ENDS, Entry, PairRow, Row
 from pse_bench.scoring import figures
+from pse_bench.submission.verdicts import gain_text
 
 FOOT = (
     "order: net score, the harmonic mean of what is kept of the target (TS1.tsos, TS2.tsos, TS2.wer) and how far "
@@ -119,6 +120,7 @@ def text(
     foot = [*FOOT, f"{'value [95 % interval over target speakers]; ' if intervals else ''}↑ higher is better"]
     if rows and any(column.endswith((".wer", ".del")) for column in shown):
         foot += _recogniser(board, rows[0].entry)
+    foot += _verdicts(rows)
     if hidden:
         foot.append(f"{hidden} references and controls are not shown; --all-rows shows them")
     if early := [row.entry.name for row in ranked(rows) if row.entry.rank_low is None]:
@@ -139,6 +141,17 @@ def _recogniser(board: Path, entry: Entry) -> list[str]:
         return []
     said = probe.known(found.get("model", ""))
     return [f"words heard by {found['name']}{f'; {said}' if said else ''}"]
+
+
+def _verdicts(rows: Sequence[Row]) -> list[str]:
+    """What was measured of rows that extract nobody, as lines below a board."""
+    found = []
+    if deaf := [row.entry.system for row in rows if row.entry.uses_enrollment is False]:
+        found.append(f"ignores the enrollment: {', '.join(deaf)}")
+    gains = [(row.entry.system, row.entry.constant_gain_db) for row in rows]
+    if told := [f"{name}, {gain_text(gain)}" for name, gain in gains if gain is not None]:
+        found.append(f"only changes the level: {'; '.join(told)}")
+    return found
 
 
 def rank(entry: Entry) -> str:

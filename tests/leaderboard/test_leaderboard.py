@@ -435,3 +435,13 @@ def test_a_new_column_leaves_older_boards_as_they_are(
         rows = {row["system"]: row["training_data"] for row in csv.DictReader(stream)}
     assert rows == {"mixture": "", "silence": "", "oracle-mask": "", "new": "LibriSpeech"}
     assert verification.verify(board, [folder]) == []
+
+
+def test_who_extracts_nobody_is_named_below_the_board(board: Path, tmp_path: Path) -> None:
+    known = json.loads((result(tmp_path / "plain", "plain") / "result.json").read_text())["system"]
+    leaderboard.add(board, tmp_path / "plain")
+    for name, more in (("knob", {"constant_gain_db": -10.75}), ("deaf", {"uses_enrollment": False})):
+        leaderboard.add(board, result(tmp_path / name, name, system={**known, "name": name, **more}))
+    told = " ".join(shown.text(board, shown.ranked(read(board)), width=200).split())
+    assert "ignores the enrollment: deaf" in told
+    assert "only changes the level: knob, constant gain −10.8 dB" in told
