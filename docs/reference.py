@@ -12,6 +12,7 @@ import yaml
 
 import pse_bench
 from pse_bench import metrics, schemas
+from pse_bench.asr.hypothesis_csv import Hypothesis
 from pse_bench.cli import cli
 from pse_bench.dataset import dataset
 from pse_bench.io.documents import Record
@@ -189,6 +190,7 @@ FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
     "Result": (
         ("`scores.csv`", schemas.Score),
         ("`detections.csv`, where the submission holds activity", schemas.Detection),
+        ("`hypotheses.csv`, where there was a recogniser", Hypothesis),
         ("`summary.csv`", schemas.Summary),
     ),
     "Leaderboard": (("`<set>.csv`, before the figures", table.Entry),),

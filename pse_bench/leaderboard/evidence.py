@@ -22,14 +22,14 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
 from pse_bench.leaderboard.ranking import NEEDED, NET, PAUSE_LEAKAGE
 from pse_bench.schemas import Score, Summary
-from pse_bench.scoring import scenarios
+from pse_bench.scoring import hypotheses, pvad, scenarios
 from pse_bench.scoring.results import Result, about_of
 from pse_bench.scoring.statistics import clusters_of
 from pse_bench.scoring.summary import Scores
 
 Kind = Literal["reference", "baseline", "submission", "control"]
 Evidence = Literal["self-reported", "rescored", "blind", "reproduced"]
-COMPRESSED = ("scores.csv", "detections.csv", "hypotheses.csv")
+COMPRESSED = ("scores.csv", pvad.FILE, hypotheses.FILE)
 """Tables of a result that are kept with its row, as far as it has them."""
 MIXTURES, SPEAKERS, STATED = "mixtures.csv", "speakers.csv", "row.json"
 SUFFIX = ".xz"
@@ -107,10 +107,13 @@ class Kept:
 
 def opened(board: Path, folder: Path) -> Kept:
     """What is kept of a row, computed from its scores. Raises InputError when something is missing or was
-    changed."""
+    changed, or word errors are not those of the words that are kept."""
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as private:
         result = unpacked(board, folder, Path(private))
-        return Kept(replace(result, folder=folder), speaker_sums(result.read_scores()))
+        scores = result.read_scores()
+        if told := hypotheses.differences(result.folder, scores):
+            raise InputError(told[0].replace(private, str(folder)))
+        return Kept(replace(result, folder=folder), speaker_sums(scores))
 
 
 def unpacked(board: Path, folder: Path, into: Path) -> Result:

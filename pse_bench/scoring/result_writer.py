@@ -12,7 +12,7 @@ from pse_bench.io import atomic, audio, documents, tables
 from pse_bench.runtime import merging
 from pse_bench.runtime.resume import Stage
 from pse_bench.schemas import SCHEMA, Detection, Mixture, Score
-from pse_bench.scoring import pvad
+from pse_bench.scoring import hypotheses, pvad
 from pse_bench.scoring.pvad import Detected
 from pse_bench.scoring.summary import summarise
 from pse_bench.submission import submission
@@ -20,16 +20,19 @@ from pse_bench.submission import submission
 RESULT_KEYS = (
     *("schema", "kind", "dataset", "dataset_fingerprint", "submission_sha256", "reference", "complete"),
     *("mixtures", "target_speakers", "metrics", "recogniser", "scores_sha256", "mixtures_sha256"),
-    *("detections_sha256", "summary_sha256", "pse_bench", "packages", "system", "scenes", "evidence"),
+    *("detections_sha256", "hypotheses_sha256", "summary_sha256", "pse_bench", "packages", "system", "scenes"),
+    "evidence",
 )
 
 
 class Scored(documents.Record):
-    """One mixture's scores, the hash of its estimate ('' without one), and what was wrong with it."""
+    """One mixture's scores, the hash of its estimate ('' without one), what was wrong with it, and the words that
+    the recogniser gave, None where nothing asked for them."""
 
     mixture_id: str
     sha256: str
     problem: str = ""
+    words: str | None = None
     scores: list[Score]
 
 
@@ -55,7 +58,7 @@ STAGE = Stage(
     identity=RunIdentity,
     finished="result.json",
     complete="holds a result already",
-    files=("scores.csv", "summary.csv", "mixtures.csv", pvad.FILE),
+    files=("scores.csv", "summary.csv", "mixtures.csv", pvad.FILE, hypotheses.FILE),
 )
 
 
@@ -108,6 +111,9 @@ def finish(
         "mixtures": mixtures,
         "scores_sha256": atomic.sha256(out / "scores.csv"),
     }
+    if said := {one.mixture_id: one.words for one in ordered if one.words is not None}:
+        hypotheses.write(out, said)
+        known["hypotheses_sha256"] = atomic.sha256(out / hypotheses.FILE)
     if detected:
         tables.write_table(out / pvad.FILE, Detection, [one.row for one in detected])
         known["detections_sha256"] = atomic.sha256(out / pvad.FILE)

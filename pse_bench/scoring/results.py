@@ -14,7 +14,7 @@ from pse_bench.errors import InputError
 from pse_bench.io import documents
 from pse_bench.io.atomic import SEAL, sealed, sha256
 from pse_bench.schemas import SCHEMA, TABLES, Summary
-from pse_bench.scoring import pvad
+from pse_bench.scoring import hypotheses, pvad
 from pse_bench.scoring.result_writer import RESULT_KEYS, STAGE
 from pse_bench.scoring.summary import Scores, summaries_of
 from pse_bench.simulation.verify import VerifyReport, unexpected_files
@@ -23,7 +23,13 @@ from pse_bench.submission.submission import System
 if TYPE_CHECKING:
     import pandas as pd
 
-FILES = {"scores.csv", "mixtures.csv", "summary.csv", pvad.FILE}  # the last where the submission holds activity
+FILES = {
+    "scores.csv",
+    "mixtures.csv",
+    "summary.csv",
+    pvad.FILE,
+    hypotheses.FILE,
+}  # the last two where there are any
 UNSEALED = "not sealed, so a change of it would not be found: written by an earlier version"
 TOLD = ("dataset", "mixtures", "target_speakers")  # what is said of datasets that differ, rather than a hash
 SAME = ("dataset_fingerprint", "reference")  # what results that stand side by side have in common
@@ -168,6 +174,7 @@ def verify(folder: Path) -> VerifyReport:
     result = Result.open(folder)
     own = {*FILES, "result.json", *([STAGE.journal] if result.part else [])}
     problems = [f"{path}: not a file of this result" for path in unexpected_files(folder, own)]
+    problems += hypotheses.differences(folder, result.read_scores())
     if SEAL not in result.about:
         problems.append(f"{folder / 'result.json'}: {UNSEALED}; score again")
     present = [name for name in FILES if (folder / name).is_file()]

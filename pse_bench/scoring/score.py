@@ -64,8 +64,8 @@ def score(
     scenes: int | None = None,
     blind_key: Path | None = None,
 ) -> ScoreReport:
-    """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``, and where it holds activity
-    ``detections.csv``.
+    """Score a submission and write ``scores.csv`` and ``result.json`` into ``out``, where it holds activity
+    ``detections.csv``, and with a recogniser ``hypotheses.csv``.
 
     Args:
         path: the submission, a folder or a zip.
@@ -271,11 +271,17 @@ def score_mixture(work: tuple[ScoreJob, Mixture]) -> Scored:
         else:
             recogniser = job.recogniser.key if job.recogniser and job.recogniser.by_sound else ""
             found = ScoreCache(job.cache, recogniser).evaluate(safe, clip)
+        words = clip.transcribe(estimate.samples) if clip.transcribe and _needs_words(safe) else None
     by_name = {metric.name: one for metric, one in zip(safe, found, strict=True)}
     # those left over are not evaluated in any form, which could crash again
     reason = "the metric's library crashed on it"
     results = [by_name.get(metric.name) or Evaluation(metric.worst, "failed", reason) for metric in wanted]
-    return Scored(mixture_id=row.mixture_id, sha256=estimate.sha256, scores=_rows(row, wanted, results))
+    scores = _rows(row, wanted, results)
+    return Scored(mixture_id=row.mixture_id, sha256=estimate.sha256, words=words, scores=scores)
+
+
+def _needs_words(wanted: Iterable[metrics.Metric]) -> bool:
+    return any("transcribe" in metric.needs for metric in wanted)
 
 
 def _without_estimate(job: ScoreJob, row: Mixture, problem: str) -> Scored:
@@ -284,7 +290,8 @@ def _without_estimate(job: ScoreJob, row: Mixture, problem: str) -> Scored:
     # no path of this machine in the table: from the label on, the file is named by the submission itself
     reason = problem.replace(f"{job.shown}/", "")
     scores = _rows(row, wanted, [metrics.failed(metric, clip, reason) for metric in wanted])
-    return Scored(mixture_id=row.mixture_id, sha256="", problem=problem, scores=scores)
+    words = "" if job.recogniser and _needs_words(wanted) else None
+    return Scored(mixture_id=row.mixture_id, sha256="", problem=problem, words=words, scores=scores)
 
 
 def _chosen(job: ScoreJob, row: Mixture) -> list[metrics.Metric]:
