@@ -46,7 +46,7 @@ demo: $(DEMO_READY)
 	$(BIN)/pse-bench demo --out demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: $(READY)
 	cd tests && ../$(BIN)/python -m faults.run --out ../docs/reliability/faults.csv

@@ -32,6 +32,15 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+LONGEST = ("test_readme.py", "test_docs.py", "test_faults.py", "test_cli.py", "test_doctor.py", "test_offline.py")
+"""The files that take longest. They run first, so that at the end no worker is left alone with one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 DEV_CORPUS = "PSE_BENCH_DEV_CORPUS"
 
 

@@ -2,12 +2,13 @@
 
 import os
 import signal
+from pathlib import Path
 
 import chores
 import pytest
 
 from pse_bench.errors import InputError
-from pse_bench.runtime import interrupts
+from pse_bench.runtime import executor, interrupts
 from pse_bench.runtime.executor import THREAD_VARIABLES, Outcome, Processes, Serial
 
 
@@ -90,3 +91,23 @@ def test_a_signal_that_is_put_off_is_heeded_even_when_the_work_fails():
 
     with pytest.raises(KeyboardInterrupt):
         fail()
+
+
+def test_a_thread_may_keep_its_core_for_longer() -> None:
+    before = os.sched_getparam(0) if hasattr(os, "sched_getparam") else None
+    with executor.long_slices():
+        asked = _slice_ns()
+    assert asked in (None, executor.LONGEST_SLICE_NS)
+    assert _slice_ns() != executor.LONGEST_SLICE_NS
+    assert before is None or os.sched_getparam(0) == before
+
+
+def _slice_ns() -> int | None:
+    """What the kernel says of this thread, None where it knows no slices of ordinary scheduling."""
+    status = Path("/proc/self/sched")
+    line = (
+        [line for line in status.read_text().splitlines() if line.startswith("se.slice")]
+        if status.exists()
+        else []
+    )
+    return int(line[0].split()[-1]) if line else None
