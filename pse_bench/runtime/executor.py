@@ -150,8 +150,8 @@ def long_slices() -> Iterator[None]:
     """Let the calling thread keep its core for up to 0.1 s at a stretch where others want it, too; Linux does so
     since 6.12, elsewhere nothing changes.
 
-    By default it takes turns every few ms, and after each turn of another finds its caches cold: the processor time
-    of a network that is run hop by hop grows by a quarter.
+    By default it takes turns every few ms, and after each turn of another finds its caches cold: the processor
+    time of a network that is run hop by hop grows by a quarter.
     """
     _ask_for_slices(LONGEST_SLICE_NS)
     try:

@@ -8,8 +8,15 @@ import chores
 import pytest
 
 from pse_bench.errors import InputError
-from pse_bench.runtime import executor, interrupts
-from pse_bench.runtime.executor import THREAD_VARIABLES, Outcome, Processes, Serial
+from pse_bench.runtime import interrupts
+from pse_bench.runtime.executor import (
+    LONGEST_SLICE_NS,
+    THREAD_VARIABLES,
+    Outcome,
+    Processes,
+    Serial,
+    long_slices,
+)
 
 
 def outcomes(executor, function, items):
@@ -95,10 +102,10 @@ def test_a_signal_that_is_put_off_is_heeded_even_when_the_work_fails():
 
 def test_a_thread_may_keep_its_core_for_longer() -> None:
     before = os.sched_getparam(0) if hasattr(os, "sched_getparam") else None
-    with executor.long_slices():
+    with long_slices():
         asked = _slice_ns()
-    assert asked in (None, executor.LONGEST_SLICE_NS)
-    assert _slice_ns() != executor.LONGEST_SLICE_NS
+    assert asked in (None, LONGEST_SLICE_NS)
+    assert _slice_ns() != LONGEST_SLICE_NS
     assert before is None or os.sched_getparam(0) == before
 
 
