@@ -15,6 +15,8 @@ from pse_bench import metrics, schemas
 from pse_bench.asr.hypothesis_csv import Hypothesis
 from pse_bench.cli import cli
 from pse_bench.dataset import dataset
+from pse_bench.export import listening_test
+from pse_bench.importing import ratings
 from pse_bench.io.documents import Record
 from pse_bench.leaderboard import shown, table
 from pse_bench.metrics import detection
@@ -192,6 +194,10 @@ FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
         ("`detections.csv`, where the submission holds activity", schemas.Detection),
         ("`hypotheses.csv`, where there was a recogniser", Hypothesis),
         ("`summary.csv`", schemas.Summary),
+    ),
+    "Listening test": (
+        ("`key.csv`", listening_test.Stimulus),
+        ("What `import ratings` writes", ratings.Rating),
     ),
     "Leaderboard": (("`<set>.csv`, before the figures", table.Entry),),
 }

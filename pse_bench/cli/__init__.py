@@ -107,6 +107,7 @@ from pse_bench.cli import (  # noqa: E402, F401
     first_steps,
     generate,
     leaderboard,
+    listening,
     results,
     scenarios,
     scoring,

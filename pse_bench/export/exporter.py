@@ -4,10 +4,11 @@ Each module of this package that defines ``EXPORTERS`` adds to them.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pse_bench.export
 from pse_bench.dataset.dataset import Dataset
@@ -109,9 +110,12 @@ def _speech(role: str, talker: Talker, rate: int) -> Speech:
 
 
 @contextmanager
-def folder(out: Path, dataset: Dataset, form: str, count: int, *, force: bool) -> Iterator[Path]:
-    """A new folder that takes its place when all is written, with ``export.json``: what was exported of what.
-    Raises InputError where something else lies, or an export that ``force`` does not say to replace."""
+def folder(
+    out: Path, dataset: Dataset, form: str, count: int, *, force: bool, more: Mapping[str, Any] | None = None
+) -> Iterator[Path]:
+    """A new folder that takes its place when all is written, with ``export.json``: what was exported of what, and
+    what ``more`` says of how. Raises InputError where something else lies, or an export that ``force`` does not
+    say to replace."""
     held = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     if held and ABOUT not in held:
         raise InputError(f"{out}: holds other files ({', '.join(held[:3])}); give a new or empty folder")
@@ -124,7 +128,7 @@ def folder(out: Path, dataset: Dataset, form: str, count: int, *, force: bool) -
         yield part
         about = dataset.description
         source = {"dataset": about.name, "version": about.version, "fingerprint": about.fingerprint}
-        document = {"schema": SCHEMA, "kind": KIND, "format": form, **source, "mixtures": count}
+        document = {"schema": SCHEMA, "kind": KIND, "format": form, **source, "mixtures": count, **(more or {})}
         atomic.write_json(part / ABOUT, document)
         if out.is_dir():
             shutil.rmtree(out)

@@ -1,21 +1,20 @@
 """A report: results side by side as one page, with what was measured, on what, and how it sounds."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from pse_bench.dataset.dataset import Dataset
-from pse_bench.errors import InputError, RequestError
+from pse_bench.errors import RequestError
 from pse_bench.io import atomic
 from pse_bench.planning import plan
-from pse_bench.reporting import breakdown_plot, distribution_plot, html, result_tables, tables, tradeoff
+from pse_bench.reporting import breakdown_plot, distribution_plot, estimates, html, result_tables, tables, tradeoff
 from pse_bench.reporting.clip_panel import Media
 from pse_bench.reporting.plot import ShownSystem, Systems, systems_of
 from pse_bench.reporting.worst_clips import FAILURES, audible, choose_clips
 from pse_bench.runtime.executor import Executor
 from pse_bench.scoring.results import Result, check_comparable
-from pse_bench.submission import submission
 from pse_bench.submission.check import run
 from pse_bench.submission.check.findings import CheckReport
 
@@ -93,27 +92,14 @@ def _with_dataset(
     progress: Callable[[str, str], Any],
 ) -> dict[str, Any]:
     """The values of ``WITHOUT_DATASET``."""
-    fingerprint = dataset.description.fingerprint
-    for result in (system.result for system in systems):
-        if result.about["dataset_fingerprint"] != fingerprint:
-            raise InputError(
-                f"{dataset.folder}: fingerprint {fingerprint[:12]}, but {result.folder} was scored on "
-                f"{result.about['dataset_fingerprint'][:12]}; give the dataset that it was scored on"
-            )
+    estimates.check_dataset(systems, dataset)
     _, header, _ = plan.read(dataset.folder / "plan.jsonl")
     values: dict[str, Any] = {"scenario": html.scenario_yaml(header), "versions": dataset.description.versions}
     checked: list[tuple[str, CheckReport]] = []
     with ExitStack() as stack:
         given: dict[ShownSystem, Path] = {}
         paths: dict[str, Path] = {}
-        for path in submissions:
-            folder = stack.enter_context(submission.opened(path, dataset.mixtures))
-            mine = _scored_from(folder, systems)
-            if not mine:
-                raise InputError(
-                    f"{path}: no result was scored from these files; give the submission as it was scored, or "
-                    "score it again"
-                )
+        for path, folder, mine in estimates.opened(stack, systems, dataset, submissions):
             given |= dict.fromkeys(mine, folder)
             paths |= {system.style.name: path for system in mine if not system.style.reference}
         if given:
@@ -124,14 +110,3 @@ def _with_dataset(
             with progress(f"checking {path.name}", "estimates") as update:
                 checked.append((name, run.check(dataset, path, executor=executor, progress=update)))
     return {**values, "checked": checked}
-
-
-def _scored_from(folder: Path, systems: Systems) -> list[ShownSystem]:
-    """The systems whose results were scored from the estimates in a folder, by their content."""
-    mixtures = systems[0].scores.mixtures  # of all of them
-    found = dict.fromkeys(mixtures, "")
-    for row in mixtures.values():
-        with suppress(InputError):
-            found[row.mixture_id] = submission.read_estimate(folder, row).sha256
-    digest = submission.content_sha256(found)
-    return [system for system in systems if system.result.about.get("submission_sha256") == digest]

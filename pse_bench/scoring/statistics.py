@@ -78,12 +78,40 @@ def left_out_interval(
         left: the figure without each of the speakers, shape (speakers,).
         weights: that the speakers have in it, shape (speakers,).
     """
-    if len(left) < 2:
+    return _inside(value, _jackknife(left), _effective(weights), low, high) if len(left) > 1 else None
+
+
+def crossed_interval(
+    values: np.ndarray, first: np.ndarray, second: np.ndarray, *, low: float, high: float
+) -> Interval | None:
+    """Interval of a mean of values that come in clusters of two kinds at once, as ratings do: those of one rater
+    are alike, and those of one speaker. The variances over either are added, less that over what shares both, and
+    are never less than the larger of the two. None where either has fewer than two clusters.
+
+    Args:
+        values: shape (num_values,).
+        first, second: in which clusters they are, shape (num_values,), as ``clusters_of`` gives them.
+        low, high: what the mean cannot leave.
+
+    Source: Cameron, Gelbach and Miller, Journal of Business & Economic Statistics 29(2), 2011, eq. (2.11).
+    """
+    pairs = np.stack([values, np.ones(len(values))], axis=-1)
+    both = first * (int(second.max()) + 1) + second if len(values) else first
+    sums = [_sums(pairs, kind) for kind in (first, second, np.unique(both, return_inverse=True)[1])]
+    if min(len(one) for one in sums[:2]) < 2:
         return None
-    spread = _jackknife(left)
+    left = [(values.sum() - one[:, 0]) / (len(values) - one[:, 1]) for one in sums]
+    one, other, shared = (_jackknife(means) ** 2 for means in left)
+    spread = max(one, other, one + other - shared) ** 0.5
+    effective = min(_effective(one[:, 1]) for one in sums[:2])
+    return _inside(float(values.mean()), spread, effective, low, high)
+
+
+def _inside(value: float, spread: float, effective: float, low: float, high: float) -> Interval:
+    """The interval of a figure between bounds from its standard error and the effective number of clusters."""
     if spread <= NOTHING * (high - low):
         return value, value
-    reach = _t(_effective(weights)) * spread
+    reach = _t(effective) * spread
     if not low < value < high:
         return max(low, value - reach), min(high, value + reach)
     place = (value - low) / (high - low)

@@ -9,12 +9,14 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pse_bench.scoring import statistics
 from pse_bench.scoring.statistics import (
+    crossed_interval,
     median_interval,
     p_values,
     quotient_difference,
@@ -48,6 +50,42 @@ def test_speakers_alike_in_size_give_the_t_interval_of_their_means(speakers: int
     found = wide(pairs(values.ravel()), np.repeat(np.arange(speakers), clips))
     twin = scipy.stats.ttest_1samp(values.mean(axis=1), 0).confidence_interval(0.95)
     assert found == pytest.approx((twin.low, twin.high), rel=1e-4)
+
+
+def test_a_mean_over_two_kinds_of_clusters_is_as_by_hand() -> None:
+    chance = np.random.default_rng(2)
+    raters, speakers = np.repeat(np.arange(6), 5), np.tile(np.arange(5), 6)
+    values = chance.normal(50, 10, 30) + 8 * chance.normal(size=6)[raters]
+
+    def variance(groups: list[tuple[int, ...]]) -> float:
+        left = [np.mean([v for v, g in zip(values, groups, strict=True) if g != one]) for one in set(groups)]
+        return (len(left) - 1) / len(left) * sum((mean - np.mean(left)) ** 2 for mean in left)
+
+    kinds = ([(r,) for r in raters], [(s,) for s in speakers], list(zip(raters, speakers, strict=True)))
+    first, second, both = (variance([tuple(map(int, one)) for one in kind]) for kind in kinds)
+    spread = max(first, second, first + second - both) ** 0.5
+    place = values.mean() / 100
+    reach = scipy.stats.t.ppf(0.975, 4) * spread / (100 * place * (1 - place))
+    twin = 100 * scipy.special.expit(scipy.special.logit(place) + np.array([-reach, reach]))
+    found = crossed_interval(values, raters, speakers, low=0, high=100)
+    assert found == pytest.approx(twin)
+    # where every rating has a rater of its own, speakers alone count
+    alone = crossed_interval(values, np.arange(30), speakers, low=0, high=100)
+    assert alone == pytest.approx(quotient_interval(pairs(values), speakers, link=mean, low=0, high=100))
+    assert crossed_interval(values, raters, np.zeros(30, dtype=int), low=0, high=100) is None
+
+
+@pytest.mark.parametrize("spread", [(0.0, 0.0), (8.0, 4.0), (3.0, 10.0)])
+def test_intervals_of_ratings_hold_the_truth(spread: tuple[float, float]) -> None:
+    """20 raters and 10 speakers: raters differ, speakers differ, both, or neither."""
+    chance, held, repetitions = np.random.default_rng(4), 0, 300
+    raters, speakers = np.repeat(np.arange(20), 10), np.tile(np.arange(10), 20)
+    for _ in range(repetitions):
+        of_raters, of_speakers = chance.normal(0, spread[0], 20), chance.normal(0, spread[1], 10)
+        values = 60 + of_raters[raters] + of_speakers[speakers] + chance.normal(0, 12, 200)
+        low, high = crossed_interval(values, raters, speakers, low=0, high=100)
+        held += low <= 60 <= high
+    assert 0.92 <= held / repetitions <= 0.999
 
 
 def by_hand(groups: list[list[tuple[float, float]]], low: float, high: float) -> tuple[float, float]:
