@@ -6,7 +6,7 @@ nothing drawn: its recipes as plain objects through ``json.dumps``, in the same 
 
     python benchmarks/plan.py [--scenes 100000] [--speakers 251] [--utterances 114]
 
-Exits with status 1 when 100,000 scenes would take more than 60 s, or more than 1 GB is needed.
+Exits with status 1 when 100,000 scenes would take more than 30 s, or more than 1 GB is needed.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pse_bench import rng
 from pse_bench.io import atomic, tables
 from pse_bench.schemas import NoiseClip, Utterance
 
-MOST_S, MOST_MB = 60.0, 1000.0
+MOST_S, MOST_MB = 30.0, 1000.0
 RATE = 16_000
 NOISES = 1000
 

@@ -8,13 +8,16 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
+from struct import Struct
 from typing import Any
 
 import numpy as np
 
 Name = str | int
 _TEXT = json.JSONEncoder(separators=(",", ":"))
+_FIRST_64_BITS = Struct(">Q").unpack_from
 
 
 class SeedPath:
@@ -24,19 +27,23 @@ class SeedPath:
     __slots__ = ("head",)
 
     def __init__(self, seed: "Seed", *name: Name) -> None:
-        self.head = _head(seed, name)
+        self.head = _head(seed) + _parts(*name)
 
 
 Seed = int | SeedPath
 
 
 def _digest(seed: Seed, name: tuple[Name, ...]) -> bytes:
-    return hashlib.sha256(f"{_head(seed, name)}]".encode()).digest()
+    return hashlib.sha256(f"{_head(seed)}{_encoded(name)}]".encode()).digest()
 
 
-def _head(seed: Seed, name: tuple[Name, ...]) -> str:
-    """Seed and name as a JSON list that is still open; an encoder for all of it takes several times as long."""
-    text = seed.head if type(seed) is SeedPath else f"[{_TEXT.encode(seed) if type(seed) is not int else seed}"
+def _head(seed: Seed) -> str:
+    """The beginning of a JSON list that is still open; an encoder for all of it takes several times as long."""
+    return seed.head if type(seed) is SeedPath else f"[{seed if type(seed) is int else _TEXT.encode(seed)}"
+
+
+def _encoded(name: tuple[Name, ...]) -> str:
+    text = ""
     for part in name:
         if type(part) is str:
             text += f",{encode_basestring_ascii(part)}"
@@ -45,9 +52,16 @@ def _head(seed: Seed, name: tuple[Name, ...]) -> str:
     return text
 
 
+@lru_cache(maxsize=4096, typed=True)
+def _parts(*name: Name) -> str:
+    """A name that is drawn for again and again, as the same quantity is in every scene."""
+    return _encoded(name)
+
+
 def unit(seed: Seed, *name: Name) -> float:
     """A number in [0, 1) with 53 random bits, fixed by ``seed`` and ``name``."""
-    return (int.from_bytes(_digest(seed, name)[:8], "big") >> 11) / 2.0**53
+    text = f"{seed.head if type(seed) is SeedPath else _head(seed)}{_parts(*name)}]"
+    return (_FIRST_64_BITS(hashlib.sha256(text.encode()).digest())[0] >> 11) / 2.0**53
 
 
 def units(count: int, seed: Seed, *name: Name) -> list[float]:

@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,6 +19,19 @@ class Record(BaseModel):
 
     optional_columns: ClassVar[tuple[str, ...]] = ()
     """Columns that a table may lack, and does where no row departs from their default."""
+
+    @classmethod
+    def of_checked(cls, **values: Any) -> Self:
+        """A record of values that were checked before: one for every field, in their order."""
+        made = cls.__new__(cls)
+        for name, value in (
+            ("__dict__", values),
+            ("__pydantic_fields_set__", set(values)),
+            ("__pydantic_extra__", None),
+            ("__pydantic_private__", None),
+        ):
+            object.__setattr__(made, name, value)
+        return made
 
 
 R = TypeVar("R", bound=Record)

@@ -154,7 +154,7 @@ class Pool(dict[str, Any]):
     def segment(self, clip: Any, start: int, onset: int, num_samples: int) -> Segment:
         """A stretch of a clip."""
         start += self._at_rate(getattr(clip, "start", 0), clip)  # only speech is ever listed in parts of a file
-        return Segment(
+        return Segment.of_checked(
             clip_id=getattr(clip, _ID[type(clip)]),
             path=clip.path,
             sha256=clip.sha256,
@@ -186,7 +186,7 @@ class SpeechPool(Pool):
         """Who says some stretches of one speaker's clips, at no place yet."""
         first = stretches[0][0]
         texts = [clip.text if kept == self.length(clip) else "" for clip, _, _, kept in stretches]
-        return Talker(
+        return Talker.of_checked(
             corpus=first.corpus,
             speaker_id=first.speaker_id,
             gender=first.gender,

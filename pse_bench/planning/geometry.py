@@ -30,6 +30,7 @@ class RoomSampler:
     def __init__(self, scenario: Scenario, rirs: Iterable[MeasuredResponse], seed: int) -> None:
         self._scenario, self._room, self._seed = scenario, scenario.room, seed
         self.notes: list[str] = []
+        self._heights_m = self._room.talker_height_m.smallest, self._room.talker_height_m.largest
         self._measured = self._measured_rooms(list(rirs)) if "measured" in self._room.engine.options else {}
         self._measured_sampler = BalancedSampler(((name, "") for name in self._measured), seed, "measured room")
         names = [f"r{number:05d}" for number in range(self._room.rooms or 0)]
@@ -80,7 +81,7 @@ class RoomSampler:
             own = rng.SeedPath(chance, "room", attempt)
             size = (asked.length_m.draw(own, "x"), asked.width_m.draw(own, "y"), asked.height_m.draw(own, "z"))
             if positions := self._positions(size, distances, own):
-                return SimulatedRoom(
+                return SimulatedRoom.of_checked(
                     engine=engine,
                     room_id=room_id,
                     tail=asked.tail.draw(chance, "room", "tail"),
@@ -113,19 +114,34 @@ class RoomSampler:
         return found
 
     def _source(self, size: Position, microphone: Position, asked: Quantity, chance: rng.Seed) -> Position | None:
+        x, y, z = microphone
+        lowest, highest = self._heights_m
+        most_rise = max(z - lowest, highest - z)
+        # from the microphone outwards: where even the nearest possible place is outside, no more is drawn
+        nearest = _level_distance(asked.smallest, most_rise)
         for attempt in range(PLACE_TRIES):
+            angle = rng.uniform(0, 2 * math.pi, chance, attempt, "angle")
+            east, north = math.cos(angle), math.sin(angle)
+            if not self._may_hold(x + nearest * east, y + nearest * north, size):
+                continue
             distance = asked.draw(chance, attempt, "distance_m")
+            near = _level_distance(distance, most_rise)
+            if not self._may_hold(x + near * east, y + near * north, size):
+                continue
             height = self._room.talker_height_m.draw(chance, attempt, "height_m")
-            rise = height - microphone[2]
+            rise = height - z
             if abs(rise) >= distance:
                 continue
             level = math.sqrt(distance**2 - rise**2)
-            angle = rng.uniform(0, 2 * math.pi, chance, attempt, "angle")
-            x, y = microphone[0] + level * math.cos(angle), microphone[1] + level * math.sin(angle)
-            point = (round(x, DECIMALS), round(y, DECIMALS), height)
+            point = (round(x + level * east, DECIMALS), round(y + level * north, DECIMALS), height)
             if self._inside(point, size):
                 return point
         return None
+
+    def _may_hold(self, x: float, y: float, size: Position) -> bool:
+        """Whether a point, rounded, may lie within the walls' distance."""
+        least = self._room.wall_distance_m - 10**-DECIMALS
+        return least <= x <= size[0] - least and least <= y <= size[1] - least
 
     def _inside(self, point: Position, size: Position) -> bool:
         margin = self._room.wall_distance_m
@@ -164,3 +180,8 @@ class RoomSampler:
             sources=[MeasuredSource(rir_id=rir.rir_id, path=rir.path, sha256=rir.sha256) for rir in chosen],
         )
         return room, [{"source": number, "distance_m": None} for number in range(len(chosen))]
+
+
+def _level_distance(distance: float, rise: float) -> float:
+    """How far a place is on the level, at most that much above or below."""
+    return math.sqrt(distance**2 - rise**2) if distance > rise else 0.0

@@ -198,4 +198,4 @@ class NoiseSampler:
         clip = pool[name]
         start = rng.integer(0, pool.length(clip) - num_samples, chance, "noise", "start")
         segment = pool.segment(clip, start, 0, num_samples)
-        return Noise(corpus=clip.corpus, category=clip.category, segment=segment)
+        return Noise.of_checked(corpus=clip.corpus, category=clip.category, segment=segment)

@@ -23,7 +23,17 @@ from pse_bench.planning.interferers import InterfererSampler, NoiseSampler
 from pse_bench.planning.scenario import Scenario
 from pse_bench.planning.targets import TargetSampler, TargetTrack
 from pse_bench.runtime.progress import Update
-from pse_bench.schemas import SCHEMA, Enrollment, Imported, MeasuredResponse, Noise, NoiseClip, Recipe, Utterance
+from pse_bench.schemas import (
+    SCHEMA,
+    Enrollment,
+    Imported,
+    MeasuredResponse,
+    Noise,
+    NoiseClip,
+    Recipe,
+    Talker,
+    Utterance,
+)
 
 KIND = "pse-bench plan"
 
@@ -80,9 +90,9 @@ class Planner:
         interferers = [] if labels == ["TS1"] else self._interferers.draw(chance, scene_id, track)
         room, places = self._rooms.draw(index, len(interferers))
         placed = zip([track.talker, *interferers], places, strict=True)
-        target, *others = (talker.model_copy(update=place) for talker, place in placed)
+        target, *others = (Talker.of_checked(**{**vars(talker), **place}) for talker, place in placed)
         noise = self._noises.draw(chance, scene_id, track.num_samples)
-        return Recipe(
+        return Recipe.of_checked(
             scene_id=scene_id,
             sample_rate=asked.sample_rate,
             num_samples=track.num_samples,
@@ -105,7 +115,7 @@ class Planner:
         filled = sum(segment.num_samples for segment in segments)
         condition = asked.condition.draw(chance, "condition")
         noisy = condition == "noisy"
-        return Enrollment(
+        return Enrollment.of_checked(
             condition=condition,
             segments=segments,
             num_samples=filled,

@@ -32,9 +32,15 @@ class Quantity:
         if self.options:
             options = self.options if least == -math.inf else [one for one in self.options if one >= least]
             return rng.choice(options, seed, *name)
-        low = max(self.low, least)
+        low, high = (self.low if self.low >= least else least), self.high
+        value = round(low + (high - low) * rng.unit(seed, *name), DECIMALS)
         # bounds may have more decimals than a draw: rounding never leaves them
-        return min(max(round(rng.uniform(low, self.high, seed, *name), DECIMALS), low), self.high)
+        return low if value < low else high if value > high else value
+
+    @property
+    def smallest(self) -> float:
+        """The least value that can be drawn."""
+        return min(self.options) if self.options else self.low
 
     @property
     def largest(self) -> float:
