@@ -164,15 +164,27 @@ class RecordedRoom(Record):
     rt60_s: None = None
 
 
+class RecordedMixture(Record):
+    """No room and no sum of stems, in imported plans only: the mixture itself was recorded. The segments of those
+    in ``stems`` are recordings of their own; those of all others say when somebody talks in the mixture."""
+
+    engine: Literal["recorded-mixture"]
+    room_id: str
+    rt60_s: None = None
+    mixture: Segment
+    stems: list[Literal["target", "interferer"]]
+
+
 def _kind_of_room(room: Any) -> str:
     engine = room.get("engine") if isinstance(room, dict) else getattr(room, "engine", None)
-    return engine if engine in ("measured", "recorded") else "simulated"
+    return engine if engine in ("measured", "recorded", "recorded-mixture") else "simulated"
 
 
 class Enrollment(Record):
-    """What the system knows of the target: other utterances of the same person, or another part of one."""
+    """What the system knows of the target: other utterances of the same person, or another part of one. In what
+    room and noise one that was ``recorded`` was made is not known."""
 
-    condition: Literal["clean", "reverberant", "noisy"]
+    condition: Literal["clean", "reverberant", "noisy", "recorded"]
     segments: list[Segment]
     num_samples: Count
     noise: Noise | None
@@ -206,14 +218,15 @@ CHANNEL = ("codec", "bitrate_kbps", "band", "loss", "clipping", "gain_control", 
 
 
 class Recipe(Record):
-    """One scene, with nothing left to chance. Only one that was recorded may be without noise."""
+    """One scene, with nothing left to chance. Only one that was recorded may be without noise, and one whose
+    mixture was, without ``level_dbfs``."""
 
     scene_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]  # it becomes a file's name
     sample_rate: Rate
     num_samples: Count
     scenarios: list[ScenarioLabel]
     target: Talker
-    level_dbfs: float
+    level_dbfs: float | None
     interferers: list[Talker]
     sir_db: float | None
     noise: Noise | None
@@ -221,7 +234,8 @@ class Recipe(Record):
     room: Annotated[
         Annotated[SimulatedRoom, Tag("simulated")]
         | Annotated[MeasuredRoom, Tag("measured")]
-        | Annotated[RecordedRoom, Tag("recorded")],
+        | Annotated[RecordedRoom, Tag("recorded")]
+        | Annotated[RecordedMixture, Tag("recorded-mixture")],
         Discriminator(_kind_of_room),
     ]
     enrollment: Enrollment
@@ -229,6 +243,10 @@ class Recipe(Record):
 
     @model_validator(mode="after")
     def _noisy(self) -> "Recipe":
+        if isinstance(self.room, RecordedMixture):
+            return self
+        if self.level_dbfs is None:
+            raise ValueError("level_dbfs: only a recorded mixture may be without; plan it again")
         if not isinstance(self.room, RecordedRoom) and (self.noise is None or self.snr_db is None):
             raise ValueError("noise and snr_db: only an imported scene may be without; plan it again")
         return self
@@ -243,19 +261,21 @@ class Recipe(Record):
     def enrollment_source(self) -> EnrollmentSource:
         """Whether the enrollment shares a recording with what the target says in the scene."""
         spoken = {segment.path for segment in self.target.segments}
+        spoken |= {self.room.mixture.path} if isinstance(self.room, RecordedMixture) else set()
         shared = any(segment.path in spoken for segment in self.enrollment.segments)
         return "same-utterance" if shared else "other-utterance"
 
 
 class Imported(Record):
     """What a plan says in place of a scenario when its scenes were taken from another project's test set.
-    ``metadata_sha256``: of the file that listed them."""
+    ``metadata_sha256``: of the file that listed them. Without a reference, ``none``, nothing is known but what a
+    microphone heard."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     version: Count
     description: str
     sample_rate: Rate
-    reference: Literal["early", "reverberant"]
+    reference: Literal["early", "reverberant", "none"]
     metadata_sha256: Sha256
 
 

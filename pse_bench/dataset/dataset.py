@@ -43,7 +43,7 @@ class Description(Record):
     kind: str
     name: str
     version: int
-    reference: Literal["early", "reverberant"]
+    reference: Literal["early", "reverberant", "none"]
     sample_rate: Rate
     format: Literal["flac", "wav"]
     plan_sha256: Sha256
@@ -173,17 +173,18 @@ class MixtureItem:
 
     @cached_property
     def reference(self) -> np.ndarray | None:
-        """What an output is compared with: the dataset's image of the target; None in TS3."""
-        return self._stem(REFERENCE_STEMS[self.dataset.description.reference])
+        """What an output is compared with: the dataset's image of the target; None in TS3, and of recordings."""
+        stem = REFERENCE_STEMS.get(self.dataset.description.reference)
+        return self._stem(stem) if stem else None
 
     @cached_property
     def target(self) -> np.ndarray | None:
-        """The target at the microphone; None in TS3."""
+        """The target at the microphone; None in TS3, and where it is not known."""
         return self._stem("target")
 
     @cached_property
     def interferer(self) -> np.ndarray | None:
-        """All interferers at the microphone; None in TS1."""
+        """All interferers at the microphone; None in TS1, and where they are not known."""
         return self._stem("interferer")
 
     @cached_property

@@ -16,7 +16,7 @@ from pse_bench.errors import InputError
 from pse_bench.io import atomic
 from pse_bench.planning import plan
 from pse_bench.registry import Registry, collect
-from pse_bench.schemas import SCHEMA, Mixture, Recipe, Talker
+from pse_bench.schemas import SCHEMA, Mixture, Recipe, RecordedMixture, Talker
 from pse_bench.simulation.mixing import PARTS
 
 ABOUT = "export.json"
@@ -84,6 +84,11 @@ def items(dataset: Dataset, scenarios: Sequence[str] = ()) -> list[Item]:
     if not chosen:
         held = ", ".join(sorted({row.scenario for row in dataset.mixtures}))
         raise InputError(f"{dataset.folder}: holds no mixture of {', '.join(scenarios)}; there are {held}")
+    if recorded := [row.scene_id for row in chosen if isinstance(recipes[row.scene_id].room, RecordedMixture)]:
+        raise InputError(
+            f"{dataset.folder}: {recorded[0]} was recorded as it is, so there are no stems to export; give a "
+            "dataset that was simulated"
+        )
     return [_item(dataset, row, recipes[row.scene_id]) for row in chosen]
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "ALL_METRICS",
     "METRICS",
     "REGISTRY",
+    "WITHOUT_MODEL",
     "Clip",
     "Evaluation",
     "Metric",
@@ -232,10 +233,15 @@ def computed_from(source: str) -> dict[str, Metric]:
 ALL_METRICS: Mapping[str, Metric] = computed_from("clip")
 """Every metric of clips: what ``evaluate`` takes."""
 
-METRICS: Mapping[str, Metric] = {
+WITHOUT_MODEL: Mapping[str, Metric] = {
     name: metric for name, metric in ALL_METRICS.items() if not metric.model and "transcribe" not in metric.needs
 }
-"""Those that need no model file: these are the default."""
+"""Those that need no model file: the default where there is no reference, as far as they need none."""
+
+METRICS: Mapping[str, Metric] = {
+    name: metric for name, metric in WITHOUT_MODEL.items() if not metric.only_without_reference
+}
+"""Of these, what a dataset with references is scored with by default."""
 
 
 def __getattr__(name: str) -> Metric:

@@ -6,10 +6,12 @@ Most follow from the scores of another metric, so they cost nothing.
 
 from functools import partial
 
-from pse_bench.metrics import absence, distortion, leakage, oversuppression, recognition
+from pse_bench.metrics import absence, distortion, leakage, modelled, oversuppression, recognition
 from pse_bench.metrics.metric import Metric, Resolution
 from pse_bench.metrics.modelled import WORD
 from pse_bench.schemas import TableLabel
+from pse_bench.speaker import dvector
+from pse_bench.speaker.encoders import DEFAULT, ENCODERS
 
 TURNED_DOWN_DB = 15.0
 """A clip whose output lies further below its mixture is taken as one in which the system heard no target."""
@@ -185,6 +187,41 @@ FURTHER = (
         description="words recognised that nobody said",
         scenarios=("TS1", "TS2", "TS3"),
         compute=partial(recognition.others_words, invented=True),
+    ),
+    Metric(
+        name="activity_f1",
+        description="F1 between the frames in which the target talks and those in which the output is loud",
+        family="activity",
+        unit="%",
+        higher_is_better=True,
+        scenarios=_PRESENT,
+        needs=("estimate", "mixture", "target_active", "sample_rate"),
+        compute=absence.activity_f1,
+        low=0.0,
+        high=100.0,
+        worst=0.0,
+        resolution=Resolution(1.0, "labels by hand are no finer"),
+        source="own",
+        only_without_reference=True,
+    ),
+    Metric(
+        name="interferer_similarity",
+        description="cosine of the d-vectors of the output and of the mixture where only others talk",
+        family="speaker",
+        unit="",
+        higher_is_better=False,
+        scenarios=("TS2",),
+        needs=("estimate", "mixture", "target_active", "interferer_active", "sample_rate"),
+        compute=modelled.interferer_similarity,
+        failure=modelled.interferer_similarity_of_failure,
+        low=0.0,
+        high=1.0,
+        worst=1.0,
+        resolution=modelled.SIMILARITY,
+        source=modelled.D_VECTOR,
+        missing=ENCODERS[DEFAULT].missing,
+        model=ENCODERS[DEFAULT].sha256,
+        rate_hz=dvector.RATE_HZ,
     ),
 )
 """In the order of tables."""

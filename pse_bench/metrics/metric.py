@@ -131,6 +131,7 @@ class Metric:
     in_db: bool = False  # the Ratio is one of energies, and its value an attenuation in dB
     quiet: Literal["", "level", "energy", "power"] = ""
     compared: bool = True  # systems may differ by it; one that is not explains another
+    only_without_reference: bool = False  # others say more where there is one, so there it is computed on request
     version: int = 1  # raised by every change that moves a score
     packages: tuple[str, ...] = ()  # distributions that its value depends on, beside ``PACKAGES``
     model: str = ""  # SHA-256 of the model file behind it

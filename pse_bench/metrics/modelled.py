@@ -2,10 +2,20 @@
 
 from functools import partial
 
-from pse_bench.metrics import dnsmos, recognition
+import numpy as np
+
+from pse_bench.errors import FailedScore, UndefinedScore
+from pse_bench.metrics import dnsmos, leakage, recognition
 from pse_bench.metrics.metric import Metric, Resolution
+from pse_bench.metrics.signals import Mask, Signal, check_lengths
 from pse_bench.speaker import dvector
-from pse_bench.speaker.encoders import DEFAULT, ENCODERS, speaker_similarity, speaker_similarity_of_failure
+from pse_bench.speaker.encoders import (
+    DEFAULT,
+    ENCODERS,
+    similarity,
+    speaker_similarity,
+    speaker_similarity_of_failure,
+)
 
 _speech = partial(Metric, higher_is_better=True, scenarios=("TS1", "TS2"))
 _mos = partial(_speech, family="opinion", unit="MOS", low=dnsmos.LOW, high=dnsmos.HIGH, worst=dnsmos.WORST)
@@ -31,6 +41,51 @@ OPINIONS = tuple(
     for name, (model, figure, quality) in dnsmos.METRICS.items()
 )
 
+SIMILARITY = Resolution(0.001, "the last figure that is printed in the field")
+D_VECTOR = "Wan et al., arXiv 1710.10467; network of resemblyzer 0.1.4"
+
+
+def interferer_similarity(
+    *, estimate: Signal, mixture: Signal, target_active: Mask, interferer_active: Mask, sample_rate: int
+) -> float:
+    """Cosine of the d-vectors of a TS2 output and of the mixture where only others talk, within [0, 1].
+
+    Others are heard in the samples that ``pause_leakage_db`` looks at, joined; of several, the d-vector is one for
+    all of them.
+
+    Raises:
+        UndefinedScore: they are too short for a d-vector, or silent.
+        FailedScore: the output is silent.
+    """
+    masks = {"target_active": target_active, "interferer_active": interferer_active}
+    check_lengths(estimate=estimate, mixture=mixture, **masks)
+    others = _others(mixture, sample_rate=sample_rate, **masks)
+    encoder = ENCODERS[DEFAULT]
+    if fault := encoder.unusable(estimate, sample_rate):
+        raise FailedScore(f"the estimate has no {encoder.noun}: {fault}")
+    return similarity(encoder.embed(estimate, sample_rate), encoder.embed(others, sample_rate))
+
+
+def interferer_similarity_of_failure(
+    *, mixture: Signal, target_active: Mask, interferer_active: Mask, sample_rate: int
+) -> float:
+    """What a clip without a usable output counts for: 1. Raises UndefinedScore as ``interferer_similarity``."""
+    _others(mixture, target_active=target_active, interferer_active=interferer_active, sample_rate=sample_rate)
+    return 1.0
+
+
+def _others(mixture: Signal, *, target_active: Mask, interferer_active: Mask, sample_rate: int) -> np.ndarray:
+    masks = {"target_active": target_active, "interferer_active": interferer_active}
+    others, encoder = mixture[leakage.pause_samples(sample_rate=sample_rate, **masks)], ENCODERS[DEFAULT]
+    if len(others) < encoder.shortest_s * sample_rate:
+        raise UndefinedScore(
+            f"only others talk for less than the {encoder.shortest_s} s that a {encoder.noun} needs"
+        )
+    if fault := encoder.unusable(others, sample_rate):
+        raise UndefinedScore(f"the mixture where only others talk has no {encoder.noun}: {fault}")
+    return others
+
+
 SPEAKER = (
     _speech(
         name="speaker_similarity",
@@ -40,8 +95,8 @@ SPEAKER = (
         low=0.0,
         high=1.0,
         worst=0.0,
-        resolution=Resolution(0.001, "the last figure that is printed in the field"),
-        source="Wan et al., arXiv 1710.10467; network of resemblyzer 0.1.4",
+        resolution=SIMILARITY,
+        source=D_VECTOR,
         needs=("estimate", "enrollment", "sample_rate"),
         compute=speaker_similarity,
         failure=speaker_similarity_of_failure,

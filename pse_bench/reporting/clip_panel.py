@@ -150,14 +150,15 @@ def estimate_panel(dataset: Dataset, row: Mixture, folder: Path, reference: str,
     absent = ABSENT.get(row.scenario)
     active = dataset.read_activity(row.scene_id, row.num_samples)
     masks = {who: mask & (who != absent) for who, mask in active.items()}
-    if row.scenario == "TS3":
+    if reference not in REFERENCE_STEMS or row.scenario == "TS3":
         name, wanted = "reference: silence", np.zeros_like(mixture)
     else:
         name = f"reference ({reference} target)"
         wanted = dataset.read_stem(row.scene_id, REFERENCE_STEMS[reference], row.num_samples).astype(np.float64)
     lanes = [lane(who, who, mask) for who, mask in masks.items() if mask.any()]
     lanes += _failures(estimate, mixture, wanted, masks, row.sample_rate)
-    return panel({"mixture": mixture, "estimate": estimate, name: wanted}, lanes, row.sample_rate, kept)
+    beside = {name: wanted} if reference in REFERENCE_STEMS else {}
+    return panel({"mixture": mixture, "estimate": estimate, **beside}, lanes, row.sample_rate, kept)
 
 
 def panel(

@@ -120,7 +120,11 @@ def _quantities(scenes: Sequence[Mixture], recipes: Sequence[Recipe], shares: Ac
     found: list[tuple[str, str, Sequence[float] | np.ndarray]] = [
         ("SNR", "dB", of("snr_achieved_db")),
         ("SIR", "dB", of("sir_achieved_db")),
-        ("level of the target", "dBFS", [recipe.level_dbfs for recipe in recipes]),
+        (
+            "level of the target",
+            "dBFS",
+            [recipe.level_dbfs for recipe in recipes if recipe.level_dbfs is not None],
+        ),
         ("RT60", "s", of("rt60_achieved_s")),
         ("target's distance", "m", of("target_distance_m")),
         ("interferer's distance", "m", of("interferer_distance_m")),

@@ -18,7 +18,12 @@ HEADLINE = (
     "TS2.wer",
 )
 """The figures that tables, reports and boards show unless asked for others, the most important first."""
-INSTEAD = {"TS2.wer": "TS2.stoi", "TS3.net_leakage_reduction_db": "TS3.leakage_reduction_db"}
+INSTEAD = {
+    "TS2.tsos": "TS2.activity_f1",
+    "TS3.net_leakage_reduction_db": "TS3.leakage_reduction_db",
+    "TS1.tsos": "TS1.activity_f1",
+    "TS2.wer": "TS2.stoi",
+}
 """What stands for a headline figure that nobody has."""
 OTHERS = "--all shows every one, --metrics those that it names"
 """What to say below headline figures of the others."""

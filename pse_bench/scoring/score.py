@@ -13,7 +13,7 @@ import numpy as np
 
 from pse_bench import __version__, metrics
 from pse_bench.asr.recogniser import Recogniser
-from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset
+from pse_bench.dataset.dataset import REFERENCE_STEMS, Dataset, Description
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, locks, tables
 from pse_bench.metrics import Evaluation, detection
@@ -87,9 +87,11 @@ def score(
             scenes than are asked for, or ``out`` holds something else.
     """
     path, out = Path(path), Path(out)
-    chosen = _metrics(names, recogniser)
-    dataset.require_unchanged()
     about = dataset.description
+    if reference and about.reference == "none":
+        raise InputError(f"--reference {reference}: recordings have no reference; leave it out")
+    chosen = _metrics(names, recogniser, about.reference)
+    dataset.require_unchanged()
     reference, table = reference or about.reference, about.tables["mixtures.csv"]
     with blind.opened(path, dataset, blind_key) as folder:
         system = _system(dataset, folder, path)
@@ -100,13 +102,7 @@ def score(
                     "--recogniser out, or say holds: [audio, activity] in its system.yaml"
                 )
             chosen = {}
-        if low := [name for name, metric in chosen.items() if about.sample_rate < metric.lowest_hz]:
-            needed = max(chosen[name].lowest_hz for name in low)
-            rates = f"{', '.join(low)}: needs {needed} Hz or more, the dataset has {about.sample_rate} Hz"
-            if names and names != ["all"]:
-                raise InputError(f"{rates}; leave it out of --metrics")
-            notice(f"{rates}; left out")
-            chosen = {name: metric for name, metric in chosen.items() if name not in low}
+        chosen = _possible(chosen, about, asked=bool(names) and names != ["all"], notice=notice)
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
         shown, kept = str(path).rstrip("/"), cache and cache.resolve()
         job = ScoreJob(reader, folder.resolve(), shown, reference, tuple(chosen), recogniser, kept)
@@ -198,16 +194,40 @@ def _first_scenes(dataset: Dataset, scenes: int | None, system: submission.Syste
     return wanted
 
 
-def _metrics(names: list[str] | None, recogniser: Recogniser | None) -> dict[str, metrics.Metric]:
+def _possible(
+    chosen: dict[str, metrics.Metric], about: Description, *, asked: bool, notice: Callable[[str], None]
+) -> dict[str, metrics.Metric]:
+    """The metrics that the dataset's rate and references allow. Of others notice is given; where they were
+    ``asked`` for by name, InputError."""
+    low = [name for name, metric in chosen.items() if about.sample_rate < metric.lowest_hz]
+    needed = max((chosen[name].lowest_hz for name in low), default=0)
+    stems = {"reference", "target", "interferer"} if about.reference == "none" else set()
+    reasons = {
+        f"needs {needed} Hz or more, the dataset has {about.sample_rate} Hz": low,
+        "needs a reference, and recordings have none": [
+            name for name, metric in chosen.items() if name not in low and stems & {*metric.needs}
+        ],
+    }
+    for reason, names in reasons.items():
+        if names and asked:
+            raise InputError(f"{', '.join(names)}: {reason}; leave it out of --metrics")
+        if names:
+            notice(f"{', '.join(names)}: {reason}; left out")
+    left_out = set().union(*reasons.values())
+    return {name: metric for name, metric in chosen.items() if name not in left_out}
+
+
+def _metrics(names: list[str] | None, recogniser: Recogniser | None, reference: str) -> dict[str, metrics.Metric]:
     """The metrics that are asked for by what names them, in the order of tables, those from outside last.
 
     By default those that need no model, and with a recogniser those that it makes possible; ``all`` adds
     every one of ours that this machine can compute.
     """
     ours = metrics.ALL_METRICS
+    default = metrics.WITHOUT_MODEL if reference == "none" else metrics.METRICS
     by_words = {name for name, metric in ours.items() if "transcribe" in metric.needs}
     if not names:
-        return {name: ours[name] for name in ours if name in metrics.METRICS or (recogniser and name in by_words)}
+        return {name: ours[name] for name in ours if name in default or (recogniser and name in by_words)}
     if names == ["all"]:
         unheard = set() if recogniser else by_words
         return {name: metric for name, metric in ours.items() if name not in unheard and not metric.missing()}
@@ -310,13 +330,13 @@ def _clip(job: ScoreJob, row: Mixture, estimate: np.ndarray | None) -> metrics.C
     dataset = job.dataset
     active = dataset.read_activity(row.scene_id, row.num_samples)
     silent, nobody = row.scenario == "TS3", np.zeros_like(active["target"])
-    stem = REFERENCE_STEMS[job.reference]
+    stem = REFERENCE_STEMS.get(job.reference)
     images = {"target", "interferer"} & {need for metric in _chosen(job, row) for need in metric.needs}
     kept = {name for name in images if dataset.has(dataset.stem_name(row.scene_id, name))}
     return metrics.Clip(
         estimate=estimate,
         mixture=dataset.read_sound(row.mixture_path, row.num_samples),
-        reference=None if silent else dataset.read_stem(row.scene_id, stem, row.num_samples),
+        reference=None if silent or not stem else dataset.read_stem(row.scene_id, stem, row.num_samples),
         target_active=nobody if silent else active["target"],
         interferer_active=nobody if row.scenario == "TS1" else active["interferer"],
         sample_rate=row.sample_rate,

@@ -50,7 +50,22 @@ def speech_activity(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     loud_db, floor_db = np.percentile(level_db[audible], (95, 5))
     # A clip that talks from end to end has no pauses to show its floor: never ask for more than half way up.
     threshold_db = max(loud_db - BELOW_PEAK_DB, min(floor_db + ABOVE_FLOOR_DB, (floor_db + loud_db) / 2))
-    active = audible & (level_db > threshold_db)
+    return _smoothed(audible & (level_db > threshold_db))
+
+
+def loud_frames(samples: np.ndarray, sample_rate: int, above_db: float) -> np.ndarray:
+    """Frame labels on the grid of ``speech_activity``, and smoothed as there: where the level that it looks at
+    lies above ``above_db``, in dBFS."""
+    return _smoothed(levels_db(samples, sample_rate) > above_db)
+
+
+def levels_db(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """The level that ``speech_activity`` looks at in each frame, in dBFS, not below -120: shape (num_frames,)."""
+    return 10 * np.log10(np.maximum(_band_energy(samples, sample_rate, hop_samples(sample_rate)), 1e-12))
+
+
+def _smoothed(active: np.ndarray) -> np.ndarray:
+    """Labels with short gaps filled, and then without short bursts."""
     active = _without_runs(active, False, round(FILL_S / HOP_S))
     return _without_runs(active, True, round(DROP_S / HOP_S) - 1)
 

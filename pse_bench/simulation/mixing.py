@@ -13,7 +13,7 @@ import numpy as np
 
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
-from pse_bench.schemas import Enrollment, Noise, Recipe, Segment
+from pse_bench.schemas import Enrollment, Noise, Recipe, RecordedMixture, Segment
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power, mean_power, power_db, power_over
 from pse_bench.simulation.rir import RIR, RoomRIRs
@@ -38,7 +38,7 @@ Arrays = dict[str, np.ndarray]
 class Scene:
     """A rendered scene. ``stems``, int16 of shape (num_samples,), are target, target_early, noise and, where the
     scene has one, interferer; ``active`` holds frame labels of target and interferer on the grid of ``vad.HOP_S``;
-    ``enrollment`` is int16."""
+    ``enrollment`` is int16. Of a ``recorded`` mixture, stems are those that are known."""
 
     stems: Arrays
     enrollment: np.ndarray
@@ -46,10 +46,11 @@ class Scene:
     gain_db: float
     sir_achieved_db: float | None
     snr_achieved_db: float | None
+    recorded: np.ndarray | None = None
 
     def mixture(self, label: str) -> np.ndarray:
-        """The mixture of a scenario: the integer sum of its stems, int16."""
-        return mix_stems(self.stems, label)
+        """The mixture of a scenario: the integer sum of its stems, int16, or the one that was recorded."""
+        return mix_stems(self.stems, label) if self.recorded is None else self.recorded
 
 
 def mix_stems(stems: dict[str, np.ndarray], label: str) -> np.ndarray:
@@ -91,6 +92,7 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
         powers["interferer"] = power_over(labels["interferer"], sounds["interferer"], rate)
     assert recipe.noise is not None  # only an imported scene, which is not simulated, may be without
     assert recipe.snr_db is not None
+    assert recipe.level_dbfs is not None  # nor without a level
     sounds["noise"], powers["noise"] = _noise(recipe.noise, load)
     gains = level_gains(powers, level_dbfs=recipe.level_dbfs, sir_db=recipe.sir_db, snr_db=recipe.snr_db)
     gains["target_early"] = gains["target"]
@@ -132,6 +134,57 @@ def mix_recorded(recipe: Recipe, load: Load) -> Scene:
     return _scene(recipe, sounds, dict.fromkeys(sounds, 1.0), labels, enrollment)
 
 
+def take_recorded(recipe: Recipe, room: RecordedMixture, load: Load) -> Scene:
+    """The scene of a recipe whose mixture was recorded: every sound as it is, rounded to 16 bits. Raises
+    InputError where one cannot be read, lies beyond full scale, or is a talker's own and holds no speech.
+
+    Who is known by a stem talks where speech is found in it; of all others the segments say it. Where a target is
+    silent and nobody says when others talk, they do where speech is found in the mixture."""
+    rate, length, corpus = recipe.sample_rate, recipe.num_samples, recipe.target.corpus
+    talkers = {"target": [recipe.target], "interferer": recipe.interferers}
+    segments = {who: [segment for one in found for segment in one.segments] for who, found in talkers.items()}
+    mixture = load(corpus, room.mixture)
+    sounds: Arrays = {who: _track(corpus, segments[who], length, load) for who in room.stems}
+    active = {who: spoken_frames(segments[who], length, rate) for who in talkers}
+    for who, sound in sounds.items():
+        active[who] = vad.speech_activity(sound, rate)
+        if not active[who].any():
+            raise InputError(
+                f"{segments[who][0].path}: no speech found in it; remove its mixture and import again"
+            )
+    if recipe.scenarios == ["TS3"] and not active["interferer"].any():
+        active["interferer"] = vad.speech_activity(mixture, rate)
+    known = recipe.enrollment
+    enrollment = _track(corpus, known.segments, known.num_samples, load)
+    stems = {who: _whole(sound, segments[who][0]) for who, sound in sounds.items()}
+    sir_db = None
+    if "target" in stems:
+        stems["target_early"] = stems["target"]
+    if len(sounds) > 1:
+        powers = (power_db(power_over(active[who], sounds[who], rate)) for who in ("target", "interferer"))
+        sir_db = round(next(powers) - next(powers), 3)
+    given = _whole(enrollment, known.segments[0])
+    return Scene(stems, given, active, 0.0, sir_db, None, _whole(mixture, room.mixture))
+
+
+def spoken_frames(segments: Sequence[Segment], length: int, rate: int) -> np.ndarray:
+    """Frames on the grid of ``vad.HOP_S`` of which segments cover at least half: bool, shape (num_frames,)."""
+    hop = vad.hop_samples(rate)
+    mask = np.zeros(-(-length // hop) * hop, dtype=bool)
+    for segment in segments:
+        mask[segment.onset : segment.onset + segment.num_samples] = True
+    return 2 * mask.reshape(-1, hop).sum(axis=1) >= hop
+
+
+def _whole(samples: np.ndarray, segment: Segment) -> np.ndarray:
+    """A sound as int16, of which nothing is turned down. Raises InputError beyond full scale."""
+    if (peak := _peak(samples)) > 1:
+        raise InputError(
+            f"{segment.path}: samples up to {peak:.3g}, full scale is 1; turn all sounds of the set down alike"
+        )
+    return audio.to_pcm16(np.minimum(samples, 1 - 1 / audio.FULL_SCALE))
+
+
 def _track(corpus: str, segments: list[Segment], length: int, load: Load) -> np.ndarray:
     """Clips as they are, laid into silence: float64, shape (length,)."""
     track = np.zeros(length)
@@ -149,7 +202,8 @@ def _scene(
     stems = {name: audio.to_pcm16(sound, gains[name] * 10 ** (gain_db / 20)) for name, sound in sounds.items()}
     length, rate = recipe.num_samples, recipe.sample_rate
     masks = {who: vad.to_samples(active, length, rate) for who, active in labels.items() if who in stems}
-    return Scene(stems, enrollment, labels, gain_db, **measure_levels(stems, masks))
+    levels = measure_levels(stems, masks)
+    return Scene(stems, enrollment, labels, gain_db, levels["sir_achieved_db"], levels["snr_achieved_db"])
 
 
 def sum_images(images: Iterable[tuple[np.ndarray, np.ndarray]], rate: int) -> tuple[np.ndarray, np.ndarray]:

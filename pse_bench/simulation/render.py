@@ -65,6 +65,8 @@ def render_scene(job: RenderJob, recipe: schemas.Recipe) -> Rendered | Problem:
     try:
         if isinstance(recipe.room, schemas.RecordedRoom):
             scene = mixing.mix_recorded(recipe, load)
+        elif isinstance(recipe.room, schemas.RecordedMixture):
+            scene = mixing.take_recorded(recipe, recipe.room, load)
         else:
             responses = _responses(job, recipe.room, recipe.sample_rate)
             scene = mixing.mix(recipe, responses, load)
@@ -122,7 +124,8 @@ def _row(
 ) -> schemas.Mixture:
     """A row of mixtures.csv. Where nobody interferes, what describes the interferer is empty."""
     name, file_name = recipe.scene_id, f"{recipe.scene_id}.{job.format}"
-    reference = "" if label == "TS3" else f"stems/{dataset.REFERENCE_STEMS[job.reference]}/{file_name}"
+    stem = "" if label == "TS3" else dataset.REFERENCE_STEMS.get(job.reference, "")
+    reference = f"stems/{stem}/{file_name}" if stem else ""
     others = recipe.interferers if label != "TS1" else []
     only = others[0] if len(others) == 1 else None
     through = recipe.channel or schemas.Channel()

@@ -22,7 +22,7 @@ Output = Literal["audio", "activity"]
 @dataclass(frozen=True)
 class SystemInput:
     """What a system is given. Arrays are float32 with full scale ±1, time last. ``target`` and ``rest`` are
-    the stems of the mixture, for an oracle only."""
+    the stems of the mixture, for an oracle only, of no length where they are not known."""
 
     mixture: np.ndarray
     enrollment: np.ndarray

@@ -327,11 +327,18 @@ def _loaded(job: EnhanceJob) -> LoadedSystem:
 
 
 def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> SystemInput:
-    mixture = dataset.read_sound(row.mixture_path, row.num_samples)
+    mixture, enrollment = (
+        dataset.read_sound(row.mixture_path, row.num_samples),
+        dataset.read_sound(enrollment_path),
+    )
+    target = rest = np.zeros(0, dtype=np.float32)  # of a recording, nothing is known but its sum
     # in TS3 the target is silent, so all of the mixture is the rest
-    silent = row.scenario == "TS3"
-    target = 0 * mixture if silent else dataset.read_stem(row.scene_id, "target_early", row.num_samples)
-    return SystemInput(mixture, dataset.read_sound(enrollment_path), row.sample_rate, target, mixture - target)
+    if row.scenario == "TS3":
+        target, rest = 0 * mixture, mixture
+    elif dataset.description.reference != "none":
+        target = dataset.read_stem(row.scene_id, "target_early", row.num_samples)
+        rest = mixture - target
+    return SystemInput(mixture, enrollment, row.sample_rate, target, rest)
 
 
 def _check(out: Path, known: dict[str, Any], identity: dict[str, Any]) -> None:

@@ -35,6 +35,8 @@ def oracle_mask(given: SystemInput) -> np.ndarray:
 
     Source: D. Wang, J. Chen, "Supervised speech separation based on deep learning", TASLP 2018, eq. 5 (β = 1).
     """
+    if not len(given.target):
+        raise InputError("oracle-mask hears the stems, and recordings have none; give another system")
     from scipy.signal import istft, stft
 
     frame = round(FRAME_S * given.sample_rate)

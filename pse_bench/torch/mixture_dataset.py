@@ -57,6 +57,9 @@ class MixtureDataset(Dataset):
         self._hop = vad.hop_samples(self.sample_rate)
         self._chunk = round(chunk_s * self.sample_rate) if chunk_s else None
         self._seed, self._epoch = seed, 0
+        if "reference" in self.fields and self.source.description.reference == "none":
+            where = self.source.name_of("mixtures.csv")
+            raise RequestError(f"{where}: recordings have no reference; leave it out of fields")
         wanted = set(scenarios)
         self.rows = [
             row for row in self.source.mixtures if row.scenario in wanted and row.num_samples >= (self._chunk or 0)

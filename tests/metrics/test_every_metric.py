@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pse_bench.errors import InputError
-from pse_bench.metrics import METRICS, REGISTRY, Clip, Evaluation, Metric, Ratio, failed, ratio_of
+from pse_bench.metrics import METRICS, REGISTRY, WITHOUT_MODEL, Clip, Evaluation, Metric, Ratio, failed, ratio_of
 from pse_bench.metrics import score as evaluate  # as submissions are scored, whatever they hold
 from pse_bench.metrics.metric import AGGREGATIONS
 from pse_bench.metrics.outside import defined, definition, fault
@@ -17,7 +17,7 @@ from pse_bench.metrics.outside import defined, definition, fault
 OUTSIDE = REGISTRY.find("outside_metric:PEAK")
 RUNS = [
     pytest.param(metric, scenario, id=f"{metric.name}-{scenario}")
-    for metric in (*METRICS.values(), OUTSIDE)
+    for metric in (*WITHOUT_MODEL.values(), OUTSIDE)
     for scenario in metric.scenarios
 ]
 NEEDS_SPEECH = {"stoi", "estoi", "pesq_wb", "si_sdr", "si_sdri", "wrong_speaker"}
@@ -59,7 +59,7 @@ def aggregate(metric: Metric, scores: list[Evaluation]) -> float:
 
 def test_the_table_is_complete_and_consistent() -> None:
     clip_fields = {field.name for field in fields(Clip)}
-    for name, metric in METRICS.items():
+    for name, metric in WITHOUT_MODEL.items():
         assert metric.name == name
         assert metric.description
         assert metric.source

@@ -170,15 +170,17 @@ def _comparison(dataset: Dataset, row: Mixture, estimate: np.ndarray, peak: floa
         return found
     estimate = estimate[:length] / peak
     signals = {"the mixture": mixture[:length]}  # first: it may itself be the target
-    for stem in REFERENCE_STEMS.values():
+    for stem in filter(lambda stem: dataset.has(dataset.stem_name(row.scene_id, stem)), REFERENCE_STEMS.values()):
         whole = dataset.read_stem(row.scene_id, stem, row.num_samples)
         signals[f"stems/{stem}"] = whole[:length].astype(np.float64)
     copy = next((name for name, signal in signals.items() if _same(estimate, signal)), "")
     if copy != "the mixture" or abs(20 * np.log10(peak / found["mixture_peak"])) <= SAME_LEVEL_DB:
         found["same_as"] = copy  # a mixture that is turned down is none: a system may do so
     if peak <= INTEGER_PEAK:
-        reference = signals[f"stems/{REFERENCE_STEMS[dataset.description.reference]}"]
-        others = {"mixture": signals["the mixture"]} | ({} if row.scenario == "TS3" else {"reference": reference})
+        others = {"mixture": signals["the mixture"]}
+        stem = f"stems/{REFERENCE_STEMS.get(dataset.description.reference)}"
+        if row.scenario != "TS3" and stem in signals:
+            others["reference"] = signals[stem]
         reach = int(REACH_S * row.sample_rate)
         matches = {name: match(estimate * peak, other, reach) for name, other in others.items() if other.any()}
         found["of_mixture"] = matches["mixture"].fit if "mixture" in matches else UNLIKE

@@ -206,6 +206,11 @@ class StoredScenes:
         rows = [(number, row) for number, data in enumerate(self._datasets) for row in data.mixtures]
         self._rows = [(number, row) for number, row in rows if row.num_samples >= self.chunk]
         for data in self._datasets:
+            if not data.has(data.stem_name(data.mixtures[0].scene_id, "noise")):
+                raise InputError(
+                    f"{data.description.name}: its mixtures were recorded as they are, so there are no stems to "
+                    "train on; give datasets that were simulated"
+                )
             if any(row.has_channel for row in data.mixtures):
                 raise InputError(
                     f"{data.description.name}: its mixtures have channels, and what is stored is mixed without; "
