@@ -1,4 +1,4 @@
-"""export, pack, import: models and datasets for other programs, and other projects' test sets as plans."""
+"""export, pack, import: models and datasets for other programs, and what others mixed, recorded or enhanced."""
 
 import inspect
 import json
@@ -101,11 +101,12 @@ export.add_command(pack, "webdataset")  # the name under which one looks for it 
 
 @cli.group("import")
 def import_() -> None:
-    """Take another project's test set as a plan, so that it gains TS1 and TS3 twins.
+    """Take what others have mixed, recorded or enhanced; nothing of it is simulated.
 
-    Every talker of a mixture is the enrolled target of a scene once. Nothing is simulated: sources are added as
-    they are, and the mixtures of TS2 are compared with those of the set. Scenes that cannot be taken are named
-    and left out; the exit status is then 1.
+    librimix and speakerbeam take a test set as a plan, so that it gains TS1 and TS3 twins: every talker of a
+    mixture is the enrolled target of a scene once, sources are added as they are, and the mixtures of TS2 are
+    compared with those of the set. segments takes real recordings, which have no references, and quadruples
+    published outputs. Scenes that cannot be taken are named and left out; the exit status is then 1.
     """
 
 
@@ -162,3 +163,94 @@ def _import(
     options.echo_next_step(f"pse-bench render {out} --root {corpus}={roots.locate(corpus, '')} -o {name}")
     if problems:
         options.fail(*problems, f"{len(problems)} left out; the others are in {out}")
+
+
+recorded = options.combine_options(
+    click.argument("table", type=options.FILE),
+    options.out_folder,
+    click.option("--audio", "root", type=options.FOLDER, help="Folder of the sound files.  [default: TABLE's]"),
+    click.option("--name", help="Name of the dataset.  [default: TABLE's, without its ending]"),
+    options.jobs,
+    options.force,
+    options.as_json,
+)
+
+
+@import_.command()
+@recorded
+@click.option("--target", "targets", multiple=True, metavar="SPEAKER", help="Only this person; repeatable.")
+@click.option("--excerpt", "excerpt_s", type=click.FloatRange(1), metavar="SECONDS", help="Cut recordings so.")
+@options.option(
+    "--enrollment",
+    "source",
+    type=click.Choice(["other-recording", "other-part"]),
+    default="other-recording",
+    help="Where the target is heard alone; other-part is outside of the excerpt.",
+)
+@options.option(
+    "--enrollment-s",
+    "enrolled_s",
+    type=click.FloatRange(0.5),
+    default=10.0,
+    metavar="SECONDS",
+    help="The longest enrollment.",
+)
+def segments(table: Path, out: Path, root: Path | None, name: str | None, as_json: bool, **asked: Any) -> None:
+    """Real recordings: TABLE says who speaks when, as RTTM or CSV.
+
+    The CSV has columns recording, start, duration (in seconds), speaker and maybe text. Everybody is the target of
+    each recording, or excerpt, once, enrolled by what the same person says alone in another; whoever cannot be is
+    named and left out, the exit status is then 1. The dataset has no references: score computes what needs none.
+    """
+    from pse_bench.cli import generate
+    from pse_bench.importing import recordings, segments
+
+    root, force = root or table.parent, asked.pop("force")
+    given = options.with_executor(asked)
+    with progress("reading", "files") as update:
+        recipes, problems = segments.read(table, root, progress=update, **given)
+    rendering = {"executor": given["executor"], "force": force}
+    name = recordings.checked_name(name, table)
+    with progress("rendering", "scenes") as update:
+        report = recordings.render_plan(
+            table, out, recipes, root=root, name=name, reference="none", progress=update, **rendering
+        )
+    generate.tell(report, as_json=as_json)
+    if problems:
+        more = [f"… and {len(problems) - options.SHOWN} more"] if len(problems) > options.SHOWN else []
+        options.fail(*problems[: options.SHOWN], *more, f"{len(problems)} left out; the others are in {out}")
+
+
+@import_.command()
+@recorded
+@click.option("--fit", is_flag=True, help="Cut, or pad with zeros, estimates up to 0.5 s too long or too short.")
+@options.fields
+def quadruples(
+    table: Path, out: Path, root: Path | None, name: str | None, as_json: bool, fields: Any, **asked: Any
+) -> None:
+    """Published outputs: TABLE lists mixture, reference, enrollment and estimate of each, as CSV or JSON lines.
+
+    OUT gets a dataset and a submission, so that score runs at once. Sounds stay as they are, estimates to the
+    byte. Optional columns are id, interferer, scenario, speaker, interferer_speaker, text and interferer_text.
+    Without a reference, a line is of TS3.
+    """
+    from pse_bench.cli import generate
+    from pse_bench.importing import quadruples, recordings
+    from pse_bench.submission.submission import DESCRIPTION
+
+    root, force = root or table.parent, asked.pop("force")
+    dataset, submission = out / "dataset", out / "submission"
+    options.require_new(submission / DESCRIPTION, force)
+    given = options.with_executor(asked)
+    with progress("reading", "files") as update:
+        recipes, rows = quadruples.read(table, root, progress=update, **given)
+    name = recordings.checked_name(name, table)
+    rendering = {"executor": given["executor"], "force": force}
+    with progress("rendering", "scenes") as update:
+        report = recordings.render_plan(
+            table, dataset, recipes, root=root, name=name, reference="reverberant", progress=update, **rendering
+        )
+    if not report.problems:
+        quadruples.submit(pse_bench.Dataset.open(dataset), rows, root, submission, fields, name)
+    generate.tell(report, as_json=as_json)
+    options.echo_next_step(f"pse-bench score {dataset} {submission} -o {out / 'result'}")

@@ -171,8 +171,7 @@ def _claims(folder: Path, mixtures: list[Mixture], found: Adoption) -> list[tupl
 
 def _judge(folder: Path, row: Mixture, name: str, stats: FileStats | None, found: Adoption) -> None:
     """Adopt a file, or leave it for what it holds."""
-    with (folder / name).open("rb") as stream:
-        ending = FORMATS.get(stream.read(4), "")
+    ending = ending_of(folder / name)
     correlations = [abs(match.correlation) for match in stats.matches.values()] if stats else []
     if stats is None or not ending or any(code == "unreadable" for code, _ in stats.faults):
         found.left["no-sound"].append(name)
@@ -182,6 +181,12 @@ def _judge(folder: Path, row: Mixture, name: str, stats: FileStats | None, found
         as_name = f"{submission.estimate_name(row)}{ending}"
         how = "in-place" if name == as_name else file_layout.how_named(PurePosixPath(name), row)
         found.adopted.append(AdoptedFile(name, as_name, how, max(correlations, default=None)))
+
+
+def ending_of(path: Path) -> str:
+    """The ending that belongs to what a file holds; '' where an estimate may not be stored so."""
+    with path.open("rb") as stream:
+        return FORMATS.get(stream.read(4), "")
 
 
 def _describe(folder: Path, path: Path, out: Path, fields: Mapping[str, Any] | None) -> None:
