@@ -1,6 +1,7 @@
 """The documentation: it builds without a warning, nothing generated is stale, and what it tells to type works."""
 
 import importlib.util
+import json
 import re
 import shlex
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import click
+import meetings
 import pytest
 from documents import (
     FROM_THE_README,
@@ -27,10 +29,12 @@ from documents import (
 
 import pse_bench
 from pse_bench.cli import cli
+from pse_bench.importing import segments
 
 EXAMPLES = ROOT / "docs" / "examples"
 
-RUN = (README, TUTORIAL, *FROM_THE_README)
+RECORDINGS = ROOT / "docs" / "how-to" / "real-recordings.md"
+RUN = (README, TUTORIAL, RECORDINGS, *FROM_THE_README)
 """Pages whose marked blocks are run, here and in test_readme.py."""
 
 
@@ -123,6 +127,29 @@ def test_the_tutorial(tmp_path: Path) -> None:
     assert "refused: estimate: samples up to" in printed
     if importlib.util.find_spec("torch"):
         run("python train_reference.py", tmp_path)
+
+
+def test_real_recordings(tmp_path: Path) -> None:
+    write_files(RECORDINGS, tmp_path)
+    meetings.write(tmp_path / "calls", meetings.turns_of(tmp_path / "calls.csv"), 7.5)
+    names = ("mixture", "clean", "enroll", "enhanced")
+    meetings.write(tmp_path / "theirs", [(name, 0.5, 2.0, "anna") for name in names], 3.0)
+    (tmp_path / "transcriptions").mkdir()
+    turns = [
+        ("P05", "0:00:01.10", "0:00:03.00"),
+        ("P06", "0:00:02.00", "0:01:00.50"),
+        ("P05", "0:00:02.90", "0:00:04.00"),
+    ]
+    said = [
+        {"session_id": "S02", "speaker": who, "start_time": a, "end_time": b, "words": "so"} for who, a, b in turns
+    ]
+    (tmp_path / "transcriptions" / "S02.json").write_text(json.dumps(said))
+    printed = {name: run(script, tmp_path) for name, script in blocks("run", RECORDINGS)}
+    assert "4 scenes, 4 mixtures" in printed["calls"]
+    assert "activity_f1" in printed["calls"]
+    turns = [(turn.speaker, turn.start_s, turn.end_s) for turn in segments.read_turns(tmp_path / "chime.csv")]
+    assert turns == [("P05", 1.1, 3.0), ("P05", 3.0, 4.0), ("P06", 2.0, 60.5)]
+    assert "Theirs" in printed["outputs"]
 
 
 def test_every_public_name_is_in_an_example_that_runs() -> None:

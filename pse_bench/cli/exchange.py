@@ -205,12 +205,11 @@ def segments(table: Path, out: Path, root: Path | None, name: str | None, as_jso
     from pse_bench.cli import generate
     from pse_bench.importing import recordings, segments
 
-    root, force = root or table.parent, asked.pop("force")
+    root, force, name = root or table.parent, asked.pop("force"), recordings.checked_name(name, table)
     given = options.with_executor(asked)
     with progress("reading", "files") as update:
         recipes, problems = segments.read(table, root, progress=update, **given)
     rendering = {"executor": given["executor"], "force": force}
-    name = recordings.checked_name(name, table)
     with progress("rendering", "scenes") as update:
         report = recordings.render_plan(
             table, out, recipes, root=root, name=name, reference="none", progress=update, **rendering
@@ -238,13 +237,12 @@ def quadruples(
     from pse_bench.importing import quadruples, recordings
     from pse_bench.submission.submission import DESCRIPTION
 
-    root, force = root or table.parent, asked.pop("force")
+    root, force, name = root or table.parent, asked.pop("force"), recordings.checked_name(name, table)
     dataset, submission = out / "dataset", out / "submission"
     options.require_new(submission / DESCRIPTION, force)
     given = options.with_executor(asked)
     with progress("reading", "files") as update:
         recipes, rows = quadruples.read(table, root, progress=update, **given)
-    name = recordings.checked_name(name, table)
     rendering = {"executor": given["executor"], "force": force}
     with progress("rendering", "scenes") as update:
         report = recordings.render_plan(
