@@ -36,6 +36,13 @@ rendering = options.combine_options(
     options.distribution_options,
     options.bank,
     options.option("--format", type=click.Choice(["flac", "wav"]), default="flac"),
+    click.option(
+        "--keep",
+        metavar="PARTS",
+        callback=lambda *given: [name.strip() for name in given[-1].split(",")] if given[-1] else None,
+        help="Write only the mixtures and these, separated by commas: target, target_early, interferer, noise, "
+        "enrollment, activity. A training set needs no more than what it is trained with; by default, everything.",
+    ),
     options.force,
     click.option("--dry-run", is_flag=True, help="Render a few scenes to nowhere; print bytes and minutes."),
     options.as_json,
@@ -127,12 +134,22 @@ def generate(**asked: Any) -> None:
 
 
 def _render(
-    plan: Path, out: Path, *, roots: Any, jobs: int, format: str, dry_run: bool, as_json: bool, **asked: Any
+    plan: Path,
+    out: Path,
+    *,
+    roots: Any,
+    jobs: int,
+    format: str,
+    keep: list[str] | None,
+    dry_run: bool,
+    as_json: bool,
+    **asked: Any,
 ) -> None:
+    how: dict[str, Any] = {"format": format, **({} if keep is None else {"keep": keep})}
     if dry_run:
         from pse_bench.simulation.render import estimate
 
-        guess = estimate(plan, roots=roots, jobs=jobs, format=format)
+        guess = estimate(plan, roots=roots, jobs=jobs, **how)
         options.echo_errors(f"problem: {problem}" for problem in guess.problems)
         duration = f"{guess.seconds / 60:.1f} minutes" if guess.seconds >= 90 else f"{guess.seconds:.0f} seconds"
         text = (
@@ -144,7 +161,7 @@ def _render(
     given = options.with_executor({"jobs": jobs, **asked})
     with progress("simulating", "rooms") as rooms_update, progress("rendering", "scenes") as update:
         report = pse_bench.render_plan(
-            plan, out, roots=roots, format=format, progress=update, rooms_progress=rooms_update, **given
+            plan, out, roots=roots, progress=update, rooms_progress=rooms_update, **how, **given
         )
     tell(report, as_json=as_json, shard=asked["share"])
 

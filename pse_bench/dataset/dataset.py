@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from pydantic import Field, field_validator
 
-from pse_bench.errors import InputError
+from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
 from pse_bench.io.atomic import sealed, sha256
 from pse_bench.io.documents import Record, parse, parse_json, read_json, text_of
@@ -31,6 +31,10 @@ ABSENT = {"TS1": "interferer", "TS3": "target"}
 
 SOUND_PACKAGES = ("numpy", "scipy", "soundfile", "pyroomacoustics")
 """Packages whose release can change what a dataset sounds like; their versions are part of it."""
+
+Part = Literal["target", "target_early", "interferer", "noise", "enrollment", "activity"]
+PARTS: tuple[Part, ...] = get_args(Part)
+"""What a dataset keeps of a scene beside its mixtures, unless it was rendered with some of it only."""
 
 TABLES = {"mixtures.csv", "files.csv"}
 """The tables of every dataset; ``quarantine.csv`` is there when scenes were left out."""
@@ -55,6 +59,7 @@ class Description(Record):
     tables: dict[str, Sha256]
     versions: dict[str, str]
     timings_s: dict[str, float]
+    kept: list[Part] | None = None
 
     @field_validator("tables")
     @classmethod
@@ -109,6 +114,15 @@ def parse_activity(text: str, where: str, num_samples: int | None = None) -> Act
         if len(labels) != -(-document.num_samples // document.hop):
             raise InputError(f"{where}: {len(labels)} frames of {who} do not fit its grid; restore it")
     return document
+
+
+def parts(names: Iterable[str]) -> list[Part]:
+    """Parts of a scene by their names, in the order of ``PARTS``; ``mixture`` is one that is always kept. Raises
+    RequestError where there is no such part."""
+    wanted = set(names)
+    if unknown := sorted(wanted - {*PARTS, "mixture"}):
+        raise RequestError(f"--keep: no part {unknown[0]!r} of a scene; there are mixture, {', '.join(PARTS)}")
+    return [part for part in PARTS if part in wanted]
 
 
 def sound_versions() -> dict[str, str]:
@@ -224,6 +238,23 @@ class ReadableDataset(ABC):
     def name_of(self, path: str) -> str:
         """What messages call a file; no file of another dataset is called so."""
 
+    @property
+    def parts_kept(self) -> set[str]:
+        """What is there of a scene beside its mixtures, of ``PARTS``."""
+        kept = self.description.kept
+        return set(PARTS if kept is None else kept)
+
+    def require_kept(self, *needed: str) -> None:
+        """Refuse a dataset that was rendered without some parts of its scenes that are needed, all of them of
+        ``PARTS``. Raises InputError."""
+        kept = self.parts_kept
+        if missing := [part for part in PARTS if part in needed and part not in kept]:
+            wanted = ",".join(part for part in PARTS if part in kept or part in missing)
+            raise InputError(
+                f"{self.name_of('dataset.json')}: rendered without {', '.join(missing)}, which this needs; render "
+                f"its plan again into another folder, with --keep {wanted} or with everything"
+            )
+
     def read_sound(self, path: str, num_samples: int | None = None) -> np.ndarray:
         """A sound file of the dataset by its path in the tables: float32 of full scale ±1, shape (num_samples,).
         Raises InputError when it is not the one that was rendered, nor of the dataset's rate and the length, if
@@ -232,6 +263,7 @@ class ReadableDataset(ABC):
 
     def read_pcm16(self, path: str, num_samples: int | None = None) -> np.ndarray:
         """The samples of a sound file as they are stored: int16; raises as ``read_sound``."""
+        self.require_kept(Path(path).parent.name or "enrollment")  # a row says nothing of one that was not kept
         rate = self.description.sample_rate
         content = audio.FileContent(self.read_bytes(path), self.name_of(path))
         return audio.read_pcm16(content, sample_rate=rate, num_samples=num_samples)
@@ -275,6 +307,7 @@ class ReadableDataset(ABC):
         return {who: labels & (who != absent) for who, labels in frames.items()}
 
     def _activity(self, scene_id: str, num_samples: int | None) -> Activity:
+        self.require_kept("activity")
         path = f"activity/{scene_id}.json"
         name = self.name_of(path)
         return parse_activity(text_of(self.read_bytes(path), name), name, num_samples)

@@ -78,6 +78,7 @@ def items(dataset: Dataset, scenarios: Sequence[str] = ()) -> list[Item]:
     """The mixtures of a dataset, or those of some scenarios, in the order of ``mixtures.csv``. Raises InputError
     where a table or the plan was changed since the dataset was rendered, or nothing is left."""
     dataset.require_unchanged()
+    dataset.require_kept("enrollment", "target", "interferer", "noise")
     _, _, planned = plan.read(dataset.folder / "plan.jsonl")
     recipes = {recipe.scene_id: recipe for recipe in planned}
     chosen = [row for row in dataset.mixtures if not scenarios or row.scenario in scenarios]

@@ -103,6 +103,9 @@ def score(
                 )
             chosen = {}
         chosen = _possible(chosen, about, asked=bool(names) and names != ["all"], notice=notice)
+        used = {need for metric in chosen.values() for need in metric.needs} & {"target", "interferer"}
+        used |= {"enrollment", REFERENCE_STEMS.get(reference, "")} if chosen else set()
+        dataset.require_kept("activity", *used)
         reader = replace(dataset, folder=dataset.folder.resolve(), mixtures=[])
         shown, kept = str(path).rstrip("/"), cache and cache.resolve()
         job = ScoreJob(reader, folder.resolve(), shown, reference, tuple(chosen), recogniser, kept)

@@ -55,6 +55,7 @@ class RunIdentity(documents.Record):
     plan_sha256: Sha256
     format: Literal["flac", "wav"]
     versions: dict[str, str]
+    kept: list[dataset.Part] = Field(default_factory=lambda: [*dataset.PARTS])
 
 
 STAGE = resume.Stage(
@@ -94,6 +95,8 @@ def check_identity(
         found = plan_changes.changes(kept, plan_path) if kept.is_file() and atomic.sha256(kept) == before else []
         found = found or documents.changes(before, now, "plan")
     rest = {key: known.get(key) for key in identity} | {"plan_sha256": now}
+    if rest["kept"] is None:
+        rest["kept"] = [*dataset.PARTS]
     resume.refuse_changes(folder, [*found, *documents.changes(rest, identity)])
 
 
@@ -167,6 +170,8 @@ def finish(
         "versions": identity["versions"],
         "timings_s": timings,
     }
+    if (kept := identity.get("kept", [*dataset.PARTS])) != [*dataset.PARTS]:
+        description["kept"] = kept
     atomic.write_sealed(out / STAGE.finished, description)
     return RenderReport(out, len(done), mixtures, problems, mark, reused)
 

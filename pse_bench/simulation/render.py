@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -42,6 +42,7 @@ class RenderJob:
     format: str
     reference: str
     shared_rooms: bool
+    kept: tuple[str, ...] = dataset.PARTS
 
 
 def render_batch(work: tuple[RenderJob, list[int]]) -> list[Rendered | Problem]:
@@ -103,11 +104,13 @@ def _write(job: RenderJob, recipe: schemas.Recipe, scene: mixing.Scene, rt60_ach
         return save(path, audio.encode(pcm, recipe.sample_rate, f".{job.format}"), audio.sha256_of_samples(pcm))
 
     name, file_name = recipe.scene_id, f"{recipe.scene_id}.{job.format}"
-    for stem, pcm in scene.stems.items():
-        save_sound(f"stems/{stem}/{file_name}", pcm)
-    save_sound(f"enrollment/{file_name}", scene.enrollment)
-    labels = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
-    save(f"activity/{name}.json", labels.encode())
+    for stem in filter(job.kept.__contains__, scene.stems):
+        save_sound(f"stems/{stem}/{file_name}", scene.stems[stem])
+    if "enrollment" in job.kept:
+        save_sound(f"enrollment/{file_name}", scene.enrollment)
+    if "activity" in job.kept:
+        labels = dataset.activity_document(name, recipe.sample_rate, recipe.num_samples, scene.active)
+        save(f"activity/{name}.json", labels.encode())
     mixtures = {
         label: save_sound(
             f"{label}/{file_name}", received(scene.mixture(label), recipe.channel, recipe.sample_rate)
@@ -122,10 +125,11 @@ def _write(job: RenderJob, recipe: schemas.Recipe, scene: mixing.Scene, rt60_ach
 def _row(
     job: RenderJob, recipe: schemas.Recipe, scene: mixing.Scene, label: schemas.ScenarioLabel, **known: Any
 ) -> schemas.Mixture:
-    """A row of mixtures.csv. Where nobody interferes, what describes the interferer is empty."""
+    """A row of mixtures.csv. Where nobody interferes, what describes the interferer is empty; so is a path of what
+    is not kept."""
     name, file_name = recipe.scene_id, f"{recipe.scene_id}.{job.format}"
     stem = "" if label == "TS3" else dataset.REFERENCE_STEMS.get(job.reference, "")
-    reference = f"stems/{stem}/{file_name}" if stem else ""
+    reference = f"stems/{stem}/{file_name}" if stem in job.kept else ""
     others = recipe.interferers if label != "TS1" else []
     only = others[0] if len(others) == 1 else None
     through = recipe.channel or schemas.Channel()
@@ -136,7 +140,7 @@ def _row(
         scenario=label,
         mixture_path=f"{label}/{file_name}",
         reference_path=reference,
-        enrollment_path=f"enrollment/{file_name}",
+        enrollment_path=f"enrollment/{file_name}" if "enrollment" in job.kept else "",
         target_speaker=recipe.target.speaker_id,
         interferer_speaker=";".join(talker.speaker_id for talker in others),
         noise_id=recipe.noise.segment.clip_id if recipe.noise else "",
@@ -174,6 +178,7 @@ def render(
     executor: Executor,
     bank: str | Path,
     format: str = "flac",
+    keep: Iterable[str] = dataset.PARTS,
     share: Shard | None = None,
     force: bool = False,
     progress: Update = lambda done, total: None,
@@ -189,13 +194,16 @@ def render(
         out: the dataset's folder, new or of an interrupted run of the same plan.
         bank: folder of shared rooms' responses.
         format: ``flac`` or ``wav``.
+        keep: what to write of a scene beside its mixtures, of ``dataset.PARTS``: everything by default.
         share: render only this shard of the plan, for ``merge``; the report has no fingerprint then.
         force: start again even where another dataset lies.
 
     Raises:
         InputError: the folder holds something else, or a run of another plan or other package versions, which is
             said in words.
+        RequestError: there is no such part to keep.
     """
+    kept = dataset.parts(keep)
     plan_path, out, bank = Path(plan_path), Path(out), Path(bank)
     begin = time.monotonic()
     digest = atomic.sha256(plan_path) if plan_path.is_file() else ""
@@ -205,6 +213,7 @@ def render(
         "plan_sha256": digest,
         "format": format,
         "versions": versions,
+        "kept": kept,
     }
     scenario, _, recipes = plan.read(plan_path)
     planned: list[str] = []
@@ -228,7 +237,9 @@ def render(
         reopen=lambda folder: dataset_writer.reopened(folder, check),
     ) as run:
         settled = roots.settled(corpora)
-        job = RenderJob(run.out.resolve(), settled, bank.resolve(), format, scenario.reference, shared_rooms)
+        job = RenderJob(
+            run.out.resolve(), settled, bank.resolve(), format, scenario.reference, shared_rooms, tuple(kept)
+        )
         places = dict(zip(planned, plan.places(run.out / "plan.jsonl"), strict=True))
         todo = {scene_id: places[scene_id] for scene_id in run.items if scene_id not in run}
         rooms_begin = time.monotonic()
@@ -279,18 +290,21 @@ class Estimate:
     problems: list[str]
 
 
-def estimate(plan_path: Path, *, roots: Roots, jobs: int, format: str = "flac") -> Estimate:
+def estimate(
+    plan_path: Path, *, roots: Roots, jobs: int, format: str = "flac", keep: Iterable[str] = dataset.PARTS
+) -> Estimate:
     """Render a few scenes, spread over the plan, into a temporary folder and extrapolate.
 
     Shared rooms are simulated for the probe only, so their cost counts for every scene: an upper bound.
     """
+    kept = tuple(dataset.parts(keep))
     scenario, _, recipes = plan.read(plan_path)
     whole = list(recipes)
     roots.check(corpus for recipe in whole for corpus in recipe.corpora)
     probe = whole[:: max(1, len(whole) // PROBE_SCENES)][:PROBE_SCENES]
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as folder:
         out = Path(folder)
-        job = RenderJob(out, roots, out / "rooms", format, scenario.reference, shared_rooms=False)
+        job = RenderJob(out, roots, out / "rooms", format, scenario.reference, shared_rooms=False, kept=kept)
         render_scene(job, probe[0])  # what is loaded and transformed once does not count
         begin = time.monotonic()
         rendered = [render_scene(job, recipe) for recipe in probe]

@@ -145,26 +145,26 @@ def check_batch(work: tuple[Dataset, bool, list[tuple[Recipe, list[Mixture], lis
 
 def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> Iterator[str]:
     folder, name, rate, length = dataset.folder, recipe.scene_id, recipe.sample_rate, recipe.num_samples
+    kept = dataset.parts_kept
     parts = {part for label in recipe.scenarios for part in mixing.PARTS[label]} | {"target", "target_early"}
     recorded = isinstance(recipe.room, RecordedMixture)
     if isinstance(recipe.room, RecordedMixture):
         parts = {*recipe.room.stems, *(["target_early"] if "target" in recipe.room.stems else [])}
+    parts &= kept
     stems = {part: dataset.read_pcm16(dataset.stem_name(name, part)) for part in sorted(parts)}
     if wrong := [part for part, stem in stems.items() if len(stem) != length]:
         for part in wrong:
             yield f"{dataset.stem_path(name, part)}: {len(stems[part])} samples, planned {length}"
         return
-    for enrolled in sorted({row.enrollment_path for row in rows}):
+    for enrolled in sorted({row.enrollment_path for row in rows if "enrollment" in kept}):
         audio.read_pcm16(folder / enrolled, sample_rate=rate, num_samples=recipe.enrollment.num_samples)
-    masks = dataset.read_activity(name)
-    if len(masks["target"]) != length:
+    masks = dataset.read_activity(name) if "activity" in kept else {}
+    if masks and len(masks["target"]) != length:
         yield f"{name}: activity of {len(masks['target'])} samples, planned {length}"
         return
-    levels = (
-        {}
-        if recorded
-        else mixing.measure_levels(stems, {who: mask for who, mask in masks.items() if who in stems})
-    )
+    heard = {who: mask for who, mask in masks.items() if who in stems}
+    known = not recorded and {"activity", "target", "noise"} <= kept
+    levels = mixing.measure_levels(stems, heard) if known else {}
     for row in rows:
         path = folder / row.mixture_path
         if row.scenario not in recipe.scenarios:
@@ -173,16 +173,21 @@ def _check_sound(dataset: Dataset, recipe: Recipe, rows: list[Mixture]) -> Itera
         mixture = audio.read_pcm16(path, sample_rate=rate, num_samples=length)
         if recorded:  # nothing adds up to it, and a microphone may clip
             continue
-        # stems that were exchanged may add up to more than 16 bits hold
-        total = np.sum([stems[part].astype(np.int32) for part in mixing.PARTS[row.scenario]], axis=0)
-        if not np.array_equal(mixture, received(total, recipe.channel, rate)):
+        whole = kept.issuperset(mixing.PARTS[row.scenario])
+        if whole and not np.array_equal(mixture, received(_total(stems, row.scenario), recipe.channel, rate)):
             yield f"{path}: not the sum of its stems{' through its channel' if recipe.channel else ''}"
         if np.abs(mixture.astype(np.int32)).max() >= 32767:
             yield f"{path}: clips"
         for what, asked in (("sir", row.sir_db), ("snr", row.snr_db)):
-            found = levels[f"{what}_achieved_db"]
+            # of stems that are not kept, nothing is known
+            found = levels.get(f"{what}_achieved_db", asked) if whole else asked
             if asked is not None and (found is None or abs(asked - found) > mixing.LEVEL_TOLERANCE_DB):
                 yield f"{path}: {what.upper()} asked {asked:g} dB, found {found} dB"
+
+
+def _total(stems: dict[str, np.ndarray], label: str) -> np.ndarray:
+    """The sum of a scenario's stems; those that were exchanged may add up to more than 16 bits hold."""
+    return np.sum([stems[part].astype(np.int32) for part in mixing.PARTS[label]], axis=0)
 
 
 def _render_again(

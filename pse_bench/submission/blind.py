@@ -67,6 +67,7 @@ def write(dataset: Dataset, out: Path, key: Path) -> int:
         InputError: as ``check``, or the dataset is not as it was rendered.
     """
     check(out, key)
+    dataset.require_kept("enrollment")
     rows = {secrets.token_hex(8): row for row in dataset.mixtures}
     ending, about = dataset.description.format, dataset.description
     clips = [

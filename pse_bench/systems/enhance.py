@@ -138,6 +138,7 @@ def enhance(
         system, output=gives, streaming=streaming, folder=here, memory=memory, time_limit_s=time_limit_s
     )
     dataset.require_unchanged()
+    dataset.require_kept("enrollment", "target_early")
     fingerprint = dataset.description.fingerprint
     identity: dict[str, Any] = {"dataset": fingerprint, "system": system, "code": loaded.code, "gives": gives}
     files = dict(loaded.sources.sha256)

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from pse_bench import rng
+from pse_bench.dataset.dataset import REFERENCE_STEMS
 from pse_bench.dataset.webdataset import open_any
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
@@ -206,6 +207,8 @@ class StoredScenes:
         rows = [(number, row) for number, data in enumerate(self._datasets) for row in data.mixtures]
         self._rows = [(number, row) for number, row in rows if row.num_samples >= self.chunk]
         for data in self._datasets:
+            reference = REFERENCE_STEMS.get(self._reference or data.description.reference, "")
+            data.require_kept("target", reference, "interferer", "noise", "enrollment", "activity")
             if not data.has(data.stem_name(data.mixtures[0].scene_id, "noise")):
                 raise InputError(
                     f"{data.description.name}: its mixtures were recorded as they are, so there are no stems to "
