@@ -295,3 +295,34 @@ def test_bad_input_is_one_line(
     assert words in refused.stderr
     assert sum(line.startswith("Error") for line in refused.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.dev_corpus
+def test_real_meetings(dev_corpus: Path, tmp_path: Path) -> None:
+    """AMI: enrolled from one excerpt, extracted from another."""
+    meetings_there = dev_corpus.parent / "ami-excerpts"
+    if not meetings_there.is_dir():
+        pytest.skip(f"no {meetings_there}")
+    table, out = meetings_there / "speakers.rttm", tmp_path / "dataset"
+    done = importing(table, out, "--target", "MEE009", "--excerpt", 10)
+    assert done.exit_code == 0, done.output
+    dataset = Dataset.open(out)
+    assert {row.scene_id.split("-")[0] for row in dataset.mixtures} == {"dev00", "dev01"}
+    assert all(9 < row.enrollment_s <= 10 for row in dataset.mixtures)
+    asked = ["activity_f1", "pause_leakage_db", "output_reduction_db"]
+    values = {}
+    for system in ("mixture", "silence"):
+        pse_bench.enhance_dataset(dataset, system, tmp_path / f"{system}.sub", executor=Serial())
+        pse_bench.score_submission(
+            dataset, tmp_path / f"{system}.sub", tmp_path / system, names=asked, executor=Serial()
+        )
+        summaries = Scored.open(tmp_path / system).summaries
+        values[system] = {row.metric: row.value for row in summaries if row.scenario == "TS2"}
+    assert values["silence"] == {
+        "pause_leakage_db": 120.0,
+        "output_reduction_db": 120.0,
+        "present_miss": 100.0,
+        "activity_f1": 0.0,
+    }
+    assert values["mixture"]["pause_leakage_db"] == values["mixture"]["output_reduction_db"] == 0.0
+    assert 30.0 < values["mixture"]["activity_f1"] < 95.0
