@@ -10,7 +10,6 @@ import lzma
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -21,8 +20,9 @@ from pydantic import Field
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
 from pse_bench.leaderboard.ranking import NEEDED, NET, PAUSE_LEAKAGE
-from pse_bench.schemas import Score, Summary
+from pse_bench.schemas import Summary
 from pse_bench.scoring import hypotheses, pvad, scenarios
+from pse_bench.scoring.cells import Cell
 from pse_bench.scoring.results import Result, about_of
 from pse_bench.scoring.statistics import clusters_of
 from pse_bench.scoring.summary import Scores
@@ -109,16 +109,15 @@ def opened(board: Path, folder: Path) -> Kept:
     """What is kept of a row, computed from its scores. Raises InputError when something is missing or was
     changed, or word errors are not those of the words that are kept."""
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as private:
-        result = unpacked(board, folder, Path(private))
-        scores = result.read_scores()
+        result, scores = unpacked(board, folder, Path(private))
         if told := hypotheses.differences(result.folder, scores):
             raise InputError(told[0].replace(private, str(folder)))
         return Kept(replace(result, folder=folder), speaker_sums(scores))
 
 
-def unpacked(board: Path, folder: Path, into: Path) -> Result:
-    """The result of a row as it was scored, in a folder of its own. Raises InputError when something is missing or
-    was changed."""
+def unpacked(board: Path, folder: Path, into: Path) -> tuple[Result, Scores]:
+    """The result of a row as it was scored, in a folder of its own, and its scores. Raises InputError when
+    something is missing or was changed."""
     for name in ("summary.csv", "result.json"):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, into / name)
@@ -127,7 +126,8 @@ def unpacked(board: Path, folder: Path, into: Path) -> Result:
         if path.is_file():
             _unpack(path, into / name)
     try:
-        return Result.open(into).require_sealed()
+        result, scores = Result.with_scores(into)
+        return result.require_sealed(), scores
     except InputError as error:
         told = str(error).replace(str(into / MIXTURES), str(mixtures_of(board)))
         raise InputError(told.replace(str(into), str(folder))) from error
@@ -175,28 +175,28 @@ def stated_in(folder: Path) -> Stated:
 
 def speaker_sums(scores: Scores) -> list[SpeakerSum]:
     """The sums of the figures that order a board, of every target speaker, in the order of their names."""
-    people = {row.target_speaker for row in scores.mixtures.values()}
-    number = {person: place for place, person in enumerate(sorted(people))}
+    people = sorted({row.target_speaker for row in scores.mixtures.values()})
+    number = {person: place for place, person in enumerate(people)}
     found = {name: np.zeros((len(people), 2)) for name in NEEDED}
     cells = {f"{label}.{one.metric.name}": (one.pairs, cell) for label, one, cell in scores.aggregates()}
     pauses = scenarios.net_leakage(scores.cells, scores.mixtures, scores.losses, PAUSES)
     nets = {NET: cells[NET][1], PAUSE_LEAKAGE: pauses}
     for name, (pairs, cell) in (cells | {name: (_levels, cell) for name, cell in nets.items()}).items():
         if name in found:
-            counted = [score for score in cell if score.value is not None]
-            speakers = [number[scores.mixtures[score.mixture_id].target_speaker] for score in counted]
+            counted = Cell.of(cell).counted
+            speakers = [number[scores.mixtures[one].target_speaker] for one in counted.names]
             np.add.at(found[name], speakers, pairs(counted))
     told = {name: sums.tolist() for name, sums in found.items()}
     return [
         SpeakerSum(target_speaker=person, figure=name, numerator=sums[number][0], denominator=sums[number][1])
-        for person, number in number.items()
+        for number, person in enumerate(people)
         for name, sums in told.items()
     ]
 
 
-def _levels(scores: Sequence[Score]) -> np.ndarray:
+def _levels(scores: Cell) -> np.ndarray:
     """Pairs that give the mean of their levels in dB."""
-    return np.array([(score.value, 1.0) for score in scores]).reshape(-1, 2)
+    return np.stack([scores.values, np.ones(len(scores))], axis=-1)
 
 
 def sums_in(folder: Path) -> list[SpeakerSum]:

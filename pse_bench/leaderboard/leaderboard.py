@@ -18,6 +18,7 @@ from pse_bench.leaderboard.evidence import Evidence, Kind, Stated
 from pse_bench.leaderboard.table import PairRow, Row
 from pse_bench.scoring.figures import DECIMALS
 from pse_bench.scoring.results import Result, check_comparable
+from pse_bench.scoring.summary import Scores
 
 REFERENCES = ("mixture", "silence", "oracle-mask")
 """Systems that every board has, so that every figure has something to stand against."""
@@ -64,7 +65,8 @@ def add(
     ranked or what a submission has to say, was scored with other metrics than the board, or has a name that cannot
     be used.
     """
-    result = Result.open(folder).require_sealed()
+    result, scores = Result.with_scores(folder)
+    result.require_sealed()
     said = {"rtf": rtf, "trained_on": trained_on, "tuned_on": tuned_on, "licence": licence}
     stated = documents.parse(
         Stated,
@@ -80,7 +82,7 @@ def add(
     )
     with locks.taking_turns(board.parent, "leaderboard add"):
         rows = table.read(board) if board.exists() else []
-        placed = _put(board, rows, result, stated, replace=replace)
+        placed = _put(board, rows, result, scores, stated, replace=replace)
         return next(row for row in placed if row.entry.result_sha256 == atomic.sha256(folder / "result.json"))
 
 
@@ -97,11 +99,13 @@ def _measured(path: Path, system: str) -> dict[str, Any]:
     return {key: content[key] for key in keys if content.get(key) is not None}
 
 
-def _put(board: Path, rows: Sequence[Row], result: Result, stated: Stated, *, replace: bool) -> list[Row]:
+def _put(
+    board: Path, rows: Sequence[Row], result: Result, scores: Scores, stated: Stated, *, replace: bool
+) -> list[Row]:
     """Put a result in its place and write the board; all its rows."""
     for words in refusals(board, result, stated):
         raise InputError(f"{result.folder}: {words}")
-    sums = evidence.speaker_sums(result.read_scores())
+    sums = evidence.speaker_sums(scores)
     row = table.row_of(result, stated, evidence.as_array(sums, result.folder))
     replaced = [other for other in rows if replace and other.entry.name == row.entry.name]
     rest = [other for other in rows if other not in replaced]

@@ -12,7 +12,7 @@ from typing import Any
 from pse_bench.metrics import distortion, leakage, oversuppression, perceptual
 from pse_bench.metrics.detection import ACTIVITY
 from pse_bench.metrics.further import FURTHER
-from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, evaluate, failed, score
+from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, computed, evaluate, failed, score
 from pse_bench.metrics.modelled import OPINIONS, RECOGNITION, SPEAKER
 from pse_bench.metrics.outside import defined, fault
 from pse_bench.metrics.signals import Ratio, ratio_of
@@ -28,6 +28,7 @@ __all__ = [
     "Metric",
     "Ratio",
     "Resolution",
+    "computed",
     "computed_from",
     "evaluate",
     "failed",

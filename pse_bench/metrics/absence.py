@@ -21,12 +21,13 @@ QUIETEST_DBFS = -100.0
 SHORTEST_S = 0.1
 
 
-def share(values: Sequence[float], *, above: float = -np.inf, below: float = np.inf) -> float:
-    """Clips whose value lies between the two, in % of all scored clips. ValueError where there is none."""
-    if len(values) == 0:
-        raise ValueError("no clip to summarise")
+def share(values: np.ndarray | Sequence[float], *, above: float = -np.inf, below: float = np.inf) -> np.ndarray:
+    """Clips whose value lies between the two, in % of all scored clips, on the last axis. ValueError where there
+    is none."""
     found = np.asarray(values)
-    return 100.0 * float(np.mean((found > above) & (found < below)))
+    if found.shape[-1] == 0:
+        raise ValueError("no clip to summarise")
+    return 100.0 * np.mean((found > above) & (found < below), axis=-1)
 
 
 def absence_eer(*, absent_db: np.ndarray, present_db: np.ndarray) -> float:

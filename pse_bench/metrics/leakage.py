@@ -9,6 +9,7 @@ its formula was not available and ours is stated here.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -176,12 +177,13 @@ def net_reduction_db(*, leaked: Ratio, losses_db: Sequence[float]) -> float:
     return min(max(reduction_db(leaked) - max(losses_db), 0.0), CAP_DB)
 
 
-def share_at_cap(values: Sequence[float]) -> float:
-    """Clips at the cap of 120 dB, in % of all scored clips: how far the mean is a count of exact zeros."""
-    return 100.0 * float(np.mean(np.asarray(_some(values)) >= CAP_DB))
+def share_at_cap(values: np.ndarray | Sequence[float]) -> np.ndarray:
+    """Clips at the cap of 120 dB, in % of all scored clips, on the last axis: how far the mean is a count of exact
+    zeros."""
+    return 100.0 * np.mean(np.asarray(_some(values)) >= CAP_DB, axis=-1)
 
 
-def _some(items: Sequence) -> Sequence:
+def _some(items: Any) -> Any:
     if len(items) == 0:
         raise ValueError("no clip to summarise")
     return items

@@ -4,7 +4,7 @@
 system's fault: the metric's stated worst), so that failing on a hard clip never raises a mean.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from inspect import signature
@@ -250,14 +250,20 @@ def score(metric: Metric, clip: Clip) -> Evaluation:
     if fault := _fault(clip):
         return failed(metric, clip, fault)
     try:
+        return computed(metric, arguments)
+    except FailedScore as reason:
+        return failed(metric, clip, str(reason))
+
+
+def computed(metric: Metric, arguments: Mapping[str, Any]) -> Evaluation:
+    """What ``compute`` gives of its arguments: ok or undefined. Raises FailedScore where the estimate has none."""
+    try:
         result = metric.compute(**arguments)
     except UndefinedScore as reason:
         return Evaluation(None, "undefined", str(reason))
-    except FailedScore as reason:
-        return failed(metric, clip, str(reason))
     value = _value(metric, result)
     if not np.isfinite(value):
-        return failed(metric, clip, f"{metric.name} is not a finite number on this estimate")
+        raise FailedScore(f"{metric.name} is not a finite number on this estimate")
     return Evaluation(value, "ok", str(result) if isinstance(result, Ratio) else "")
 
 

@@ -132,7 +132,7 @@ def _shown(board: Path, private: Path) -> list[Shown]:
         folder = table.evidence_folder(board, row.entry)
         if has_scores(folder):
             (private / folder.name).mkdir(parents=True)
-            results.append(unpacked(board, folder, private / folder.name))
+            results.append(unpacked(board, folder, private / folder.name)[0])
         else:
             results.append(table.evidence(board, row.entry))
         pages.append(f"{folder.name.rpartition('-')[0]}.html")  # without a hash, so that links to it last

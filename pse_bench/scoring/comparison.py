@@ -14,8 +14,8 @@ import numpy as np
 from pse_bench.dataset.groups import Group, groups_of
 from pse_bench.errors import InputError
 from pse_bench.registry import suggestion
-from pse_bench.schemas import Score
 from pse_bench.scoring import statistics
+from pse_bench.scoring.cells import Cell
 from pse_bench.scoring.results import Result, check_comparable
 from pse_bench.scoring.scenarios import SILENT_DBFS, audible
 from pse_bench.scoring.summary import Aggregate, Scores
@@ -130,24 +130,22 @@ def _cells(one: Scores, other: Scores, by: str | None) -> Iterator[_Cell]:
         if key not in other.figures or not aggregate.metric.compared:
             continue
         for part, first, second in parts:
-            inside, beside = (
-                first.figures.get(key, ()),
-                {row.mixture_id: row for row in second.figures.get(key, ())},
-            )
-            both = [(row, beside[row.mixture_id]) for row in inside]
-            both = [pair for pair in both if None not in (pair[0].value, pair[1].value)]
-            if inside:
-                own, quiet = _pairs(aggregate, one, [row for row, _ in both])
-                others, quieter = _pairs(aggregate, other, [row for _, row in both])
-                names = [one.mixtures[row.mixture_id].target_speaker for row, _ in both]
-                yield _Cell(label, part, aggregate, own, others, names, len(inside), quiet or quieter)
+            if key in first.figures:
+                inside, beside = (Cell.of(found.figures.get(key, ())) for found in (first, second))
+                places = {name: place for place, name in enumerate(beside.names) if beside.has_value[place]}
+                own = [n for n, name in enumerate(inside.names) if inside.has_value[n] and name in places]
+                both = inside.take(own), beside.take(places[inside.names[place]] for place in own)
+                (pairs, quiet), (others, quieter) = map(_pairs, (aggregate, aggregate), (one, other), both)
+                names = [one.mixtures[name].target_speaker for name in both[0].names]
+                yield _Cell(label, part, aggregate, pairs, others, names, len(inside), quiet or quieter)
 
 
-def _pairs(aggregate: Aggregate, scores: Scores, found: list[Score]) -> tuple[np.ndarray, bool]:
+def _pairs(aggregate: Aggregate, scores: Scores, cell: Cell) -> tuple[np.ndarray, bool]:
     """The pairs of scores as they can be heard, and whether one of them was raised for that."""
     try:
-        raised = [audible(scores.known[one.metric], one, scores.mixtures[one.mixture_id]) for one in found]
-        return aggregate.pairs(raised), raised != found
+        raised = audible(scores.known[cell.metric], cell, scores.mixtures)
+        as_they_are = np.array_equal(raised.values, cell.values) and raised.details == cell.details
+        return aggregate.pairs(raised), not as_they_are
     except ValueError as error:
         raise scores.damaged(aggregate.metric.name, error) from error
 

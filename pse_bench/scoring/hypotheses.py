@@ -11,7 +11,8 @@ import numpy as np
 from pse_bench import metrics
 from pse_bench.asr.hypothesis_csv import Hypothesis
 from pse_bench.io import tables
-from pse_bench.schemas import Mixture, Score
+from pse_bench.schemas import Mixture
+from pse_bench.scoring.cells import Cell
 from pse_bench.scoring.summary import Scores
 
 FILE = "hypotheses.csv"
@@ -31,34 +32,31 @@ def differences(folder: Path, scores: Scores) -> list[str]:
     path = folder / FILE
     if not path.is_file():
         return []
-    said = {row.mixture_id: row.text for row in tables.read_table(path, Hypothesis)}
+    table = tables.read_columns(path, Hypothesis)
+    said = dict(zip(table["mixture_id"], table["text"], strict=True))
     found = []
-    for (label, name), cell in scores.cells.items():
-        metric = scores.known[name]
+    for (label, name), scored in scores.cells.items():
+        metric, cell = scores.known[name], Cell.of(scored)
         if "transcribe" in metric.needs and OF_WORDS.issuperset(metric.needs):
-            wrong = [one for one in cell if not _follows(metric, one, scores.mixtures, said)]
+            ok = [place for place, status in enumerate(cell.states) if status == "ok"]
+            given = [(cell.names[place], cell.values[place], cell.details[place]) for place in ok]
+            wrong = [
+                one for one in given if not _follows(metric, scores.mixtures[one[0]], said.get(one[0]), *one[1:])
+            ]
             if wrong:
-                first, more = wrong[0].mixture_id, f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+                first, more = wrong[0][0], f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
                 found.append(f"{path}: {label} {name} of {first}{more} is not that of its words; score again")
     return found
 
 
-def _follows(metric: metrics.Metric, one: Score, mixtures: Mapping[str, Mixture], said: Mapping[str, str]) -> bool:
-    if one.status != "ok":
-        return True
-    if one.mixture_id not in said:
+def _follows(metric: metrics.Metric, row: Mixture, said: str | None, value: float, detail: str) -> bool:
+    """Whether a score is that of what was said."""
+    if said is None:
         return False
-    row = mixtures[one.mixture_id]
-    silence, nobody = np.zeros(row.num_samples), np.zeros(row.num_samples, dtype=bool)
-    clip = metrics.Clip(
-        estimate=silence,
-        mixture=silence,
-        reference=None,
-        target_active=nobody,
-        interferer_active=nobody,
-        sample_rate=row.sample_rate,
-        text=row.text,
-        transcribe=lambda _: said[row.mixture_id],
-    )
-    again = metrics.score(metric, clip)
-    return (again.value, again.detail) == (one.value, one.detail)
+    silence = np.broadcast_to(0.0, row.num_samples)
+    given = {
+        **{"estimate": silence, "mixture": silence, "sample_rate": row.sample_rate},
+        **{"text": row.text, "transcribe": lambda _: said},
+    }
+    again = metrics.computed(metric, {name: given[name] for name in metric.needs})
+    return (again.value, again.detail) == (value, detail)

@@ -81,6 +81,11 @@ class Result:
         """Raises InputError when the folder holds no finished result, one of another schema, or one that was
         changed. Figures are computed from the scores again: ``summary.csv`` is for people to read. One of an
         earlier version has no seal, see ``require_sealed``."""
+        return cls.with_scores(folder)[0]
+
+    @classmethod
+    def with_scores(cls, folder: str | Path) -> "tuple[Result, Scores]":
+        """As ``open``, and every score, which it reads anyway."""
         folder = Path(folder)
         path = folder / "result.json"
         if not path.is_file():
@@ -92,7 +97,8 @@ class Result:
                 raise InputError(f"{table}: missing or changed since it was scored; restore it or score again")
         if unknown := [key for key in about if key not in (*RESULT_KEYS, SEAL)]:
             raise InputError(f"{path}: unknown key {unknown[0]!r}; restore it or score again")
-        return cls(folder, about, summaries_of(cls(folder, about, []).read_scores()))
+        scores = cls(folder, about, []).read_scores()
+        return cls(folder, about, summaries_of(scores)), scores
 
     def read_scores(self) -> Scores:
         """Every score, with the mixtures they belong to. Raises InputError as ``Scores.read``."""
@@ -171,10 +177,10 @@ def lies_in(folder: Path) -> bool:
 def verify(folder: Path) -> VerifyReport:
     """Check a result in a folder: every file has the hash that ``result.json`` gives, which has its own; nothing
     else lies there; figures follow from the scores. Raises InputError when there is none, or it was changed."""
-    result = Result.open(folder)
+    result, scores = Result.with_scores(folder)
     own = {*FILES, "result.json", *([STAGE.journal] if result.part else [])}
     problems = [f"{path}: not a file of this result" for path in unexpected_files(folder, own)]
-    problems += hypotheses.differences(folder, result.read_scores())
+    problems += hypotheses.differences(folder, scores)
     if SEAL not in result.about:
         problems.append(f"{folder / 'result.json'}: {UNSEALED}; score again")
     present = [name for name in FILES if (folder / name).is_file()]

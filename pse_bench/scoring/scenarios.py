@@ -3,6 +3,7 @@ well the absence of the target is told from the level of the output."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,9 +12,8 @@ from pse_bench.errors import UndefinedScore
 from pse_bench.metrics import Metric, Ratio
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring import pvad, statistics
+from pse_bench.scoring.cells import Cell, Cells
 
-Cells = Mapping[tuple[str, str], Sequence[Score]]
-"""Scores by scenario and metric."""
 Losses = Mapping[tuple[str, str], float]
 """What the target lost, in dB, by scene and scenario."""
 
@@ -26,19 +26,23 @@ SILENT_DBFS = -80.0
 noise of a quiet room; dither of one step of 16 bits, at −92 dBFS, moves no level above it by more than 0.3 dB."""
 
 
-def audible(metric: Metric, score: Score, mixture: Mixture) -> Score:
-    """A score as it would be if the output were at ``SILENT_DBFS`` where it lies below.
+def audible(metric: Metric, scores: Sequence[Score], mixtures: Mapping[str, Mixture]) -> Cell:
+    """Scores as they would be if the output were at ``SILENT_DBFS`` where it lies below.
 
     Raises ValueError when a score of leakage has no ratio in its detail.
     """
-    if score.value is None or not metric.quiet:
-        return score
-    if metric.quiet == "level":
-        return score.model_copy(update={"value": max(score.value, SILENT_DBFS)})
-    ratio = metrics.ratio_of(score.detail)
-    clip = mixture.num_samples if metric.quiet == "energy" else 1
-    raised = metrics.Ratio(ratio.numerator, max(ratio.denominator, clip * 10 ** (SILENT_DBFS / 10)))
-    return score.model_copy(update={"value": metric.value_of(raised), "detail": str(raised)})
+    cell = Cell.of(scores)
+    if metric.quiet in ("", "level"):
+        return cell if not metric.quiet else replace(cell, values=np.maximum(cell.values, SILENT_DBFS))
+    values, details = cell.values.copy(), list(cell.details)
+    for place, (above, below) in enumerate(cell.ratios.tolist()):
+        if cell.has_value[place]:
+            clip = mixtures[cell.names[place]].num_samples if metric.quiet == "energy" else 1
+            heard = metrics.Ratio(above, max(below, clip * 10 ** (SILENT_DBFS / 10)))
+            values[place] = metric.value_of(heard)
+            if heard.denominator > below:
+                details[place] = str(heard)
+    return replace(cell, values=values, details=details)
 
 
 def losses_of(cells: Cells, mixtures: Mapping[str, Mixture]) -> Losses:
@@ -53,7 +57,7 @@ def losses_of(cells: Cells, mixtures: Mapping[str, Mixture]) -> Losses:
 
 def net_leakage(
     cells: Cells, mixtures: Mapping[str, Mixture], losses: Losses, of: tuple[str, str] = ("TS3", LEAKAGE)
-) -> list[Score]:
+) -> Sequence[Score]:
     """A score for each clip that has one of leakage: its target speaker's net leakage reduction, as energies. None
     where no losses are known.
 
@@ -70,14 +74,14 @@ def net_leakage(
     scores = cells.get(of, ())
     if not scores or not losses:
         return []
-    metric = metrics.ALL_METRICS[of[1]]
-    heard = [audible(metric, score, mixtures[score.mixture_id]) for score in scores]
-    ratios = [None if score.value is None else metrics.ratio_of(score.detail) for score in heard]
-    rows = [mixtures[score.mixture_id] for score in scores]
+    details = Cell.of(scores).details
+    cell = audible(metrics.ALL_METRICS[of[1]], scores, mixtures)
+    rows, there = [mixtures[name] for name in cell.names], cell.has_value.tolist()
+    ratios = [Ratio(*pair) for pair in cell.ratios.tolist()]
     leaked: dict[str, Ratio] = defaultdict(lambda: Ratio(0.0, 0.0))
     lost: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row, ratio in zip(rows, ratios, strict=True):
-        if ratio:
+    for row, ratio, counts in zip(rows, ratios, there, strict=True):
+        if counts:
             leaked[row.target_speaker] += ratio
             for label in ("TS1", "TS2"):
                 if (row.scene_id, label) in losses:
@@ -86,20 +90,23 @@ def net_leakage(
         who: NET.compute(leaked=leaked[who], losses_db=[float(np.mean(own)) for own in found.values()])
         for who, found in lost.items()
     }
-    return [
-        _net_score(score, ratio, net.get(row.target_speaker))
-        for score, ratio, row in zip(scores, ratios, rows, strict=True)
+    found = [
+        _net_score(status, detail, ratio if counts else None, net.get(row.target_speaker))
+        for status, detail, ratio, counts, row in zip(cell.states, details, ratios, there, rows, strict=True)
     ]
+    values, states, details = zip(*found, strict=True)
+    return replace(cell, metric=NET.name, values=np.array(values, dtype=float), states=states, details=details)
 
 
-def _net_score(score: Score, ratio: Ratio | None, net_db: float | None) -> Score:
-    own = {"metric": NET.name}
+def _net_score(
+    status: str, detail: str, ratio: Ratio | None, net_db: float | None
+) -> tuple[float | None, str, str]:
+    """Value, status and detail of a clip from those of its leakage."""
     if ratio is None or net_db is None:
-        reason = score.detail if ratio is None else "what the target lost is not known"
-        return score.model_copy(update=own | {"value": None, "status": "undefined", "detail": reason})
+        return None, "undefined", detail if ratio is None else "what the target lost is not known"
     energies = Ratio(ratio.numerator, ratio.numerator * 10 ** (-net_db / 10))
-    reason = f"; {score.detail.partition('; ')[2]}" if score.status == "failed" else ""
-    return score.model_copy(update=own | {"value": net_db, "detail": f"{energies}{reason}"})
+    reason = f"; {detail.partition('; ')[2]}" if status == "failed" else ""
+    return net_db, status, f"{energies}{reason}"
 
 
 def absence(cells: Cells, mixtures: Mapping[str, Mixture]) -> tuple[pvad.Figure, Sequence[str]] | None:
@@ -110,15 +117,16 @@ def absence(cells: Cells, mixtures: Mapping[str, Mixture]) -> tuple[pvad.Figure,
         ValueError: a score has no ratio in its detail.
     """
     kinds = [[("TS3", LEAKAGE)], [("TS1", LEVEL), ("TS2", LEVEL)]]
-    found = [[score for key in keys for score in cells.get(key, ())] for keys in kinds]
+    found = [[Cell.of(cells[key]) for key in keys if cells.get(key)] for keys in kinds]
     if not all(found):
         return None
-    states = [score.status for scores in found for score in scores]
+    states = [status for kind in found for cell in kind for status in cell.states]
+    raised = [[audible(metrics.ALL_METRICS[cell.metric], cell, mixtures) for cell in kind] for kind in found]
     heard = [
-        (mixtures[score.mixture_id].target_speaker, absent, _heard(metric, score, mixtures))
-        for scores, metric, absent in zip(found, (LEAKAGE, LEVEL), (True, False), strict=True)
-        for score in scores
-        if score.value is not None
+        (mixtures[name].target_speaker, absent, level_db)
+        for kind, absent in zip(raised, (True, False), strict=True)
+        for cell in kind
+        for name, level_db in zip(cell.counted.names, cell.counted.values.tolist(), strict=True)
     ]
     if not heard:
         return (None, None), states
@@ -136,7 +144,3 @@ def absence(cells: Cells, mixtures: Mapping[str, Mixture]) -> tuple[pvad.Figure,
         return (None, None), states
     interval = statistics.left_out_interval(value, left, np.bincount(whose).astype(float), low=0.0, high=100.0)
     return (value, interval), states
-
-
-def _heard(name: str, score: Score, mixtures: Mapping[str, Mixture]) -> float:
-    return float(audible(metrics.ALL_METRICS[name], score, mixtures[score.mixture_id]).value or 0.0)

@@ -4,7 +4,7 @@ An aggregate of a metric is either a function of two sums over clips (mean, shar
 or a median. Both its value and how sure it is follow from that.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,12 +14,14 @@ import numpy as np
 
 from pse_bench import metrics
 from pse_bench.errors import InputError
-from pse_bench.io.tables import read_table, write_table
+from pse_bench.io.documents import read_text
+from pse_bench.io.tables import table_of, write_table
 from pse_bench.metrics import ALL_METRICS, Metric
 from pse_bench.schemas import DESCRIPTIONS, TABLES, Detection, Mixture, Score, Summary, TableLabel
+from pse_bench.scoring import cells as by_columns
 from pse_bench.scoring import pvad, scenarios, statistics
+from pse_bench.scoring.cells import Cell, Cells
 
-Cells = scenarios.Cells
 LARGEST = 1e30  # no score, and no energy that one is made of, comes near; squares can still be computed with
 
 
@@ -40,18 +42,16 @@ class Aggregate:
 
     def pairs(self, scores: Sequence[Score]) -> np.ndarray:
         """Pairs of scores that have a value. Raises ValueError where a detail has no ratio."""
-        return np.array([self._pair(score) for score in scores], dtype=float).reshape(-1, 2)
-
-    def _pair(self, score: Score) -> tuple[float, float]:
-        aggregation = self.metric.aggregation
+        cell, aggregation = Cell.of(scores), self.metric.aggregation
         if aggregation in ("ratio", "energies"):
-            ratio = metrics.ratio_of(score.detail)
-            if aggregation == "ratio" and ratio.denominator <= 0:  # an output's energy may be exactly zero
-                raise ValueError(f"no ratio in the detail {score.detail!r} of {score.mixture_id}")
-            return ratio.numerator, ratio.denominator
-        if aggregation == "share":
-            return float(self.metric.compute([getattr(score, self.metric.needs[0])])), 1.0
-        return float(score.value or 0.0), 1.0
+            if aggregation == "ratio":  # an output's energy may be exactly zero
+                for place in np.flatnonzero(~(cell.ratios[:, 1] > 0))[:1]:
+                    raise ValueError(f"no ratio in the detail {cell.details[place]!r} of {cell.names[place]}")
+            return cell.ratios
+        values = cell.values + 0.0  # no -0.0
+        if aggregation == "share" and len(values):
+            values = self.metric.compute(values[:, None])
+        return np.stack([values, np.ones(len(values))], axis=-1)
 
     def link(self, sums: np.ndarray) -> np.ndarray:
         """The value from the sums of numerators and denominators, shape (..., 2)."""
@@ -132,7 +132,7 @@ class Scores:
             InputError: ``scores.csv`` is damaged, or does not have one row a mixture of every metric it holds, and
                 likewise for ``detections.csv``.
         """
-        mixtures = {row.mixture_id: row for row in read_table(folder / "mixtures.csv", Mixture)}
+        mixtures = _mixtures(folder / "mixtures.csv")
         path, activity = folder / "scores.csv", folder / pvad.FILE
         cells = _cells(path, {name: row.scenario for name, row in mixtures.items()}, known)
         detections = pvad.read(activity, mixtures) if activity.exists() else ()
@@ -142,13 +142,24 @@ class Scores:
     def among(self, names: Iterable[str]) -> "Scores":
         """Those of some mixtures."""
         kept = set(names)
-        inside = ((key, [one for one in scores if one.mixture_id in kept]) for key, scores in self.cells.items())
+        inside = ((key, Cell.of(scores).among(kept)) for key, scores in self.cells.items())
         return replace(
             self,
             mixtures={name: row for name, row in self.mixtures.items() if name in kept},
             cells={key: scores for key, scores in inside if scores},
             detections=[row for row in self.detections if row.mixture_id in kept],
         )
+
+    @cached_property
+    def _speakers(self) -> dict[str, int]:
+        """The number of each mixture's target speaker, in the order of their names."""
+        people = sorted({row.target_speaker for row in self.mixtures.values()})
+        number = {person: place for place, person in enumerate(people)}
+        return {name: number[row.target_speaker] for name, row in self.mixtures.items()}
+
+    def clusters(self, cell: Cell) -> np.ndarray:
+        """Whose each clip of a cell is, shape (num_clips,), as ``statistics.clusters_of`` gives it."""
+        return statistics.clusters_of([self._speakers[name] for name in cell.names])
 
     @cached_property
     def figures(self) -> Cells:
@@ -177,6 +188,20 @@ class Scores:
     def damaged(self, metric: str, error: ValueError) -> InputError:
         """The error about a detail that holds no ratio."""
         return InputError(f"{self.path}: {metric}: {error}; score again")
+
+
+_last: dict[str, dict[str, Mixture]] = {}  # one table by its text
+
+
+def _mixtures(path: Path) -> dict[str, Mixture]:
+    """The mixtures of a result by their ids. All results of a dataset have the same, so the last table is kept."""
+    text = read_text(path)
+    rows = _last.get(text)
+    if rows is None:
+        rows = {row.mixture_id: row for row in table_of(text, Mixture, str(path))}
+        _last.clear()
+        _last[text] = rows
+    return rows
 
 
 def summarise(folder: Path, known: Mapping[str, Metric] = ALL_METRICS) -> list[Summary]:
@@ -209,37 +234,44 @@ def _absence(scores: Scores) -> list[Summary]:
 
 
 def _summary(scores: Scores, label: TableLabel, aggregate: Aggregate, found: Sequence[Score]) -> Summary:
-    metric = aggregate.metric
+    metric, cell = aggregate.metric, Cell.of(found)
     figure: pvad.Figure = None, None
-    counted = [score for score in found if score.value is not None]
     try:
-        pairs = aggregate.pairs(counted)
+        pairs = aggregate.pairs(cell.counted)
         if not (np.abs(pairs) < LARGEST).all():
             raise ValueError("a figure beyond all measure")
     except ValueError as error:
         raise scores.damaged(metric.name, error) from error
-    if counted:
-        speakers = [scores.mixtures[score.mixture_id].target_speaker for score in counted]
-        figure = aggregate.value(pairs), aggregate.interval(pairs, statistics.clusters_of(speakers))
-    return pvad.line(metric, label, figure, [score.status for score in found])
+    if len(pairs):
+        figure = aggregate.value(pairs), aggregate.interval(pairs, scores.clusters(cell.counted))
+    return pvad.line(metric, label, figure, cell.states)
 
 
-def _cells(path: Path, scenarios: dict[str, str], known: Container[str]) -> Cells:
+def _cells(path: Path, scenarios: Mapping[str, str], known: Container[str]) -> Mapping[tuple[str, str], Cell]:
     """Scores by scenario and metric, checked to be those of all mixtures and of nothing else."""
-    cells: dict[tuple[str, str], list[Score]] = defaultdict(list)
-    for score in read_table(path, Score):
-        if scenarios.get(score.mixture_id) != score.scenario:
-            raise InputError(f"{path}: {score.mixture_id} of {score.scenario} is not in mixtures.csv; score again")
-        if score.metric not in known:
-            raise InputError(f"{path}: metric {score.metric!r} is not known; score again")
-        if (score.value is None) != (score.status == "undefined"):
-            fault = f"{score.metric} of {score.mixture_id} is {score.status} with the value {score.value}"
-            raise InputError(f"{path}: {fault}; score again")
-        cells[score.scenario, score.metric].append(score)
-    expected = Counter(scenarios.values())
-    for (label, metric), scores in cells.items():
-        names = {score.mixture_id for score in scores}
-        if not len(names) == len(scores) == expected[label]:
-            rows = f"{len(scores)} rows of {metric} over {len(names)} mixtures of {label}"
-            raise InputError(f"{path}: {rows}, expected {expected[label]}; score again")
+    cells = by_columns.read(path)
+    if fault := _fault(cells, scenarios, known):
+        raise InputError(f"{path}: {fault}; score again")
     return cells
+
+
+def _fault(cells: Mapping[tuple[str, str], Cell], scenarios: Mapping[str, str], known: Container[str]) -> str:
+    """The first thing that is wrong with scores, in words; '' where nothing is."""
+    for (label, metric), cell in cells.items():
+        for name in cell.names:
+            if scenarios.get(name) != label:
+                return f"{name} of {label} is not in mixtures.csv"
+        if metric not in known:
+            return f"metric {metric!r} is not known"
+        for place, status in enumerate(cell.states):
+            if (status == "undefined") == cell.has_value[place]:
+                value = cell[place].value
+                return f"{metric} of {cell.names[place]} is {status} with the value {value}"
+    expected = Counter(scenarios.values())
+    for (label, metric), cell in cells.items():
+        names = set(cell.names)
+        if not len(names) == len(cell) == expected[label]:
+            return (
+                f"{len(cell)} rows of {metric} over {len(names)} mixtures of {label}, expected {expected[label]}"
+            )
+    return ""

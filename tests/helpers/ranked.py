@@ -8,14 +8,17 @@ from made import BLANK
 from pse_bench import metrics
 from pse_bench.io import atomic, tables
 from pse_bench.schemas import Mixture, Score
+from pse_bench.scoring import hypotheses
 from pse_bench.scoring.summary import summarise
 
 SPEAKERS = 4
+SPOKEN = 1000
 
 
 def mixture(scene_id: str, label: str) -> Mixture:
     named = {"mixture_id": f"{scene_id}_{label}", "scene_id": scene_id, "scenario": label}
-    return BLANK.model_copy(update={**named, "target_speaker": f"p{scene_id}"})
+    said = {"text": "word " * SPOKEN if label == "TS2" else "", "target_speaker": f"p{scene_id}"}
+    return BLANK.model_copy(update=named | said)
 
 
 def result(
@@ -29,10 +32,11 @@ def result(
     loss=0.5,
     level=1.0,
     people=SPEAKERS,
+    words: bool = False,
     **about: Any,
 ) -> Path:
     """A result of a few speakers that has the given figures, a little different for each speaker; ``level`` is the
-    energy that is left of others."""
+    energy that is left of others. With ``words``, word errors follow from those that are kept beside them."""
     folder.mkdir(parents=True)
     figures = {
         ("TS1", "tsos"): tsos[0],
@@ -43,14 +47,17 @@ def result(
         ("TS2", "pause_leakage_db"): pause,
         ("TS3", "leakage_reduction_db"): leakage,
     }
-    rows, scores = {}, []
+    rows, scores, heard = {}, [], {}
     for (label, metric), value in figures.items():
         kind = metrics.ALL_METRICS[metric]
         for number in range(people):
             row = mixture(f"s{number:06d}", label)
-            rows[row.mixture_id] = row
             own = min(max(value + 0.1 * (number % SPEAKERS - 1.5), kind.low), kind.high)
             detail = f"{round(own * 10)}/1000" if kind.aggregation == "ratio" else ""
+            rows[row.mixture_id] = row
+            if words and metric == "wer":
+                own = kind.value_of(metrics.ratio_of(detail))
+                heard[row.mixture_id] = "word " * (SPOKEN - round(own * 10))
             if kind.in_db:
                 detail = f"{level * 10 ** (own / 10)!r}/{level!r}"
             scores.append(
@@ -60,6 +67,8 @@ def result(
             )
     tables.write_table(folder / "mixtures.csv", Mixture, rows.values())
     tables.write_table(folder / "scores.csv", Score, scores)
+    if heard:
+        hypotheses.write(folder, heard)
     document = {
         "schema": 1,
         "kind": "pse-bench result",
@@ -89,7 +98,8 @@ def result(
 def finish(folder: Path, document: dict[str, Any]) -> None:
     """Write the ``summary.csv`` and ``result.json`` that belong to the scores of a folder as they are now."""
     summarise(folder)
-    hashes = {f"{name}_sha256": atomic.sha256(folder / f"{name}.csv") for name in ("scores", "summary")}
+    written = [path for path in folder.glob("*.csv") if path.name != "mixtures.csv"]
+    hashes = {f"{path.stem}_sha256": atomic.sha256(path) for path in written}
     atomic.write_sealed(folder / "result.json", document | hashes)
 
 

@@ -14,13 +14,14 @@ import pytest
 from click.testing import CliRunner, Result
 from ranked import CORNERS, finish, result
 
+from pse_bench.asr.hypothesis_csv import Hypothesis
 from pse_bench.cli import cli
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, tables
 from pse_bench.leaderboard import changes, evidence, leaderboard, table, verification
 from pse_bench.leaderboard.table import read
 from pse_bench.schemas import Mixture, Score
-from pse_bench.scoring import results
+from pse_bench.scoring import hypotheses, results
 
 ROOT = Path(__file__).parents[2]
 PEOPLE = 9
@@ -99,6 +100,36 @@ def test_a_digit_that_is_changed_anywhere_is_found(board: Path) -> None:
     packed.write_bytes(b"scores")
     (line,) = verification.verify(board)
     assert line.startswith(f"{packed}: damaged (")
+
+
+CHANGES: dict[str, Callable[[list[str]], list[str]]] = {
+    "changed": lambda words: [*words[:7], "sword", *words[8:]],
+    "left out": lambda words: words[1:],
+    "said twice": lambda words: [*words, *words],
+    "all": lambda words: [],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_word_that_is_changed_is_found_whatever_was_sealed(
+    board: Path, tmp_path: Path, change: Callable[[list[str]], list[str]]
+) -> None:
+    """Words, hashes, seal and row fit together, but errors are not those of the words."""
+    folder = made(tmp_path / "new", "new", words=True)
+    leaderboard.add(board, folder)
+    assert verification.verify(board) == []
+    kept = table.evidence_folder(board, next(row.entry for row in read(board) if row.entry.system == "new"))
+    assert (kept / "hypotheses.csv.xz").is_file()
+    said = {row.mixture_id: row.text for row in tables.read_table(folder / "hypotheses.csv", Hypothesis)}
+    name = list(said)[len(change(["a", "b"])) % PEOPLE]
+    hypotheses.write(folder, said | {name: " ".join(change(said[name].split()))})
+    about = json.loads((folder / "result.json").read_text())
+    about["system"]["name"] = "forged"
+    finish(folder, {key: value for key, value in about.items() if key != atomic.SEAL})
+    forced(board, folder)
+    found = [line for line in verification.verify(board) if ": forged 1" not in line]
+    assert len(found) == 1
+    assert found[0].endswith(f"TS2 wer of {name} is not that of its words; score again")
 
 
 def test_a_board_of_before_has_no_groups_and_says_so(board: Path) -> None:
@@ -311,7 +342,7 @@ def test_a_pull_request_with_three_false_rows_and_an_honest_one(
     repository: Path, board: Path, tmp_path: Path
 ) -> None:
     assert (checked(repository).returncode, checked(repository).stdout) == (0, "")
-    leaderboard.add(board, made(tmp_path / "honest", "honest", leakage=12))
+    leaderboard.add(board, made(tmp_path / "honest", "honest", leakage=12, words=True))
     leaderboard.add(board, made(tmp_path / "forged", "forged", leakage=11))
     with board.open() as stream:
         rows = list(csv.DictReader(stream))

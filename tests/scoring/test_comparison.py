@@ -264,10 +264,11 @@ def test_what_is_heard_stays_as_it_is(name: str) -> None:
     ratio = metrics.Ratio(clip * 1e-3, clip * 1e-7)
     value = -70.0 if metric.quiet == "level" else metric.value_of(ratio)
     score = Score(mixture_id="m", scenario=label, metric=name, value=value, status="ok", detail=str(ratio))
-    heard = audible(metric, score, BLANK)
+    (heard,) = audible(metric, [score], {"m": BLANK})
     assert heard.value == pytest.approx(value)
     quiet = score.model_copy(update={"value": -100.0, "detail": str(metrics.Ratio(clip * 1e-3, clip * 1e-11))})
-    assert audible(metric, quiet, BLANK).value == pytest.approx(-80.0 if metric.quiet == "level" else 50.0)
+    (raised,) = audible(metric, [quiet], {"m": BLANK})
+    assert raised.value == pytest.approx(-80.0 if metric.quiet == "level" else 50.0)
 
 
 # ---- systems
