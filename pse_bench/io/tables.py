@@ -56,8 +56,8 @@ NUMERIC = b"0123456789.e+-"
 """Characters of numbers, as far as cells of them are read alike by Python and by the records."""
 
 
-def read_columns(path: Path, record: type[Record]) -> dict[str, list[Any]]:
-    """As ``read_table``, a list of values a field: for tables with many rows. What is not as ``write_table``
+def read_columns(path: Path, record: type[Record]) -> dict[str, Sequence[Any]]:
+    """As ``read_table``, the values of each field: for tables with many rows. What is not as ``write_table``
     leaves it is read row by row, so mistakes have the same words."""
     text = read_text(path)
     found = _columns(text, record)
@@ -67,7 +67,7 @@ def read_columns(path: Path, record: type[Record]) -> dict[str, list[Any]]:
     return found
 
 
-def _columns(text: str, record: type[Record]) -> dict[str, list[Any]] | None:
+def _columns(text: str, record: type[Record]) -> dict[str, Sequence[Any]] | None:
     """The columns of a table; None where something about it is unexpected."""
     fields = record.model_fields
     try:
@@ -80,11 +80,11 @@ def _columns(text: str, record: type[Record]) -> dict[str, list[Any]] | None:
         return None
 
 
-def _values(cells: Sequence[str], field: "FieldInfo") -> list[Any]:
+def _values(cells: tuple[str, ...], field: "FieldInfo") -> Sequence[Any]:
     """The values of a field's cells. Raises ValueError where one is wrong, or may be."""
     kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     if kind is str:
-        return list(cells)
+        return cells
     if kind in (float, float | None):
         if "".join(cells).encode().translate(None, NUMERIC):
             raise ValueError("not a number, or in another form")
@@ -95,7 +95,7 @@ def _values(cells: Sequence[str], field: "FieldInfo") -> list[Any]:
     # labels and counts: many cells, few of which differ
     adapter = TypeAdapter(kind, config=ConfigDict(allow_inf_nan=False))
     known = {cell: adapter.validate_python(cell) for cell in set(cells) if cell or not _may_be_empty(field)}
-    return [known.get(cell) for cell in cells]
+    return list(map(known.get, cells))
 
 
 def _may_be_empty(field: "FieldInfo") -> bool:

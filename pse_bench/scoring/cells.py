@@ -74,9 +74,10 @@ class Cell(Sequence[Score]):
         ValueError where one of the others holds none."""
         given = self.counted.details
         try:
-            found = [tuple(map(float, detail.partition(";")[0].split("/"))) for detail in given]
-            pairs = np.array(found).reshape(len(given), 2)
-            if not np.isfinite(pairs).all():
+            texts = [detail.partition(";")[0] for detail in given]
+            flat = list(map(float, "/".join(texts).split("/") if texts else ()))
+            pairs = np.array(flat).reshape(len(given), 2)
+            if {text.count("/") for text in texts} - {1} or not np.isfinite(pairs).all():
                 raise ValueError
         except ValueError:  # what is wrong, in words
             ratios = [metrics.ratio_of(detail) for detail in given]
@@ -113,6 +114,6 @@ def read(path: Path) -> dict[tuple[str, str], Cell]:
     texts = [columns[name] for name in ("mixture_id", "status", "detail")]
     found = {}
     for (label, metric), own in places.items():
-        names, states, details = ([column[place] for place in own] for column in texts)
+        names, states, details = (tuple(map(column.__getitem__, own)) for column in texts)
         found[label, metric] = Cell(label, metric, names, values[own], states, details)
     return found

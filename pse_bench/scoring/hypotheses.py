@@ -4,6 +4,7 @@ It is the table that ``--recogniser csv:FILE`` takes, so words can be counted ag
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +50,16 @@ def differences(folder: Path, scores: Scores) -> list[str]:
     return found
 
 
+@cache
+def _silence(num_samples: int) -> np.ndarray:
+    return np.broadcast_to(0.0, num_samples)
+
+
 def _follows(metric: metrics.Metric, row: Mixture, said: str | None, value: float, detail: str) -> bool:
     """Whether a score is that of what was said."""
     if said is None:
         return False
-    silence = np.broadcast_to(0.0, row.num_samples)
+    silence = _silence(row.num_samples)
     given = {
         **{"estimate": silence, "mixture": silence, "sample_rate": row.sample_rate},
         **{"text": row.text, "transcribe": lambda _: said},

@@ -47,11 +47,11 @@ def audible(metric: Metric, scores: Sequence[Score], mixtures: Mapping[str, Mixt
 
 def losses_of(cells: Cells, mixtures: Mapping[str, Mixture]) -> Losses:
     """The target's losses by scene and scenario."""
+    found = {label: Cell.of(cells.get((label, LOSS), ())).counted for label in ("TS1", "TS2")}
     return {
-        (mixtures[score.mixture_id].scene_id, label): score.value
-        for label in ("TS1", "TS2")
-        for score in cells.get((label, LOSS), ())
-        if score.value is not None
+        (mixtures[name].scene_id, label): value
+        for label, cell in found.items()
+        for name, value in zip(cell.names, cell.values.tolist(), strict=True)
     }
 
 

@@ -258,15 +258,16 @@ def _cells(path: Path, scenarios: Mapping[str, str], known: Container[str]) -> M
 def _fault(cells: Mapping[tuple[str, str], Cell], scenarios: Mapping[str, str], known: Container[str]) -> str:
     """The first thing that is wrong with scores, in words; '' where nothing is."""
     for (label, metric), cell in cells.items():
-        for name in cell.names:
-            if scenarios.get(name) != label:
-                return f"{name} of {label} is not in mixtures.csv"
+        found = list(map(scenarios.get, cell.names))
+        if found != [label] * len(found):
+            name = next(name for name, own in zip(cell.names, found, strict=True) if own != label)
+            return f"{name} of {label} is not in mixtures.csv"
         if metric not in known:
             return f"metric {metric!r} is not known"
-        for place, status in enumerate(cell.states):
-            if (status == "undefined") == cell.has_value[place]:
-                value = cell[place].value
-                return f"{metric} of {cell.names[place]} is {status} with the value {value}"
+        odd = cell.has_value == [status == "undefined" for status in cell.states]
+        for place in np.flatnonzero(odd)[:1]:
+            value = cell[place].value
+            return f"{metric} of {cell.names[place]} is {cell.states[place]} with the value {value}"
     expected = Counter(scenarios.values())
     for (label, metric), cell in cells.items():
         names = set(cell.names)

@@ -32,7 +32,8 @@ def by_rows(path: Path, record: type) -> dict[str, list]:
 
 def outcome(read, *given) -> object:
     try:
-        return repr(read(*given))  # so that 0.0 is not -0.0, and 1 not 1.0
+        found = {name: list(column) for name, column in read(*given).items()}
+        return repr(found)  # so that 0.0 is not -0.0, and 1 not 1.0
     except InputError as error:
         return str(error)
 
