@@ -178,13 +178,29 @@ def review(board: Path, base: Path) -> None:
 @leaderboard.command()
 @click.argument("boards", nargs=-1, required=True, type=options.FILE)
 @options.out_folder
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    type=options.FOLDER,
+    help="The dataset of a board: adds scenes to see and hear; repeatable.",
+)
+@click.option(
+    "--submission",
+    "submissions",
+    multiple=True,
+    type=options.PLACE,
+    help="What a row was scored from, a folder or a zip; repeatable. Needs --dataset.",
+)
 @options.force
-def site(boards: tuple[Path, ...], out: Path, force: bool) -> None:
+def site(boards: tuple[Path, ...], out: Path, **asked: Any) -> None:
     """Write BOARDS as a folder of pages that any server of files can host: a page a board, and one a system.
 
-    Pages hold all that they show, fetch nothing, and work from a disk, too.
+    Pages hold all that they show, fetch nothing, and work from a disk, too. With --dataset and a --submission, a
+    system's page has the worst and the median scene of each failure, with sound.
     """
     from pse_bench.reporting import board_site
+    from pse_bench.runtime.progress import progress
 
-    pages = board_site.write(boards, out, force=force)
+    pages = board_site.write(boards, out, progress=progress, **asked)
     click.echo(f"{pages[0]}: {len(pages)} pages of {len(boards)} boards")

@@ -4,21 +4,34 @@ Every page holds all that it shows and links to the others by relative paths.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pse_bench.asr.probe import known
-from pse_bench.errors import InputError
+from pse_bench.dataset.dataset import Dataset
+from pse_bench.errors import InputError, RequestError
 from pse_bench.io import atomic
 from pse_bench.leaderboard import shown as printed
 from pse_bench.leaderboard import table, verification
 from pse_bench.leaderboard.evidence import has_scores, unpacked
 from pse_bench.leaderboard.leaderboard import CONTROL
 from pse_bench.leaderboard.table import ENDS, Row
-from pse_bench.reporting import breakdown_plot, distribution_plot, html, plot, result_tables, tables, tradeoff
+from pse_bench.reporting import (
+    breakdown_plot,
+    distribution_plot,
+    estimates,
+    html,
+    plot,
+    result_tables,
+    tables,
+    tradeoff,
+)
+from pse_bench.reporting.clip_panel import Media
 from pse_bench.reporting.plot import ShownSystem
+from pse_bench.reporting.worst_clips import FAILURES, ShownClips, choose_clips
+from pse_bench.submission import submission
 
 FILTERS = {
     "kind": "kind",
@@ -36,6 +49,8 @@ HIDDEN = {"system", "result_sha256", "rank", "mean_rank", "pareto", "rank_low", 
     f"net_score{end}" for end in ENDS
 }
 """Columns that a system's page tells in another form."""
+MOST_MEDIA = 8_000_000
+"""Characters of sound and pictures on a system's page."""
 PLOTS = (distribution_plot.section, breakdown_plot.section)
 """The plots of a system's page."""
 
@@ -94,29 +109,79 @@ class Board:
         return about | {"probe": known((about.get("recogniser") or {}).get("model", ""))}
 
 
-def write(boards: Sequence[Path], out: Path, *, force: bool = False) -> list[Path]:
+Progress = Callable[[str, str], Any]
+Heard = dict[ShownSystem, tuple[ShownClips, Media]]
+"""What there is to see and to hear of systems."""
+
+
+def write(
+    boards: Sequence[Path],
+    out: Path,
+    *,
+    progress: Progress,
+    datasets: Sequence[Path] = (),
+    submissions: Sequence[Path] = (),
+    force: bool = False,
+) -> list[Path]:
     """Write the pages of some boards into a folder; the pages, the index first.
 
-    Raises InputError: a board cannot be read or does not follow from what is kept beside it, or the folder is
-    there.
+    Args:
+        progress: as ``progress.progress``.
+        datasets: those of boards, for scenes to see and hear on the pages of systems.
+        submissions: what rows were scored from.
+
+    Raises InputError: a board cannot be read or does not follow from what is kept beside it, the folder is there,
+    a dataset is that of no board, or a submission that of no system.
     """
+    if submissions and not datasets:
+        raise RequestError("--submission needs --dataset, the folder of what its board is of")
     atomic.require_new(out, force)
     for path in boards:
         if problems := verification.verify(path):
             raise InputError(problems[0])
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as private:
         shown = [Board(path.stem, _shown(path, Path(private) / path.stem)) for path in boards]
-        return _written(shown, out)
+        return _written(shown, out, _heard(shown, datasets, submissions, progress))
 
 
-def _written(shown: list[Board], out: Path) -> list[Path]:
+def _heard(boards: list[Board], datasets: Sequence[Path], paths: Sequence[Path], progress: Progress) -> Heard:
+    """The worst and the median clip of each failure of every system whose submission is given."""
+    opened = {}
+    for folder in datasets:
+        dataset = Dataset.open(folder).require_unchanged()
+        own = dataset.description.fingerprint
+        opened[own] = dataset
+        if own not in {board.about["dataset_fingerprint"] for board in boards}:
+            raise InputError(f"{folder}: fingerprint {own[:12]}, that of no board; give the dataset of one")
+    found: Heard = {}
+    for path in paths:
+        before = len(found)
+        for board in boards:
+            own_dataset = opened.get(board.about["dataset_fingerprint"])
+            systems = [one.system for one in board.systems if one.scored]
+            if own_dataset and systems:
+                with submission.opened(path, own_dataset.mixtures) as estimates_in:
+                    for system in estimates.scored_from(estimates_in, systems):
+                        kept, given = Media(budget=MOST_MEDIA), {system: estimates_in}
+                        with progress(f"drawing clips of {system.style.name}", "scenes") as update:
+                            found[system] = choose_clips(own_dataset, given, kept, worst=1, progress=update), kept
+        if len(found) == before:
+            raise InputError(
+                f"{path}: no system whose scores are kept was scored from these files; give the submission as it "
+                "was scored, and the dataset of its board"
+            )
+    return found
+
+
+def _written(shown: list[Board], out: Path, heard: Heard) -> list[Path]:
     pages = [out / "index.html"]
     for board in shown:
         found = {out / f"{board.name}.html": ("board.html", _board_page(board))}
         for one in board.systems:
-            found[out / board.name / one.page] = ("board_system.html", _system_page(board, one))
+            page = _system_page(board, one, *heard.get(one.system, (None, Media())))
+            found[out / board.name / one.page] = ("board_system.html", page)
         for path, (template, values) in found.items():
-            html.write(path, template, **values, boards=shown, media={})
+            html.write(path, template, **{"media": {}, **values}, boards=shown)
         pages += found
     html.write(pages[0], "boards.html", title="Leaderboards", boards=shown, media={})
     return pages
@@ -170,9 +235,9 @@ def _board_page(board: Board) -> dict[str, Any]:
     }
 
 
-def _system_page(board: Board, one: Shown) -> dict[str, Any]:
-    """The values of a system's page: what it says of itself, its figures beside its control's, and, from the kept
-    scores, how its clips are spread and when it fails."""
+def _system_page(board: Board, one: Shown, clips: ShownClips | None, kept: Media) -> dict[str, Any]:
+    """The values of a system's page: what it says of itself, its figures beside its control's, from the kept
+    scores how its clips are spread and when it fails, and with ``clips`` how that sounds."""
     control = [other.system for other in board.shown if other.system.style.name == one.system.style.name + CONTROL]
     both = [one.system, *control]
     results = [system.result for system in both]
@@ -186,6 +251,9 @@ def _system_page(board: Board, one: Shown) -> dict[str, Any]:
         "tables": result_tables.aggregates(both)[1:],
         "controls": result_tables.controls(results) if scored else [],
         "plots": plots,
+        "clips": clips,
+        "failures": FAILURES,
+        "media": kept.uris,
         "definitions": result_tables.definitions(results[:1]),
         "in_pieces": tables.in_pieces,
         "compared_values": tables.compared_values,

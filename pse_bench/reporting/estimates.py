@@ -29,7 +29,7 @@ def opened(
     found = []
     for path in paths:
         folder = stack.enter_context(submission.opened(path, dataset.mixtures))
-        mine = _scored_from(folder, systems)
+        mine = scored_from(folder, systems)
         if not mine:
             raise InputError(
                 f"{path}: no result was scored from these files; give the submission as it was scored, or "
@@ -39,7 +39,7 @@ def opened(
     return found
 
 
-def _scored_from(folder: Path, systems: Systems) -> list[ShownSystem]:
+def scored_from(folder: Path, systems: Systems) -> list[ShownSystem]:
     """The systems whose results were scored from the estimates in a folder, by their content."""
     mixtures = systems[0].scores.mixtures  # of all of them
     found = dict.fromkeys(mixtures, "")

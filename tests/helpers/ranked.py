@@ -1,5 +1,6 @@
 """Results with every figure that a board ranks, made by hand."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,12 @@ def result(
     level=1.0,
     people=SPEAKERS,
     words: bool = False,
+    of: Sequence[Mixture] = (),
     **about: Any,
 ) -> Path:
     """A result of a few speakers that has the given figures, a little different for each speaker; ``level`` is the
-    energy that is left of others. With ``words``, word errors follow from those that are kept beside them."""
+    energy that is left of others. With ``words``, word errors follow from those that are kept beside them. ``of``
+    are the mixtures of a dataset, in place of made ones."""
     folder.mkdir(parents=True)
     figures = {
         ("TS1", "tsos"): tsos[0],
@@ -48,10 +51,12 @@ def result(
         ("TS3", "leakage_reduction_db"): leakage,
     }
     rows, scores, heard = {}, [], {}
+    scenes = list(dict.fromkeys(row.scene_id for row in of)) or [f"s{number:06d}" for number in range(people)]
+    given = {(row.scene_id, row.scenario): row for row in of}
     for (label, metric), value in figures.items():
         kind = metrics.ALL_METRICS[metric]
-        for number in range(people):
-            row = mixture(f"s{number:06d}", label)
+        for number, scene_id in enumerate(scenes):
+            row = given.get((scene_id, label)) or mixture(scene_id, label)
             own = min(max(value + 0.1 * (number % SPEAKERS - 1.5), kind.low), kind.high)
             detail = f"{round(own * 10)}/1000" if kind.aggregation == "ratio" else ""
             rows[row.mixture_id] = row
@@ -78,7 +83,7 @@ def result(
         "complete": True,
         "metrics": {metric: {"version": 1} for _, metric in figures},
         "mixtures": len(rows),
-        "target_speakers": people,
+        "target_speakers": len({row.target_speaker for row in rows.values()}),
         "mixtures_sha256": atomic.sha256(folder / "mixtures.csv"),
         "system": {
             "name": name,

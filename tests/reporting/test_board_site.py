@@ -1,17 +1,24 @@
 """Boards as a folder of pages: what is on them, and what cannot be shown."""
 
+import json
 import re
+import shutil
 import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from ranked import CORNERS, result
 
 from pse_bench.cli import cli
+from pse_bench.dataset.dataset import Dataset
 from pse_bench.leaderboard import leaderboard, table
 from pse_bench.reporting import board_site
+from pse_bench.runtime.executor import Serial
+from pse_bench.runtime.progress import progress
+from pse_bench.submission import submission
+from pse_bench.systems.enhance import enhance
 
 BOARDS = Path(__file__).parents[2] / "leaderboards"
 NAMES = ("embedded-v1", "libri-mini-v1")
@@ -90,7 +97,7 @@ def test_kept_scores_show_groups_controls_and_how_clips_are_spread(tmp_path: Pat
     leaderboard.add(board, result(tmp_path / "good", "good", tsos=(4, 5), leakage=15))
     leaderboard.add(board, result(tmp_path / "control", "good (wrong enrollment)", tsos=(50, 50), leakage=9))
     leaderboard.add(board, result(tmp_path / "like", "like", tsos=(4.1, 5), leakage=15))
-    board_site.write([board], tmp_path / "site")
+    board_site.write([board], tmp_path / "site", progress=progress)
     rows = {row["data-of"]: row for row in Page(tmp_path / "site" / "tiny-v1.html").rows}
     assert set(rows) == {"good", "like", *CORNERS}
     text = (tmp_path / "site" / "tiny-v1" / "good-1.html").read_text(encoding="utf-8")
@@ -101,3 +108,55 @@ def test_kept_scores_show_groups_controls_and_how_clips_are_spread(tmp_path: Pat
     # nothing of the folder that the scores were unpacked into
     pages = (tmp_path / "site").rglob("*.html")
     assert not any(tempfile.gettempdir() in page.read_text(encoding="utf-8") for page in pages)
+
+
+# ---- examples
+
+
+@pytest.fixture(scope="module")
+def heard(plain: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A board of a dataset, and the submission of a system on it."""
+    root = tmp_path_factory.mktemp("heard")
+    board, audio = root / "tiny-v1.csv", root / "audio"
+    enhance(plain, "mixture", audio, executor=Serial())
+    content = {row.mixture_id: submission.read_estimate(audio, row).sha256 for row in plain.mixtures}
+    about = {"of": plain.mixtures, "dataset_fingerprint": plain.description.fingerprint}
+    for name, figures in CORNERS.items():
+        leaderboard.add(board, result(root / name, name, **about, **figures), kind="reference")
+    about["submission_sha256"] = submission.content_sha256(content)
+    leaderboard.add(board, result(root / "good", "good", **about, leakage=15))
+    return board, audio
+
+
+def site_of(board: Path, out: Path, *words: object) -> Result:
+    return CliRunner().invoke(cli, ["leaderboard", "site", str(board), "-o", str(out), *map(str, words)])
+
+
+def test_examples_are_heard_where_audio_is_given(plain: Dataset, heard: tuple[Path, Path], tmp_path: Path) -> None:
+    board, audio = heard
+    done = site_of(board, tmp_path / "site", "--dataset", plain.folder, "--submission", audio)
+    assert done.exit_code == 0, done.output
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "site").rglob("*.html")}
+    own = pages.pop("good-1")
+    assert own.count('<details class="case"') >= 3
+    assert own.count("data:audio/mpeg;base64,") >= 2
+    keys = set(re.findall(r'data-media="([^"]+)"', own))
+    assert keys == set(json.loads(own.split('id="media">')[1].split("</script>")[0]))
+    assert not any("<audio" in page or "data:audio" in page for page in pages.values())
+    assert str(tmp_path) not in own
+    assert tempfile.gettempdir() not in own
+
+
+def test_audio_that_belongs_to_no_row_is_refused(plain: Dataset, heard: tuple[Path, Path], tmp_path: Path) -> None:
+    board, audio = heard
+    done = site_of(board, tmp_path / "site", "--submission", audio)
+    assert "--submission needs --dataset" in done.output
+    shutil.copytree(audio, tmp_path / "audio")
+    next((tmp_path / "audio" / "TS1").iterdir()).unlink()
+    done = site_of(board, tmp_path / "site", "--dataset", plain.folder, "--submission", tmp_path / "audio")
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert f"{tmp_path / 'audio'}: no system whose scores are kept was scored from these files" in done.output
+    done = site_of(BOARDS / "embedded-v1.csv", tmp_path / "site", "--dataset", plain.folder)
+    assert done.exit_code == 1
+    assert "that of no board; give the dataset of one" in done.output
+    assert not (tmp_path / "site").exists()
