@@ -178,8 +178,8 @@ def net_reduction_db(*, leaked: Ratio, losses_db: Sequence[float]) -> float:
 
 
 def share_at_cap(values: np.ndarray | Sequence[float]) -> np.ndarray:
-    """Clips at the cap of 120 dB, in % of all scored clips, on the last axis: how far the mean is a count of exact
-    zeros."""
+    """Clips at the cap of 120 dB, in % of all scored clips: how far the mean is a count of exact zeros."""
+    # clips are on the last axis: a figure asks for the shares of many groups of one
     return 100.0 * np.mean(np.asarray(_some(values)) >= CAP_DB, axis=-1)
 
 
