@@ -168,6 +168,7 @@ FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
         ("`room`", scenario.Room),
         ("`enrollment`", scenario.EnrollmentChoice),
         ("`channel`", scenario.ChannelChoice),
+        ("`session`", scenario.SessionChoice),
     ),
     "Plan: `plan.jsonl`": (
         ("A line, after the header", schemas.Recipe),
@@ -176,6 +177,8 @@ FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
         ("`noise`", schemas.Noise),
         ("`enrollment`", schemas.Enrollment),
         ("`channel`, where there is one", schemas.Channel),
+        ("`session`, where there is one", schemas.Session),
+        ("Each of `turns`", schemas.Turn),
         ("`room`, simulated", schemas.SimulatedRoom),
         ("`room`, measured", schemas.MeasuredRoom),
         ("`room`, imported", schemas.RecordedRoom),

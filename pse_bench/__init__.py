@@ -30,6 +30,7 @@ _API = {
     "plan_dataset": "planning.plan:plan_dataset",
     "plan_header": "planning.plan:header",
     "plot_distributions": "reporting.figures:plot_distributions",
+    "plot_sessions": "reporting.figures:plot_sessions",
     "plot_tradeoff": "reporting.figures:plot_tradeoff",
     "read_plan": "planning.plan:read",
     "read_table": "io.tables:read_table",

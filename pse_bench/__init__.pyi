@@ -12,7 +12,7 @@ from pse_bench.planning.plan import read as read_plan
 from pse_bench.planning.plan import write as write_plan
 from pse_bench.planning.scenario import Scenario
 from pse_bench.planning.scenario import load as load_scenario
-from pse_bench.reporting.figures import plot_distributions, plot_tradeoff
+from pse_bench.reporting.figures import plot_distributions, plot_sessions, plot_tradeoff
 from pse_bench.runtime.executor import Processes, Serial
 from pse_bench.schemas import Recipe
 from pse_bench.scoring.comparison import compare as compare_results
@@ -48,6 +48,7 @@ __all__ = [
     "plan_dataset",
     "plan_header",
     "plot_distributions",
+    "plot_sessions",
     "plot_tradeoff",
     "read_plan",
     "read_table",

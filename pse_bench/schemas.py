@@ -217,6 +217,22 @@ CHANNEL = ("codec", "bitrate_kbps", "band", "loss", "clipping", "gain_control", 
 """What ``mixtures.csv`` says of a channel."""
 
 
+class Turn(Record):
+    """A turn in a session: of the target, 0, or of an interferer, from 1 on in their order."""
+
+    talker: Annotated[int, Field(ge=0)]
+    onset: Annotated[int, Field(ge=0)]
+    num_samples: Count
+
+
+class Session(Record):
+    """What a take of minutes has beside other scenes: turns in the order of their onsets, and the stretches of
+    noise that follow the first one, each of which begins while the one before it fades out."""
+
+    turns: Annotated[list[Turn], Field(min_length=1)]
+    noise: list[Segment] = Field(default_factory=list)
+
+
 class Recipe(Record):
     """One scene, with nothing left to chance. Only one that was recorded may be without noise, and one whose
     mixture was, without ``level_dbfs``."""
@@ -240,6 +256,7 @@ class Recipe(Record):
     ]
     enrollment: Enrollment
     channel: Channel | None = None
+    session: Session | None = None
 
     @model_validator(mode="after")
     def _noisy(self) -> "Recipe":
@@ -282,7 +299,11 @@ class Imported(Record):
 class Mixture(Record):
     """A row of ``mixtures.csv``. In TS3 levels are those of the scene, whose target is left out."""
 
-    optional_columns: ClassVar[tuple[str, ...]] = ("enrollment_source", *(f"channel_{name}" for name in CHANNEL))
+    optional_columns: ClassVar[tuple[str, ...]] = (
+        "enrollment_source",
+        *(f"channel_{name}" for name in CHANNEL),
+        "session_turns",
+    )
 
     mixture_id: str
     scene_id: str
@@ -323,6 +344,7 @@ class Mixture(Record):
     channel_clipping: float = 0.0
     channel_gain_control: str = "none"
     channel_microphone_tilt_db: float = 0.0
+    session_turns: Annotated[int, Field(ge=0)] = 0
 
     @property
     def has_channel(self) -> bool:

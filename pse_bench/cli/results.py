@@ -37,6 +37,41 @@ def table(results: tuple[Path, ...], **asked: Any) -> None:
 
 
 @cli.command()
+@options.results
+@click.option("--plot", type=options.FILE, metavar="FILE.svg", help="Also draw the figures, as an SVG file.")
+@options.intervals
+@options.formats(help="How to print.")
+@options.force
+@options.as_json
+def sessions(results: tuple[Path, ...], plot: Path | None, force: bool, as_json: bool, **printed: Any) -> None:
+    """Print figures of takes of minutes by stretch, a column a system.
+
+    How far interferers are reduced by the time since the target was last active, what the target loses in the
+    first second of each return, alone and together with others, and by the length of its turns.
+    """
+    from pse_bench.errors import InputError
+    from pse_bench.metrics import OF_SESSIONS
+    from pse_bench.reporting import tables
+    from pse_bench.scoring.results import check_comparable
+
+    opened = [pse_bench.Result.open(folder) for folder in results]
+    check_comparable(opened)
+    there = {row.metric for result in opened for row in result.summaries}
+    if not (names := [name for name in OF_SESSIONS if name in there]):
+        remedy = "score a dataset whose scenario has a session, or name them with score --metrics"
+        raise InputError(f"{results[0]}: no figures by stretch; {remedy}")
+    if plot:
+        options.require_new(plot, force)
+        pse_bench.plot_sessions(opened).save(plot)
+        options.echo_note(f"drawn in {plot}")
+    if as_json:
+        rows = [(one.system, row) for one in opened for row in one.summaries if row.metric in names]
+        click.echo(json.dumps([{"system": system, **row.model_dump()} for system, row in rows]))
+    else:
+        click.echo(tables.results_text(opened, asked=names, **printed))
+
+
+@cli.command()
 @click.argument("result_a", type=options.FOLDER)
 @click.argument("result_b", type=options.FOLDER)
 @click.option("--metrics", help="Names separated by commas: the family of figures; all that both have by default.")

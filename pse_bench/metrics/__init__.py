@@ -16,6 +16,7 @@ from pse_bench.metrics.metric import Clip, Evaluation, Metric, Resolution, compu
 from pse_bench.metrics.modelled import OPINIONS, RECOGNITION, SPEAKER
 from pse_bench.metrics.outside import defined, fault
 from pse_bench.metrics.signals import Ratio, ratio_of
+from pse_bench.metrics.stretches import STRETCHES
 from pse_bench.registry import Registry
 
 __all__ = [
@@ -219,7 +220,10 @@ _ALL = (
 
 REGISTRY: Registry[Metric] = Registry(
     "metric",
-    {metric.name: metric for metric in (*_ALL, *RECOGNITION, *OPINIONS, *SPEAKER, *ACTIVITY, *FURTHER)},
+    {
+        metric.name: metric
+        for metric in (*_ALL, *RECOGNITION, *OPINIONS, *SPEAKER, *ACTIVITY, *FURTHER, *STRETCHES)
+    },
     group="pse_bench.metrics",
     check=lambda entry: fault(entry, REGISTRY),
 )
@@ -234,8 +238,13 @@ def computed_from(source: str) -> dict[str, Metric]:
 ALL_METRICS: Mapping[str, Metric] = computed_from("clip")
 """Every metric of clips: what ``evaluate`` takes."""
 
+OF_SESSIONS: Mapping[str, Metric] = {metric.name: metric for metric in STRETCHES}
+"""Those of takes of minutes: the default there, and elsewhere only by name."""
+
 WITHOUT_MODEL: Mapping[str, Metric] = {
-    name: metric for name, metric in ALL_METRICS.items() if not metric.model and "transcribe" not in metric.needs
+    name: metric
+    for name, metric in ALL_METRICS.items()
+    if not metric.model and "transcribe" not in metric.needs and name not in OF_SESSIONS
 }
 """Those that need no model file: the default where there is no reference, as far as they need none."""
 

@@ -35,6 +35,8 @@ LONG_PAUSE_S = 3.0
 PAUSE_S = 0.25
 """Shorter gaps are articulation and do not end a stretch (Goldman-Eisler, Psycholinguistics, 1968)."""
 SHORT_S = 1.5
+BLOCK = 4096
+"""Frames whose spectra are computed at once."""
 
 PAPER_LEVEL_DBFS = -26.0
 """Level of the reference over target-active samples to which ``tsos_paper`` scales both signals."""
@@ -68,9 +70,7 @@ def over_suppressed_frames(
     if estimate is None:
         return OverSuppression(np.ones_like(active), active, hop_s)
     check_lengths(estimate=estimate, reference=reference)
-    wanted = _compressed_spectrum(reference, sample_rate)
-    lost = _lost_energy(wanted, _compressed_spectrum(estimate, sample_rate))
-    return OverSuppression(lost > THRESHOLD * np.sum(wanted**2, axis=-1), active, hop_s)
+    return OverSuppression(_flagged(estimate, reference, sample_rate, level_independent=True), active, hop_s)
 
 
 def tsos(*, estimate: Signal, reference: Signal, target_active: Mask, sample_rate: int) -> Ratio:
@@ -100,9 +100,7 @@ def tsos_paper(*, estimate: Signal, reference: Signal, target_active: Mask, samp
     if power == 0.0:
         raise UndefinedScore("the reference is silent where the target is active")
     gain = 10 ** (PAPER_LEVEL_DBFS / 20) / np.sqrt(power)
-    wanted = _compressed_spectrum(gain * reference, sample_rate)
-    lost = _lost_energy(wanted, _compressed_spectrum(gain * estimate, sample_rate))
-    flagged = lost > THRESHOLD * np.sum(wanted, axis=-1)
+    flagged = _flagged(gain * estimate, gain * reference, sample_rate, level_independent=False)
     return Ratio(int(np.sum(flagged)), len(flagged))
 
 
@@ -133,9 +131,9 @@ def onset_tsos(*, estimate: Signal, reference: Signal, target_active: Mask, samp
     which more than half lies within that second. A system that has to find its target first, or again, loses here.
     """
     frames = over_suppressed_frames(estimate, reference, target_active, sample_rate)
-    starts = [start for start, _ in _stretches(target_active, LONG_PAUSE_S, sample_rate)]
+    starts = [start for start, _ in stretches(target_active, LONG_PAUSE_S, sample_rate)]
     spans = [(start, start + seconds_to_samples(ONSET_S, sample_rate)) for start in starts]
-    return _within(frames, spans, len(target_active), sample_rate)
+    return within(frames, spans, len(target_active), sample_rate)
 
 
 def short_tsos(*, estimate: Signal, reference: Signal, target_active: Mask, sample_rate: int) -> Ratio:
@@ -148,11 +146,11 @@ def short_tsos(*, estimate: Signal, reference: Signal, target_active: Mask, samp
     """
     frames = over_suppressed_frames(estimate, reference, target_active, sample_rate)
     longest = seconds_to_samples(SHORT_S, sample_rate)
-    spans = [span for span in _stretches(target_active, PAUSE_S, sample_rate) if span[1] - span[0] < longest]
-    return _within(frames, spans, len(target_active), sample_rate)
+    spans = [span for span in stretches(target_active, PAUSE_S, sample_rate) if span[1] - span[0] < longest]
+    return within(frames, spans, len(target_active), sample_rate)
 
 
-def _stretches(active: Mask, pause_s: float, sample_rate: int) -> list[tuple[int, int]]:
+def stretches(active: Mask, pause_s: float, sample_rate: int) -> list[tuple[int, int]]:
     """First sample and the one after the last of each stretch of activity; pauses shorter than ``pause_s`` do not
     end one."""
     edges = np.flatnonzero(np.diff(active, prepend=False, append=False))
@@ -162,7 +160,7 @@ def _stretches(active: Mask, pause_s: float, sample_rate: int) -> list[tuple[int
     return [(int(start), int(stop)) for start, stop in zip(first, last, strict=True)]
 
 
-def _within(frames: OverSuppression, spans: list[tuple[int, int]], num_samples: int, sample_rate: int) -> Ratio:
+def within(frames: OverSuppression, spans: list[tuple[int, int]], num_samples: int, sample_rate: int) -> Ratio:
     """Lost frames over active ones among those that lie in the spans by more than half."""
     inside = np.zeros(num_samples, dtype=bool)
     for start, stop in spans:
@@ -191,6 +189,18 @@ def _active_frames(reference: Signal, target_active: Mask, sample_rate: int) -> 
     if not active.any():
         raise UndefinedScore("no frame is target-active")
     return active
+
+
+def _flagged(estimate: Signal, reference: Signal, sample_rate: int, *, level_independent: bool) -> Mask:
+    """Over-suppressed frames by one of the rules, so many frames at a time that an hour takes hardly more memory
+    than a minute."""
+    frame, hop, found = signals.frame_samples(sample_rate), signals.hop_samples(sample_rate), []
+    for begin in range(0, max(len(reference) - frame, 0) + 1, BLOCK * hop):
+        samples = slice(begin, begin + (BLOCK - 1) * hop + frame)
+        wanted = _compressed_spectrum(reference[samples], sample_rate)
+        lost = _lost_energy(wanted, _compressed_spectrum(estimate[samples], sample_rate))
+        found.append(lost > THRESHOLD * np.sum(wanted**2 if level_independent else wanted, axis=-1))
+    return np.concatenate(found)
 
 
 def _compressed_spectrum(samples: Signal, sample_rate: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Interferers and noise of a scene: which clips may be used, when they are heard, and how they are drawn."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import TypeVar
 
@@ -11,10 +12,12 @@ from pse_bench.io import audio
 from pse_bench.planning.clip_pool import BalancedSampler, Pool, SpeechPool, normalise_sentence, speaker_key
 from pse_bench.planning.scenario import Scenario
 from pse_bench.planning.targets import TargetTrack
-from pse_bench.schemas import Noise, Talker
+from pse_bench.schemas import Noise, NoiseClip, Talker, Utterance
 
 SHORTEST_INTERFERER_S = 1.0
 SHORTEST_SEGMENT_S = 0.25
+NOISE_JOIN_S = 1.0
+"""How long a stretch of a session's noise fades into the next one."""
 
 T = TypeVar("T")
 
@@ -132,14 +135,41 @@ class InterfererSampler:
             speakers.add(speaker_key(talker))
         return talkers
 
+    def clips_of_take(
+        self, chance: rng.Seed, scene_id: str, target: Sequence[Utterance], spoken: Sequence[int]
+    ) -> list[list[Utterance]]:
+        """What each interferer of a session may say: clips of one speaker that last for so many samples, or all.
+        Arguments: what the target says, and for how long each of the interferers has turns."""
+        pool, found = self._pool, list[list[Utterance]]()
+        speakers, sentences = {speaker_key(target[0])}, {normalise_sentence(clip.text) for clip in target} - {""}
+        for number, num_samples in enumerate(spoken):
+            relation = self._asked.gender.draw(chance, "interferer", number, "gender")
+            rule = Eligibility(speakers, sentences, target[0].gender, relation)
+            accept = partial(self._accepts, rule)
+            first = self._sampler.next(accept)
+            if first is None:
+                raise RequestError(
+                    f"{scene_id}: no interferer is another speaker than {target[0].speaker_id}, of gender "
+                    f"relation {rule.relation!r}, and says another sentence; give more speech"
+                )
+            clips = list[Utterance]()
+            for name in self._sampler.each(accept, speaker_key(pool[first]), first):
+                clips.append(pool[name])
+                if sum(map(pool.length, clips)) >= num_samples:
+                    break
+            found.append(clips)
+            speakers.add(speaker_key(clips[0]))
+        return found
+
+    def _accepts(self, rule: Eligibility, name: str) -> bool:
+        clip = self._pool[name]
+        who, sentence = speaker_key(clip), normalise_sentence(clip.text)
+        return rule.allows(speaker=who, sentence=sentence, gender=clip.gender)
+
     def _talker(self, rule: Eligibility, span: tuple[int, int], overlap: float, chance: rng.Seed) -> Talker | None:
         """One interferer: clips of one speaker that fill a span; None where nobody has enough of them."""
         pool, pause_s = self._pool, self._asked.pause_s
-
-        def accept(name: str) -> bool:
-            clip = pool[name]
-            who, sentence = speaker_key(clip), normalise_sentence(clip.text)
-            return rule.allows(speaker=who, sentence=sentence, gender=clip.gender)
+        accept = partial(self._accepts, rule)
 
         def enough(name: str) -> bool:
             """Whether a clip may begin the track: its speaker has enough clips to fill it."""
@@ -199,3 +229,30 @@ class NoiseSampler:
         start = rng.integer(0, pool.length(clip) - num_samples, chance, "noise", "start")
         segment = pool.segment(clip, start, 0, num_samples)
         return Noise.of_checked(corpus=clip.corpus, category=clip.category, segment=segment)
+
+    def draw_joined(self, chance: rng.Seed, scene_id: str, num_samples: int) -> Iterator[Noise]:
+        """Stretches of one category and corpus that follow each other over ``num_samples``: each begins
+        ``NOISE_JOIN_S`` before the one before it ends. Clips are used again when all were."""
+        pool, join = self._pool, audio.seconds_to_samples(NOISE_JOIN_S, self._pool.rate)
+        known: NoiseClip | None = None
+
+        def accept(name: str) -> bool:
+            clip = pool[name]
+            same = known is None or (clip.category, clip.corpus) == (known.category, known.corpus)
+            return same and clip.category in self._categories and pool.length(clip) >= 2 * join
+
+        onset = 0
+        while True:
+            name = self._sampler.next(accept)
+            if name is None:
+                raise RequestError(
+                    f"{scene_id}: no noise clip is {2 * NOISE_JOIN_S:g} s long; give longer or more noise"
+                )
+            known = pool[name]
+            kept = min(pool.length(known), num_samples - onset)
+            start = rng.integer(0, pool.length(known) - kept, chance, "noise", "start", onset)
+            segment = pool.segment(known, start, onset, kept)
+            yield Noise(corpus=known.corpus, category=known.category, segment=segment)
+            if onset + kept == num_samples:
+                return
+            onset += kept - join

@@ -21,6 +21,7 @@ from pse_bench.planning.clip_pool import Pool, SpeechPool, speaker_key
 from pse_bench.planning.geometry import RoomSampler
 from pse_bench.planning.interferers import InterfererSampler, NoiseSampler
 from pse_bench.planning.scenario import Scenario
+from pse_bench.planning.takes import TakeSampler
 from pse_bench.planning.targets import TargetSampler, TargetTrack
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import (
@@ -31,6 +32,7 @@ from pse_bench.schemas import (
     Noise,
     NoiseClip,
     Recipe,
+    Session,
     Talker,
     Utterance,
 )
@@ -74,6 +76,8 @@ class Planner:
         self._interferers = InterfererSampler(scenario, others, who, seed)
         self._noises = NoiseSampler(scenario, Pool(noise, rate), seed)
         self._rooms = RoomSampler(scenario, rirs, seed)
+        takes = TakeSampler(scenario, people, others, self._targets, self._interferers)
+        self._takes = takes if scenario.session else None
         self.notes = [*self._targets.notes, *self._rooms.notes]
         if low := {clip.utterance_id: clip.sample_rate for clip in clips if clip.sample_rate < rate}:
             self.notes.append(
@@ -86,12 +90,20 @@ class Planner:
         asked, chance, scene_id = self._scenario, rng.SeedPath(self._seed, "scene", index), f"s{index:06d}"
         # every scenario, or one of them by its share
         labels = list(asked.scenarios) if asked.shares is None else [asked.draw_label(chance)]
-        track = self._targets.track(chance, scene_id)
-        interferers = [] if labels == ["TS1"] else self._interferers.draw(chance, scene_id, track)
+        if self._takes:
+            track, interferers, turns = self._takes.draw(chance, scene_id)
+        else:
+            track = self._targets.track(chance, scene_id)
+            interferers = [] if labels == ["TS1"] else self._interferers.draw(chance, scene_id, track)
         room, places = self._rooms.draw(index, len(interferers))
         placed = zip([track.talker, *interferers], places, strict=True)
         target, *others = (Talker.of_checked(**{**vars(talker), **place}) for talker, place in placed)
-        noise = self._noises.draw(chance, scene_id, track.num_samples)
+        session = None
+        if self._takes:
+            noise, *more = self._noises.draw_joined(chance, scene_id, track.num_samples)
+            session = Session(turns=turns, noise=[one.segment for one in more])
+        else:
+            noise = self._noises.draw(chance, scene_id, track.num_samples)
         return Recipe.of_checked(
             scene_id=scene_id,
             sample_rate=asked.sample_rate,
@@ -106,6 +118,7 @@ class Planner:
             room=room,
             enrollment=self._enrollment(rng.SeedPath(chance, "enrollment"), scene_id, track, noise),
             channel=asked.draw_channel(chance, num_samples=track.num_samples),
+            session=session,
         )
 
     def _enrollment(self, chance: rng.Seed, scene_id: str, track: TargetTrack, scene_noise: Noise) -> Enrollment:
@@ -229,8 +242,9 @@ def write(path: str | Path, head: dict[str, Any], recipes: Iterable[Recipe]) -> 
     with replacing(Path(path)) as part, part.open("w", encoding="utf-8", newline="") as stream:
         stream.write(json.dumps(head, ensure_ascii=False) + "\n")
         for recipe in recipes:
-            # a scene without a channel is written as it was before there were any
-            stream.write(recipe.model_dump_json(exclude=None if recipe.channel else {"channel"}) + "\n")
+            # a scene without a channel or session is written as it was before there were any
+            absent = {name for name in ("channel", "session") if getattr(recipe, name) is None}
+            stream.write(recipe.model_dump_json(exclude=absent) + "\n")
             count += 1
     return count
 

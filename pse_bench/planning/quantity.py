@@ -47,6 +47,11 @@ class Quantity:
         """The greatest value that can be drawn."""
         return max(self.options) if self.options else self.high
 
+    @property
+    def smallest(self) -> float:
+        """The least value that can be drawn."""
+        return min(self.options) if self.options else self.low
+
 
 def _quantity(value: Any, check: Callable[[Any], Any], *, whole: bool = False) -> Quantity:
     match value:

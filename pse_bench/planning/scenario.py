@@ -27,6 +27,7 @@ from pse_bench.planning.quantity import (
     number,
     word,
 )
+from pse_bench.planning.session import SessionChoice
 from pse_bench.registry import nearest
 from pse_bench.schemas import SCHEMA, Channel, EnrollmentSource, ScenarioLabel
 
@@ -103,7 +104,8 @@ class EnrollmentChoice(Record):
 class Scenario(Record):
     """A whole scenario file. ``shares`` renders each scene as only one of the scenarios, drawn with these
     probabilities (a training set with a target-inactive share); without it every scene becomes all of them.
-    ``channel`` is what mixtures pass through, ``none`` by default."""
+    ``channel`` is what mixtures pass through, ``none`` by default. With ``session`` every scene is a take of
+    minutes, in which target and interferers have turns."""
 
     schema_: Annotated[int, Field(alias="schema")] = SCHEMA
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -121,6 +123,7 @@ class Scenario(Record):
     channel: Annotated[ChannelChoice | None, BeforeValidator(lambda given: None if given == "none" else given)] = (
         None
     )
+    session: SessionChoice | None = None
     reference: Literal["early", "reverberant"] = "early"
 
     @model_validator(mode="after")
@@ -150,6 +153,15 @@ class Scenario(Record):
                 yield "shares", "needs exactly the labels of scenarios"
             elif min(self.shares.values()) < 0 or abs(sum(self.shares.values()) - 1) > 1e-9:
                 yield "shares", "needs probabilities that add up to 1"
+        if self.session is not None:
+            if self.scenarios != ["TS2"]:
+                yield "scenarios", "a session is one take with stretches of all three; write [TS2]"
+            if self.target.clip != "segment":
+                yield "target.clip", "turns of a session are cut; write segment"
+            if self.interferer.overlap != Quantity(options=(1.0,)):
+                yield "interferer.overlap", "session.both says how often an interferer talks along; leave it out"
+            if self.duration_s.smallest < (least_s := self.session.longest_round_s):
+                yield "duration_s", f"a take has to hold a pause and a turn of its session, {least_s:g} s or more"
 
     def draw_channel(self, seed: rng.Seed, *name: rng.Name, num_samples: int) -> Channel | None:
         """The channel of a scene; None where it does nothing."""

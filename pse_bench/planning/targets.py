@@ -55,8 +55,7 @@ class TargetSampler:
 
     def track(self, chance: rng.Seed, scene_id: str) -> TargetTrack:
         """The next scene's target track: whole clips, or one that is cut where it is longer than the scene."""
-        who = self._speakers.next_of_all() if self._scenario.target.deal == "speakers" else None
-        first = self._pool[cast(str, self._sampler.next(self.names.__contains__, who))]
+        first = self._first()
         if self._scenario.target.clip == "whole":
             stretches, num_samples = self._whole(first, chance, scene_id)
         else:
@@ -68,6 +67,30 @@ class TargetSampler:
         shift = rng.integer(0, num_samples - onset - kept, chance, "target", "onset")
         moved = [(clip, start, onset + shift, kept) for clip, start, onset, kept in stretches]
         return TargetTrack([clip for clip, *_ in moved], self._pool.talker(moved), num_samples)
+
+    def _first(self) -> Utterance:
+        """What the next scene's target says first."""
+        who = self._speakers.next_of_all() if self._scenario.target.deal == "speakers" else None
+        first: Utterance = self._pool[cast(str, self._sampler.next(self.names.__contains__, who))]
+        return first
+
+    def clips_of_take(self, num_samples: int) -> list[Utterance]:
+        """What the target of the next scene may say in turns: clips of one session that last for so many samples,
+        or all that leave enough other speech for the enrollment."""
+        pool, clips = self._pool, [self._first()]
+        mates = {pool.name(clip): clip for clip in pool.same_session(clips[0])}
+        longest = self._samples(self._scenario.enrollment.duration_s.largest)
+        kept, spoken = self._eligible.least_enrollment(longest), pool.length(clips[0])
+        spare = pool.length_in_other_sessions(clips[0]) - kept
+        for name in self._sampler.each(mates.__contains__, speaker_key(clips[0])):
+            length = pool.length(mates[name])
+            if not pool.has_sessions(clips[0]):
+                spare -= length
+            if spoken >= num_samples or spare < 0:
+                break
+            clips.append(mates[name])
+            spoken += length
+        return clips
 
     def _whole(self, first: Utterance, chance: rng.Seed, scene_id: str) -> tuple[list[Stretch], int]:
         """Whole clips with pauses between them, in a scene that is drawn to hold them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pse_bench.errors import InputError
 from pse_bench.io.atomic import write_text
-from pse_bench.reporting import distribution_plot, html, plot, tradeoff
+from pse_bench.reporting import distribution_plot, html, plot, session_plot, tradeoff
 from pse_bench.scoring.results import Result
 
 Results = Sequence[Result | str | Path]
@@ -59,6 +59,22 @@ def plot_distributions(results: Results, figure: str = "TS2.tsos") -> Plot:
     if figure not in found:
         raise InputError(f"no result has {figure}; there are {', '.join(found)}")
     return Plot(_standalone(re.findall(r"<svg.*?</svg>", found[figure], re.DOTALL)[0]))
+
+
+def plot_sessions(results: Results) -> Plot:
+    """Figures of takes of minutes by stretch: leakage against the time since the target was last active, and
+    over-suppression by the length of its turns, each with its 95 % interval.
+
+    Args:
+        results: results or their folders.
+
+    Raises:
+        InputError: no result there, or none is of sessions.
+    """
+    drawn = session_plot.picture(plot.systems_of(_opened(results)))
+    if drawn is None:
+        raise InputError("no result has figures of sessions; score a dataset whose scenario has a session")
+    return Plot(_standalone(drawn))
 
 
 def _opened(results: Results) -> list[Result]:

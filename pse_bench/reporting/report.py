@@ -9,7 +9,16 @@ from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import RequestError
 from pse_bench.io import atomic
 from pse_bench.planning import plan
-from pse_bench.reporting import breakdown_plot, distribution_plot, estimates, html, result_tables, tables, tradeoff
+from pse_bench.reporting import (
+    breakdown_plot,
+    distribution_plot,
+    estimates,
+    html,
+    result_tables,
+    session_plot,
+    tables,
+    tradeoff,
+)
 from pse_bench.reporting.clip_panel import Media
 from pse_bench.reporting.plot import ShownSystem, Systems, systems_of
 from pse_bench.reporting.worst_clips import FAILURES, audible, choose_clips
@@ -20,8 +29,8 @@ from pse_bench.submission.check.findings import CheckReport
 
 LARGEST = 13_500_000
 """Characters of a page: below what mail servers let through."""
-PLOTS = (tradeoff.section, distribution_plot.section, breakdown_plot.section)
-"""The plots of a report in their order; the tables come after the first."""
+PLOTS = (tradeoff.section, session_plot.section, distribution_plot.section, breakdown_plot.section)
+"""The plots of a report in their order, each where there is something to draw; the tables come after the first."""
 WITHOUT_DATASET: dict[str, Any] = {"clips": None, "checked": [], "scenario": "", "versions": {}}
 """What only a dataset and submissions can give: clips, findings of ``check``, scenario, versions."""
 
@@ -61,7 +70,7 @@ def build(
         "title": title or f"Report on {results[0].about.get('dataset', 'a dataset')}",
         "styles": [system.style for system in systems],
         "about": result_tables.about(systems[0]),
-        "plots": [section(systems) for section in PLOTS],
+        "plots": [found for section in PLOTS if (found := section(systems))],
         "tables": result_tables.aggregates(systems),
         "descriptions": result_tables.descriptions(results),
         "controls": result_tables.controls(results),

@@ -30,7 +30,7 @@ from pse_bench.scoring.result_writer import STAGE, Scored, ScoreReport, ShardSta
 from pse_bench.scoring.score_cache import ScoreCache, package_versions
 from pse_bench.submission import blind, submission
 
-NATIVE = ("pesq_wb",)  # metrics whose library can take its process down
+NATIVE = ("pesq_wb", "turn_pesq_wb")  # metrics whose library can take its process down
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ def score(
     about = dataset.description
     if reference and about.reference == "none":
         raise InputError(f"--reference {reference}: recordings have no reference; leave it out")
-    chosen = _metrics(names, recogniser, about.reference)
+    sessions = any(row.session_turns for row in dataset.mixtures)
+    chosen = _metrics(names, recogniser, about.reference, sessions=sessions)
     dataset.require_unchanged()
     reference, table = reference or about.reference, about.tables["mixtures.csv"]
     with blind.opened(path, dataset, blind_key) as folder:
@@ -220,19 +221,23 @@ def _possible(
     return {name: metric for name, metric in chosen.items() if name not in left_out}
 
 
-def _metrics(names: list[str] | None, recogniser: Recogniser | None, reference: str) -> dict[str, metrics.Metric]:
+def _metrics(
+    names: list[str] | None, recogniser: Recogniser | None, reference: str, *, sessions: bool
+) -> dict[str, metrics.Metric]:
     """The metrics that are asked for by what names them, in the order of tables, those from outside last.
 
-    By default those that need no model, and with a recogniser those that it makes possible; ``all`` adds
-    every one of ours that this machine can compute.
+    By default those that need no model, with a recogniser those that it makes possible, and of ``sessions`` those
+    of stretches; ``all`` adds every one of ours that this machine can compute.
     """
     ours = metrics.ALL_METRICS
-    default = metrics.WITHOUT_MODEL if reference == "none" else metrics.METRICS
+    elsewhere = set() if sessions else set(metrics.OF_SESSIONS)
     by_words = {name for name, metric in ours.items() if "transcribe" in metric.needs}
     if not names:
-        return {name: ours[name] for name in ours if name in default or (recogniser and name in by_words)}
+        default = {*(metrics.WITHOUT_MODEL if reference == "none" else metrics.METRICS)}
+        default |= (metrics.OF_SESSIONS.keys() - elsewhere) | (by_words if recogniser else set())
+        return {name: ours[name] for name in ours if name in default}
     if names == ["all"]:
-        unheard = set() if recogniser else by_words
+        unheard = elsewhere | (set() if recogniser else by_words)
         return {name: metric for name, metric in ours.items() if name not in unheard and not metric.missing()}
     asked = {name: _metric(name) for name in names}
     for name, metric in asked.items():

@@ -93,7 +93,8 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     assert recipe.noise is not None  # only an imported scene, which is not simulated, may be without
     assert recipe.snr_db is not None
     assert recipe.level_dbfs is not None  # nor without a level
-    sounds["noise"], powers["noise"] = _noise(recipe.noise, load)
+    more = recipe.session.noise if recipe.session else ()
+    sounds["noise"], powers["noise"] = _noise(recipe.noise, load, more)
     gains = level_gains(powers, level_dbfs=recipe.level_dbfs, sir_db=recipe.sir_db, snr_db=recipe.snr_db)
     gains["target_early"] = gains["target"]
     enrollment = _enrollment(recipe.enrollment, recipe.target.corpus, response, rate, load)
@@ -244,14 +245,31 @@ def measure_levels(stems: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -
     }
 
 
-def _noise(noise: Noise, load: Load) -> tuple[np.ndarray, float]:
-    """A stretch of noise, and its mean power."""
-    samples = load(noise.corpus, noise.segment)
+def _noise(noise: Noise, load: Load, more: Sequence[Segment] = ()) -> tuple[np.ndarray, float]:
+    """A stretch of noise, or several that are equally loud and fade into each other, and its mean power."""
+    parts = [_stretch(noise.corpus, segment, load) for segment in (noise.segment, *more)]
+    if not more:
+        return parts[0]
+    track = np.zeros(more[-1].onset + more[-1].num_samples)
+    end = 0
+    for segment, (samples, power) in zip((noise.segment, *more), parts, strict=True):
+        own = samples / math.sqrt(power)
+        if overlap := end - segment.onset:  # with gains whose squares add up to 1
+            rising = np.sin(np.pi / 2 * (np.arange(overlap) + 0.5) / overlap)
+            own[:overlap] *= rising
+            track[segment.onset : end] *= rising[::-1]
+        end = segment.onset + segment.num_samples
+        track[segment.onset : end] += own
+    return track, mean_power(track)
+
+
+def _stretch(corpus: str, segment: Segment, load: Load) -> tuple[np.ndarray, float]:
+    samples = load(corpus, segment)
     found = mean_power(samples)
     if found < 1e-12:
         raise InputError(
-            f"{noise.segment.path}: silent from sample {noise.segment.start} for {noise.segment.num_samples}; "
-            f"remove {noise.segment.clip_id} from the noise manifest and plan again"
+            f"{segment.path}: silent from sample {segment.start} for {segment.num_samples}; "
+            f"remove {segment.clip_id} from the noise manifest and plan again"
         )
     return samples, found
 

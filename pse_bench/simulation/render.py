@@ -166,6 +166,7 @@ def _row(
         enrollment_source=recipe.enrollment_source,
         scene_gain_db=scene.gain_db,
         **{f"channel_{name}": getattr(through, name) for name in schemas.CHANNEL},
+        session_turns=len(recipe.session.turns) if recipe.session else 0,
         **known,
     )
 

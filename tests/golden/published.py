@@ -115,7 +115,7 @@ def plans(work: Path) -> dict[str, dict[str, object]]:
     rir.write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8")
     found = {}
     for scenario in sorted((ROOT / "scenarios").glob("*.yaml")):
-        small = scenario.stem == "embedded"
+        small = scenario.stem in ("embedded", "session")
         speech = manifests / ("embedded.test.csv" if small else "librispeech.dev-corpus.csv")
         noise = (
             manifests / "embedded.noise-test.csv"
@@ -128,6 +128,7 @@ def plans(work: Path) -> dict[str, dict[str, object]]:
             "plan", scenario, "--speech", speech, "--noise", noise, *words, *("-n", 3, "--seed", 7, "-o", plan)
         )
         first = json.loads(plan.read_text(encoding="utf-8").splitlines()[1])
+        first = first["session"]["turns"][:5] if "session" in first else first  # of a take, the beginning
         found[scenario.stem] = {"sha256": hashlib.sha256(plan.read_bytes()).hexdigest(), "first": first}
     return found
 

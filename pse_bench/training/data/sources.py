@@ -76,6 +76,9 @@ def prepare(
     """Decode the clips of manifests, simulate rooms, and cut enrollments, which ``encoder`` embeds if given.
     What the cache holds already is not made again. Raises InputError and RequestError as its parts do."""
     scenario = with_its_share(scenarios.load(asked.scenario)[0], asked.its_share)
+    if scenario.session:
+        remedy = "leave session out of it, or render a dataset and train on that"
+        raise InputError(f"scenario {scenario.name}: sessions are not mixed on the fly; {remedy}")
     heard_as, rate = voices(asked.speeds, asked.formants), scenario.sample_rate
     store = clip_store.prepare(preparation, speech=speech, noise=noise, voices=heard_as, sample_rate=rate)
     chunk = audio.seconds_to_samples(asked.chunk_s, rate)
