@@ -329,6 +329,7 @@ def _facts(metric: metrics.Metric) -> str:
     worst = "all that could be lost" if metric.worst is None else f"{metric.worst:g}{unit}"
     over = "sum of numerators over sum of denominators" if metric.aggregation == "ratio" else "mean"
     asked = "" if metric.name in metrics.METRICS else "; with a model, when asked for"
+    asked = "; of sessions, and elsewhere when asked for" if metric.name in metrics.OF_SESSIONS else asked
     lines = [
         f"- {'higher' if metric.higher_is_better else 'lower'} is better; {', '.join(metric.scenarios)}{asked}",
         f"- from {low} to {high}{unit}; a failed clip counts {worst}",

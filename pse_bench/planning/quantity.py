@@ -38,11 +38,6 @@ class Quantity:
         return low if value < low else high if value > high else value
 
     @property
-    def smallest(self) -> float:
-        """The least value that can be drawn."""
-        return min(self.options) if self.options else self.low
-
-    @property
     def largest(self) -> float:
         """The greatest value that can be drawn."""
         return max(self.options) if self.options else self.high
