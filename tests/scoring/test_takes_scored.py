@@ -50,12 +50,14 @@ def results(dataset: Dataset, tmp_path_factory) -> list[Path]:
 
 
 def test_they_are_the_default_of_sessions_and_only_there() -> None:
-    of_sessions, of_others = (list(scoring._metrics(None, None, sessions=is_one)) for is_one in (True, False))
+    of_sessions, of_others = (
+        list(scoring._metrics(None, None, "early", sessions=is_one)) for is_one in (True, False)
+    )
     assert of_others == list(METRICS)
     assert set(of_sessions) == {*METRICS, *OF_SESSIONS}
-    assert not set(scoring._metrics(["all"], None, sessions=False)) & OF_SESSIONS.keys()
-    assert set(scoring._metrics(["all"], None, sessions=True)) >= OF_SESSIONS.keys()
-    assert list(scoring._metrics(["return_tsos"], None, sessions=False)) == ["return_tsos"]
+    assert not set(scoring._metrics(["all"], None, "early", sessions=False)) & OF_SESSIONS.keys()
+    assert set(scoring._metrics(["all"], None, "early", sessions=True)) >= OF_SESSIONS.keys()
+    assert list(scoring._metrics(["return_tsos"], None, "early", sessions=False)) == ["return_tsos"]
 
 
 def test_the_figures_of_systems_that_everybody_understands(results: list[Path]) -> None:
