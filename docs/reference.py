@@ -35,8 +35,8 @@ PUBLIC_PAGE = HERE / "how-to" / "public-systems.md"
 PUBLIC = "<!-- public systems, made by docs/reference.py -->"
 SETS = ("libri-mini-v1", "embedded-v1")
 HEADLINE = {
-    "TS2.tsos": "over-suppression TS2, % ↓",
-    "TS3.net_leakage_reduction_db": "net leakage removed TS3, dB ↑",
+    "TS2.tsos": "TS2 TSOS, % ↓",
+    "TS3.net_leakage_reduction_db": "TS3 net reduction, dB ↑",
 }
 FIRST = 6
 SECTIONS = ("Args:", "Args,", "Raises:", "Raises ", "Returns:", "Source:", "Source ")
