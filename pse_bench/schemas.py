@@ -180,17 +180,6 @@ def _kind_of_room(room: Any) -> str:
     return engine if engine in ("measured", "recorded", "recorded-mixture") else "simulated"
 
 
-class Enrollment(Record):
-    """What the system knows of the target: other utterances of the same person, or another part of one. In what
-    room and noise one that was ``recorded`` was made is not known."""
-
-    condition: Literal["clean", "reverberant", "noisy", "recorded"]
-    segments: list[Segment]
-    num_samples: Count
-    noise: Noise | None
-    snr_db: float | None
-
-
 CODECS = ("none", "opus", "gsm", "mu-law", "a-law")
 BANDS = ("full", "narrow", "telephone")
 GAIN_CONTROLS = ("none", "automatic")
@@ -231,6 +220,20 @@ class Session(Record):
 
     turns: Annotated[list[Turn], Field(min_length=1)]
     noise: list[Segment] = Field(default_factory=list)
+
+
+class Enrollment(Record):
+    """What the system knows of the target: other utterances of the same person, or another part of one. In what
+    room and noise one that was ``recorded`` was made is not known. ``utterances``: how many it was to be cut from,
+    where the scenario said so."""
+
+    condition: Literal["clean", "reverberant", "noisy", "recorded"]
+    segments: list[Segment]
+    num_samples: Count
+    noise: Noise | None
+    snr_db: float | None
+    utterances: Count | None = None
+    channel: Channel | None = None
 
 
 class Recipe(Record):
@@ -303,6 +306,9 @@ class Mixture(Record):
         "enrollment_source",
         *(f"channel_{name}" for name in CHANNEL),
         "session_turns",
+        "enrollment_snr_db",
+        "enrollment_utterances",
+        *(f"enrollment_channel_{name}" for name in CHANNEL),
     )
 
     mixture_id: str
@@ -345,6 +351,15 @@ class Mixture(Record):
     channel_gain_control: str = "none"
     channel_microphone_tilt_db: float = 0.0
     session_turns: Annotated[int, Field(ge=0)] = 0
+    enrollment_snr_db: float | None = None
+    enrollment_utterances: int | None = None
+    enrollment_channel_codec: str = "none"
+    enrollment_channel_bitrate_kbps: float | None = None
+    enrollment_channel_band: str = "full"
+    enrollment_channel_loss: float = 0.0
+    enrollment_channel_clipping: float = 0.0
+    enrollment_channel_gain_control: str = "none"
+    enrollment_channel_microphone_tilt_db: float = 0.0
 
     @property
     def has_channel(self) -> bool:

@@ -18,7 +18,7 @@ SHELLS = ("console", "bash")
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 _HOW_TO = (
     *("generate", "scenario", "evaluate", "systems", "train", "compare", "own-metric", "report", "toolkits"),
-    *("detect", "sample-rates", "public-systems", "measure-system", "listening-test", "sessions"),
+    *("detect", "sample-rates", "public-systems", "measure-system", "listening-test", "sessions", "enrollment"),
 )
 FROM_THE_README = [ROOT / "docs" / "how-to" / f"{page}.md" for page in _HOW_TO]
 """Pages whose commands go on from what the README made, in order."""

@@ -1,6 +1,8 @@
-"""Channels of a scenario: what a microphone, a codec and a network do to a mixture."""
+"""Channels of a scenario: what a microphone, a codec and a network do to a mixture, or to an enrollment."""
 
 from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from pse_bench import rng
 from pse_bench.io.audio import seconds_to_samples
@@ -10,8 +12,9 @@ from pse_bench.schemas import BANDS, CODECS, CONCEALMENTS, GAIN_CONTROLS, PACKET
 
 
 class ChannelChoice(Record):
-    """What mixtures pass through after they were mixed, in this order; by default nothing is done. Stems,
-    references, activity and the enrollment stay as they are.
+    """What mixtures pass through after they were mixed, or enrollments after they were made, in this order; by
+    default nothing is done. Stems, references and activity stay as they are, and an enrollment passes through its
+    own channel only.
 
     ``microphone_tilt_db`` an octave about 1 kHz; ``gain_control``, which brings speech to one level; ``clipping``,
     the share of samples at the limit; ``band``; ``codec``, with ``bitrate_kbps`` for opus; ``loss``, the share of
@@ -46,6 +49,10 @@ class ChannelChoice(Record):
             concealment=self.concealment.draw(own, "concealment") if lost else "none",
         )
         return None if drawn == Channel() else drawn
+
+
+Through = Annotated[ChannelChoice | None, BeforeValidator(lambda given: None if given == "none" else given)]
+"""A channel of a scenario; ``none`` stands for nothing."""
 
 
 def _lost(packets: int, loss: float, burst: float, seed: rng.Seed) -> list[tuple[int, int]]:

@@ -26,6 +26,7 @@ from pse_bench.planning.targets import TargetSampler, TargetTrack
 from pse_bench.runtime.progress import Update
 from pse_bench.schemas import (
     SCHEMA,
+    Channel,
     Enrollment,
     Imported,
     MeasuredResponse,
@@ -124,7 +125,8 @@ class Planner:
     def _enrollment(self, chance: rng.Seed, scene_id: str, track: TargetTrack, scene_noise: Noise) -> Enrollment:
         asked = self._scenario.enrollment
         wanted = audio.seconds_to_samples(asked.duration_s.draw(chance, "duration_s"), self._scenario.sample_rate)
-        segments = self._targets.enrollment(track.clips, wanted, scene_id)
+        utterances = asked.utterances.draw(chance, "utterances") if asked.utterances else None
+        segments = self._targets.enrollment(track.clips, wanted, scene_id, utterances)
         filled = sum(segment.num_samples for segment in segments)
         condition = asked.condition.draw(chance, "condition")
         noisy = condition == "noisy"
@@ -134,7 +136,13 @@ class Planner:
             num_samples=filled,
             noise=self._noises.draw(chance, scene_id, filled, scene_noise.segment.path) if noisy else None,
             snr_db=asked.snr_db.draw(chance, "snr_db") if noisy else None,
+            utterances=utterances,
+            channel=self._enrollment_channel(chance, filled),
         )
+
+    def _enrollment_channel(self, chance: rng.Seed, num_samples: int) -> Channel | None:
+        asked, rate = self._scenario.enrollment.channel, self._scenario.sample_rate
+        return asked.draw(chance, "channel", num_samples=num_samples, sample_rate=rate) if asked else None
 
 
 Manifests = str | Path | Sequence[str | Path | Sequence[Any]]
@@ -242,11 +250,16 @@ def write(path: str | Path, head: dict[str, Any], recipes: Iterable[Recipe]) -> 
     with replacing(Path(path)) as part, part.open("w", encoding="utf-8", newline="") as stream:
         stream.write(json.dumps(head, ensure_ascii=False) + "\n")
         for recipe in recipes:
-            # a scene without a channel or session is written as it was before there were any
-            absent = {name for name in ("channel", "session") if getattr(recipe, name) is None}
-            stream.write(recipe.model_dump_json(exclude=absent) + "\n")
+            stream.write(recipe.model_dump_json(exclude=_later_keys(recipe)) + "\n")
             count += 1
     return count
+
+
+def _later_keys(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe does not make use of, of keys that came later: its line is as it was before there were any."""
+    idle: dict[str, Any] = {key: True for key in ("channel", "session") if getattr(recipe, key) is None}
+    unused = {key for key in ("utterances", "channel") if getattr(recipe.enrollment, key) is None}
+    return {**idle, "enrollment": unused} if unused else idle
 
 
 def read(path: str | Path) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Recipe]]:

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from pse_bench import rng
 from pse_bench.errors import InputError
 from pse_bench.io import yaml_reader
 from pse_bench.io.documents import Record, faults, parse
-from pse_bench.planning.channel import ChannelChoice
+from pse_bench.planning.channel import Through
 from pse_bench.planning.quantity import (
     Decibels,
     Engine,
@@ -92,13 +92,18 @@ class Room(Record):
 class EnrollmentChoice(Record):
     """What a system is given of the target, dry, in the scene's room, or with noise: other utterances or, with
     ``source: same-utterance``, another part of the same one where a person has no other. Where there is less than
-    ``duration_s`` of it, ``shortest_s`` is enough."""
+    ``duration_s`` of it, ``shortest_s`` is enough. ``utterances`` are how many it is cut from, in parts as equal
+    as they allow; without it each is used to its end before another is. ``channel`` is what it passes through,
+    apart from the mixtures' one."""
 
     source: EnrollmentSource = "other-utterance"
     duration_s: Positive
     shortest_s: Annotated[float, Field(gt=0)] | None = None
     condition: Annotated[Quantity, word("clean", "reverberant", "noisy")] = Quantity(options=("clean",))
     snr_db: Decibels = Quantity(options=(15.0,))
+    # what was prepared for training is known by the text of the keys above
+    utterances: Annotated[Whole | None, Field(repr=False)] = None
+    channel: Annotated[Through, Field(repr=False)] = None
 
 
 class Scenario(Record):
@@ -120,9 +125,7 @@ class Scenario(Record):
     noise: NoiseField
     room: Room
     enrollment: EnrollmentChoice
-    channel: Annotated[ChannelChoice | None, BeforeValidator(lambda given: None if given == "none" else given)] = (
-        None
-    )
+    channel: Through = None
     session: SessionChoice | None = None
     reference: Literal["early", "reverberant"] = "early"
 

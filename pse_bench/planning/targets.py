@@ -128,22 +128,32 @@ class TargetSampler:
         name = self._sampler.next(fits, speaker_key(clips[0]))
         return None if name is None else pool[name]
 
-    def enrollment(self, clips: list[Utterance], num_samples: int, scene_id: str) -> list[Segment]:
+    def enrollment(
+        self, clips: list[Utterance], num_samples: int, scene_id: str, utterances: int | None = None
+    ) -> list[Segment]:
         """Other speech of a target than its ``clips``, one after the other, cut at ``num_samples``; less where the
         scenario puts up with that. Other utterances or, where there are none and the scenario allows it, the
-        rest of the same one."""
+        rest of the same one. From so many ``utterances`` as there are, or as are long enough together, in equal
+        parts; without it, each is used to its end before another is."""
         pool, who = self._pool, speaker_key(clips[0])
         allowed = pool.is_other_session(clips)
         if self._scenario.enrollment.source != "other-utterance" and not any(map(allowed, pool.people[who])):
             allowed = pool.unused_parts(clips).__contains__
+        chosen: list[Utterance] = []
+        found = 0
+        for name in self._enrollment_sampler.each(lambda name: allowed(pool[name]), who):
+            chosen.append(pool[name])
+            found += pool.length(pool[name])
+            if found >= num_samples and len(chosen) >= (utterances or 1):
+                break
+        lengths = [pool.length(clip) for clip in chosen]
+        parts = lengths if utterances is None else _shared(lengths, num_samples)
         segments: list[Segment] = []
         filled = 0
-        for name in self._enrollment_sampler.each(lambda name: allowed(pool[name]), who):
-            kept = min(pool.length(pool[name]), num_samples - filled)
-            segments.append(pool.segment(pool[name], 0, filled, kept))
+        for clip, part in zip(chosen, parts, strict=True):
+            kept = min(part, num_samples - filled)
+            segments.append(pool.segment(clip, 0, filled, kept))
             filled += kept
-            if filled == num_samples:
-                break
         if filled < self._eligible.least_enrollment(num_samples):
             raise RequestError(
                 f"{scene_id}: speaker {clips[0].speaker_id} has less than {num_samples / pool.rate:g} s of "
@@ -153,3 +163,12 @@ class TargetSampler:
 
     def _samples(self, seconds: float) -> int:
         return audio.seconds_to_samples(seconds, self._pool.rate)
+
+
+def _shared(lengths: list[int], whole: int) -> list[int]:
+    """How much of each clip makes ``whole`` samples, as equal as their lengths allow; all where they have less."""
+    parts = dict.fromkeys(range(len(lengths)), 0)
+    for done, number in enumerate(sorted(parts, key=lambda number: lengths[number])):
+        left = len(lengths) - done
+        parts[number] = min(lengths[number], -(-(whole - sum(parts.values())) // left))
+    return list(parts.values())

@@ -22,9 +22,18 @@ COLUMNS = {
     "rt60_s": "RT60 (s)",
     "gender_pair": "target–interferer gender",
     "enrollment_s": "enrollment (s)",
+    "enrollment_snr_db": "enrollment SNR (dB)",
+    "enrollment_utterances": "utterances of the enrollment",
+    "enrollment_condition": "enrollment",
+    "enrollment_channel_codec": "codec of the enrollment",
+    "enrollment_channel_band": "band of the enrollment",
+    "enrollment_channel_microphone_tilt_db": "microphone tilt of the enrollment (dB/octave)",
 }
-UNORDERED = COLUMNS["gender_pair"]
-"""Groups of this column are not joined by lines."""
+SOME = frozenset(name for name in COLUMNS if name.startswith("enrollment_") and name != "enrollment_s")
+"""Columns that only some datasets vary; in others, nothing is said of them."""
+WORDS = ("gender_pair", "enrollment_condition", "enrollment_channel_codec", "enrollment_channel_band")
+UNORDERED = frozenset(COLUMNS[name] for name in WORDS)
+"""Groups of these columns are not joined by lines."""
 FEWEST = 4
 """Target speakers below which a group's interval stands in its table only: in the plot it would hide all."""
 WIDTH, HEIGHT = 340, 230
@@ -72,7 +81,7 @@ def breakdowns(systems: Systems) -> tuple[dict[str, dict[str, Panel]], list[str]
             try:
                 every = [(one.style, _groups(one.scores, scenario, names, column)) for one in systems]
             except InputError as error:
-                if scenario == "TS2":
+                if scenario == "TS2" and column not in SOME:
                     notes.append(str(error).removeprefix("--by "))
                 continue
             panel = [(style, groups) for style, groups in every if groups]
@@ -143,7 +152,7 @@ def _panel(name: str, title: str, panel: Panel, axis: Axis) -> Markup:
         dots = [(round(x + beside, 1), group, row) for x, group, row in rows if row and row.value is not None]
         if dots:
             line = "M" + "L".join(f"{x:.1f} {axis.at(row.value or 0.0)}" for x, _, row in dots)
-            joined = [] if title == UNORDERED else [plot.path(line, "through")]
+            joined = [] if title in UNORDERED else [plot.path(line, "through")]
             drawn.append(element("g", *joined, *(_dot(style, *dot, axis) for dot in dots), class_=style.colour))
     label = f"{name.replace('.', ' ')} by {title}; the table below has the figures"
     return plot.svg((WIDTH, HEIGHT), *drawn, label=label)

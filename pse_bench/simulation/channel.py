@@ -36,7 +36,7 @@ PEAK = 0.98
 
 
 def received(mixture: np.ndarray, channel: Channel | None, sample_rate: int) -> np.ndarray:
-    """An integer mixture as it is stored: int16, the same where there is no channel."""
+    """An integer mixture, or enrollment, as it is stored: int16, the same where there is no channel."""
     if channel is None:
         return mixture
     return audio.to_pcm16(apply(mixture / audio.FULL_SCALE, channel, sample_rate))

@@ -16,6 +16,7 @@ from pse_bench.io import audio
 from pse_bench.schemas import Enrollment, Noise, Recipe, RecordedMixture, Segment
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power, mean_power, power_db, power_over
+from pse_bench.simulation.channel import received
 from pse_bench.simulation.rir import RIR, RoomRIRs
 from pse_bench.simulation.source_image import Load, SourceImage
 
@@ -98,6 +99,7 @@ def mix(recipe: Recipe, responses: RoomRIRs, load: Load) -> Scene:
     gains = level_gains(powers, level_dbfs=recipe.level_dbfs, sir_db=recipe.sir_db, snr_db=recipe.snr_db)
     gains["target_early"] = gains["target"]
     enrollment = _enrollment(recipe.enrollment, recipe.target.corpus, response, rate, load)
+    enrollment = received(enrollment, recipe.enrollment.channel, rate)
     scene = _scene(recipe, sounds, gains, labels, enrollment)
     for what in ("sir", "snr"):
         asked, found = getattr(recipe, f"{what}_db"), getattr(scene, f"{what}_achieved_db")

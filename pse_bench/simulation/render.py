@@ -132,7 +132,7 @@ def _row(
     reference = f"stems/{stem}/{file_name}" if stem in job.kept else ""
     others = recipe.interferers if label != "TS1" else []
     only = others[0] if len(others) == 1 else None
-    through = recipe.channel or schemas.Channel()
+    through = {"": recipe.channel, "enrollment_": recipe.enrollment.channel}
     distances_m = [talker.distance_m for talker in others if talker.distance_m is not None]
     return schemas.Mixture(
         mixture_id=f"{name}_{label}",
@@ -165,10 +165,21 @@ def _row(
         enrollment_condition=recipe.enrollment.condition,
         enrollment_source=recipe.enrollment_source,
         scene_gain_db=scene.gain_db,
-        **{f"channel_{name}": getattr(through, name) for name in schemas.CHANNEL},
         session_turns=len(recipe.session.turns) if recipe.session else 0,
+        enrollment_snr_db=recipe.enrollment.snr_db,
+        enrollment_utterances=_clips_of(recipe.enrollment),
+        **{
+            f"{what}channel_{name}": getattr(channel or schemas.Channel(), name)
+            for what, channel in through.items()
+            for name in schemas.CHANNEL
+        },
         **known,
     )
+
+
+def _clips_of(enrollment: schemas.Enrollment) -> int | None:
+    """How many utterances an enrollment has, where it was asked for."""
+    return len(enrollment.segments) if enrollment.utterances else None
 
 
 def render(

@@ -20,6 +20,7 @@ from pse_bench.io import audio
 from pse_bench.planning.scenario import Scenario
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power
+from pse_bench.simulation.channel import apply
 from pse_bench.speaker.encoders import Embed, Encoder
 from pse_bench.training.data.clip_store import ClipStore
 from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, stored_array
@@ -70,11 +71,13 @@ def prepare(
     crops: int,
     encoder: Encoder | None,
 ) -> EnrollmentPool:
-    """The pool of so many crops a clip and voice, with the durations, conditions and SNR of a scenario's
-    enrollments; from the cache where it is there already. Raises RequestError where no clip is long enough to be
-    cropped, or a worker died."""
+    """The pool of so many crops a clip and voice, with the durations, conditions, SNR and channels of a scenario's
+    enrollments, each of one utterance; from the cache where it is there already. Raises RequestError where no clip
+    is long enough to be cropped, or a worker died."""
     identity = encoder.sha256 if encoder else ""
     made_of = [VERSION, clips.fingerprint, rirs.fingerprint, repr(scenario.enrollment), crops, identity]
+    if through := scenario.enrollment.channel:
+        made_of.append(repr(through))
 
     def write(folder: Path) -> dict[str, Any]:
         drawn = _draw(clips, scenario, crops)
@@ -150,4 +153,9 @@ def sound_of(
         wanted = active_power(sound, talking) / 10 ** (snr_db / 10)
         if power > 0:
             sound = sound + hiss * dtype(np.sqrt(wanted / power))
+    rate = store.sample_rate
+    if (asked := scenario.enrollment.channel) and (
+        through := asked.draw(SEED, *name, "channel", num_samples=len(sound), sample_rate=rate)
+    ):
+        sound = apply(sound * (0.5 / max(float(np.abs(sound).max()), 1e-6)), through, rate).astype(dtype)
     return sound * dtype(0.5 / max(float(np.abs(sound).max()), 1e-6))
