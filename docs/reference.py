@@ -21,7 +21,7 @@ from pse_bench.io.documents import Record
 from pse_bench.leaderboard import shown, table
 from pse_bench.metrics import detection
 from pse_bench.metrics.metric import AGGREGATIONS
-from pse_bench.planning import scenario
+from pse_bench.planning import channel, scenario
 from pse_bench.simulation.dataset_writer import Problem
 from pse_bench.submission import submission
 from pse_bench.systems import public
@@ -167,7 +167,7 @@ FILES: dict[str, tuple[tuple[str, type[Record]], ...]] = {
         ("`noise`", scenario.NoiseField),
         ("`room`", scenario.Room),
         ("`enrollment`", scenario.EnrollmentChoice),
-        ("`channel`", scenario.ChannelChoice),
+        ("`channel`", channel.ChannelChoice),
         ("`session`", scenario.SessionChoice),
     ),
     "Plan: `plan.jsonl`": (
