@@ -31,6 +31,7 @@ from pse_bench import (
     plan_dataset,
     plan_header,
     plot_distributions,
+    plot_sessions,
     plot_tradeoff,
     read_plan,
     read_table,
@@ -154,6 +155,10 @@ for line in found.lines:
 # %%
 plot_distributions(["results/mixture", "results/half"], "TS2.si_sdri").save("from-python/si_sdri.svg")
 plot_tradeoff(["results/mixture", result]).save("from-python/tradeoff.svg")
+try:
+    plot_sessions(["results/mixture", result]).save("from-python/sessions.svg")
+except InputError as error:
+    print(error)  # these scenes are no sessions
 
 # %% [markdown]
 # What a person has to mend is a `PseBenchError`, with one line that says what to do.

@@ -104,6 +104,8 @@ def _sound(ending: str) -> Callable[[Path], Read]:
                 audio.read_pcm16(folder / "mixture.flac", num_samples=count) / 32768
             ),
             description=SimpleNamespace(reference="early"),
+            stem_name=lambda scene_id, stem: f"stems/{stem}/{scene_id}.flac",
+            has=lambda name: True,
         )
 
         def read(content: bytes) -> Iterable[str]:
