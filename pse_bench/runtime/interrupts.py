@@ -5,9 +5,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -44,11 +45,21 @@ def deferred() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        try:
+            _handle(handlers)
+        finally:
+            # a signal that another thread took may raise as soon as its handler is back
+            try:
+                _handle(handlers)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if came:  # also where what was done meanwhile has failed, as it does when workers get the signal, too
             raise KeyboardInterrupt if came[0] == signal.SIGINT else Terminated(came[0])
+
+
+def _handle(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def worker_signals() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import chores
@@ -93,11 +94,29 @@ def test_a_signal_that_is_put_off_is_heeded_even_when_the_work_fails():
 
     def fail():
         with interrupts.deferred():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)  # and no other thread takes it
             raise BrokenPipeError
 
     with pytest.raises(KeyboardInterrupt):
         fail()
+
+
+def test_a_signal_that_another_thread_took_late_leaves_nothing_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It raises while handlers are put back; the processes that are started later would inherit the mask."""
+    handlers = [signal.getsignal(number) for number in interrupts.SIGNALS]
+    mask, put_back, late = signal.pthread_sigmask(signal.SIG_BLOCK, []), signal.signal, [KeyboardInterrupt]
+
+    def raising(number: int, handler: object) -> object:
+        before = put_back(number, handler)
+        if number == signal.SIGINT and handler is handlers[0] and late:
+            raise late.pop()
+        return before
+
+    monkeypatch.setattr(signal, "signal", raising)
+    with pytest.raises(KeyboardInterrupt), interrupts.deferred():
+        pass
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
+    assert [signal.getsignal(number) for number in interrupts.SIGNALS] == handlers
 
 
 def test_a_thread_may_keep_its_core_for_longer() -> None:
