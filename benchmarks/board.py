@@ -102,7 +102,7 @@ def mixtures(scenes: int, speakers: int) -> list[Mixture]:
     return found
 
 
-def heard(rows: list[Mixture], variant: int) -> dict[str, str]:
+def words_of(rows: list[Mixture], variant: int) -> dict[str, str]:
     """What a recogniser may have written down of each: a fifth of the words missing, a fifth misheard."""
     found = {}
     for row in rows:
@@ -152,7 +152,7 @@ def score_of(
 def results(work: Path, number: int, scenes: int, speakers: int) -> Iterator[Path]:
     """The folders of so many results, the references first."""
     rows = mixtures(scenes, speakers)
-    texts = [heard(rows, variant) for variant in range(VARIANTS)]
+    texts = [words_of(rows, variant) for variant in range(VARIANTS)]
     counted = [of_words(rows, one) for one in texts]
     names = [*leaderboard.REFERENCES, *(f"system {n:02d}" for n in range(len(leaderboard.REFERENCES), number))]
     for place, name in enumerate(names):

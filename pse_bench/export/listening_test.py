@@ -18,7 +18,7 @@ from pse_bench import rng
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError, RequestError
 from pse_bench.export import exporter
-from pse_bench.export.stimuli import REFERENCE, choose_mixtures, conditions_of, heard
+from pse_bench.export.stimuli import REFERENCE, choose_mixtures, conditions_of, sounds_of
 from pse_bench.io import atomic, audio
 from pse_bench.io.documents import Record
 from pse_bench.io.tables import csv_writer, write_table
@@ -188,7 +188,9 @@ def _write_sounds(
     trial, rows = _code(design, "trial", row.mixture_id), []
     enrollment = dataset.read_pcm16(row.enrollment_path)
     audio.write(place / f"{_code(design, 'enrollment', row.scene_id)}.wav", enrollment, row.sample_rate)
-    for name, samples, gain_db in heard(dataset, row, given, anchors, reference, match_level=design.match_level):
+    for name, samples, gain_db in sounds_of(
+        dataset, row, given, anchors, reference, match_level=design.match_level
+    ):
         code = _code(design, "stimulus", row.mixture_id, name)
         audio.write(place / f"{code}.wav", audio.to_pcm16(samples), row.sample_rate)
         rows.append(

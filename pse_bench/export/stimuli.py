@@ -100,7 +100,7 @@ def conditions_of(systems: Sequence[ShownSystem], anchors: Sequence[str]) -> lis
     return list(dict.fromkeys([REFERENCE, *names, *anchors]))
 
 
-def heard(
+def sounds_of(
     dataset: Dataset,
     row: Mixture,
     given: Mapping[ShownSystem, Path],

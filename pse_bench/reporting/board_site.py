@@ -110,7 +110,7 @@ class Board:
 
 
 Progress = Callable[[str, str], Any]
-Heard = dict[ShownSystem, tuple[ShownClips, Media]]
+Examples = dict[ShownSystem, tuple[ShownClips, Media]]
 """What there is to see and to hear of systems."""
 
 
@@ -141,10 +141,12 @@ def write(
             raise InputError(problems[0])
     with tempfile.TemporaryDirectory(prefix="pse-bench-") as private:
         shown = [Board(path.stem, _shown(path, Path(private) / path.stem)) for path in boards]
-        return _written(shown, out, _heard(shown, datasets, submissions, progress))
+        return _written(shown, out, _examples(shown, datasets, submissions, progress))
 
 
-def _heard(boards: list[Board], datasets: Sequence[Path], paths: Sequence[Path], progress: Progress) -> Heard:
+def _examples(
+    boards: list[Board], datasets: Sequence[Path], paths: Sequence[Path], progress: Progress
+) -> Examples:
     """The worst and the median clip of each failure of every system whose submission is given."""
     opened = {}
     for folder in datasets:
@@ -153,7 +155,7 @@ def _heard(boards: list[Board], datasets: Sequence[Path], paths: Sequence[Path],
         opened[own] = dataset
         if own not in {board.about["dataset_fingerprint"] for board in boards}:
             raise InputError(f"{folder}: fingerprint {own[:12]}, that of no board; give the dataset of one")
-    found: Heard = {}
+    found: Examples = {}
     for path in paths:
         before = len(found)
         for board in boards:
@@ -173,12 +175,12 @@ def _heard(boards: list[Board], datasets: Sequence[Path], paths: Sequence[Path],
     return found
 
 
-def _written(shown: list[Board], out: Path, heard: Heard) -> list[Path]:
+def _written(shown: list[Board], out: Path, examples: Examples) -> list[Path]:
     pages = [out / "index.html"]
     for board in shown:
         found = {out / f"{board.name}.html": ("board.html", _board_page(board))}
         for one in board.systems:
-            page = _system_page(board, one, *heard.get(one.system, (None, Media())))
+            page = _system_page(board, one, *examples.get(one.system, (None, Media())))
             found[out / board.name / one.page] = ("board_system.html", page)
         for path, (template, values) in found.items():
             html.write(path, template, **{"media": {}, **values}, boards=shown)

@@ -29,6 +29,7 @@ def test_libri_mini_v1_sounds_as_it_was_published(work: Path, dev_corpus: Path) 
     assert found == {path: known[path] for path in found}
 
 
+@pytest.mark.dev_corpus
 @pytest.mark.parametrize("ending", [".flac", ".WAV"])
 def test_speechocean_v1_sounds_as_it_was_published_from_flac_and_from_wav(work: Path, ending: str) -> None:
     corpus = HERE.parents[2] / "shared" / "data" / "speechocean762"

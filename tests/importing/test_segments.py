@@ -302,7 +302,7 @@ def test_real_meetings(dev_corpus: Path, tmp_path: Path) -> None:
     """AMI: enrolled from one excerpt, extracted from another."""
     meetings_there = dev_corpus.parent / "ami-excerpts"
     if not meetings_there.is_dir():
-        pytest.skip(f"no {meetings_there}")
+        pytest.skip(f"no excerpts of AMI in {meetings_there}")
     table, out = meetings_there / "speakers.rttm", tmp_path / "dataset"
     done = importing(table, out, "--target", "MEE009", "--excerpt", 10)
     assert done.exit_code == 0, done.output
