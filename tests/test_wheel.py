@@ -67,10 +67,12 @@ print(json.dumps({
     assert Path(found["package"]).is_relative_to(wheel)
     assert found["scenarios"] == sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
     assert found["sets"] == [
+        "embedded-call-v1",
         "embedded-v1",
         "embedded-v1-dev",
         "libri-mini-v1",
         "libri-mini-v1-dev",
+        "speechocean-call-v1",
         "speechocean-v1",
     ]
     assert found["plan"]

@@ -34,11 +34,11 @@ def command(*words: object) -> None:
     cli([str(word) for word in words], standalone_mode=False)
 
 
-def first_scenes(name: str, out: Path) -> Path:
-    """The header and first recipes of a frozen set as a plan."""
+def first_scenes(name: str, out: Path, which: slice = slice(SCENES)) -> Path:
+    """The header and some recipes of a frozen set as a plan, by default the first."""
     lines = (ROOT / "leaderboards" / name / "plan.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     plan = out / f"{name}.jsonl"
-    plan.write_text("".join(lines[: SCENES + 1]), encoding="utf-8")
+    plan.write_text("".join([lines[0], *lines[1:][which]]), encoding="utf-8")
     return plan
 
 
@@ -115,7 +115,7 @@ def plans(work: Path) -> dict[str, dict[str, object]]:
     rir.write_text("\n".join([columns, *rows]) + "\n", encoding="utf-8")
     found = {}
     for scenario in sorted((ROOT / "scenarios").glob("*.yaml")):
-        small = scenario.stem in ("embedded", "session")
+        small = scenario.stem in ("embedded", "embedded-call", "session")
         speech = manifests / ("embedded.test.csv" if small else "librispeech.dev-corpus.csv")
         noise = (
             manifests / "embedded.noise-test.csv"

@@ -59,6 +59,29 @@ def test_the_twin_of_embedded_v1_sounds_as_it_was_published(work: Path) -> None:
     assert found == {path: known[path] for path in found}
 
 
+def test_a_call_of_synthetic_voices_sounds_as_it_was_published(work: Path) -> None:
+    plan = published.first_scenes("embedded-call-v1", work, slice(3, 4))  # clipping, GSM and lost packets
+    voices = published.embedded_corpus(plan, work / "corpus")  # clips of it may be there
+    dataset = published.rendered(plan, work / "embedded-call-v1", f"embedded={voices}")
+    found, known = published.contents(dataset), published.committed("embedded-call-v1")
+    assert len(found) == 7
+    assert found == {path: known[path] for path in found}
+
+
+@pytest.mark.dev_corpus
+def test_a_call_of_speechocean_sounds_as_it_was_published(work: Path) -> None:
+    if not (corpus := HERE.parents[2] / "shared" / "data" / "speechocean762").is_dir():
+        pytest.skip(f"no speechocean762 in {corpus}")
+    plan = published.first_scenes("speechocean-call-v1", work, slice(4, 5))
+    voices = published.embedded_corpus(plan, work / "noise-of-calls")
+    dataset = published.rendered(
+        plan, work / "speechocean-call-v1", f"speechocean762={corpus}", f"embedded={voices}"
+    )
+    found, known = published.contents(dataset), published.committed("speechocean-call-v1")
+    assert len(found) == 7
+    assert found == {path: known[path] for path in found}
+
+
 def test_scores_are_those_that_were_published(scores: dict[str, list[str]]) -> None:
     header, *rows = (line.split(",") for line in (HERE / "scores.csv").read_text().splitlines())
     assert all(lines[0].split(",") == header[1:] for lines in scores.values())
