@@ -5,11 +5,11 @@ import itertools
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -22,6 +22,8 @@ from pse_bench.io.tables import read_table
 from pse_bench.registry import installed_version
 from pse_bench.schemas import DESCRIPTIONS, SCHEMA, Count, Mixture, Rate, Sha256, StoredFile
 from pse_bench.signal import vad
+
+T = TypeVar("T")
 
 REFERENCE_STEMS = {"early": "target_early", "reverberant": "target"}
 """The stem that a target is compared with, by the name of the reference."""
@@ -363,13 +365,23 @@ class Dataset(ReadableDataset):
         return self.folder / "stems" / stem / f"{scene_id}.{self.description.format}"
 
     def read_bytes(self, path: str) -> bytes:
+        return self._as_rendered(path, Path.read_bytes, lambda content: hashlib.sha256(content).hexdigest())
+
+    def sound_blocks(self, path: str, num_samples: int | None = None) -> Iterator[np.ndarray]:
+        """What ``read_sound`` gives in blocks, of which one at a time lies in memory. Raises as there."""
+        self._as_rendered(path, sha256, str)
+        found, rate = self.folder / path, self.description.sample_rate
+        blocks = audio.pcm16_blocks(found, sample_rate=rate, num_samples=num_samples)
+        return (block / np.float32(audio.FULL_SCALE) for block in blocks)
+
+    def _as_rendered(self, path: str, read: Callable[[Path], T], digest: Callable[[T], str]) -> T:
         expected = _hashes(self.folder, self.description.tables["files.csv"]).get(path)
         found = self.folder / path
         try:
-            content = found.read_bytes() if found.is_file() else None
+            content = read(found) if found.is_file() else None
         except OSError as error:
             raise InputError(f"{found}: cannot be read ({error.strerror}); restore it or render again") from error
-        if content is None or hashlib.sha256(content).hexdigest() != expected:
+        if content is None or digest(content) != expected:
             raise InputError(f"{found}: {CHANGED}")
         return content
 

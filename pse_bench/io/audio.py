@@ -10,7 +10,7 @@ import io
 import math
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -250,6 +250,13 @@ def read_pcm16(
     ``sample_rate`` (Hz) and ``num_samples`` are what is expected; None accepts any rate, and any length but none.
     Raises InputError when the file is something else, or damaged.
     """
+    return _joined(pcm16_blocks(file, sample_rate=sample_rate, num_samples=num_samples))
+
+
+def pcm16_blocks(
+    file: Path | FileContent, *, sample_rate: int | None = None, num_samples: int | None = None
+) -> Iterator[np.ndarray]:
+    """Blocks of ``BLOCK`` samples of what ``read_pcm16`` gives. Raises as there."""
     with _open(file) as stream:
         if stream.channels != 1 or stream.subtype != "PCM_16":
             found = f"{stream.channels} channels of {stream.subtype}"
@@ -260,7 +267,7 @@ def read_pcm16(
         if stream.frames == 0 or num_samples not in (None, stream.frames):
             expected = "some" if num_samples is None else num_samples
             raise InputError(f"{file}: {stream.frames} samples long, expected {expected}; restore it")
-        return _joined(_decoded(stream, 0, stream.frames, "int16"))
+        yield from _decoded(stream, 0, stream.frames, "int16")
 
 
 def find(folder: Path, stem: str, endings: Iterable[str] = FORMATS) -> list[Path]:
@@ -283,11 +290,55 @@ def encode(samples: np.ndarray, sample_rate: int, ending: str, subtype: str = "P
     return stream.getvalue()
 
 
-def write(path: Path, samples: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
-    """Write a mono file; the format follows from the name's ending (.flac or .wav), below a .part that
-    ``atomic.replacing`` has put on it."""
+def write(
+    path: Path, samples: np.ndarray | Iterable[np.ndarray], sample_rate: int, subtype: str = "PCM_16"
+) -> None:
+    """Write a mono file of samples, or of blocks of them; the format follows from the name's ending (.flac or
+    .wav), below a .part that ``atomic.replacing`` has put on it."""
     name = path.with_suffix("") if path.suffix == ".part" else path
-    path.write_bytes(encode(samples, sample_rate, name.suffix, subtype))
+    blocks = [samples] if isinstance(samples, np.ndarray) else samples
+    kind = {"format": FORMATS[name.suffix], "subtype": subtype}
+    with _Sink(path) as sink, soundfile.SoundFile(sink, "w", sample_rate, 1, **kind) as stream:
+        for block in blocks:
+            stream.write(block)
+
+
+class _Sink:
+    """A file that libsndfile writes to, which does not make the disk catch up, as for files of its own. An error,
+    which would be printed in its callback and passed over, is raised when all is written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._file = path, path.open("w+b")
+        self._error: OSError | None = None
+
+    def __enter__(self) -> "_Sink":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._file:
+            self._try(self._file.flush, 0)
+            if self._error:
+                raise OSError(self._error.errno, self._error.strerror, str(self._path)) from self._error
+
+    def _try(self, method: Callable[[], int | None], otherwise: int) -> int:
+        if self._error is None:
+            try:
+                return method() or 0
+            except OSError as error:
+                self._error = error
+        return otherwise
+
+    def write(self, data: bytes) -> int:
+        return self._try(lambda: self._file.write(data), len(data))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._try(lambda: self._file.seek(offset, whence), 0)
+
+    def tell(self) -> int:
+        return self._try(self._file.tell, 0)
+
+    def read(self, count: int) -> bytes:
+        return self._file.read(count)
 
 
 def to_pcm16(samples: np.ndarray, gain: float = 1.0) -> np.ndarray:

@@ -14,6 +14,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, Va
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, audio, documents, yaml_reader
+from pse_bench.io.spool import Spool
 from pse_bench.registry import suggestion
 from pse_bench.schemas import Mixture
 from pse_bench.signal import vad
@@ -157,18 +158,23 @@ def read_estimate(folder: Path, mixture: Mixture) -> Estimate:
     return Estimate(samples, atomic.sha256(path))
 
 
-def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray) -> Path:
+def write_estimate(folder: Path, mixture: Mixture, samples: np.ndarray | Spool) -> Path:
     """Write an estimate without losing anything: 16 bit where that is exact, else 24 bit, and float where full
     scale is exceeded; the file's path."""
-    scaled = samples * audio.FULL_SCALE
-    if np.abs(samples).max() > 1 - 1 / audio.FULL_SCALE:
+    blocks = [samples] if isinstance(samples, np.ndarray) else samples
+    peak, exact = 0.0, True
+    for block in blocks:
+        peak = max(peak, float(np.abs(block).max(initial=0.0)))
+        scaled = block * audio.FULL_SCALE
+        exact = exact and np.array_equal(scaled, np.round(scaled))
+    if peak > 1 - 1 / audio.FULL_SCALE:
         ending, subtype = "wav", "FLOAT"
     else:
-        ending, subtype = "flac", "PCM_16" if np.array_equal(scaled, np.round(scaled)) else "PCM_24"
+        ending, subtype = "flac", "PCM_16" if exact else "PCM_24"
     path = folder / f"{estimate_name(mixture)}.{ending}"
     # shared: a worker that was given up for lost may still be writing
     with atomic.replacing(path, shared=True) as part:
-        audio.write(part, samples, mixture.sample_rate, subtype)
+        audio.write(part, blocks, mixture.sample_rate, subtype)
     for other in audio.find(path.parent, mixture.scene_id):
         if other != path:
             other.unlink()  # of an earlier run, which would make the estimate ambiguous

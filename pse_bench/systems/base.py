@@ -1,6 +1,7 @@
 """What every system is to the package: what it is given, what it gives, and how it is called."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,11 @@ class SystemInput:
     rest: np.ndarray
 
 
+Blocks = Callable[[Iterable[np.ndarray], int, np.ndarray, int], Iterator[np.ndarray]]
+"""The estimate in blocks of a mixture in blocks of float32, its length, an enrollment, and the rate in Hz of both;
+nothing of it lies in memory as a whole."""
+
+
 @dataclass(frozen=True)
 class LoadedSystem:
     """A system ready to run: its function, its description, and a digest that changes when its code or weights
@@ -47,6 +53,7 @@ class LoadedSystem:
     needs_stems: bool = False  # it is an oracle that hears target and rest, too
     sources: Sources = field(default_factory=Sources)  # the files that the digest covers
     run_batch: Callable[[Iterable[SystemInput]], Iterator[np.ndarray | str]] | None = None  # estimates, or why not
+    run_blocks: Blocks | None = None  # what it gives hop by hop, where it is run so
 
     def resampling_ms(self, sample_rate: int) -> float:
         """How far resampling mixtures of a rate, and estimates back, looks ahead."""
@@ -94,12 +101,33 @@ def enhance(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.nda
         if heard is not given:
             of += f" at {heard.sample_rate} Hz"
         raise _gave(loaded, f"shape {estimate.shape} {of}, expected {shape}; {remedy}")
+    _check_samples(loaded, estimate, of)
+    back = audio.resample(estimate.astype(np.float64), heard.sample_rate, given.sample_rate, audio.SYSTEMS)
+    return back[: len(given.mixture)]
+
+
+def enhance_blocks(
+    loaded: LoadedSystem,
+    mixture: Iterable[np.ndarray],
+    num_samples: int,
+    enrollment: np.ndarray,
+    sample_rate: int,
+    mixture_id: str,
+) -> Iterator[np.ndarray]:
+    """The estimate of one mixture in blocks of floats, by a system with ``run_blocks`` that hears the rate. Raises
+    as ``enhance``."""
+    assert loaded.run_blocks is not None
+    with _failing(loaded, mixture_id):
+        for block in loaded.run_blocks(mixture, num_samples, enrollment, sample_rate):
+            _check_samples(loaded, block, f"for {mixture_id}")
+            yield block
+
+
+def _check_samples(loaded: LoadedSystem, estimate: np.ndarray, of: str) -> None:
     if estimate.dtype.kind != "f":
         raise _gave(loaded, f"{estimate.dtype} {of}, expected floats with full scale ±1; convert the samples")
     if not np.isfinite(estimate).all():
         raise _gave(loaded, f"NaN or infinity {of}; give finite samples")
-    back = audio.resample(estimate.astype(np.float64), heard.sample_rate, given.sample_rate, audio.SYSTEMS)
-    return back[: len(given.mixture)]
 
 
 def detect(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
@@ -128,8 +156,17 @@ def _gave(loaded: LoadedSystem, found: str) -> FailedOnMixture:
 
 def call_system(loaded: LoadedSystem, given: SystemInput, mixture_id: str) -> np.ndarray:
     """The output of a system for a mixture as an array, unchecked. Raises InputError when it fails."""
-    try:
+    with _failing(loaded, mixture_id):
         return np.asarray(loaded.run(given))
+
+
+@contextmanager
+def _failing(loaded: LoadedSystem, mixture_id: str) -> Iterator[None]:
+    """Whatever a system raises as FailedOnMixture."""
+    try:
+        yield
+    except FailedOnMixture:
+        raise
     except (Exception, SystemExit) as error:  # code of somebody else
         why = reason(error, ours=[__file__, streaming.__file__, str(Path(__file__).with_name("protocol.py"))])
         raise FailedOnMixture(f"system {loaded.system.name}: failed on {mixture_id} ({why})", why) from error

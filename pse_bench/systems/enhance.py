@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -14,12 +15,14 @@ from pydantic import Field
 
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.io import atomic, documents, locks
+from pse_bench.io import atomic, audio, documents, locks
+from pse_bench.io.spool import Spool
 from pse_bench.runtime import merging, resume
 from pse_bench.runtime.executor import Executor, one_core
 from pse_bench.runtime.progress import Update
 from pse_bench.runtime.sharding import Shard, batches
 from pse_bench.schemas import Mixture
+from pse_bench.signal import streaming
 from pse_bench.submission import submission
 from pse_bench.systems import base, enrollments, first_scenes, registry
 from pse_bench.systems.base import LoadedSystem, Output, SystemInput
@@ -138,7 +141,7 @@ def enhance(
         system, output=gives, streaming=streaming, folder=here, memory=memory, time_limit_s=time_limit_s
     )
     dataset.require_unchanged()
-    dataset.require_kept("enrollment", "target_early")
+    dataset.require_kept("enrollment", *(["target_early"] if loaded.needs_stems else []))
     fingerprint = dataset.description.fingerprint
     identity: dict[str, Any] = {"dataset": fingerprint, "system": system, "code": loaded.code, "gives": gives}
     files = dict(loaded.sources.sha256)
@@ -276,21 +279,20 @@ def enhance_batch(work: tuple[EnhanceJob, Sequence[Item]]) -> tuple[list[Enhance
 def _enhance_batch(job: EnhanceJob, items: Sequence[Item]) -> tuple[list[Enhanced], dict[str, str]]:
     locks.require_seen(job.out / STAGES[job.gives].journal)
     loaded = _loaded(job)
-    inputs = (_work(job.dataset, row, enrollment_path) for row, enrollment_path in items)
-    if loaded.run_batch:
-        outputs = loaded.run_batch(inputs)
-    else:
-        outputs = (_output(job, loaded, given, row) for given, (row, _) in zip(inputs, items, strict=True))
-    write = submission.write_estimate if job.gives == "audio" else submission.write_activity
     entries, failed = list[Enhanced](), dict[str, str]()
-    for (row, enrollment_path), output in zip(items, outputs, strict=True):
-        if isinstance(output, str):
-            failed[row.mixture_id] = output
-            continue
-        path = write(job.out, row, output)
-        name = path.relative_to(job.out).as_posix()
-        probe = _probe(job, loaded, row, enrollment_path, output) if row.mixture_id in job.probed else None
-        entries.append(Enhanced(mixture_id=row.mixture_id, path=name, sha256=atomic.sha256(path), probe=probe))
+    for (row, enrollment_path), output in zip(items, _outputs(job, loaded, items), strict=True):
+        with output if isinstance(output, Spool) else nullcontext():
+            if isinstance(output, str):
+                failed[row.mixture_id] = output
+                continue
+            if job.gives == "activity":
+                assert isinstance(output, np.ndarray)
+                path = submission.write_activity(job.out, row, output)
+            else:
+                path = submission.write_estimate(job.out, row, output)
+            name = path.relative_to(job.out).as_posix()
+            probe = _probe(job, loaded, row, enrollment_path, output) if row.mixture_id in job.probed else None
+            entries.append(Enhanced(mixture_id=row.mixture_id, path=name, sha256=atomic.sha256(path), probe=probe))
     if changed := loaded.sources.changed(job.files):
         remedy = "run the same command with the files as they were, or with --force to start again"
         raise InputError(f"system {job.system}: {', '.join(changed)} changed while it was running; {remedy}")
@@ -298,20 +300,48 @@ def _enhance_batch(job: EnhanceJob, items: Sequence[Item]) -> tuple[list[Enhance
 
 
 def _probe(
-    job: EnhanceJob, loaded: LoadedSystem, row: Mixture, enrollment_path: str, estimate: np.ndarray
+    job: EnhanceJob, loaded: LoadedSystem, row: Mixture, enrollment_path: str, estimate: np.ndarray | Spool
 ) -> first_scenes.Probe:
-    """What an estimate says of the system."""
+    """What an estimate, or the beginning of a long one, says of the system."""
     path = "" if loaded.run_batch else job.probed[row.mixture_id]  # a program is not started again for it
     other = job.dataset.read_sound(path) if path else None
-    return first_scenes.probe(loaded, _work(job.dataset, row, enrollment_path), estimate, other, row.mixture_id)
+    longest = audio.seconds_to_samples(first_scenes.LONGEST_S, row.sample_rate)
+    given = _work(job.dataset, row, enrollment_path, loaded.needs_stems, longest)
+    found = estimate.first(longest) if isinstance(estimate, Spool) else estimate[:longest]
+    own = found if row.num_samples <= longest else None
+    return first_scenes.probe(loaded, given, found, other, row.mixture_id, own=own)
 
 
-def _output(job: EnhanceJob, loaded: LoadedSystem, given: SystemInput, row: Mixture) -> np.ndarray | str:
-    """What a system gives for a mixture, or why it gives nothing."""
+def _outputs(job: EnhanceJob, loaded: LoadedSystem, items: Sequence[Item]) -> Iterable[np.ndarray | Spool | str]:
+    """What a system gives for mixtures, or why it gives nothing."""
+    if loaded.run_batch:
+        return loaded.run_batch(_work(job.dataset, *item, loaded.needs_stems) for item in items)
+    return (_output(job, loaded, *item) for item in items)
+
+
+def _output(job: EnhanceJob, loaded: LoadedSystem, row: Mixture, enrollment_path: str) -> np.ndarray | Spool | str:
     try:
+        if job.gives == "audio" and loaded.run_blocks and loaded.sample_rate in (None, row.sample_rate):
+            return _by_blocks(job, loaded, row, enrollment_path)
+        given = _work(job.dataset, row, enrollment_path, loaded.needs_stems)
         return (base.enhance if job.gives == "audio" else base.detect)(loaded, given, row.mixture_id)
     except base.FailedOnMixture as failure:
         return failure.reason
+
+
+def _by_blocks(job: EnhanceJob, loaded: LoadedSystem, row: Mixture, enrollment_path: str) -> Spool:
+    """The estimate of a system that hears one hop after the other, which takes no more memory for a longer one."""
+    enrollment = job.dataset.read_sound(enrollment_path)
+    mixture = job.dataset.sound_blocks(row.mixture_path, row.num_samples)
+    asked = (mixture, row.num_samples, enrollment, row.sample_rate, row.mixture_id)
+    estimate = Spool(job.out)
+    try:
+        for block in base.enhance_blocks(loaded, *asked):
+            estimate.add(block)
+    except BaseException:
+        estimate.close()
+        raise
+    return estimate
 
 
 @lru_cache(maxsize=2)
@@ -327,18 +357,26 @@ def _loaded(job: EnhanceJob) -> LoadedSystem:
     )
 
 
-def _work(dataset: Dataset, row: Mixture, enrollment_path: str) -> SystemInput:
-    mixture, enrollment = (
-        dataset.read_sound(row.mixture_path, row.num_samples),
-        dataset.read_sound(enrollment_path),
-    )
+def _work(
+    dataset: Dataset, row: Mixture, enrollment_path: str, stems: bool = True, longest: int | None = None
+) -> SystemInput:
+    """What a system is given of a mixture, or of its beginning of so many samples; without ``stems`` what any but
+    an oracle hears."""
+
+    def read(path: str) -> np.ndarray:
+        if longest is None or row.num_samples <= longest:
+            return dataset.read_sound(path, row.num_samples)
+        return streaming.first(dataset.sound_blocks(path, row.num_samples), longest)
+
+    mixture, enrollment = read(row.mixture_path), dataset.read_sound(enrollment_path)
     target = rest = np.zeros(0, dtype=np.float32)  # of a recording, nothing is known but its sum
-    # in TS3 the target is silent, so all of the mixture is the rest
-    if row.scenario == "TS3":
-        target, rest = 0 * mixture, mixture
-    elif dataset.description.reference != "none":
-        target = dataset.read_stem(row.scene_id, "target_early", row.num_samples)
-        rest = mixture - target
+    if stems:
+        # in TS3 the target is silent, so all of the mixture is the rest
+        if row.scenario == "TS3":
+            target, rest = 0 * mixture, mixture
+        elif dataset.description.reference != "none":
+            target = read(dataset.stem_name(row.scene_id, "target_early"))
+            rest = mixture - target
     return SystemInput(mixture, enrollment, row.sample_rate, target, rest)
 
 

@@ -1,6 +1,7 @@
 """What the first scenes of a dataset say of a system while it enhances them, before hours go into all of it."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from pse_bench.submission.check.file_stats import REACH_S, match
 from pse_bench.submission.verdicts import UNLIKE, Fit
 from pse_bench.systems import base
 from pse_bench.systems.base import LoadedSystem, SystemInput
+
+LONGEST_S = 60.0
+"""Of a longer mixture, its beginning is looked at."""
 
 
 class Probe(documents.Record):
@@ -28,29 +32,36 @@ class Probe(documents.Record):
 
 
 def probe(
-    loaded: LoadedSystem, given: SystemInput, estimate: np.ndarray, other: np.ndarray | None, mixture_id: str
+    loaded: LoadedSystem,
+    given: SystemInput,
+    estimate: np.ndarray,
+    other: np.ndarray | None,
+    mixture_id: str,
+    *,
+    own: np.ndarray | None,
 ) -> Probe:
     """Look at an estimate; with ``other``, another person's enrollment, make a second one, unless the system says
-    that it hears none."""
+    that it hears none. ``own`` is the estimate again, None where it belongs to a longer mixture than the one that
+    is given, so that the second one cannot be held against it."""
     fit = UNLIKE
     if given.mixture.any() and estimate.any():
         mixture = given.mixture.astype(np.float64)
         fit = match(estimate, mixture, int(REACH_S * given.sample_rate)).fit
     changed = None
     if other is not None and loaded.system.uses_enrollment is not False:
-        changed = _changes(loaded, given, estimate, other, mixture_id)
+        changed = _changes(loaded, given, own, other, mixture_id)
     return Probe(
         gain_db=fit.gain_db if np.isfinite(fit.gain_db) else None, unexplained=fit.unexplained, changed=changed
     )
 
 
 def _changes(
-    loaded: LoadedSystem, given: SystemInput, estimate: np.ndarray, other: np.ndarray, mixture_id: str
+    loaded: LoadedSystem, given: SystemInput, estimate: np.ndarray | None, other: np.ndarray, mixture_id: str
 ) -> bool | None:
     try:
-        controlled = base.enhance(
-            loaded, SystemInput(given.mixture, other, given.sample_rate, given.target, given.rest), mixture_id
-        )
+        if estimate is None:
+            estimate = base.enhance(loaded, given, mixture_id)
+        controlled = base.enhance(loaded, replace(given, enrollment=other), mixture_id)
     except PseBenchError:  # it has done what it was asked for, and this is our question
         return None
     return verdicts.differ(estimate, controlled)

@@ -4,6 +4,7 @@ Any model takes part that has the inputs and outputs described there and the sam
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,8 +49,14 @@ class Model:
 
     def __call__(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
         """The estimate of a mixture, both float32 of shape (num_samples,)."""
+        return np.concatenate(list(self.blocks([mixture], len(mixture), embedding)))
+
+    def blocks(
+        self, mixture: Iterable[np.ndarray], num_samples: int, embedding: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """The estimate in blocks of a mixture in blocks, together of shape (num_samples,)."""
         stream = Stream(self, embedding)
-        return streaming.run(stream.step, mixture, hop=stream.hop, delay=stream.delay)
+        return streaming.blocks(stream.step, mixture, num_samples, hop=stream.hop, delay=stream.delay)
 
 
 def open_session(model: bytes | Path) -> Any:

@@ -8,7 +8,7 @@ for each hop; for activity, ``detect`` in place of ``enhance``. What holds for i
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -104,15 +104,19 @@ def load(
     if not (stepping or whole):
         raise InputError(f"system {name}: offers no {METHODS[output]}(mixture, enrollment, sample_rate)")
 
-    def by_steps(mixture: np.ndarray, enrollment: Any, sample_rate: int) -> np.ndarray:
+    def by_steps(mixture: Iterable[np.ndarray], num_samples: int, enrollment: Any) -> Iterator[np.ndarray]:
         reset(enrollment)
-        return hops.run(step, mixture, hop=hop or 0, delay=delay)
+        yield from hops.blocks(step, mixture, num_samples, hop=hop or 0, delay=delay)
 
+    def joined(mixture: np.ndarray, enrollment: Any, sample_rate: int) -> np.ndarray:
+        return np.concatenate(list(by_steps([mixture], len(mixture), enrollment)))
+
+    enroll = remembering(offered("enroll"))
     stated = offered("files")
     files = sources.Sources.of(code or {}, [*_files(stated, name, folder or Path()), *reads])
     version, description = files.digest[:12], _first_line(entry, whole)
     return LoadedSystem(
-        runner(by_steps if stepping else whole, offered("enroll"), rate),
+        runner(joined if stepping else whole, enroll, rate),
         _described(offered("info"), name, version, description, causal=stepping or None),
         files.digest,
         complete=stated is not None,
@@ -120,31 +124,46 @@ def load(
         hop=hop if step else None,
         delay=delay,
         sources=files,
+        run_blocks=(
+            (lambda mixture, length, enrollment, hz: by_steps(mixture, length, enroll(enrollment, hz)))
+            if stepping
+            else None
+        ),
     )
 
 
+Enroll = Callable[[np.ndarray, int], Any]
+"""What takes an enrollment's place, of it and its rate in Hz."""
+
+
+def remembering(enroll: Enroll | None) -> Enroll:
+    """What ``enroll`` gives, called once for the content of an enrollment; the enrollment itself without one."""
+    known: dict[tuple[int, bytes], Any] = {}
+
+    def once(enrollment: np.ndarray, sample_rate: int) -> Any:
+        if enroll is None:
+            return enrollment
+        key = (sample_rate, hashlib.sha256(enrollment.tobytes()).digest())
+        if key not in known:
+            if len(known) == KEPT:
+                del known[next(iter(known))]
+            known[key] = enroll(enrollment, sample_rate)
+        return known[key]
+
+    return once
+
+
 def runner(
-    whole: Callable[[np.ndarray, Any, int], Any],
-    enroll: Callable[[np.ndarray, int], Any] | None,
-    sample_rate: int | None,
+    whole: Callable[[np.ndarray, Any, int], Any], enroll: Enroll, sample_rate: int | None
 ) -> Callable[[SystemInput], Any]:
     """A function of (mixture, enrollment, sample_rate) as one of an input at the rate that it hears. What
-    ``enroll`` gives, called once for the content of an enrollment, takes the enrollment's place."""
-    known: dict[tuple[int, bytes], Any] = {}
+    ``enroll`` gives takes the enrollment's place."""
 
     def run(given: SystemInput) -> Any:
         if sample_rate not in (None, given.sample_rate):
             rates = f"the mixture has {given.sample_rate} Hz and the system hears {sample_rate} Hz"
             raise InputError(f"{rates}; call it through systems.base, which resamples")
-        enrollment = given.enrollment
-        if enroll is not None:
-            key = (given.sample_rate, hashlib.sha256(enrollment.tobytes()).digest())
-            if key not in known:
-                if len(known) == KEPT:
-                    del known[next(iter(known))]
-                known[key] = enroll(enrollment, given.sample_rate)
-            enrollment = known[key]
-        return whole(given.mixture, enrollment, given.sample_rate)
+        return whole(given.mixture, enroll(given.enrollment, given.sample_rate), given.sample_rate)
 
     return run
 

@@ -82,13 +82,18 @@ def load(
             )
         return embedding
 
+    known = protocol.remembering(enroll)
+    by_hops = output == "audio" and (streaming or name.endswith(".onnx"))
     return LoadedSystem(
-        protocol.runner(lambda mixture, embedding, _: model(mixture, embedding), enroll, figures.sample_rate),
+        protocol.runner(lambda mixture, embedding, _: model(mixture, embedding), known, figures.sample_rate),
         system,
         model.digest,
         figures.macs_per_second,
         sample_rate=figures.sample_rate,
         sources=Sources({path.name: path}, {path.name: model.digest}, model.digest),
+        run_blocks=(lambda mixture, length, enrollment, hz: model.blocks(mixture, length, known(enrollment, hz)))
+        if by_hops
+        else None,
     )
 
 

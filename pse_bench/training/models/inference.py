@@ -4,6 +4,8 @@ Always on one thread, so that an output does not depend on the number of cores.
 """
 
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +41,28 @@ class Stream:
 
 def run_stream(model: E3Net, embedding: np.ndarray, mixture: np.ndarray) -> np.ndarray:
     """The estimate of a whole mixture, made hop by hop and aligned with it: float32, shape (num_samples,)."""
+    return np.concatenate(list(stream_blocks(model, embedding, [mixture], len(mixture))))
+
+
+def stream_blocks(
+    model: E3Net, embedding: np.ndarray, mixture: Iterable[np.ndarray], num_samples: int
+) -> Iterator[np.ndarray]:
+    """The estimate in blocks of a mixture in blocks, together of shape (num_samples,)."""
     # mkldnn puts an LSTM's weights in another order at each call, which takes longer than a hop's arithmetic; to
     # switch it off and on again for every hop takes a fifth of it
     with torch.backends.mkldnn.flags(enabled=False):
         stream = Stream(model, embedding)
-        return streaming.run(stream.step, mixture, hop=stream.hop, delay=stream.delay)
+        yield from streaming.blocks(stream.step, mixture, num_samples, hop=stream.hop, delay=stream.delay)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _FromFile:
@@ -64,12 +83,8 @@ class _FromFile:
 
     def __call__(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
         """What the network makes of a mixture, float32 of shape (num_samples,)."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with _one_thread():
             return self._run(mixture, embedding)
-        finally:
-            torch.set_num_threads(before)
 
     def _run(self, mixture: np.ndarray, embedding: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
@@ -90,6 +105,13 @@ class Enhancer(_FromFile):
         if self._by_hops:
             return run_stream(self._model, embedding, mixture)
         return super()._run(mixture, embedding)
+
+    def blocks(
+        self, mixture: Iterable[np.ndarray], num_samples: int, embedding: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """The estimate hop by hop, in blocks, of a mixture in blocks, together of shape (num_samples,)."""
+        with _one_thread():
+            yield from stream_blocks(self._model, embedding, mixture, num_samples)
 
 
 class Detector(_FromFile):
