@@ -71,16 +71,35 @@ def _columns(text: str, record: type[Record]) -> dict[str, Sequence[Any]] | None
     """The columns of a table; None where something about it is unexpected."""
     fields = record.model_fields
     try:
-        header, *rows = csv.reader(io.StringIO(text))
-        if header != list(fields) or set(map(len, rows)) != {len(fields)}:
+        columns: Sequence[Sequence[str]] | None = plain_cells(text, len(fields))
+        columns = columns or list(zip(*csv.reader(io.StringIO(text)), strict=True))
+        if [cells[0] for cells in columns] != list(fields) or len(columns[0]) < 2:
             return None
-        columns = zip(fields.items(), zip(*rows, strict=True), strict=True)
-        return {name: _values(cells, field) for (name, field), cells in columns}
+        each = zip(fields.items(), columns, strict=True)
+        return {name: _values(cells[1:], field) for (name, field), cells in each}
     except (csv.Error, ValueError):  # pydantic's error, too, is a ValueError
         return None
 
 
-def _values(cells: tuple[str, ...], field: "FieldInfo") -> Sequence[Any]:
+def plain_cells(text: str, number: int, divider: str = ",") -> list[list[str]] | None:
+    """The cells of each of so many columns, the head first, of a table in which nothing is quoted: several times
+    faster than a CSV reader. None where lines are of another length, or anything else is unusual."""
+    import numpy as np
+
+    if '"' in text or "\r" in text or not text.endswith("\n"):
+        return None
+    within, end = f"{divider}\n".encode()
+    characters = np.frombuffer(text.encode(), np.uint8)
+    places = np.flatnonzero((characters == within) | (characters == end))
+    if len(places) % number or np.diff(places, prepend=-1).max() > csv.field_size_limit():
+        return None
+    if not (characters[places].reshape(-1, number) == [within] * (number - 1) + [end]).all():
+        return None
+    cells = text.replace("\n", divider).split(divider)
+    return [cells[column:-1:number] for column in range(number)]
+
+
+def _values(cells: Sequence[str], field: "FieldInfo") -> Sequence[Any]:
     """The values of a field's cells. Raises ValueError where one is wrong, or may be."""
     kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     if kind is str:
@@ -88,7 +107,8 @@ def _values(cells: tuple[str, ...], field: "FieldInfo") -> Sequence[Any]:
     if kind in (float, float | None):
         if "".join(cells).encode().translate(None, NUMERIC):
             raise ValueError("not a number, or in another form")
-        found = [None if cell == "" and kind is not float else float(cell) for cell in cells]
+        empty = kind is not float and "" in cells
+        found = [float(cell) if cell else None for cell in cells] if empty else list(map(float, cells))
         if not all(map(math.isfinite, filter(None, found))):
             raise ValueError("not finite")
         return found

@@ -125,7 +125,7 @@ def pairs(systems: Sequence[np.ndarray]) -> list[Pair]:
     left = [_of_sums(whole - net) for whole, net in zip(wholes, nets, strict=True)]
     chosen = statistics.swaps(len(nets[0]) if nets else 0).astype(float)
     # what each system gives away in each swap, made once for all pairs
-    given = [(chosen @ net.reshape(len(net), -1)).reshape(-1, *net.shape[1:]) for net in nets]
+    given = [_given(chosen, net) for net in nets]
     found = []
     for first in range(len(nets)):
         for second in range(first + 1, len(nets)):
@@ -139,6 +139,13 @@ def pairs(systems: Sequence[np.ndarray]) -> list[Pair]:
             apart = p <= ALPHA and low is not None and low > 0 and swapped[0] >= LEAST
             found.append(Pair(first, second, float(swapped[0]), low, high, p, bool(apart)))
     return found
+
+
+def _given(chosen: np.ndarray, net: np.ndarray) -> np.ndarray:
+    """The sums of the speakers that are swapped, shape (num_swaps, 5, 2), laid out so that all swaps of one sum
+    lie side by side: sums are worked on one by one."""
+    sums = (chosen @ net.reshape(len(net), -1)).reshape(-1, *net.shape[1:])
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(sums, 0, -1)), -1, 0)
 
 
 def rank_intervals(number: int, found: Sequence[Pair]) -> list[tuple[int, int]]:

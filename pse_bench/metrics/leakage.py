@@ -61,6 +61,13 @@ def reduction_db(energies: Ratio) -> float:
     return max(float(10 * np.log10(before / after)), WORST_DB)
 
 
+def reductions_db(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """``reduction_db`` of many clips, of shape (num_clips,) each; NaN where an energy is."""
+    silent = after <= before * 10 ** (-CAP_DB / 10)
+    ratio = np.divide(before, after, out=np.ones_like(before), where=~silent)
+    return np.where(silent, CAP_DB, np.maximum(10 * np.log10(ratio), WORST_DB))
+
+
 def output_energies_of_failure(*, mixture: Signal) -> Ratio:
     """The energies that give 120 dB: while the target speaks, a missing output counts as a muted one."""
     before = energy(mixture)

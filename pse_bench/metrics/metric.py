@@ -4,6 +4,7 @@
 system's fault: the metric's stated worst), so that failing on a hard clip never raises a mean.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -262,7 +263,7 @@ def computed(metric: Metric, arguments: Mapping[str, Any]) -> Evaluation:
     except UndefinedScore as reason:
         return Evaluation(None, "undefined", str(reason))
     value = _value(metric, result)
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise FailedScore(f"{metric.name} is not a finite number on this estimate")
     return Evaluation(value, "ok", str(result) if isinstance(result, Ratio) else "")
 

@@ -217,7 +217,9 @@ def _class_of(name: str, value: Any) -> str:
 
 
 def _words(value: Any) -> str:
-    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return ("no", "yes")[value]
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _board_page(board: Board) -> dict[str, Any]:

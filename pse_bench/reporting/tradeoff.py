@@ -7,13 +7,14 @@ from pse_bench.leaderboard import ranking
 from pse_bench.leaderboard.leaderboard import CONTROL
 from pse_bench.leaderboard.ranking import LEAKAGE, OVER_SUPPRESSION
 from pse_bench.metrics.leakage import CAP_DB
-from pse_bench.reporting import html, plot
+from pse_bench.reporting import html, labels, plot
+from pse_bench.reporting.labels import Label
 from pse_bench.reporting.plot import Axis, Section, Style, Systems
 from pse_bench.reporting.tables import in_pieces
 from pse_bench.schemas import Summary
 from pse_bench.scoring.figures import name_of
 
-LETTER = 7.1
+LETTER, CAPITAL = 7.1, 8.8
 """Width of a character of a label, in pixels."""
 SIZES = {"wide": (860, 500), "half": (540, 470), "narrow": (350, 400)}
 LEFT, RIGHT, TOP, BOTTOM = 58, 24, 26, 56
@@ -27,18 +28,7 @@ CORNERS = {NET: {"mixture": (0.0, 0.0), "silence": (100.0, 0.0)}}
 CORNERS[PLAIN] = CORNERS[NET] | {"silence": (100.0, CAP_DB)}
 """Where doing nothing and silence stand; drawn when no result shows it."""
 
-LABELS = (
-    *((12, -6, "start"), (-12, -6, "end"), (12, 16, "start"), (-12, 16, "end")),
-    *((0, -16, "middle"), (0, 26, "middle"), (12, -24, "start"), (-12, 34, "end")),
-)
-"""Places of a name beside its point, the best first, and how its text is anchored there."""
-ANCHORS = {"start": 0.0, "middle": 0.5, "end": 1.0}
-"""The share of a text that stands left of its place."""
-
 NAMES = {NET: "net leakage reduction", PLAIN: "leakage reduction"}
-
-Label = tuple[float, float, str]
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -63,7 +53,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point in pixels; ``label`` has the place of its name (x, y, and how its text is anchored)."""
+    """A point in pixels, and where its name stands."""
 
     point: Point
     x: float
@@ -165,28 +155,20 @@ def _picture(points: Sequence[Point], kind: str, *, near: bool) -> Picture:
     taken = [(left - 9, top - 9, left + 9, top + 9) for left, top in (*places, *corners.values())]
     for (left, top), (beside, above) in zip(places, crosses, strict=True):
         taken += [(beside[0], top - 1, beside[1], top + 1), (left - 1, above[1], left + 1, above[0])]
-    marks = []
-    for point, place, cross in zip(points, places, crosses, strict=True):
-        label, box = _label(*place, len(point.style.short) * LETTER, taken, (width, height))
-        taken.append(box)
-        marks.append(Mark(point, *place, *cross, label))
+    taken.append((across[0] + 8, upwards[1] + 8, across[0] + 92, upwards[1] + 50))  # where it says what is better
+    # references last: boards hide them
+    order = sorted(range(len(points)), key=lambda number: points[number].style.reference)
+    found = labels.placed(
+        [places[number] for number in order],
+        [_width(points[number].style.short) for number in order],
+        taken,
+        (LEFT, 8.0, width - 4.0, float(height - BOTTOM)),
+    )
+    named = dict(zip(order, found, strict=True))
+    each = zip(points, places, crosses, strict=True)
+    marks = [Mark(point, *place, *cross, named[number]) for number, (point, place, cross) in enumerate(each)]
     return Picture(kind, near, width, height, x, y, marks, corners)
 
 
-def _label(x: float, y: float, width: float, taken: Sequence[Box], size: tuple[int, int]) -> tuple[Label, Box]:
-    """The first place around a point that is free: where the text goes, and the box that it fills."""
-    found = []
-    for number, (right, down, anchor) in enumerate(LABELS):
-        left, base = x + right - ANCHORS[anchor] * width, y + down
-        box = (left, base - 11, left + width, base + 3)
-        outside = box[0] < LEFT or box[2] > size[0] - 4 or box[1] < 8 or box[3] > size[1] - BOTTOM
-        crowded = sum(_overlap(box, other) for other in taken) + (1e4 if outside else 0.0)
-        found.append((crowded, number, (x + right, base, anchor), box))
-    _, _, label, box = min(found)
-    return label, box
-
-
-def _overlap(one: Box, other: Box) -> float:
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    return max(across, 0.0) * max(down, 0.0)
+def _width(name: str) -> float:
+    return sum(CAPITAL if letter.isupper() else LETTER for letter in name)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, overload
 
@@ -74,10 +75,12 @@ class Cell(Sequence[Score]):
         ValueError where one of the others holds none."""
         given = self.counted.details
         try:
-            texts = [detail.partition(";")[0] for detail in given]
-            flat = list(map(float, "/".join(texts).split("/") if texts else ()))
-            pairs = np.array(flat).reshape(len(given), 2)
-            if {text.count("/") for text in texts} - {1} or not np.isfinite(pairs).all():
+            text = "".join(f"{detail}\n" for detail in given)
+            if ";" in text:  # a reason follows
+                text = "".join(f"{detail.partition(';')[0]}\n" for detail in given)
+            columns = tables.plain_cells(text, 2, "/") if text else [[], []]
+            pairs = np.array([list(map(float, cells)) for cells in columns or ()]).T.reshape(-1, 2)
+            if len(pairs) != len(given) or not np.isfinite(pairs).all():
                 raise ValueError
         except ValueError:  # what is wrong, in words
             ratios = [metrics.ratio_of(detail) for detail in given]
@@ -114,6 +117,7 @@ def read(path: Path) -> dict[tuple[str, str], Cell]:
     texts = [columns[name] for name in ("mixture_id", "status", "detail")]
     found = {}
     for (label, metric), own in places.items():
-        names, states, details = (tuple(map(column.__getitem__, own)) for column in texts)
+        picked = itemgetter(*own, own[0])  # of one place alone it would give no tuple
+        names, states, details = (picked(column)[:-1] for column in texts)
         found[label, metric] = Cell(label, metric, names, values[own], states, details)
     return found

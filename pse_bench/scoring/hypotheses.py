@@ -39,13 +39,14 @@ def differences(folder: Path, scores: Scores) -> list[str]:
     for (label, name), scored in scores.cells.items():
         metric, cell = scores.known[name], Cell.of(scored)
         if "transcribe" in metric.needs and OF_WORDS.issuperset(metric.needs):
-            ok = [place for place, status in enumerate(cell.states) if status == "ok"]
-            given = [(cell.names[place], cell.values[place], cell.details[place]) for place in ok]
+            each = zip(cell.names, cell.states, cell.values.tolist(), cell.details, strict=True)
             wrong = [
-                one for one in given if not _follows(metric, scores.mixtures[one[0]], said.get(one[0]), *one[1:])
+                clip
+                for clip, status, *scored in each
+                if status == "ok" and not _follows(metric, scores.mixtures[clip], said.get(clip), *scored)
             ]
             if wrong:
-                first, more = wrong[0][0], f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+                first, more = wrong[0], f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
                 found.append(f"{path}: {label} {name} of {first}{more} is not that of its words; score again")
     return found
 

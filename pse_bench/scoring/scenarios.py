@@ -9,7 +9,7 @@ import numpy as np
 
 from pse_bench import metrics
 from pse_bench.errors import UndefinedScore
-from pse_bench.metrics import Metric, Ratio
+from pse_bench.metrics import Metric, Ratio, leakage
 from pse_bench.schemas import Mixture, Score
 from pse_bench.scoring import pvad, statistics
 from pse_bench.scoring.cells import Cell, Cells
@@ -34,15 +34,22 @@ def audible(metric: Metric, scores: Sequence[Score], mixtures: Mapping[str, Mixt
     cell = Cell.of(scores)
     if metric.quiet in ("", "level"):
         return cell if not metric.quiet else replace(cell, values=np.maximum(cell.values, SILENT_DBFS))
-    values, details = cell.values.copy(), list(cell.details)
-    for place, (above, below) in enumerate(cell.ratios.tolist()):
-        if cell.has_value[place]:
-            clip = mixtures[cell.names[place]].num_samples if metric.quiet == "energy" else 1
-            heard = metrics.Ratio(above, max(below, clip * 10 ** (SILENT_DBFS / 10)))
-            values[place] = metric.value_of(heard)
-            if heard.denominator > below:
-                details[place] = str(heard)
+    above, below = cell.ratios.T
+    heard = np.maximum(below, _floors(metric, cell, mixtures))
+    raised = np.flatnonzero(heard > below)  # not where a score is undefined
+    details = list(cell.details)
+    for place in raised.tolist():
+        details[place] = str(Ratio(float(above[place]), float(heard[place])))
+    values = np.where(cell.has_value, leakage.reductions_db(above, heard), cell.values)
     return replace(cell, values=values, details=details)
+
+
+def _floors(metric: Metric, cell: Cell, mixtures: Mapping[str, Mixture]) -> np.ndarray | float:
+    """The denominators that an output at ``SILENT_DBFS`` would have: powers, or energies of clips."""
+    power = 10 ** (SILENT_DBFS / 10)
+    if metric.quiet != "energy":
+        return power
+    return np.array([mixtures[name].num_samples for name in cell.names]) * power
 
 
 def losses_of(cells: Cells, mixtures: Mapping[str, Mixture]) -> Losses:

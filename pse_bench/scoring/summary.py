@@ -159,7 +159,14 @@ class Scores:
 
     def clusters(self, cell: Cell) -> np.ndarray:
         """Whose each clip of a cell is, shape (num_clips,), as ``statistics.clusters_of`` gives it."""
-        return statistics.clusters_of([self._speakers[name] for name in cell.names])
+        names = tuple(cell.names)  # the same for most metrics of a scenario
+        if names not in self._clusters:
+            self._clusters[names] = statistics.clusters_of([self._speakers[name] for name in names])
+        return self._clusters[names]
+
+    @cached_property
+    def _clusters(self) -> dict[tuple[str, ...], np.ndarray]:
+        return {}
 
     @cached_property
     def figures(self) -> Cells:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reporting.conftest import SCRIPT, Scored
 
 from pse_bench.metrics import ratio_of
 from pse_bench.metrics.signals import hop_samples
-from pse_bench.reporting import breakdown_plot, clip_panel, tradeoff, worst_clips
+from pse_bench.reporting import breakdown_plot, clip_panel, labels, tradeoff, worst_clips
 from pse_bench.reporting.plot import Axis, ShownSystem, Style, axis_over, detailed, systems_of
 from pse_bench.schemas import Summary
 from pse_bench.scoring.results import Result
@@ -110,6 +110,7 @@ def test_the_front_is_that_of_the_systems(scored: Scored) -> None:
     assert points[f"{SCRIPT} (wrong enrollment)"].style.colour == points[SCRIPT].style.colour
 
 
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(-40, 120)), min_size=1, max_size=9))
 def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> None:
     shared = {"scenario": "TS3", "unit": "", "higher_is_better": False, "aggregation": ""}
@@ -127,6 +128,26 @@ def test_points_stay_inside_the_picture(places: list[tuple[float, float]]) -> No
         for mark in picture.marks:
             assert picture.x.start <= mark.x <= picture.x.stop
             assert picture.y.stop <= mark.y <= picture.y.start
+
+
+def test_names_of_a_crowd_stand_apart_and_inside() -> None:
+    """Fifteen systems as blind ones lie: near each other, and near nothing gained."""
+    points = [(20 + 17.0 * (number * 7 % 15), 330 + 3.0 * (number * 4 % 15)) for number in range(15)]
+    widths = [50.0 + 9 * (number % 6) for number in range(15)]
+    inside = (10.0, 8.0, 346.0, 400.0)
+    found = labels.placed(points, widths, [(x - 9, y - 9, x + 9, y + 9) for x, y in points], inside)
+    lefts = [one.x - labels.ANCHORS[one.anchor] * width for one, width in zip(found, widths, strict=True)]
+    boxes = [
+        (left, one.y - labels.ABOVE, left + width, one.y + labels.BELOW)
+        for left, one, width in zip(lefts, found, widths, strict=True)
+    ]
+    for number, (left, top, right, bottom) in enumerate(boxes):
+        assert left >= inside[0]
+        assert right <= inside[2]
+        assert (top, bottom) >= (inside[1], 0)
+        for other in boxes[:number]:
+            assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+    assert all((one.leader is None) == (abs(one.y - y) <= 34) for one, (_, y) in zip(found, points, strict=True))
 
 
 def test_breakdowns_are_the_figures_of_their_parts(scored: Scored) -> None:
