@@ -19,7 +19,8 @@ from pydantic import Field
 
 from pse_bench.errors import InputError
 from pse_bench.io import atomic, documents, tables
-from pse_bench.leaderboard.ranking import NEEDED, NET, PAUSE_LEAKAGE
+from pse_bench.leaderboard import ranking
+from pse_bench.leaderboard.ranking import LOST, NET
 from pse_bench.schemas import Summary
 from pse_bench.scoring import hypotheses, pvad, scenarios
 from pse_bench.scoring.cells import Cell
@@ -33,7 +34,6 @@ COMPRESSED = ("scores.csv", pvad.FILE, hypotheses.FILE)
 """Tables of a result that are kept with its row, as far as it has them."""
 MIXTURES, SPEAKERS, STATED = "mixtures.csv", "speakers.csv", "row.json"
 SUFFIX = ".xz"
-PAUSES = ("TS2", "pause_leakage_db")
 MOST_BYTES = 1 << 30  # of a table that is unpacked
 
 
@@ -177,15 +177,17 @@ def speaker_sums(scores: Scores) -> list[SpeakerSum]:
     """The sums of the figures that order a board, of every target speaker, in the order of their names."""
     people = sorted({row.target_speaker for row in scores.mixtures.values()})
     number = {person: place for place, person in enumerate(people)}
-    found = {name: np.zeros((len(people), 2)) for name in NEEDED}
-    cells = {f"{label}.{one.metric.name}": (one.pairs, cell) for label, one, cell in scores.aggregates()}
-    pauses = scenarios.net_leakage(scores.cells, scores.mixtures, scores.losses, PAUSES)
-    nets = {NET: cells[NET][1], PAUSE_LEAKAGE: pauses}
-    for name, (pairs, cell) in (cells | {name: (_levels, cell) for name, cell in nets.items()}).items():
-        if name in found:
-            counted = Cell.of(cell).counted
-            speakers = [number[scores.mixtures[one].target_speaker] for one in counted.names]
-            np.add.at(found[name], speakers, pairs(counted))
+    given = {f"{label}.{one.metric.name}": (one, cell) for label, one, cell in scores.aggregates()}
+    found = {name: np.zeros((len(people), 2)) for name in ranking.criteria(given)}
+    for place, (name, sums) in enumerate(found.items()):
+        one, cell = given[name]
+        if (net := place >= len(LOST)) and name != NET:
+            label, metric = name.split(".")
+            cell = scenarios.net_leakage(scores.cells, scores.mixtures, scores.losses, (label, metric))
+        counted = Cell.of(cell).counted
+        pairs = _levels(counted) if net else one.pairs(counted)
+        speakers = [number[scores.mixtures[clip].target_speaker] for clip in counted.names]
+        np.add.at(sums, speakers, pairs)
     told = {name: sums.tolist() for name, sums in found.items()}
     return [
         SpeakerSum(target_speaker=person, figure=name, numerator=sums[number][0], denominator=sums[number][1])
@@ -206,15 +208,16 @@ def sums_in(folder: Path) -> list[SpeakerSum]:
 
 
 def as_array(rows: list[SpeakerSum], where: Path) -> np.ndarray | None:
-    """Sums of shape (speakers, figures, 2), in the order of names and of ``NEEDED``; None where there are none.
+    """Sums of shape (speakers, figures, 2), in the order of names and of the criteria; None where there are none.
     Raises InputError when one is missing."""
     if not rows:
         return None
     numbers = clusters_of([row.target_speaker for row in rows])
-    found = np.full((int(numbers.max()) + 1, len(NEEDED), 2), np.nan)
+    wanted = ranking.criteria({row.figure for row in rows})
+    found = np.full((int(numbers.max()) + 1, len(wanted), 2), np.nan)
     for number, row in zip(numbers, rows, strict=True):
-        if row.figure in NEEDED:
-            found[number, NEEDED.index(row.figure)] = row.numerator, row.denominator
+        if row.figure in wanted:
+            found[number, wanted.index(row.figure)] = row.numerator, row.denominator
     if np.isnan(found).any():
         raise InputError(f"{where}: lacks sums of a speaker; restore it")
     return found

@@ -165,7 +165,8 @@ def refusals(board: Path, result: Result, stated: Stated) -> Iterator[str]:
         )
     yield from _unsaid(result, stated)
     found = {f"{row.scenario}.{row.metric}": row for row in result.summaries}
-    for column in ranking.NEEDED:
+    wanted = ranking.criteria(found)
+    for column in (*wanted, *([ranking.REDUCTION] if wanted == ranking.TAKES else [])):
         if column not in found:
             hint = " --recogniser SPEC" if column.endswith("wer") else ""
             yield f"no {column}, which is ranked; score again with{hint or ' it'}"

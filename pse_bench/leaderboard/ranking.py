@@ -5,7 +5,9 @@ kept of the target: one less the mean of over-suppression in TS1 and TS2 and of 
 softer everybody else has become, once in TS3 and once in the target's pauses in TS2: 1 − 2^(−net/10) on average
 over speakers, for what is 10 dB lower is heard as half as loud (Stevens). Net is a speaker's reduction beyond what
 the target itself lost, never below 0 (``leakage.net_reduction_db``); so turning everything down, or off, gains
-nothing, and a share of 0 makes a score of 0.
+nothing, and a share of 0 makes a score of 0. Takes of sessions have stretches instead of scenarios, and no words:
+what is lost alone, together with others and in the first second of a return, and how much softer others are 1 to
+3 s and 10 to 30 s after the target (``TAKES``).
 
 A score, and whether two systems are told apart, follow from the clips of these systems and from nothing else on
 the board. So a further row moves nobody. That is why each pair is held to ``ALPHA`` = 1 % instead of being
@@ -14,7 +16,7 @@ corrected for their number, which would move everybody's groups with every row.
 Sources: Stevens, Psychological Review 64(3), 1957 (loudness); Piepho, JCGS 13(2), 2004 (letters of groups).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,10 +32,19 @@ LEAKAGE = "TS3.leakage_reduction_db"
 NET = "TS3.net_leakage_reduction_db"
 PAUSE_LEAKAGE = "TS2.pause_leakage_db"
 LOSS = "TS2.target_loss_db"
+REDUCTION = "TS2.target_reduction_db"
 LOST = ("TS1.tsos", OVER_SUPPRESSION, "TS2.wer")
 """Criteria in %, of which less is better: what is not kept of the target."""
 NEEDED = (*LOST, NET, PAUSE_LEAKAGE)
 """The criteria, without which a result has no place; of what is removed in the pauses of TS2, what is net, too."""
+TAKES = (
+    "TS2.tsos_alone",
+    "TS2.tsos_together",
+    "TS2.return_tsos",
+    "TS2.pause_leakage_to_3s_db",
+    "TS2.pause_leakage_to_30s_db",
+)
+"""The criteria of takes of sessions, as many of each kind."""
 EARLIER = (*LOST, LEAKAGE, LOSS, PAUSE_LEAKAGE)
 """What rows of earlier versions have instead."""
 ALPHA = 0.01
@@ -58,17 +69,29 @@ class Pair:
     told_apart: bool
 
 
+def criteria(there: Container[str]) -> tuple[str, ...]:
+    """The criteria that these columns are ranked by: ``TAKES`` where of takes, which have no TS3."""
+    takes = any(name in there for name in TAKES) and NET not in there and LEAKAGE not in there
+    return TAKES if takes else NEEDED
+
+
 # ---- the net score
 
 
 def net_figures(figures: Figures) -> np.ndarray:
     """The criteria from a row's figures, reductions less the loss: of a row of which no sums are kept."""
-    nets = [net_leakage(figures), max(figures[PAUSE_LEAKAGE] - figures.get(LOSS, 0.0), 0.0)]
-    return np.array([*(figures[name] for name in LOST), *map(softer, nets)])
+    wanted, count = criteria(figures), len(LOST)
+    nets = [net_leakage(figures), max(figures.get(PAUSE_LEAKAGE, 0.0) - figures.get(LOSS, 0.0), 0.0)]
+    if wanted == TAKES:
+        nets = [max(figures[name] - figures.get(REDUCTION, 0.0), 0.0) for name in wanted[count:]]
+    return np.array([*(figures[name] for name in wanted[:count]), *map(softer, nets)])
 
 
 def net_leakage(figures: Figures) -> float:
-    """The net leakage reduction in TS3 of a row's figures; one of before has the two that it is made of."""
+    """The net leakage reduction in TS3 of a row's figures, of takes that in the target's pauses; one of before has
+    the two that it is made of."""
+    if criteria(figures) == TAKES:
+        return max(figures.get(PAUSE_LEAKAGE, 0.0) - figures.get(REDUCTION, 0.0), 0.0)
     return figures.get(NET, max(figures.get(LEAKAGE, 0.0) - figures.get(LOSS, 0.0), 0.0))
 
 
@@ -102,7 +125,7 @@ def _of_sums(sums: np.ndarray) -> np.ndarray:
 
 
 def standing(sums: np.ndarray) -> tuple[float, statistics.Interval | None]:
-    """The net score and its interval over speakers, from the sums of ``NEEDED``, shape (speakers, 5, 2)."""
+    """The net score and its interval over speakers, from the sums of the criteria, shape (speakers, 5, 2)."""
     nets = softened(sums)
     whole = nets.sum(axis=0)
     value = float(_of_sums(whole))
@@ -110,7 +133,7 @@ def standing(sums: np.ndarray) -> tuple[float, statistics.Interval | None]:
 
 
 def _clips(nets: np.ndarray) -> np.ndarray:
-    """How many clips of TS3 a speaker has: their weight."""
+    """How many clips of TS3 a speaker has, or takes: their weight."""
     return nets[:, len(LOST), 1]
 
 
@@ -118,8 +141,8 @@ def _clips(nets: np.ndarray) -> np.ndarray:
 
 
 def pairs(systems: Sequence[np.ndarray]) -> list[Pair]:
-    """Every two systems, by their sums of ``NEEDED`` over the same speakers; those that come first have the higher
-    net score. Speakers are swapped between two systems, and these swaps are the same for all."""
+    """Every two systems, by their sums of the criteria over the same speakers; those that come first have the
+    higher net score. Speakers are swapped between two systems, and these swaps are the same for all."""
     nets = [softened(sums) for sums in systems]
     wholes = [net.sum(axis=0) for net in nets]
     left = [_of_sums(whole - net) for whole, net in zip(wholes, nets, strict=True)]

@@ -1,6 +1,6 @@
 """A leaderboard as text."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,24 @@ from pse_bench.scoring import figures
 from pse_bench.submission.verdicts import gain_text
 
 FOOT = (
-    "order: net score, the harmonic mean of what is kept of the target (TS1.tsos, TS2.tsos, TS2.wer) and how far "
-    "others are softer than before, beyond what the target lost (TS3, and its pauses in TS2)",
+    "order: net score, the harmonic mean of what is kept of the target ({lost}) and how far "
+    "others are softer than before, beyond what the target lost ({softer})",
     f"rank: the places a system may have; those that share a group are not told apart ({100 * ALPHA:g} % a pair)",
-    f"front: no other system is better in {OVER_SUPPRESSION} and net leakage reduction in TS3 at once, which is "
-    f"{REMOVES_DB:g} dB or more",
+    f"front: no other system is better in {OVER_SUPPRESSION} and net leakage reduction in {{where}} at once, "
+    f"which is {REMOVES_DB:g} dB or more",
 )
+WORDS: dict[tuple[str, ...], dict[str, str]] = {
+    ranking.NEEDED: {"softer": "TS3, and its pauses in TS2", "where": "TS3"},
+    ranking.TAKES: {"softer": "1 to 3 s and 10 to 30 s after it was last active", "where": "its pauses"},
+}
+"""What is said of the criteria of a board in its foot."""
+
+
+def explained(there: Container[str]) -> list[str]:
+    """What a board with these columns is ordered by, as lines below it."""
+    wanted = ranking.criteria(there)
+    words = {"lost": ", ".join(wanted[: len(ranking.LOST)]), **WORDS[wanted]}
+    return [line.format(**words) for line in FOOT]
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:
@@ -117,7 +129,10 @@ def text(
         for row in rows
     ]
     head = [*own, "net score (%) ↑", "front", *map(_label, shown)]
-    foot = [*FOOT, f"{'value [95 % interval over target speakers]; ' if intervals else ''}↑ higher is better"]
+    foot = [
+        *explained(there),
+        f"{'value [95 % interval over target speakers]; ' if intervals else ''}↑ higher is better",
+    ]
     if rows and any(column.endswith((".wer", ".del")) for column in shown):
         foot += _recogniser(board, rows[0].entry)
     foot += _verdicts(rows)

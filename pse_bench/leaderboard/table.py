@@ -21,7 +21,7 @@ from pse_bench.io import atomic, documents, tables
 from pse_bench.leaderboard import evidence as kept
 from pse_bench.leaderboard import ranking
 from pse_bench.leaderboard.evidence import Evidence, Kind, Stated
-from pse_bench.leaderboard.ranking import EARLIER, NEEDED
+from pse_bench.leaderboard.ranking import EARLIER, NEEDED, REDUCTION, TAKES
 from pse_bench.schemas import TABLES, Sha256
 from pse_bench.scoring.figures import DECIMALS
 from pse_bench.scoring.results import Result
@@ -123,7 +123,8 @@ class Row:
     @property
     def figures(self) -> dict[str, float]:
         """The columns that are ranked, as far as they are there."""
-        return {column: self.cells[column] for column in (*NEEDED, *EARLIER) if column in self.cells}
+        columns = dict.fromkeys((*NEEDED, *EARLIER, REDUCTION, *TAKES))
+        return {column: self.cells[column] for column in columns if column in self.cells}
 
 
 FROM_RESULT: dict[str, FromResult] = {
@@ -254,7 +255,8 @@ def _parse(where: str, content: dict[str, str]) -> Row:
         for key, text in content.items()
         if text and key not in Entry.model_fields
     }
-    for column in NEEDED if ranking.NET in figures else EARLIER:
+    needed = ranking.criteria(figures)
+    for column in needed if needed == TAKES or ranking.NET in figures else EARLIER:
         if column not in figures:
             raise InputError(f"{where}: {entry.name} has no {column}, which is ranked; add its result again")
     return Row(entry, figures)

@@ -25,6 +25,7 @@ from pse_bench.reporting import (
     html,
     plot,
     result_tables,
+    session_plot,
     tables,
     tradeoff,
 )
@@ -230,9 +231,9 @@ def _board_page(board: Board) -> dict[str, Any]:
         "title": board.name,
         "board": board,
         "filters": {name: (FILTERS[name], found) for name, found in choices.items() if len(found) > 1},
-        "picture": tradeoff.section(shown),
+        "picture": session_plot.section(shown) or tradeoff.section(shown),  # takes have no TS3
         "tables": result_tables.aggregates(shown),
-        "foot": printed.FOOT,
+        "foot": printed.explained({column for one in board.shown for column in one.row.cells}),
         "definitions": result_tables.definitions([system.result for system in shown]),
         "few": tables.FEW_SPEAKERS,
         "in_pieces": tables.in_pieces,

@@ -17,9 +17,11 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 8, 14, 46
 GAP = 26
 PANELS = {
     "pause_leakage": ("interferer reduced by (dB) ↑", "seconds since the target was last active"),
-    "turn_tsos": ("target over-suppressed (%) ↓", "length of the target's turn (s)"),
+    "turn_tsos": ("target over-suppressed (%) ↓", "first second of a return; length of the target's turn (s)"),
 }
 """What is drawn from the metrics whose names begin so: what is upwards, and what is across."""
+ALONE = {"turn_tsos": {"return_tsos": "return"}}
+"""What stands before the classes of a panel and is none of them: metrics and their labels."""
 
 Lines = Sequence[tuple[Style, Sequence[Summary | None]]]
 """A figure of each class, of each system."""
@@ -91,6 +93,7 @@ def panel(begin: str, lines: Lines) -> Markup:
     drawn += [plot.text(x, HEIGHT - 28, label, "tick", "middle") for x, label in zip(centres, labels, strict=True)]
     drawn.append(plot.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, across, "axis", "middle"))
     drawn.append(plot.text(LEFT, TOP - 3, upwards, "tick"))
+    before = len(ALONE.get(begin, ()))
     for number, (style, rows) in enumerate(lines):
         beside = min(7.0, step / (len(lines) + 1)) * (number - (len(lines) - 1) / 2)
         dots = [
@@ -99,9 +102,11 @@ def panel(begin: str, lines: Lines) -> Markup:
             if row is not None
         ]
         if dots:
-            line = "M" + "L".join(f"{x:.1f} {axis.at(row.value or 0.0)}" for x, row, _ in dots)
+            through = [(x, row) for x, row, label in dots if label in labels[before:]]
+            line = "L".join(f"{x:.1f} {axis.at(row.value or 0.0)}" for x, row in through)
+            joined = [plot.path(f"M{line}", "through")] if line else []
             marks = [_dot(style, x, row, label, axis) for x, row, label in dots]
-            drawn.append(element("g", plot.path(line, "through"), *marks, class_=style.colour))
+            drawn.append(element("g", *joined, *marks, class_=style.colour))
     return Markup().join(drawn)
 
 
@@ -112,16 +117,18 @@ def _dot(style: Style, x: float, row: Summary, label: str, axis: Axis) -> Markup
 
 
 def _names(begin: str) -> list[str]:
-    """The metrics of a panel: those of classes."""
-    return [name for name in OF_SESSIONS if name.startswith(f"{begin}_")]
+    """The metrics of a panel: those that stand alone, and those of classes."""
+    return [*ALONE.get(begin, ()), *(name for name in OF_SESSIONS if name.startswith(f"{begin}_"))]
 
 
 def _labels(begin: str) -> list[str]:
     """The classes of a panel, as 0–1 and >30."""
-    ends = [name.removeprefix(f"{begin}_").removesuffix("_db").removesuffix("s") for name in _names(begin)]
+    alone = ALONE.get(begin, {})
+    classes = _names(begin)[len(alone) :]
+    ends = [name.removeprefix(f"{begin}_").removesuffix("_db").removesuffix("s") for name in classes]
     numbers = [end.rpartition("_")[2] for end in ends]
     starts = ["0", *numbers]
-    return [
+    return [*alone.values()] + [
         f"≥ {number}" if end.startswith("from") else f"{start}–{number}"
         for end, number, start in zip(ends, numbers, starts, strict=False)
     ]

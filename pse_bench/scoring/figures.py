@@ -18,6 +18,15 @@ HEADLINE = (
     "TS2.wer",
 )
 """The figures that tables, reports and boards show unless asked for others, the most important first."""
+OF_TAKES = (
+    "TS2.tsos",
+    "TS2.return_tsos",
+    "TS2.pause_leakage_to_3s_db",
+    "TS2.pause_leakage_to_30s_db",
+    "TS2.si_sdri",
+    "TS2.turn_stoi",
+)
+"""The same of takes of sessions, which have stretches instead of scenarios."""
 INSTEAD = {
     "TS2.tsos": "TS2.activity_f1",
     "TS3.net_leakage_reduction_db": "TS3.leakage_reduction_db",
@@ -39,7 +48,8 @@ def name_of(row: Summary) -> str:
 def headline(there: Collection[str]) -> list[str]:
     """The headline figures among those that are there, and with them the figures of metrics that are not ours: for
     them somebody asked."""
-    found = [name if name in there else INSTEAD.get(name, name) for name in HEADLINE]
+    takes = "TS2.return_tsos" in there and not any(name.startswith("TS3.") for name in there)
+    found = [name if name in there else INSTEAD.get(name, name) for name in (OF_TAKES if takes else HEADLINE)]
     own = [name for name in there if name.partition(".")[2] not in metrics.REGISTRY]
     return [name for name in (*found, *own) if name in there]
 

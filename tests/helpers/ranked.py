@@ -34,12 +34,14 @@ def result(
     level=1.0,
     people=SPEAKERS,
     words: bool = False,
+    takes: bool = False,
     of: Sequence[Mixture] = (),
     **about: Any,
 ) -> Path:
     """A result of a few speakers that has the given figures, a little different for each speaker; ``level`` is the
-    energy that is left of others. With ``words``, word errors follow from those that are kept beside them. ``of``
-    are the mixtures of a dataset, in place of made ones."""
+    energy that is left of others. With ``takes`` they are those of sessions: returns have what is given of words,
+    and 10 to 30 s after the target is what is given of leakage. With ``words``, word errors follow from those that
+    are kept beside them. ``of`` are the mixtures of a dataset, in place of made ones."""
     folder.mkdir(parents=True)
     figures = {
         ("TS1", "tsos"): tsos[0],
@@ -50,6 +52,11 @@ def result(
         ("TS2", "pause_leakage_db"): pause,
         ("TS3", "leakage_reduction_db"): leakage,
     }
+    if takes:
+        named = ("tsos", "tsos_alone", "tsos_together", "return_tsos", "target_loss_db", "target_reduction_db")
+        named += ("pause_leakage_db", "pause_leakage_to_3s_db", "pause_leakage_to_30s_db")
+        given = (tsos[1], *tsos, wer, loss, loss, pause, pause, leakage)
+        figures = {("TS2", metric): value for metric, value in zip(named, given, strict=True)}
     rows, scores, heard = {}, [], {}
     scenes = list(dict.fromkeys(row.scene_id for row in of)) or [f"s{number:06d}" for number in range(people)]
     given = {(row.scene_id, row.scenario): row for row in of}

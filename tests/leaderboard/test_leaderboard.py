@@ -72,6 +72,39 @@ def test_a_board_fills_in_order(board: Path, tmp_path: Path) -> None:
     assert verification.verify(board) == []
 
 
+@pytest.mark.parametrize("people", [1, 4], ids=["without-intervals", "with-intervals"])
+def test_a_board_of_takes_is_ordered_by_their_stretches(tmp_path: Path, people: int) -> None:
+    path = tmp_path / "tiny-v1.csv"
+    for name, figures in CORNERS.items():
+        folder = result(tmp_path / name, name, takes=True, people=people, **figures)
+        leaderboard.add(path, folder, kind="reference")
+    for name, figures in {"good": {"leakage": 14}, "forgets": {"leakage": 4}, "late": {"wer": 60}}.items():
+        leaderboard.add(path, result(tmp_path / name, name, takes=True, people=people, **figures))
+    assert names(path) == ["oracle-mask", "good", "late", "forgets", "mixture", "silence"]
+    rows = {row.entry.system: row.entry for row in read(path)}
+    assert rows["mixture"].net_score == rows["silence"].net_score == 0
+    # one person's figures lie 0.15 below, and of four the mean is what was asked for
+    kept, soon, late = (1 - (5 + 6 + 30) / 300, *(1 - 2 ** (-(db - 0.5) / 10) for db in (8, 14)))
+    assert rows["good"].net_score == pytest.approx(300 / (1 / kept + 1 / soon + 1 / late), abs=0.3)
+    assert (rows["good"].net_score_low is None) == (people == 1)
+    assert rows["oracle-mask"].pareto
+    assert not rows["silence"].pareto
+    assert verification.verify(path) == []
+    assert "(TS2.tsos_alone, TS2.tsos_together, TS2.return_tsos)" in " ".join(shown.text(path, read(path)).split())
+    kept_of = table.evidence_folder(path, rows["good"])
+    assert leaderboard.rescore(path)
+    assert table.evidence_folder(path, {row.entry.system: row.entry for row in read(path)}["good"]) == kept_of
+
+
+def test_takes_without_a_stretch_that_is_ranked_do_not_enter(tmp_path: Path) -> None:
+    folder = result(tmp_path / "mixture", "mixture", takes=True, **CORNERS["mixture"])
+    scores = [row for row in tables.read_table(folder / "scores.csv", Score) if row.metric != "return_tsos"]
+    tables.write_table(folder / "scores.csv", Score, scores)
+    finish(folder, json.loads((folder / "result.json").read_text()))
+    with pytest.raises(InputError, match=r"no TS2\.return_tsos, which is ranked; score again with it"):
+        leaderboard.add(tmp_path / "tiny-v1.csv", folder, kind="reference")
+
+
 def test_the_result_of_a_blind_edition_is_on_the_board_as_such(board: Path, tmp_path: Path) -> None:
     unseen = result(tmp_path / "unseen", "unseen", evidence="blind")
     assert leaderboard.add(board, unseen).entry.evidence == "blind"

@@ -188,8 +188,8 @@ def test_logarithmic_laws_against_their_formulas(codec, law):
     assert np.abs(continuous(found) - continuous(sound)).max() < 1.5 / 128
 
 
-@pytest.mark.parametrize("kbps", [12.0, 24.0, 64.0])
-def test_opus_is_what_another_decoder_makes_of_the_stream(kbps, monkeypatch):
+def coded(monkeypatch, sound, codec, kbps, rate):
+    """The sound after a codec, the stream that it was, and what FFmpeg decodes of that, at ``rate``."""
     av = pytest.importorskip("av", reason="PyAV is not installed: pip install 'pse-bench[m4a]'")
     streams, write = [], soundfile.write
 
@@ -198,19 +198,34 @@ def test_opus_is_what_another_decoder_makes_of_the_stream(kbps, monkeypatch):
         streams.append(stream.getvalue())
 
     monkeypatch.setattr(soundfile, "write", kept)
-    sound = noise(4.0)
-    found = channel.encode(sound, "opus", kbps, RATE)
+    found = channel.encode(sound, codec, kbps, RATE)
     with av.open(io.BytesIO(streams[0])) as container:
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=48000)
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
         parts = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)]
-    other = audio.resample(np.concatenate(parts).astype(np.float64), 48000, RATE)[: len(sound)]
+    other = audio.resample(np.concatenate(parts).astype(np.float64), rate, RATE)
+    return found, streams[0], other[: len(sound)]
+
+
+@pytest.mark.parametrize("codec", ["gsm", "mu-law", "a-law"])
+def test_codecs_of_telephones_are_what_another_decoder_makes_of_the_stream(codec, monkeypatch):
+    sound = noise(2.0)
+    found, stream, other = coded(monkeypatch, sound, codec, None, 8000)
+    assert np.abs(found - other).max() < 1e-6
+    kbps = {"gsm": 13.0, "mu-law": 64.0, "a-law": 64.0}[codec]  # GSM 06.10, G.711
+    assert 8 * len(stream) / 2.0 / 1000 == pytest.approx(kbps, rel=0.02)
+
+
+@pytest.mark.parametrize("kbps", [12.0, 24.0, 64.0])
+def test_opus_is_what_another_decoder_makes_of_the_stream(kbps, monkeypatch):
+    sound = noise(4.0)
+    found, stream, other = coded(monkeypatch, sound, "opus", kbps, 48000)
     # FFmpeg leaves the coder's delay in, or takes it out: libsndfile's is aligned
     shift = lag(found, other)
     assert shift in (0, 104)  # 312 samples of 48 kHz
     other, ours = other[shift:], found[: len(found) - shift]
     error_db = 10 * np.log10(np.mean((ours - other)[800:-800] ** 2) / np.mean(ours[800:-800] ** 2))
     assert error_db < -25
-    assert 8 * len(streams[0]) / 4.0 / 1000 == pytest.approx(kbps, rel=0.35)
+    assert 8 * len(stream) / 4.0 / 1000 == pytest.approx(kbps, rel=0.35)
 
 
 def test_more_bits_are_more_like_the_original():
