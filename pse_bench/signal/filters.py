@@ -37,3 +37,18 @@ def zero_phase(used: Filter, samples: np.ndarray, padding: int) -> np.ndarray:
     forth, _ = sosfilt(sections, longer, zi=settled * longer[0])
     back, _ = sosfilt(sections, forth[::-1], zi=settled * forth[-1])
     return back[::-1][padding : padding + len(samples)]
+
+
+LONGEST = 1 << 15
+"""Samples on either side of a click after which every response has died away."""
+
+
+@lru_cache
+def response(edges_hz: float | tuple[float, float], kind: str, sample_rate: int, negligible: float) -> np.ndarray:
+    """What ``zero_phase`` with a ``butterworth`` makes of a click, up to where it is negligible: float64, an odd
+    number of samples with the click in their middle."""
+    click = np.zeros(2 * LONGEST + 1)
+    click[LONGEST] = 1.0
+    found = zero_phase(butterworth(edges_hz, kind, sample_rate), click, 0)
+    begin = int(np.argmax(np.abs(found) > negligible))
+    return found[begin : len(found) - begin]

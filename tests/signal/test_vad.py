@@ -60,6 +60,28 @@ def test_strong_mains_hum_hardly_changes_labels(hum_hz, hum_db):
     assert not labels[440:].any()
 
 
+@pytest.mark.parametrize("added", [0.0, 1e-3])
+@pytest.mark.parametrize("rate", [8000, 16000, 22050])
+def test_labels_are_those_of_the_recursive_filter(monkeypatch, rate, added):
+    """The quicker way, and what is too close to tell by it, against the filter that defines the labels."""
+    random = np.random.default_rng(7)
+    for number in range(4):
+        clip = speech_like(rate=rate, level=10.0**-number, seed=number)[: random.integers(rate, 5 * rate)]
+        clip += added * random.standard_normal(len(clip)) + added * np.sin(np.arange(len(clip)) * 300 / rate)
+        energy, error = vad._near_band_energy(clip, rate)
+        expected = vad._band_energy(clip, rate, vad.hop_samples(rate))
+        assert len(energy) == (0 if rate == 22050 else len(expected))
+        assert (np.abs(energy - expected[: len(energy)]) <= error).all()
+        found = vad.speech_activity(clip, rate, silence=number)
+        with monkeypatch.context() as alone:
+            alone.setattr(vad, "_near_band_energy", lambda *given: (np.zeros(0), np.zeros(0)))
+            assert np.array_equal(found, vad.speech_activity(np.pad(clip, (number, 0)), rate))
+    # bounds that leave a frame open
+    assert vad._audible_and_loud(np.array([[1.0, 1e-3], [1.0, 2e-3]])) is not None
+    assert vad._audible_and_loud(np.array([[1.0, 9e-11], [1.0, 2e-10]])) is None
+    assert vad._audible_and_loud(np.array([[1e-3, 1e-9, 1e-4], [1.0, 1.0, 1.0]])) is None
+
+
 def test_a_constant_offset_is_not_speech():
     clean = speech_like()
     assert differing(vad.speech_activity(clean + 0.3, RATE), vad.speech_activity(clean, RATE)) <= 6

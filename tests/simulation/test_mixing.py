@@ -9,8 +9,8 @@ import scipy.signal
 from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
 from pse_bench.schemas import Segment
-from pse_bench.signal import vad
-from pse_bench.simulation import mixing, source_image
+from pse_bench.signal import convolution, vad
+from pse_bench.simulation import mixing
 from pse_bench.simulation import room as rooms
 
 RATE = 16000
@@ -147,7 +147,7 @@ def test_convolution_in_blocks_is_convolution(count, taps):
     chance = np.random.default_rng(count)
     track = chance.standard_normal(count)
     parts = [chance.standard_normal(length).astype(np.float32) for length in taps]
-    for part, found in zip(parts, source_image._convolved(track, parts), strict=True):
+    for part, found in zip(parts, convolution.convolved(track, parts), strict=True):
         expected = scipy.signal.fftconvolve(track, part.astype(np.float64))
         assert len(found) == count + max(taps) - 1
         assert found[: len(expected)] == pytest.approx(expected, abs=1e-9)

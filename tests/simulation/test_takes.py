@@ -9,8 +9,8 @@ from pse_bench.io import tables
 from pse_bench.planning import plan
 from pse_bench.runtime.executor import Serial
 from pse_bench.schemas import Mixture, Noise, Segment
-from pse_bench.signal import vad
-from pse_bench.simulation import mixing, render, source_image
+from pse_bench.signal import convolution, vad
+from pse_bench.simulation import mixing, render
 from pse_bench.simulation.verify import verify
 
 RATE = 16000
@@ -94,7 +94,7 @@ def test_noise_that_goes_over_into_the_next_stays_as_loud() -> None:
 def test_a_track_of_many_blocks_is_convolved_as_a_whole(monkeypatch) -> None:
     chance = np.random.default_rng(3)
     track, parts = chance.standard_normal(40_000), [chance.standard_normal(count) for count in (60, 200)]
-    monkeypatch.setattr(source_image, "GROUP", 7)
-    for found, part in zip(source_image._convolved(track, parts), parts, strict=True):
+    monkeypatch.setattr(convolution, "GROUP", 7)
+    for found, part in zip(convolution.convolved(track, parts), parts, strict=True):
         wanted = np.convolve(track, np.pad(part, (0, 200 - len(part))))
         assert np.allclose(found, wanted, atol=1e-10)
