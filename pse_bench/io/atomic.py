@@ -25,7 +25,8 @@ def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
     otherwise the second one is refused with an InputError. The disk is not made to catch up: after a power cut,
     what continues a run tells by the hashes which files are whole (see ``runtime.resume``).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.path.isdir(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     own = f"{uuid.uuid4().hex}." if shared else ""
     part = path.with_name(f"{own}{path.name}.part")
     with contextlib.nullcontext() if shared else _only_writer(part, path):

@@ -114,10 +114,14 @@ class FileContent(io.BytesIO):
 
 
 class _Stream(soundfile.SoundFile):
-    """An open file that is decoded from its beginning where libsndfile cannot jump into it exactly: what follows a
-    jump into MP3 or Opus differs in the last bits or worse, near the end of Ogg Vorbis it is other sound."""
+    """An open file that is read from one place on to its end, or to another place."""
 
-    def seekable(self) -> bool:  # soundfile itself jumps after each block, too
+    def seekable(self) -> bool:  # else soundfile jumps to where it is after each block, which decodes it again
+        return False
+
+    def jumps(self) -> bool:
+        """Whether libsndfile can jump into it exactly: what follows a jump into MP3 or Opus differs in the last
+        bits or worse, near the end of Ogg Vorbis it is other sound."""
         return self.format not in ("MP3", "OGG") and super().seekable()
 
 
@@ -211,14 +215,14 @@ def _numbers(stream: _Stream, start: int, stop: int) -> Iterator[np.ndarray]:
     of_16_bits = stream.subtype == "PCM_16"  # quicker, and the same numbers
     for block in _decoded(stream, start, stop, "int16" if of_16_bits else "float64"):
         samples = block / FULL_SCALE if of_16_bits else block
-        if not np.isfinite(samples).all():
+        if not of_16_bits and not np.isfinite(samples).all():
             raise InputError(f"{stream.name}: holds NaN or infinite samples; write finite numbers")
         yield samples
 
 
 def _decoded(stream: _Stream, start: int, stop: int, kind: str) -> Iterator[np.ndarray]:
     """Blocks of a stretch, as many samples as were asked for."""
-    begin = start if stream.seekable() else 0
+    begin = start if stream.jumps() else 0
     for done in range(begin, stop, BLOCK):
         wanted = min(BLOCK, stop - done)
         try:

@@ -15,7 +15,7 @@ from pse_bench.errors import InputError, RequestError
 from pse_bench.io import audio
 from pse_bench.schemas import Enrollment, Noise, Recipe, RecordedMixture, Segment
 from pse_bench.signal import vad
-from pse_bench.signal.vad import active_power, mean_power, power_db, power_over
+from pse_bench.signal.vad import mean_power, power_db, power_over
 from pse_bench.simulation.channel import received
 from pse_bench.simulation.rir import RIR, RoomRIRs
 from pse_bench.simulation.source_image import Load, SourceImage
@@ -238,13 +238,19 @@ def gain_to(power: float, below_db: float, found: float) -> float:
 def measure_levels(stems: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, float | None]:
     """SIR and SNR in dB as stored, from integer stems and sample masks of activity; rounded to 3 decimals, and
     None where there is nobody else, or no noise."""
-    power = {name: active_power(stems[name].astype(np.float64), mask) for name, mask in masks.items()}
-    noise = mean_power(stems["noise"].astype(np.float64))
+    power = {name: _whole_power(stems[name] * mask, np.count_nonzero(mask)) for name, mask in masks.items()}
+    noise = _whole_power(stems["noise"], len(stems["noise"]))
     sir = power_db(power["target"]) - power_db(power["interferer"]) if "interferer" in power else None
     return {
         "sir_achieved_db": None if sir is None else round(sir, 3),
         "snr_achieved_db": round(power_db(power["target"]) - power_db(noise), 3) if noise else None,
     }
+
+
+def _whole_power(samples: np.ndarray, count: int) -> float:
+    """The sum of the squares of whole numbers, exact in any order, for each of so many samples; 0 without any."""
+    numbers = samples.astype(np.float64)
+    return float(np.dot(numbers, numbers)) / count if count else 0.0
 
 
 def _noise(noise: Noise, load: Load, more: Sequence[Segment] = ()) -> tuple[np.ndarray, float]:
