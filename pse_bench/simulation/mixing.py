@@ -238,7 +238,7 @@ def gain_to(power: float, below_db: float, found: float) -> float:
 def measure_levels(stems: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, float | None]:
     """SIR and SNR in dB as stored, from integer stems and sample masks of activity; rounded to 3 decimals, and
     None where there is nobody else, or no noise."""
-    power = {name: _whole_power(stems[name] * mask, np.count_nonzero(mask)) for name, mask in masks.items()}
+    power = {name: _whole_power(stems[name] * mask, int(mask.sum())) for name, mask in masks.items()}
     noise = _whole_power(stems["noise"], len(stems["noise"]))
     sir = power_db(power["target"]) - power_db(power["interferer"]) if "interferer" in power else None
     return {
