@@ -75,9 +75,9 @@ class Cell(Sequence[Score]):
         ValueError where one of the others holds none."""
         given = self.counted.details
         try:
-            text = "".join(f"{detail}\n" for detail in given)
+            text = "\n".join([*given, ""])
             if ";" in text:  # a reason follows
-                text = "".join(f"{detail.partition(';')[0]}\n" for detail in given)
+                text = "\n".join([*(detail.partition(";")[0] for detail in given), ""])
             columns = tables.plain_cells(text, 2, "/") if text else [[], []]
             pairs = np.array([list(map(float, cells)) for cells in columns or ()]).T.reshape(-1, 2)
             if len(pairs) != len(given) or not np.isfinite(pairs).all():
@@ -113,8 +113,10 @@ def read(path: Path) -> dict[tuple[str, str], Cell]:
     places: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, key in enumerate(zip(columns["scenario"], columns["metric"], strict=True)):
         places[key].append(place)
-    values = np.array(columns["value"], dtype=float)
-    texts = [columns[name] for name in ("mixture_id", "status", "detail")]
+    values, known = np.array(columns["value"], dtype=float), dict[str, str]()
+    # a name is one object wherever it comes, which makes finding it much faster
+    names = list(map(known.setdefault, columns["mixture_id"], columns["mixture_id"]))
+    texts = names, columns["status"], columns["detail"]
     found = {}
     for (label, metric), own in places.items():
         picked = itemgetter(*own, own[0])  # of one place alone it would give no tuple

@@ -3,8 +3,8 @@
 It is the table that ``--recogniser csv:FILE`` takes, so words can be counted again without any sound.
 """
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from pse_bench.scoring.summary import Scores
 FILE = "hypotheses.csv"
 OF_WORDS = {"estimate", "mixture", "text", "transcribe", "sample_rate"}
 """What metrics take that follow from words alone: of the sound they look at the length."""
+Scorer = Callable[[str, str, int, int], tuple[float | None, str]]
+"""Value and detail from the target's words, those that were heard, and the clip's samples and rate."""
 
 
 def write(folder: Path, words: Mapping[str, str]) -> None:
@@ -39,11 +41,12 @@ def differences(folder: Path, scores: Scores) -> list[str]:
     for (label, name), scored in scores.cells.items():
         metric, cell = scores.known[name], Cell.of(scored)
         if "transcribe" in metric.needs and OF_WORDS.issuperset(metric.needs):
+            score = _scorer(metric)
             each = zip(cell.names, cell.states, cell.values.tolist(), cell.details, strict=True)
             wrong = [
                 clip
                 for clip, status, *scored in each
-                if status == "ok" and not _follows(metric, scores.mixtures[clip], said.get(clip), *scored)
+                if status == "ok" and not _follows(score, scores.mixtures[clip], said.get(clip), *scored)
             ]
             if wrong:
                 first, more = wrong[0], f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
@@ -51,19 +54,28 @@ def differences(folder: Path, scores: Scores) -> list[str]:
     return found
 
 
+def _follows(score: Scorer, row: Mixture, said: str | None, value: float, detail: str) -> bool:
+    """Whether a score is that of what was said."""
+    return said is not None and score(row.text, said, row.num_samples, row.sample_rate) == (value, detail)
+
+
 @cache
 def _silence(num_samples: int) -> np.ndarray:
     return np.broadcast_to(0.0, num_samples)
 
 
-def _follows(metric: metrics.Metric, row: Mixture, said: str | None, value: float, detail: str) -> bool:
-    """Whether a score is that of what was said."""
-    if said is None:
-        return False
-    silence = _silence(row.num_samples)
-    given = {
-        **{"estimate": silence, "mixture": silence, "sample_rate": row.sample_rate},
-        **{"text": row.text, "transcribe": lambda _: said},
-    }
-    again = metrics.computed(metric, {name: given[name] for name in metric.needs})
-    return (again.value, again.detail) == (value, detail)
+@cache
+def _scorer(metric: metrics.Metric) -> Scorer:
+    """A metric of words. Its scores are kept, for systems on one board often hear the same."""
+
+    @lru_cache(2**15)
+    def scored(text: str, said: str, num_samples: int, sample_rate: int) -> tuple[float | None, str]:
+        silence = _silence(num_samples)
+        given = {
+            **{"estimate": silence, "mixture": silence, "sample_rate": sample_rate},
+            **{"text": text, "transcribe": lambda _: said},
+        }
+        found = metrics.computed(metric, {name: given[name] for name in metric.needs})
+        return found.value, found.detail
+
+    return scored
