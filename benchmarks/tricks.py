@@ -1,17 +1,19 @@
 """What do tricks gain? Systems that extract nobody, each a function of a few lines, scored beside honest ones.
 
-    python benchmarks/tricks.py DATASET WORK [--scenes 20] [--honest baseline:its,public:gtcrn]
+    python benchmarks/tricks.py DATASET WORK [--scenes 20] [--honest baseline:its] [--blind public:gtcrn]
 
-For each: net leakage reduction beside the plain one, over-suppression in TS2, the net score that orders boards
-(over-suppression stands in for word errors, which take minutes), whether it is on the front, and what names it.
-WORK takes submissions and results; run again, it continues. Exits with status 1 when a trick is not behind every
-honest system, or lies on the front.
+For each: net leakage reduction beside the plain one, over-suppression in TS2, the net score that orders boards and
+its interval (over-suppression stands in for word errors, which take minutes), whether it is on the front, and what
+names it. WORK takes submissions and results; run again, it continues. Exits with status 1 when a trick is not
+behind every honest system, or lies on the front. Blind systems are enhancers that know nobody either: of these it
+is said which tricks are ahead of one, and which are told apart from it, as a board does.
 """
 
 import argparse
 import hashlib
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -276,32 +278,52 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--scenes", type=int, default=20)
     parser.add_argument("--honest", default=HONEST)
+    parser.add_argument("--blind", default="")
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
-    honest = given.honest.split(",")
+    honest, blind = given.honest.split(","), [name for name in given.blind.split(",") if name]
     sys.path.insert(0, str(Path(__file__).parent))
-    rows = {name: _row(given, name) for name in ("mixture", "oracle-mask", *honest)}
+    rows = {name: _row(given, name) for name in ("mixture", "oracle-mask", *honest, *blind)}
     rows |= {name: _row(given, f"tricks:{name}") for name in TRICKS}
-    ranked = [*honest, *TRICKS]
+    ranked = [*honest, *blind, *TRICKS]
     front = dict(zip(ranked, _front([rows[name] for name in ranked]), strict=True))
     least = min(rows[name]["score"] for name in honest)
     wrong = [name for name in TRICKS if rows[name]["score"] >= least or front[name]]
-    print(f"{'system':28} {'net dB':>7} {'dB':>6} {'TS2.tsos %':>11} {'score':>6}  front  named")
-    for name in sorted(rows, key=lambda name: (-rows[name]["score"], -rows[name]["net"])):
+    print(f"{'system':28} {'net dB':>7} {'dB':>6} {'TS2.tsos %':>11} {'score':>6} {'':12}  front  named")
+    order = sorted(rows, key=lambda name: (-rows[name]["score"], -rows[name]["net"]))
+    for name in order:
         one = rows[name]
         mark = "●" if front.get(name) else ""
         print(
-            f"{name:28} {one['net']:7.1f} {one['plain']:6.1f} {one['tsos']:11.1f} {one['score']:6.1f}  {mark:5}  "
-            f"{one['named']}"
+            f"{name:28} {one['net']:7.1f} {one['plain']:6.1f} {one['tsos']:11.1f} {one['score']:6.1f} "
+            f"{one['interval']:12}  {mark:5}  {one['named']}"
         )
+    _beside_blind(rows, order, blind)
     print(f"{len(TRICKS) - len(wrong)} of {len(TRICKS)} tricks behind every honest system and off the front")
     if wrong:
         sys.exit(f"not so: {', '.join(wrong)}")
 
 
+def _beside_blind(rows: dict[str, dict], order: list[str], blind: list[str]) -> None:
+    """Say which tricks are ahead of blind systems, and which of those are told apart."""
+    from pse_bench.leaderboard import ranking
+
+    ahead = {name: [other for other in blind if rows[name]["score"] >= rows[other]["score"]] for name in TRICKS}
+    pairs = ranking.pairs([rows[name]["sums"] for name in order])
+    apart = {(order[pair.first], order[pair.second]) for pair in pairs if pair.told_apart}
+    if blind:
+        behind = [name for name, others in ahead.items() if not others]
+        print(f"{len(behind)} of {len(TRICKS)} tricks behind every one of {len(blind)} blind systems")
+    for name in sorted(TRICKS, key=order.index):
+        told = [other for other in ahead[name] if (name, other) in apart]
+        if ahead[name]:
+            print(f"{name}: ahead of {', '.join(ahead[name])}; told apart from {', '.join(told) or 'none'}")
+
+
 def _row(given: argparse.Namespace, system: str) -> dict:
     from pse_bench.cli import cli
-    from pse_bench.leaderboard import ranking
+    from pse_bench.leaderboard import evidence, ranking
+    from pse_bench.scoring.cells import Cell
     from pse_bench.scoring.results import Result
 
     slug = system.replace(":", "-")
@@ -313,11 +335,18 @@ def _row(given: argparse.Namespace, system: str) -> dict:
     result = Result.open(scored)
     found = {f"{row.scenario}.{row.metric}": row.value or 0.0 for row in result.summaries}
     found = {"TS2.wer": found["TS2.tsos"], **found}
+    scores = result.read_scores()
+    instead = {("TS2", "wer"): replace(Cell.of(scores.cells["TS2", "tsos"]), metric="wer")}
+    scores = replace(scores, cells={**scores.cells, **instead})
+    sums = evidence.as_array(evidence.speaker_sums(scores), scored)
+    score, interval = ranking.standing(sums)
     return {
         "net": found[ranking.NET],
         "plain": found[ranking.LEAKAGE],
         "tsos": found[ranking.OVER_SUPPRESSION],
-        "score": float(ranking.net_score(ranking.net_figures(found))),
+        "score": score,
+        "interval": "[{:.1f}, {:.1f}]".format(*interval) if interval else "",
+        "sums": sums,
         "named": ", ".join(_names(given.dataset, TRICKS[slug[7:]])) if slug[7:] in TRICKS else "",
         "figures": found,
     }

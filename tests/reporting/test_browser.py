@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ranked import CORNERS, result
 from reporting.conftest import SCENE, SCRIPT, SYSTEMS, Scored
+
+from pse_bench.leaderboard import leaderboard
 
 pytestmark = pytest.mark.browser
 
@@ -193,19 +196,41 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Any, hostile: Path) -> 
 
 @pytest.fixture(scope="module")
 def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped boards as pages."""
-    out = tmp_path_factory.mktemp("boards") / "site"
-    given = sorted(map(str, (Path(__file__).parents[2] / "leaderboards").glob("*-v?.csv")))
-    command = [sys.executable, "-m", "pse_bench", "leaderboard", "site", *given, "-o", str(out)]
+    """The pages of a board on which a dozen systems, one with a hostile name, are close to each other."""
+    root = tmp_path_factory.mktemp("boards")
+    board = root / "tiny-v1.csv"
+    for name, figures in CORNERS.items():
+        leaderboard.add(board, result(root / name, name, **figures), kind="reference")
+    for number in range(12):
+        tsos, leakage = 8 + 13 * number % 40, 1.5 + 0.7 * (5 * number % 12)
+        name = f"A system of {number}" if number else SCRIPT
+        leaderboard.add(board, result(root / f"{number}", name, tsos=(5, tsos), leakage=leakage))
+    command = [sys.executable, "-m", "pse_bench", "leaderboard", "site", str(board), "-o", str(root / "site")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    return out
+    return root / "site"
+
+
+COVERED = """
+const seen = (e) => e.getBoundingClientRect().width > 0;
+const over = (a, b) => Math.min(
+  Math.min(a.right, b.right) - Math.max(a.left, b.left), Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top));
+return [...document.querySelectorAll("figure.picture")].filter(seen).map((picture) => {
+  const names = [...picture.querySelectorAll("[data-point] > text")].filter(seen);
+  const boxes = names.map((name) => name.getBoundingClientRect());
+  return boxes.flatMap((box, n) => boxes.slice(n + 1).map((other) => over(box, other)));
+});
+"""
+"""Of every two names of each picture, by how many pixels one covers the other."""
+COLUMN = (
+    "return [...document.querySelectorAll('#board tbody tr')].map((row) => row.cells[arguments[0]].dataset.value)"
+)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [(1400, 900), PHONE], ids=["wide", "phone"])
 def test_boards_are_filtered_and_sorted(browser: Any, boards: Path, size: tuple[int, int], dark: bool) -> None:
-    page = boards / "embedded-v1.html"
+    page = boards / "tiny-v1.html"
     opened(browser, page, size, dark)
     scroll, window = browser.execute_script(WIDTHS)
     assert scroll <= window == size[0]
@@ -214,20 +239,25 @@ def test_boards_are_filtered_and_sorted(browser: Any, boards: Path, size: tuple[
         return {e.get_attribute(attribute) for e in browser.execute_script(IN_SIGHT, selector)}
 
     systems = shown("#board tr[data-kind]", "data-of")
-    assert systems
-    assert "mixture" not in systems
+    assert len(systems) == 12
     assert shown("[data-point]", "data-point") == systems
+    for pixels in browser.execute_script(COVERED):
+        assert len(pixels) == 12 * 11 / 2
+        assert max(pixels) < 5  # a text's box is higher than its letters
     browser.find_element("name", "references").click()
     everything = shown("#board tr[data-kind]", "data-of")
     assert everything == systems | {"mixture", "silence", "oracle-mask"} == shown("[data-point]", "data-point")
     choice = browser.find_element("css selector", "select[name=kind]")
     choice.find_element("xpath", "option[.='reference']").click()
     assert shown("#board tr[data-kind]", "data-kind") == {"reference"}
-    assert browser.find_element("tag name", "output").text == f"3 of {len(everything)} systems"
-    head = browser.find_elements("css selector", "#board thead th")[-1]
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", head)
-    head.find_element("css selector", "button").click()
-    assert head.get_attribute("aria-sort") != "none"
+    assert browser.find_element("tag name", "output").text == "3 of 15 systems"
+    for number in (3, 4):
+        head, values = browser.find_elements("css selector", "#board thead th")[number], []
+        for _ in range(2):
+            browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", head)
+            head.find_element("css selector", "button").click()
+            values.append([float(value) for value in browser.execute_script(COLUMN, number)])
+        assert values[0] == values[1][::-1] == sorted(values[0], reverse=values[0][0] > values[0][-1])
     assert_quiet(browser, page)
     link = browser.find_element("css selector", "#board tr[data-kind=reference] a")
     opened(browser, Path(link.get_attribute("href").removeprefix("file://")), size, dark)
