@@ -18,6 +18,8 @@ from pse_bench.schemas import Score
 from pse_bench.scoring import score
 from pse_bench.scoring.scenarios import losses_of, net_leakage
 from pse_bench.scoring.summary import Scores, summaries_of
+from pse_bench.systems.base import SystemInput
+from pse_bench.systems.registry import oracle_mask
 
 ROOT = Path(__file__).parents[2]
 LABELS = ("TS1", "TS2", "TS3")
@@ -182,8 +184,14 @@ SYSTEMS: dict[str, Callable] = {
     "silence": nobody,
     "target": lambda item: nobody(item) if item.reference is None else item.reference,
     "interferer": lambda item: item.mixture if item.interferer is None else item.interferer,
+    "oracle": lambda item: oracle_mask(_with_stems(item)),
     "late": lambda item: item.mixture * (np.arange(len(item.mixture)) >= 16_000 + _onset(item)),
 }
+
+
+def _with_stems(item) -> SystemInput:
+    target = nobody(item) if item.reference is None else item.reference
+    return SystemInput(item.mixture, item.enrollment, item.sample_rate, target, item.mixture - target)
 
 
 def _onset(item) -> int:
@@ -191,14 +199,25 @@ def _onset(item) -> int:
 
 
 EXPECTED = {
-    "TS3.net_leakage_reduction_db": {"mixture": 0, "silence": 0, "target": (40, 120), "interferer": (0, 1)},
-    "TS3.fully_leaked": {"mixture": 100, "silence": 0, "target": 0, "interferer": 100},
-    "TS2.fully_muted": {"mixture": 0, "silence": 100, "target": 0, "interferer": (50, 100)},
+    "TS3.net_leakage_reduction_db": {
+        **{
+            "mixture": 0,
+            "silence": 0,
+            "target": (40, 120),
+            "interferer": (0, 1),
+            "late": (0, 3),
+            "oracle": (20, 120),
+        }
+    },
+    "TS3.fully_leaked": {"mixture": 100, "silence": 0, "target": 0, "interferer": 100, "late": (50, 100)},
+    "TS2.fully_muted": {"mixture": 0, "silence": 100, "target": 0, "interferer": (50, 100), "late": 0},
     "TS3.absent_false_alarm": {"mixture": 100, "silence": 0, "target": 0, "interferer": 100},
     "TS2.present_miss": {"mixture": 0, "silence": 100, "target": 0, "interferer": 0},
     "all.absence_eer": {"mixture": 50, "target": 0, "interferer": (50, 100)},
-    "TS2.wrong_speaker": {"mixture": 0, "silence": 100, "target": 0, "interferer": 100},
-    "TS2.si_sdri_negative": {"mixture": 0, "silence": 100, "target": 0, "interferer": 100},
+    "TS2.wrong_speaker": {"mixture": 0, "silence": 100, "target": 0, "interferer": 100, "late": 0, "oracle": 0},
+    "TS2.si_sdri_negative": {
+        **{"mixture": 0, "silence": 100, "target": 0, "interferer": 100, "late": (50, 100), "oracle": 0}
+    },
     "TS2.onset_tsos": {"mixture": 0, "silence": 100, "target": 0, "interferer": (20, 100), "late": (90, 100)},
     "TS2.target_reduction_db": {"mixture": 0, "silence": 120, "target": (0, 0.5)},
 }
