@@ -30,6 +30,17 @@ HERE = Path(__file__).parent
 NOTE = "<!-- Made by docs/reference.py from the code. Change the code and run it again. -->\n"
 README = HERE.parent / "README.md"
 PICTURE = HERE / "images" / "tradeoff.svg"
+CALLS = HERE / "images" / "calls.svg"
+ON_CALLS = (
+    "mixture",
+    "baseline:no-its",
+    "baseline:its",
+    "baseline:its-noisy-reference",
+    "DTLN",
+    "GTCRN",
+    "RNNoise",
+    "DeepFilterNet3",
+)
 BOARDS = "<!-- boards, made by docs/reference.py -->"
 PUBLIC_PAGE = HERE / "how-to" / "public-systems.md"
 PUBLIC = "<!-- public systems, made by docs/reference.py -->"
@@ -48,6 +59,7 @@ def main() -> None:
     for name, text in pages().items():
         (HERE / "reference" / name).write_text(text, encoding="utf-8")
     PICTURE.write_text(picture(), encoding="utf-8")
+    CALLS.write_text(calls(), encoding="utf-8")
     for page, mark, text in ((README, BOARDS, headline()), (PUBLIC_PAGE, PUBLIC, published())):
         before, _, rest = page.read_text(encoding="utf-8").partition(mark)
         page.write_text(f"{before}{text}{rest.partition(mark)[2]}", encoding="utf-8")
@@ -90,6 +102,13 @@ def picture() -> str:
     board = HERE.parent / "leaderboards" / f"{SETS[0]}.csv"
     rows = [row.entry for row in table.read(board) if row.entry.kind != "control"]
     return pse_bench.plot_tradeoff([table.evidence(board, entry) for entry in rows]).svg
+
+
+def calls() -> str:
+    """Figures by stretch of some systems on the board of calls of real people."""
+    board = HERE.parent / "leaderboards" / "speechocean-call-v1.csv"
+    rows = {row.entry.system: row.entry for row in table.read(board)}
+    return pse_bench.plot_sessions([table.evidence(board, rows[name]) for name in ON_CALLS]).svg
 
 
 # ---- published systems

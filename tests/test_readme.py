@@ -86,6 +86,7 @@ def test_the_commands_of_the_readme_and_the_pages_work_in_order(place: Path) -> 
 def test_the_boards_and_the_picture_of_the_readme_are_those_of_the_repository(reference: ModuleType) -> None:
     assert reference.headline() in README.read_text(), "stale: run python docs/reference.py"
     assert reference.picture() == reference.PICTURE.read_text(), "stale: run python docs/reference.py"
+    assert reference.calls() == reference.CALLS.read_text(), "stale: run python docs/reference.py"
 
 
 def test_the_readme_is_short() -> None:

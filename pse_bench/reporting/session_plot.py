@@ -39,7 +39,7 @@ def section(systems: Systems) -> Section | None:
     )
     drawn = []
     for begin, lines in found.items():
-        labels = _labels(begin)
+        labels = _labels(begin)[: len(lines[0][1])]
         rows = [[label, *(cell(own[place]) for _, own in lines)] for place, label in enumerate(labels)]
         numbers = plot.table(PANELS[begin][1], [PANELS[begin][1], *(style.name for style, _ in lines)], rows)
         picture = plot.svg((WIDTH, HEIGHT), panel(begin, lines), label=f"{PANELS[begin][0]} by {PANELS[begin][1]}")
@@ -71,19 +71,22 @@ def picture(systems: Systems) -> Markup | None:
 
 
 def lines_of(systems: Systems, begin: str) -> Lines:
-    """The summaries of the metrics whose names begin so, of each system, None where it has no value."""
+    """The summaries of a panel's metrics of each system, None where it has no value; without the last classes
+    where nobody has one."""
     names = _names(begin)
     found = []
     for system in systems:
         there = {name_of(row): row for row in system.result.summaries if row.value is not None}
         found.append((system.style, [there.get(f"TS2.{name}") for name in names]))
-    return found
+    # of classes at the end that no take has, there is nothing to see
+    count = max((place for _, rows in found for place, row in enumerate(rows, 1) if row), default=len(names))
+    return [(style, rows[:count]) for style, rows in found]
 
 
 def panel(begin: str, lines: Lines) -> Markup:
     """One panel: classes from left to right, and a line a system."""
     upwards, across = PANELS[begin]
-    labels = _labels(begin)
+    labels = _labels(begin)[: len(lines[0][1])]
     metric = OF_SESSIONS[_names(begin)[0]]
     values = [value for _, rows in lines for row in rows if row for value in plot.values_of(row)]
     axis = plot.axis_over(values, HEIGHT - BOTTOM, TOP, low=metric.low, high=metric.high)
