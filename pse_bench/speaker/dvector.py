@@ -11,6 +11,7 @@ than ``SILENT_DB`` below the loudest one do not count, so that a system which mu
 
 import functools
 import hashlib
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -55,13 +56,10 @@ def embed(samples: np.ndarray, sample_rate: int) -> np.ndarray:
     Raises:
         InputError: too short, silent or not finite; or the weights are missing or not the known ones.
     """
-    if fault := unusable(samples, sample_rate):
-        raise InputError(f"no d-vector: {fault}; give at least {SHORTEST_S} s of speech")
-    # Two signals that differ only beyond float32 are one to the network.
-    content = np.ascontiguousarray(audio.resample(samples, sample_rate, RATE_HZ), dtype=np.float32)
+    content = _content(samples, sample_rate)
     key = hashlib.sha256(content.tobytes()).digest()
     if key not in _known:
-        vector = _embed(content.astype(np.float64))
+        vector = _embed_all([content], forward)[0]
         vector.flags.writeable = False
         if len(_known) >= _REMEMBERED:
             _known.pop(next(iter(_known)))
@@ -96,7 +94,32 @@ def window_starts(num_samples: int) -> list[int]:
     return starts[:-1] if covered < MIN_COVERAGE and len(starts) > 1 else starts
 
 
-def _embed(samples: np.ndarray) -> np.ndarray:
+def embed_all(sounds: Iterable[np.ndarray], sample_rate: int) -> np.ndarray:
+    """The d-vectors of many utterances: float32, shape (N, 256), within 1e-6 of ``embed``, in half the time: all
+    windows at once, in torch. Raises InputError as ``embed``."""
+    from pse_bench.speaker.dvector_torch import forward as torch_forward
+
+    return _embed_all([_content(sound, sample_rate) for sound in sounds], torch_forward)
+
+
+def _content(samples: np.ndarray, sample_rate: int) -> np.ndarray:
+    """What is embedded, float32 at the network's rate. Raises InputError where it cannot be."""
+    if fault := unusable(samples, sample_rate):
+        raise InputError(f"no d-vector: {fault}; give at least {SHORTEST_S} s of speech")
+    # Two signals that differ only beyond float32 are one to the network.
+    return np.ascontiguousarray(audio.resample(samples, sample_rate, RATE_HZ), dtype=np.float32)
+
+
+def _embed_all(contents: list[np.ndarray], run: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    each = [_windows(content.astype(np.float64)) for content in contents]
+    windows = np.concatenate(each)
+    vectors = np.concatenate([run(windows[i : i + _AT_ONCE]) for i in range(0, len(windows), _AT_ONCE)])
+    ends = np.cumsum([len(one) for one in each])[:-1]
+    return np.stack([_unit(np.mean(own, axis=0)) for own in np.split(vectors, ends)])
+
+
+def _windows(samples: np.ndarray) -> np.ndarray:
+    """The windows of mel powers that count, (N, 160, 40), float32."""
     rms = np.sqrt(np.mean(np.square(samples)))
     samples = samples * max(1.0, 10 ** (LEVEL_DBFS / 20) / rms)
     starts = window_starts(len(samples))
@@ -104,9 +127,7 @@ def _embed(samples: np.ndarray) -> np.ndarray:
     mel = mel_spectrogram(samples, sample_rate=RATE_HZ, frame=FRAME, hop=HOP, num_mels=NUM_MELS)
     windows = np.stack([mel[start : start + WINDOW_FRAMES] for start in starts])  # (N, 160, 40)
     loudness = np.sum(windows, axis=(1, 2))
-    windows = windows[loudness > 10 ** (-SILENT_DB / 10) * np.max(loudness)].astype(np.float32)
-    vectors = np.concatenate([forward(windows[i : i + _AT_ONCE]) for i in range(0, len(windows), _AT_ONCE)])
-    return _unit(np.mean(vectors, axis=0))
+    return windows[loudness > 10 ** (-SILENT_DB / 10) * np.max(loudness)].astype(np.float32)
 
 
 # ---- network

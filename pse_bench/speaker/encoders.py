@@ -5,7 +5,7 @@ the speaker similarity compares by one, ``doctor`` says what installs them.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,8 @@ class Encoder:
     )  # why nothing can be embedded here, and the remedy; '' when all is there
     package: str = ""  # the distribution that brings its weights
     install: str = ""  # the line that installs it
+    # many sounds of one rate to their embeddings, (N, size), where that is faster than one by one
+    embed_all: Callable[[Sequence[np.ndarray], int], np.ndarray] | None = None
 
 
 def _fault(entry: object) -> str:
@@ -58,6 +60,7 @@ ENCODERS: Registry[Encoder] = Registry(
             unusable=dvector.unusable,
             missing=dvector_weights.missing,
             package="Resemblyzer",
+            embed_all=dvector.embed_all,
             install="pip install --no-deps resemblyzer==0.1.4",
         ),
     },

@@ -148,9 +148,18 @@ def test_other_rates_are_resampled() -> None:
 
 
 @installed
+def test_many_at_once_are_as_each_alone() -> None:
+    pytest.importorskip("torch")
+    voices = [talker(110.0, 3.0), talker(150.0, 0.7), talker(200.0, 5.0)]
+    np.testing.assert_allclose(dvector.embed_all(voices, RATE), [embed(one, RATE) for one in voices], atol=1e-6)
+    with pytest.raises(InputError, match="silent"):
+        dvector.embed_all([voices[0], np.zeros(RATE)], RATE)
+
+
+@installed
 def test_an_embedding_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = embed(talker(120.0, 1.0), RATE)
-    monkeypatch.setattr(dvector, "_embed", None)
+    monkeypatch.setattr(dvector, "_embed_all", None)
     assert embed(talker(120.0, 1.0), RATE) is first
     with pytest.raises(ValueError, match="read-only"):
         first[0] = 1.0
@@ -159,7 +168,7 @@ def test_an_embedding_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_few_embeddings_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dvector, "_known", {})
     monkeypatch.setattr(dvector, "_REMEMBERED", 2)
-    monkeypatch.setattr(dvector, "_embed", lambda samples: samples[:1].copy())
+    monkeypatch.setattr(dvector, "_embed_all", lambda sounds, run: np.stack([sounds[0][:1]]))
     for value in (0.1, 0.2, 0.3):
         embed(np.full(RATE, value), RATE)
     assert len(dvector._known) == 2

@@ -21,7 +21,7 @@ from pse_bench.planning.scenario import Scenario
 from pse_bench.signal import vad
 from pse_bench.signal.vad import active_power
 from pse_bench.simulation.channel import apply
-from pse_bench.speaker.encoders import Embed, Encoder
+from pse_bench.speaker.encoders import Encoder
 from pse_bench.training.data.clip_store import ClipStore
 from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, stored_array
 from pse_bench.training.data.rir_spectra import RIRSpectra
@@ -84,7 +84,7 @@ def prepare(
         if not drawn:
             raise RequestError("no utterance is long enough to enroll its speaker; give longer speech")
         batches = [
-            (clips, rirs, scenario, encoder.embed, range(first, min(first + AT_ONCE, len(drawn))), drawn)
+            (clips, rirs, scenario, encoder, range(first, min(first + AT_ONCE, len(drawn))), drawn)
             for first in range(0, len(drawn), AT_ONCE)
             if encoder
         ]
@@ -119,10 +119,12 @@ def _draw(store: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
     return drawn
 
 
-def _embedded(work: tuple[ClipStore, RIRSpectra, Scenario, Embed, Sequence[int], list[Crop]]) -> np.ndarray:
-    store, rirs, scenario, embed, rows, drawn = work
-    sounds = (sound_of(store, rirs, scenario, drawn[row], row, np.float64) for row in rows)
-    return np.stack([embed(sound, store.sample_rate) for sound in sounds]).astype(np.float32)
+def _embedded(work: tuple[ClipStore, RIRSpectra, Scenario, Encoder, Sequence[int], list[Crop]]) -> np.ndarray:
+    store, rirs, scenario, encoder, rows, drawn = work
+    sounds = [sound_of(store, rirs, scenario, drawn[row], row, np.float64) for row in rows]
+    if encoder.embed_all:
+        return encoder.embed_all(sounds, store.sample_rate).astype(np.float32)
+    return np.stack([encoder.embed(sound, store.sample_rate) for sound in sounds]).astype(np.float32)
 
 
 def sound_of(

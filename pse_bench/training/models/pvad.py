@@ -22,7 +22,7 @@ from torch import nn
 
 from pse_bench.errors import InputError
 from pse_bench.signal.mel import mel_filters
-from pse_bench.speaker import dvector_weights
+from pse_bench.speaker.dvector_torch import DVectorNetwork
 from pse_bench.training.models import ModelConfig
 
 TARGET, OTHER, NOBODY = 0, 1, 2
@@ -120,29 +120,14 @@ class PVAD(nn.Module):
         return (spectrum.real.square() + spectrum.imag.square()) @ self.filters
 
 
-class _Listener(nn.Module):
-    """The frozen d-vector network over a stream of mel powers: who has been speaking up to each frame.
-
-    Its weights belong to their own file: they are never trained, never stored, and come back with the model.
-    """
+class _Listener(DVectorNetwork):
+    """The frozen d-vector network over a stream. Its weights belong to their own file: they are never stored, and
+    come back with the model."""
 
     def __init__(self) -> None:
         super().__init__()
-        tensors = dvector_weights.read()
-        self.lstm = nn.LSTM(40, 256, 3, batch_first=True)
-        self.linear = nn.Linear(256, 256)
-        names = self.state_dict().keys()
-        self.load_state_dict({name: torch.from_numpy(tensors[name]) for name in names})
-        self.requires_grad_(False)
-        self.eval()
         self.register_state_dict_post_hook(_forget)
         self.register_load_state_dict_pre_hook(_remember)
-
-    def forward(self, mel: torch.Tensor) -> torch.Tensor:
-        """Vectors of unit length, (B, N, 256), for mel powers (B, N, 40)."""
-        with torch.no_grad():
-            hidden, _ = self.lstm(mel)
-            return nn.functional.normalize(torch.relu(self.linear(hidden)), dim=-1)
 
 
 def _forget(module: nn.Module, state: dict, prefix: str, metadata: dict) -> None:
