@@ -32,6 +32,9 @@ running = options.combine_options(
     click.option("--init-from", "begin", type=options.FILE, help="Checkpoint whose weights to begin with."),
     options.option("--workers", type=click.IntRange(0), default=0, help="Mix in so many processes."),
     click.option("--threads", type=click.IntRange(1), help="Threads of the model.  [default: torch's]"),
+    options.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="auto: a GPU if there is one."
+    ),
     options.out_folder,
     options.roots,
     options.jobs,

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError
@@ -35,6 +35,7 @@ def train_model(
     begin: str | Path | None = None,
     workers: int = 0,
     threads: int | None = None,
+    device: str = "auto",
     force: bool = False,
     progress: "Progress" = lambda what, unit: nullcontext(lambda done, total: None),
     echo: Callable[[str], None] = lambda line: None,
@@ -55,6 +56,7 @@ def train_model(
         begin: checkpoint whose weights the model begins with.
         workers: processes that mix ahead; 0 mixes in the loop.
         threads: of the model; as many as torch takes by default.
+        device: "cpu", "cuda", or "auto": a GPU where there is one.
         force: begin anew where ``out`` holds a run.
         progress: makes a progress display from what is done and its unit.
         echo: told what was prepared and what each validation found, a line at a time; on rank 0 only.
@@ -77,6 +79,8 @@ def train_model(
         import torch
     except ImportError as error:
         raise InputError(f"training needs torch, which is not installed; run {REMEDY}") from error
+    from pse_bench.planning import scenario as scenarios
+    from pse_bench.training import tasks
     from pse_bench.training.data import prepared_folder, sources
     from pse_bench.training.run import CHECKPOINT
     from pse_bench.training.train import rank0_first, train
@@ -86,17 +90,20 @@ def train_model(
     first = os.environ.get("RANK", "0") == "0"
     if force and first and (out / "run.json").exists():
         shutil.rmtree(out)
-    with rank0_first():  # the others find everything prepared
+    said: dict[str, Any] = {"guide": guide, "begin": begin, "workers": workers, "echo": echo}
+    with rank0_first(device):  # the others find everything prepared
         if datasets:
             source = sources.from_datasets(config, folders=datasets)
         else:
             cache = Path(cache or out / "cache")
             where = (cache, Path(bank or cache / "rooms"), roots or Roots.parse(()))
             preparation = prepared_folder.Preparation(*where, executor, progress)
+            # what is wrong with a checkpoint or the model's sizes is said before minutes of preparation
+            tasks.make(config, rate=scenarios.load(config.data.scenario)[0].sample_rate, guide=guide, begin=begin)
             source = sources.from_manifests(config, preparation, speech=speech, noise=noise, speakers=speakers)
     for note in source.notes if first else ():
         echo(f"note: {note}")
     own = locks.locked(out, "training") if first else nullcontext()
     with own, progress("training", "s of audio") as update:
-        train(config, source, out, guide=guide, begin=begin, workers=workers, progress=update, echo=echo)
+        train(config, source, out, device=device, progress=update, **said)
     return out / CHECKPOINT

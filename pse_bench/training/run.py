@@ -50,8 +50,8 @@ class Average:
 
 
 class TrainingRun:
-    """A run's folder, made where there is none. Raises InputError where it holds another run than the one that is
-    described."""
+    """A run's folder, made where there is none. One with fewer steps goes on to as many as are asked for now.
+    Raises InputError where it holds another run than the one that is described."""
 
     def __init__(self, folder: Path, about: dict[str, Any]) -> None:
         path = folder / "run.json"
@@ -63,6 +63,9 @@ class TrainingRun:
         about, found = json.loads(json.dumps(about)), documents.read_json(path)
         if not isinstance(found, dict):
             raise InputError(f"{path}: damaged; give another folder, or --force to begin anew")
+        if _without_steps(found) == _without_steps(about) and _steps(about) > _steps(found):
+            atomic.write_json(path, about)
+            return
         for key in sorted({*found, *about}):
             if found.get(key) != about.get(key):
                 raise InputError(
@@ -101,6 +104,17 @@ class TrainingRun:
             ) from error
         optimiser.load_state_dict(state)
         return int(document["step"])
+
+
+def _steps(about: dict[str, Any]) -> int:
+    config = about.get("config")
+    steps = config.get("steps") if isinstance(config, dict) else None
+    return steps if isinstance(steps, int) else 0
+
+
+def _without_steps(about: dict[str, Any]) -> dict[str, Any]:
+    config = about.get("config")
+    return about | {"config": config | {"steps": None}} if isinstance(config, dict) else about
 
 
 class Log:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import distributed
 
+from pse_bench.errors import InputError
 from pse_bench.io import atomic
 from pse_bench.runtime import interrupts
 from pse_bench.runtime.progress import Update
@@ -31,6 +32,7 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
     guide: Path | None = None,
     begin: Path | None = None,
     workers: int = 0,
+    device: str = "auto",
     stop_after: int | None = None,
     progress: Update | None = None,
     echo: Callable[[str], None] = lambda line: None,
@@ -38,7 +40,7 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
     """Train a model; an interrupted run goes on where it was last saved, to the same bits on a CPU.
 
     Args:
-        guide, begin, workers, echo: see ``job.train_model``.
+        guide, begin, workers, device, echo: see ``job.train_model``.
         stop_after: leave after this many steps of the run, as an interruption would.
         progress: told the seconds of audio that were trained on and of the whole run.
 
@@ -49,11 +51,11 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
         InputError: see ``tasks.make`` and ``run.TrainingRun``.
         KeyboardInterrupt: after an interrupt, once the step is done and saved.
     """
-    rank, world, device = join_ranks()
+    rank, world, at = join_ranks(device)
     rate = source.scenes.sample_rate
-    low = use_bfloat16(config, device)
+    low = use_bfloat16(config, at)
     task = make(config, rate=rate, guide=guide, begin=begin, low=low)
-    model = task.model.to(device)
+    model = task.model.to(at)
     told: dict[str, Any] = {name: getattr(config, name) for name in ("recipe", "encoder", "seed")}
     told |= {"training": config.model_dump(), "data": source.fingerprints}
     about = {
@@ -62,7 +64,7 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
         "begin": atomic.sha256(begin) if begin else "",
         "guide": atomic.sha256(guide) if guide else "",
     }
-    with rank0_first():
+    with rank0_first(device):
         run = TrainingRun(out, about)
     parameters = list(trained(model).values())
     optimiser = torch.optim.AdamW(parameters, lr=config.optimiser.lr, weight_decay=config.optimiser.weight_decay)
@@ -80,10 +82,10 @@ def train(  # noqa: PLR0915 - one flat loop, on purpose
 
     with _interruptible() as interrupted:
         for step, drawn in enumerate(loader(source.scenes, steps=range(start, last), **asked), start):
-            batch = Batch(*(tensor.to(device, non_blocking=True) for tensor in drawn))
+            batch = Batch(*(tensor.to(at, non_blocking=True) for tensor in drawn))
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(config.optimiser, step, config.steps)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+            with torch.autocast(at.type, dtype=torch.bfloat16, enabled=low):
                 output = parallel(batch.mixture, batch.embedding)
             loss = task.loss(output.float(), batch)
             optimiser.zero_grad(set_to_none=True)
@@ -135,10 +137,13 @@ def learning_rate(asked: Optimiser, step: int, steps: int) -> float:
 # ---- where it runs
 
 
-def join_ranks() -> tuple[int, int, torch.device]:
-    """Rank, number of ranks and device; under torchrun, the group of processes is joined."""
+def join_ranks(asked: str = "auto") -> tuple[int, int, torch.device]:
+    """Rank, number of ranks and device, "auto" is a GPU where there is one; under torchrun, the group of processes
+    is joined. Raises InputError where a GPU is asked for and there is none."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    cuda = torch.cuda.is_available()
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: torch finds no CUDA device here; give --device cpu, or another torch")
+    cuda = asked != "cpu" and torch.cuda.is_available()
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(device)
@@ -148,9 +153,9 @@ def join_ranks() -> tuple[int, int, torch.device]:
 
 
 @contextlib.contextmanager
-def rank0_first() -> Iterator[None]:
-    """Under torchrun, rank 0 does what is inside while the others wait, then they do."""
-    rank, world, _ = join_ranks()
+def rank0_first(device: str = "auto") -> Iterator[None]:
+    """Under torchrun, rank 0 does what is inside while the others wait, then they do; see ``join_ranks``."""
+    rank, world, _ = join_ranks(device)
     if rank > 0:
         distributed.barrier()
     yield

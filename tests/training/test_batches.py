@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,10 @@ from pse_bench.signal.vad import active_power, power_db
 from pse_bench.simulation.channel import apply
 from pse_bench.simulation.mixing import PEAK
 from pse_bench.simulation.source_image import fade
-from pse_bench.training.data import batches, clip_store
+from pse_bench.training.data import batches, clip_store, enrollment_pool
 from pse_bench.training.data.augment import OWN
 from pse_bench.training.data.prepared_folder import Preparation
-from pse_bench.training.data.sources import allowed
+from pse_bench.training.data.sources import allowed, from_manifests
 
 RATE = 16_000
 
@@ -164,7 +165,7 @@ def test_who_is_enrolled_is_who_is_heard_and_never_in_the_same_samples(source) -
 def test_people_who_are_looked_at_are_never_trained_on(source) -> None:
     speakers = source.scenes._speakers
     heard = {name.split("@")[0] for name in speakers._voices.of}
-    held_out = {word.strip() for word in source.notes[0].rsplit(": ", 1)[1].split(",")}
+    held_out = {word.strip() for word in source.notes[1].rsplit(": ", 1)[1].split(",")}
     assert len(held_out) == 2
     assert not heard & held_out
     assert all("interferer" in part.stems and part.active["target"].any() for part in source.validation)
@@ -173,12 +174,14 @@ def test_people_who_are_looked_at_are_never_trained_on(source) -> None:
 def test_only_people_of_the_table_are_used(tiny, tmp_path) -> None:
     rows = read_table(tiny.folder / "speech.csv", Utterance)
     table = tmp_path / "people.csv"
-    table.write_text("corpus,speaker_id,role\ntalk,ada,training\ntalk,bea,target\n")
-    assert {row.speaker_id for row in allowed(rows, table)} == {"ada"}
+    table.write_text("corpus,speaker_id,role\ntalk,ada,training\ntalk,bea,target\ntalk,eve,interferer\n")
+    used, beside = allowed(rows, table)
+    assert ({row.speaker_id for row in used}, beside) == ({"ada", "eve"}, {"talk/eve"})
     table.write_text("corpus,speaker_id\ntalk,ada\ntalk,bea\n")
-    assert {row.speaker_id for row in allowed(rows, table)} == {"ada", "bea"}
+    used, beside = allowed(rows, table)
+    assert ({row.speaker_id for row in used}, beside) == ({"ada", "bea"}, set())
     table.write_text("corpus,speaker_id\nother,ada\n")
-    assert len(allowed(rows, table)) == len(rows)
+    assert len(allowed(rows, table)[0]) == len(rows)
     table.write_text("corpus,speaker_id\ntalk,nobody\n")
     with pytest.raises(InputError, match="none of its training speakers"):
         allowed(rows, table)
@@ -204,6 +207,50 @@ def test_clips_are_known_by_their_samples_too(tiny, tmp_path) -> None:
         prepared("c", wrong)
 
 
+def test_who_is_an_interferer_only_is_never_a_target(tiny, tmp_path) -> None:
+    everybody = sorted({row.speaker_id for row in read_table(tiny.folder / "speech.csv", Utterance)})
+    lines = [f"talk,{who},{'interferer' if who in ('eve', 'bea') else 'training'}\n" for who in everybody]
+    (tmp_path / "people.csv").write_text("".join(["corpus,speaker_id,role\n", *lines]))
+    scenes = tiny.source(tiny.config(), tmp_path / "people.csv").scenes
+    drawn = [scenes.scene(1, ("drawn", number), everything=True).people for number in range(40)]
+    assert not {people[0] for people in drawn} & {"talk/eve", "talk/bea"}
+    assert {"talk/eve", "talk/bea"} <= {who for people in drawn for who in people[1:]}
+
+
+def test_a_preparation_that_was_interrupted_goes_on(tiny, tmp_path, monkeypatch) -> None:
+    """After three files, and after two batches of enrollments: nothing is made twice, arrays are the same."""
+    whole, taken = tiny.source(tiny.config()).scenes, Counter()
+    monkeypatch.setattr(enrollment_pool, "AT_ONCE", 4)
+
+    def prepared(**stops: int):
+        for module, function in ((clip_store, clip_store._decode), (enrollment_pool, enrollment_pool._embedded)):
+            name = function.__name__
+
+            def counted(work, function=function, name=name):
+                if taken[name] == stops.get(name):
+                    raise KeyboardInterrupt
+                taken[name] += 1
+                return function(work)
+
+            patch.setattr(module, name, counted)
+        preparation = Preparation(tmp_path, tiny.cache / "rooms", tiny.roots, Serial(), silent)
+        manifests = {role: [tiny.folder / f"{role}.csv"] for role in ("speech", "noise")}
+        return from_manifests(tiny.config(), preparation, **manifests).scenes
+
+    for stops in ({"_decode": 3}, {"_embedded": 2}):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            prepared(**stops)
+    with monkeypatch.context() as patch:
+        again = prepared()
+    store, crops = again._store, again._speakers._enrollments.crops
+    files = len({clip.name.split("@")[0] for clip in store.clips}) + len(store.noises)
+    assert taken == {"_decode": files, "_embedded": -(-len(crops) // 4)}
+    for name in ("speech", "active", "noise"):
+        assert np.array_equal(getattr(whole._store, name), getattr(store, name))
+    ours, theirs = (scenes._speakers._enrollments.embeddings for scenes in (whole, again))
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
 def test_too_few_people_are_refused(tiny) -> None:
     with pytest.raises(RequestError, match=r"6 people .* 5 of them for validation"):
         tiny.source(tiny.config(validation={"speakers": 5}))
@@ -211,7 +258,7 @@ def test_too_few_people_are_refused(tiny) -> None:
 
 def test_people_to_look_at_can_be_named(tiny) -> None:
     source = tiny.source(tiny.config(validation={"people": ["talk/eve", "talk/ada"]}))
-    assert "2 to look at: talk/ada, talk/eve" in source.notes[0]
+    assert "2 to validate on, with 0 min: talk/ada, talk/eve" in source.notes[1]
     with pytest.raises(RequestError, match=r"validation.people names talk/nobody.* for example talk/"):
         tiny.source(tiny.config(validation={"people": ["talk/eve", "talk/nobody"]}))
 

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from pse_bench import train_model
@@ -120,19 +121,34 @@ def test_the_command_trains_continues_and_interpolates(options, tmp_path) -> Non
     assert done.exit_code == 0, done.output
     assert done.stdout == f"{tmp_path / 'run' / 'checkpoint.safetensors'}\n"
     assert "s of audio" in done.stderr
-    assert "4 people in 2 voices to train on, 2 to look at" in done.stderr
+    assert "4 people in 2 voices to train on, with 1 min of speech in their own" in done.stderr
     with (tmp_path / "run" / "log.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == 2
     again = call("train", "pse", *options, "--set", "steps=2", "-o", tmp_path / "run")
     assert again.exit_code == 0
-    other = call("train", "pse", *options, "--set", "steps=3", "-o", tmp_path / "run")
+    other = call("train", "pse", *options, "--set", "steps=3", "--set", "seed=2", "-o", tmp_path / "run")
     assert other.exit_code == 1
     assert "holds a run with another config" in other.stderr
-    anew = call("train", "pse", *options, "--set", "steps=3", "-o", tmp_path / "run", "--force")
+    longer = call("train", "pse", *options, "--set", "steps=3", "--device", "cpu", "-o", tmp_path / "run")
+    assert longer.exit_code == 0, longer.output
+    with (tmp_path / "run" / "log.csv").open() as stream:
+        assert [row["step"] for row in csv.DictReader(stream)] == ["1", "2", "3"]
+    shorter = call("train", "pse", *options, "--set", "steps=2", "-o", tmp_path / "run")
+    assert "holds a run with another config" in shorter.stderr
+    anew = call("train", "pse", *options, "--set", "steps=1", "-o", tmp_path / "run", "--force")
     assert anew.exit_code == 0
     path = tmp_path / "run" / "checkpoint.safetensors"
     between = call("train", "interpolate", path, path, "--share", 0.5, "-o", tmp_path / "half.safetensors")
     assert between.exit_code == 0, between.output
+
+
+def test_what_is_missing_is_said_before_anything_is_prepared(options, tmp_path) -> None:
+    fresh = [*options, "--cache", tmp_path / "cache", "-o", tmp_path / "run"]
+    assert "give --pvad CHECKPOINT" in call("train", "pse", *fresh, "--set", "recipe=its-soft").stderr
+    assert "5 of them for validation" in call("train", "pse", *fresh, "--set", "validation.speakers=5").stderr
+    if not torch.cuda.is_available():
+        assert "--device cuda: torch finds no CUDA" in call("train", "pse", *fresh, "--device", "cuda").stderr
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 
 from pse_bench.corpora import clip_reader
 from pse_bench.dataset.dataset import sound_versions
@@ -24,7 +23,7 @@ from pse_bench.schemas import NoiseClip, Utterance
 from pse_bench.signal import vad
 from pse_bench.simulation.source_image import highpass_speech
 from pse_bench.training.data.augment import OWN, Voice, with_formants_moved
-from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, stored_array
+from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, resumable_array, stored_array
 
 VERSION = 1  # raised whenever the stored arrays change
 PEAK = 0.9  # of every clip that is stored: its own level says nothing, mixing sets it
@@ -107,15 +106,15 @@ def prepare(
         stretches = [
             StoredNoise(f"{row.corpus}/{row.noise_id}", row.category, *where) for row, _, *where in placed
         ]
-        speech = open_memmap(folder / "speech.npy", "w+", np.int16, (max(speech_length, 1),))
-        active = open_memmap(folder / "active.npy", "w+", bool, (max(speech_length // hop, 1),))
-        noise = open_memmap(folder / "noise.npy", "w+", np.int16, (max(noise_length, 1),))
+        speech = resumable_array(folder, "speech", np.int16, (max(speech_length, 1),))
+        active = resumable_array(folder, "active", bool, (max(speech_length // hop, 1),))
+        noise = resumable_array(folder, "noise", np.int16, (max(noise_length, 1),))
         files = [
             (preparation.roots.locate(row.corpus, row.path), row, kept, sample_rate)
             for rows, kept in ((utterances, voices), (noises, [OWN]))
             for row in rows
         ]
-        decoded = preparation.results(_decode, files, "decoding", "files", lambda file: str(file[0]))
+        decoded = preparation.fill(folder, _decode, files, "decoding", "files", lambda file: str(file[0]))
         for index, sounds in decoded:
             if index < len(utterances):
                 first = index * len(voices)

@@ -6,7 +6,6 @@ rest, so that enrollment and target never share samples.
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +22,7 @@ from pse_bench.signal.vad import active_power
 from pse_bench.simulation.channel import apply
 from pse_bench.speaker.encoders import Encoder
 from pse_bench.training.data.clip_store import ClipStore
-from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, stored_array
+from pse_bench.training.data.prepared_folder import Preparation, PreparedFolder, resumable_array, stored_array
 from pse_bench.training.data.rir_spectra import RIRSpectra
 
 VERSION = 1
@@ -83,17 +82,17 @@ def prepare(
         drawn = _draw(clips, scenario, crops)
         if not drawn:
             raise RequestError("no utterance is long enough to enroll its speaker; give longer speech")
-        batches = [
-            (clips, rirs, scenario, encoder, range(first, min(first + AT_ONCE, len(drawn))), drawn)
-            for first in range(0, len(drawn), AT_ONCE)
-            if encoder
-        ]
-        found = preparation.results(
-            _embedded, batches, "embedding", "batches of enrollments", lambda _: "embedding enrollments"
+        if encoder is None:
+            np.save(folder / "embeddings.npy", np.zeros((len(drawn), 0), dtype=np.float32))
+            return {"encoder": "", "crops": [asdict(crop) for crop in drawn]}
+        vectors = resumable_array(folder, "embeddings", np.float32, (len(drawn), encoder.size))
+        starts = range(0, len(drawn), AT_ONCE)
+        batches = [(clips, rirs, scenario, encoder, row, drawn[row : row + AT_ONCE]) for row in starts]
+        found = preparation.fill(
+            folder, _embedded, batches, "embedding", "batches of enrollments", lambda _: "embedding enrollments"
         )
-        vectors = dict(found)
-        none = np.zeros((0 if encoder else len(drawn), 0), dtype=np.float32)
-        np.save(folder / "embeddings.npy", np.concatenate([vectors[n] for n in range(len(batches))] or [none]))
+        for number, embedded in found:
+            vectors[starts[number] : starts[number] + len(embedded)] = embedded
         return {"encoder": identity, "crops": [asdict(crop) for crop in drawn]}
 
     return EnrollmentPool.prepare(preparation.cache, made_of, write)
@@ -119,9 +118,9 @@ def _draw(store: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
     return drawn
 
 
-def _embedded(work: tuple[ClipStore, RIRSpectra, Scenario, Encoder, Sequence[int], list[Crop]]) -> np.ndarray:
-    store, rirs, scenario, encoder, rows, drawn = work
-    sounds = [sound_of(store, rirs, scenario, drawn[row], row, np.float64) for row in rows]
+def _embedded(work: tuple[ClipStore, RIRSpectra, Scenario, Encoder, int, list[Crop]]) -> np.ndarray:
+    store, rirs, scenario, encoder, first, crops = work
+    sounds = [sound_of(store, rirs, scenario, crop, row, np.float64) for row, crop in enumerate(crops, first)]
     if encoder.embed_all:
         return encoder.embed_all(sounds, store.sample_rate).astype(np.float32)
     return np.stack([encoder.embed(sound, store.sample_rate) for sound in sounds]).astype(np.float32)

@@ -5,13 +5,14 @@ A folder's name is a hash of everything that its arrays were made from, so it ne
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.lib.format import open_memmap
 from pydantic import PrivateAttr
 
 from pse_bench.corpora.roots import Roots
@@ -44,11 +45,41 @@ class Preparation:
     ) -> Iterator[tuple[int, Any]]:
         """The index and the value of each item, in the order of completion. Raises RequestError when one is lost;
         ``label`` says over what."""
+        yield from self._results(function, items, range(len(items)), what, unit, label)
+
+    def fill(
+        self,
+        folder: Path,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        what: str,
+        unit: str,
+        label: Callable[[Any], str],
+    ) -> Iterator[tuple[int, Any]]:
+        """As ``results``, for arrays in a folder (``resumable_array``): an item whose value was taken before a run
+        was interrupted is not computed again."""
+        done = resumable_array(folder, "done", bool, (len(items),))
+        left = [int(index) for index in np.flatnonzero(~done)]
+        for index, value in self._results(function, items, left, what, unit, label):
+            yield index, value
+            done[index] = True  # the caller has put the value where it belongs
+
+    def _results(
+        self,
+        function: Callable[[Any], Any],
+        items: Sequence[Any],
+        left: Sequence[int],
+        what: str,
+        unit: str,
+        label: Callable[[Any], str],
+    ) -> Iterator[tuple[int, Any]]:
         with self.progress(what, unit) as update:
-            for done, outcome in enumerate(self.executor.run(function, items), 1):
+            outcomes = self.executor.run(function, [items[index] for index in left])
+            for done, outcome in enumerate(outcomes, len(items) - len(left) + 1):
+                index = left[outcome.index]
                 if outcome.lost:
-                    raise RequestError(f"{label(items[outcome.index])}: {outcome.lost}")
-                yield outcome.index, outcome.value
+                    raise RequestError(f"{label(items[index])}: {outcome.lost}")
+                yield index, outcome.value
                 update(done, len(items))
 
 
@@ -87,6 +118,16 @@ class PreparedFolder(documents.Record):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).open, (self._folder,)
+
+
+def resumable_array(folder: Path, name: str, dtype: Any, shape: tuple[int, ...]) -> np.memmap:
+    """An array in a folder that is being prepared, mapped to be written: what a run left, or zeros."""
+    path = folder / f"{name}.npy"
+    with suppress(OSError, ValueError):  # not there, or cut off while it was made
+        found = np.load(path, mmap_mode="r+")
+        if found.dtype == dtype and found.shape == shape:
+            return found
+    return open_memmap(path, "w+", dtype, shape)
 
 
 def stored_array(name: str) -> cached_property[np.ndarray]:

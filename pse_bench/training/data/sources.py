@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -51,12 +51,17 @@ class PreparedMixing:
     scenario: Scenario
     reference: str
 
-    def mixer(self, people: set[str], *, all_voices: bool, tilt_db: float) -> DynamicMixer:
-        """Scenes of some people, by their keys."""
+    def mixer(
+        self, people: set[str], *, all_voices: bool, tilt_db: float, never_target: Collection[str] = ()
+    ) -> DynamicMixer:
+        """Scenes of some people, by their keys; of those in ``never_target`` none is a target."""
         clips = [number for number, clip in enumerate(self.store.clips) if clip.person in people]
         own = [number for number in clips if self.store.clips[number].voice == self.store.clips[number].person]
         allowed, chunk = clips if all_voices else own, self.rirs.chunk
-        speakers = SpeakerSampler(self.store, self.enrollments, self.scenario, chunk=chunk, allowed=allowed)
+        targets = [number for number in allowed if self.store.clips[number].person not in never_target]
+        speakers = SpeakerSampler(
+            self.store, self.enrollments, self.scenario, chunk=chunk, allowed=allowed, targets=targets
+        )
         return DynamicMixer(self.store, self.rirs, speakers, reference=self.reference, tilt_db=tilt_db)
 
     def enrollment(self, crop: int) -> np.ndarray:
@@ -101,26 +106,34 @@ def from_manifests(
     utterances = [row for path in speech for row in read_table(path, Utterance)]
     noises = [row for path in noise for row in read_table(path, NoiseClip)]
     preparation.roots.name_misspelt([*(row.corpus for row in utterances), *(row.corpus for row in noises)])
-    mixing = prepare(asked, preparation, speech=utterances, noise=noises, encoder=encoder)
-    # Everybody is prepared, so that one cache serves every list of speakers.
-    people = {speaker_key(row) for row in (utterances if speakers is None else allowed(utterances, speakers))}
+    chosen, beside = (utterances, set[str]()) if speakers is None else allowed(utterances, speakers)
+    people = {speaker_key(row) for row in chosen} - beside
     held_out = split_validation(people, config.validation)
+    trained = (people | beside) - held_out
+    # Everybody is prepared, so that one cache serves every list of speakers.
+    mixing = prepare(asked, preparation, speech=utterances, noise=noises, encoder=encoder)
 
     watching = mixing.mixer(held_out, all_voices=False, tilt_db=0.0)
     return Source(
-        scenes=mixing.mixer(people - held_out, all_voices=True, tilt_db=asked.tilt_db),
+        scenes=mixing.mixer(trained, all_voices=True, tilt_db=asked.tilt_db, never_target=beside),
         validation=validation_scenes(watching, config.validation.scenes),
         fingerprints={
             "material": mixing.store.fingerprint,
             "rooms": mixing.rirs.fingerprint,
             "enrollments": mixing.enrollments.fingerprint,
-            "people": atomic.sha256_of_text("\n".join(sorted(people - held_out))),
+            "people": atomic.sha256_of_text("\n".join(sorted(trained))),
         },
         notes=[
             f"{len(people) - len(held_out)} people in {len(voices(asked.speeds, asked.formants))} voices to train "
-            f"on, {len(held_out)} to look at: {', '.join(sorted(held_out))}"
+            f"on, with {_minutes(chosen, people - held_out):.0f} min of speech in their own",
+            f"{len(held_out)} to validate on, with {_minutes(chosen, held_out):.0f} min: "
+            f"{', '.join(sorted(held_out))}",
         ],
     )
+
+
+def _minutes(utterances: Iterable[Utterance], people: set[str]) -> float:
+    return sum(row.num_samples / row.sample_rate for row in utterances if speaker_key(row) in people) / 60
 
 
 def from_datasets(config: TrainConfig, *, folders: Iterable[object]) -> Source:
@@ -170,12 +183,13 @@ def validation_scenes(scenes: Scenes, count: int) -> list[TrainingScene]:
     return parts
 
 
-def allowed(utterances: list[Utterance], table: Path) -> list[Utterance]:
-    """The utterances of people who may be trained on.
+def allowed(utterances: list[Utterance], table: Path) -> tuple[list[Utterance], set[str]]:
+    """The utterances of people who may be trained on, and the keys of those who are interferers only.
 
     The table is a CSV with the columns corpus and speaker_id, and perhaps role: then only rows with the role
-    ``training`` count. Nobody of a corpus that it names is used beside them; corpora that it does not name are
-    free. Raises InputError where such columns lack, or nobody is left.
+    ``training`` count, and those with the role ``interferer``, who talk beside targets and never are one. Nobody
+    of a corpus that it names is used beside them; corpora that it does not name are free. Raises InputError where
+    such columns lack, or nobody is left.
     """
     try:
         rows = list(csv.DictReader(io.StringIO(documents.read_text(table))))
@@ -184,8 +198,10 @@ def allowed(utterances: list[Utterance], table: Path) -> list[Utterance]:
     if not rows or not {"corpus", "speaker_id"} <= set(rows[0]):
         raise InputError(f"{table}: expected a CSV with the columns corpus and speaker_id")
     named = {row["corpus"] for row in rows}
-    chosen = {(row["corpus"], row["speaker_id"]) for row in rows if row.get("role", "training") == "training"}
-    left = [row for row in utterances if row.corpus not in named or (row.corpus, row.speaker_id) in chosen]
-    if not left:
+    roles = {(row["corpus"], row["speaker_id"]): row.get("role", "training") for row in rows}
+    used = {who for who, role in roles.items() if role in ("training", "interferer")}
+    left = [row for row in utterances if row.corpus not in named or (row.corpus, row.speaker_id) in used]
+    beside = {speaker_key(row) for row in left if roles.get((row.corpus, row.speaker_id)) == "interferer"}
+    if all(speaker_key(row) in beside for row in left):
         raise InputError(f"{table}: none of its training speakers is in the speech manifests")
-    return left
+    return left, beside

@@ -50,19 +50,27 @@ class SpeakerTrack:
 class SpeakerSampler:
     """Draws targets with their enrollments, and interferers as a scenario says, for scenes of ``chunk`` samples.
 
-    ``allowed`` are the indices of the clips that may be heard. Raises RequestError where nobody can be a target,
-    or there are fewer than two people."""
+    ``allowed`` are the indices of the clips that are used, ``targets`` of those whose voices may be a target's,
+    all by default. Raises RequestError where nobody can be a target, or there are fewer than two people."""
 
     def __init__(
-        self, store: ClipStore, enrollments: EnrollmentPool, scenario: Scenario, *, chunk: int, allowed: list[int]
+        self,
+        store: ClipStore,
+        enrollments: EnrollmentPool,
+        scenario: Scenario,
+        *,
+        chunk: int,
+        allowed: list[int],
+        targets: list[int] | None = None,
     ) -> None:
+        targets = allowed if targets is None else targets
         self.scenario, self._enrollments, self._chunk = scenario, enrollments, chunk
         self._rate, self._hop = store.sample_rate, vad.hop_samples(store.sample_rate)
         self._clips = clips = store.clips
         self._voices = _Weighted(clips, allowed)
         # with whom the crops of a clip enroll: those of the same voice
-        self._crops = _Weighted(clips, [index for index in allowed if index in enrollments.of_clip]).of
-        self._targets = _Weighted(clips, [index for index in allowed if clips[index].voice in self._crops])
+        self._crops = _Weighted(clips, [index for index in targets if index in enrollments.of_clip]).of
+        self._targets = _Weighted(clips, [index for index in targets if clips[index].voice in self._crops])
         persons = {clips[index].person for index in allowed}
         if not self._targets.of or len(persons) < 2:
             raise RequestError(
