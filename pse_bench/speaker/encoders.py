@@ -37,8 +37,12 @@ class Encoder:
     )  # why nothing can be embedded here, and the remedy; '' when all is there
     package: str = ""  # the distribution that brings its weights
     install: str = ""  # the line that installs it
-    # many sounds of one rate to their embeddings, (N, size), where that is faster than one by one
-    embed_all: Callable[[Sequence[np.ndarray], int], np.ndarray] | None = None
+
+    def embed_all(self, sounds: Sequence[np.ndarray], sample_rate: int) -> np.ndarray:
+        """The embeddings of many sounds of one rate in Hz, float32 of shape (N, size)."""
+        if self.embed is dvector.embed:
+            return dvector.embed_all(sounds, sample_rate)
+        return np.stack([self.embed(sound, sample_rate) for sound in sounds]).astype(np.float32)
 
 
 def _fault(entry: object) -> str:
@@ -60,7 +64,6 @@ ENCODERS: Registry[Encoder] = Registry(
             unusable=dvector.unusable,
             missing=dvector_weights.missing,
             package="Resemblyzer",
-            embed_all=dvector.embed_all,
             install="pip install --no-deps resemblyzer==0.1.4",
         ),
     },

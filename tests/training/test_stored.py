@@ -219,4 +219,4 @@ def test_train_model_takes_a_recipe_and_an_encoder_of_ones_own(tiny, tmp_path, m
     )
     model, about = checkpoint.load(path)
     assert (about.recipe, about.encoder, model.config.embedding) == ("own_parts:RECIPE", "own_parts:ENCODER", 4)
-    assert [line.partition(" ")[0] for line in heard] == ["note:", "step"]
+    assert [line.partition(" ")[0] for line in heard] == ["note:", "note:", "step"]

@@ -121,9 +121,7 @@ def _draw(store: ClipStore, scenario: Scenario, crops: int) -> list[Crop]:
 def _embedded(work: tuple[ClipStore, RIRSpectra, Scenario, Encoder, int, list[Crop]]) -> np.ndarray:
     store, rirs, scenario, encoder, first, crops = work
     sounds = [sound_of(store, rirs, scenario, crop, row, np.float64) for row, crop in enumerate(crops, first)]
-    if encoder.embed_all:
-        return encoder.embed_all(sounds, store.sample_rate).astype(np.float32)
-    return np.stack([encoder.embed(sound, store.sample_rate) for sound in sounds]).astype(np.float32)
+    return encoder.embed_all(sounds, store.sample_rate)
 
 
 def sound_of(
