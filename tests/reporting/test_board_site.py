@@ -21,7 +21,7 @@ from pse_bench.submission import submission
 from pse_bench.systems.enhance import enhance
 
 BOARDS = Path(__file__).parents[2] / "leaderboards"
-NAMES = ("embedded-v1",)
+NAMES = ("embedded-v1", "embedded-call-v1")
 """Boards that are shown whole; tests of pages in a browser have made ones."""
 
 
