@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["checkpoints", "homes", "model_files", "rendered", "tiny_dataset"]
+pytest_plugins = ["browsers", "checkpoints", "homes", "model_files", "rendered", "tiny_dataset"]
 
 # The same examples on every run, however slow the machine is.
 settings.register_profile(

@@ -1,4 +1,4 @@
-"""table, compare, report, inspect: results and datasets as text and pages."""
+"""table, sessions, enrollments, compare, report, inspect: results and datasets as text and pages."""
 
 import json
 from dataclasses import asdict
@@ -69,6 +69,34 @@ def sessions(results: tuple[Path, ...], plot: Path | None, force: bool, as_json:
         click.echo(json.dumps([{"system": system, **row.model_dump()} for system, row in rows]))
     else:
         click.echo(tables.results_text(opened, asked=names, **printed))
+
+
+@cli.command()
+@options.results
+@click.option(
+    "--metrics",
+    "asked",
+    metavar="NAMES",
+    callback=lambda *given: [name.strip() for name in given[-1].split(",")] if given[-1] else None,
+    help="Figures to show, separated by commas: tsos, or TS2.tsos of one scenario; the headline ones by default.",
+)
+@options.intervals
+@options.formats(help="How to print.")
+@options.as_json
+def enrollments(results: tuple[Path, ...], asked: list[str] | None, as_json: bool, **printed: Any) -> None:
+    """Print figures of one system over several enrollments of each person: their mean, and each person's worst.
+
+    RESULTS are of submissions that enhance made with --enrollment right, other-1, other-2 and so on.
+    """
+    from pse_bench.reporting import tables
+    from pse_bench.scoring import enrolled
+
+    opened = [pse_bench.Result.open(folder) for folder in results]
+    lines = enrolled.over_enrollments(opened, asked)
+    if as_json:
+        click.echo(json.dumps([asdict(line) for line in lines]))
+    else:
+        click.echo(tables.enrolled_text(lines, opened, **printed))
 
 
 @cli.command()

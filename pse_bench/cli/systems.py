@@ -1,6 +1,7 @@
 """enhance, detect, system: systems over a dataset, and what can be said of them without one."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,19 @@ from pse_bench.errors import InputError
 from pse_bench.io import cache_folder
 from pse_bench.runtime.progress import progress
 
+
+def _which(_: click.Context, __: click.Parameter, given: str) -> str:
+    if not re.fullmatch(r"right|wrong|other-[1-9]\d*", given):
+        raise click.BadParameter(f"{given!r} is none of right, wrong, other-1, other-2, …")
+    return given
+
+
 _enrollment = options.option(
     "--enrollment",
-    type=click.Choice(["right", "wrong"]),
+    metavar="[right|wrong|other-K]",
+    callback=_which,
     default="right",
-    help="wrong: another speaker's enrollment, as a control.",
+    help="wrong: another speaker's enrollment, as a control; other-1, other-2, …: another one of the target's.",
 )
 _running = options.combine_options(
     options.out_folder,

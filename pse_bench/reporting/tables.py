@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pse_bench.asr import probe
@@ -10,6 +11,7 @@ from pse_bench.io.tables import Grid, csv_of, printed
 from pse_bench.schemas import DESCRIPTIONS, TABLES, Summary
 from pse_bench.scoring import figures
 from pse_bench.scoring.comparison import Comparison, Line
+from pse_bench.scoring.enrolled import Enrolled
 from pse_bench.scoring.results import Result
 
 if TYPE_CHECKING:
@@ -210,6 +212,46 @@ def results_text(
     foot += [*resampling_notes(results, metrics), *probe_notes(results, metrics)]
     foot += _few(min(speakers, default=FEW_SPEAKERS), by) if intervals else []
     return printed(form, grids(results, by, names=names, intervals=intervals), foot, width)
+
+
+# ---- one system with several enrollments
+
+
+def enrolled_text(
+    lines: Sequence[Enrolled],
+    results: Sequence[Result],
+    form: str = "terminal",
+    *,
+    width: int | None = None,
+    intervals: bool = True,
+) -> str:
+    """Figures over several enrollments: ``form`` is terminal, markdown, latex, or csv with all digits."""
+    if form == "csv":
+        import pandas as pd
+
+        return csv_of(pd.DataFrame([asdict(line) for line in lines]))
+
+    def cell(line: Enrolled, what: str) -> str:
+        found, low, high = (getattr(line, f"{what}{end}") for end in ("", "_low", "_high"))
+        value, interval = figures.in_pieces(found, low, high, line.unit)
+        return f"{value} {interval}".strip() if intervals else value
+
+    rows = [
+        [
+            figures.labelled(f"{line.scenario}.{line.metric}", line.unit, line.higher_is_better),
+            cell(line, "mean"),
+            cell(line, "worst"),
+            str(line.speakers),
+        ]
+        for line in lines
+    ]
+    foot = [
+        f"over {len(results)} enrollments of each person: their mean, and the worst; then the mean over people",
+        *([VALUE] if intervals else []),
+        *(_few(min((line.speakers for line in lines), default=FEW_SPEAKERS), None) if intervals else []),
+    ]
+    head = ["", "mean", "worst", "target speakers"]
+    return printed(form, [Grid(results[0].system, head, rows, "lrrr")], foot, width)
 
 
 # ---- two results compared

@@ -121,7 +121,8 @@ def enhance(
         out: the submission's folder.
         executor: where the system runs.
         gives: what is asked of the system.
-        enrollment: ``right``, or ``wrong`` for another person's, as a control.
+        enrollment: ``right``, ``other-1``, ``other-2`` and so on for another one of the same person, or ``wrong``
+            for another person's, as a control.
         streaming: run the system hop by hop.
         share: enhance only this shard of the mixtures, for ``merge``.
         memory: folder that keeps a trained model's speaker embeddings, for any run.
@@ -146,7 +147,7 @@ def enhance(
     identity: dict[str, Any] = {"dataset": fingerprint, "system": system, "code": loaded.code, "gives": gives}
     files = dict(loaded.sources.sha256)
     identity |= {"enrollment": enrollment, "streaming": streaming, "files": files}
-    paths = enrollments.paths(dataset.mixtures, enrollment)
+    paths = enrollments.paths(dataset, enrollment, notice)
     rows = {row.mixture_id: row for row in dataset.first_scenes(scenes)}
     whole = len(rows) == len(dataset)
     with resume.resumable(
@@ -200,7 +201,7 @@ def enhance(
         failed = {name: failed[name] for name in run.items if name in failed}  # in their order
         STAGES[gives].remove_unfinished(run.out)  # a worker may have been lost on the way
         about = loaded.described(dataset.description.sample_rate).model_copy(update=dict(fields or {}))
-        name = about.name if enrollment == "right" else f"{about.name} (wrong enrollment)"
+        name = f"{about.name}{enrollments.title(enrollment)}"
         part = None if whole else scenes
         about = about.model_copy(update={"name": name, "dataset_fingerprint": fingerprint, "scenes": part})
         if share:

@@ -1,11 +1,18 @@
 """Listening tests: what raters are given, and that the order of systems comes back from what a panel answers."""
 
 import csv
+import http.server
 import json
+import os
+import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote_plus
 
 import numpy as np
 import pytest
@@ -411,3 +418,93 @@ def test_answers_that_are_not_ours(
     done = call("import", "ratings", exported, path)
     assert (done.exit_code, done.stderr.splitlines()[-1].count(said)) == (1, 1), done.stderr
     assert call("import", "ratings", tmp_path, path).exit_code == 1
+
+
+# ---- webMUSHRA's own page
+
+FOLDER = "PSE_BENCH_WEBMUSHRA"
+
+
+class Site(http.server.SimpleHTTPRequestHandler):
+    """webMUSHRA with the export below its ``configs``; what is sent to it is kept."""
+
+    raters: Path
+    sent: ClassVar[list[str]] = []
+
+    def translate_path(self, path: str) -> str:
+        inside = path.partition("?")[0].removeprefix("/configs/my-test/")
+        return str(self.raters / inside) if inside in path and inside[0] != "/" else super().translate_path(path)
+
+    def do_POST(self) -> None:
+        self.sent.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(exported: Path) -> Iterator[str]:
+    folder = os.environ.get(FOLDER, "")
+    if not (Path(folder) / "startup.js").is_file():
+        pytest.skip(f"set {FOLDER} to the folder of webMUSHRA, https://github.com/audiolabs/webMUSHRA")
+    Site.raters = exported / "raters"
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.browser
+def test_a_rater_takes_the_test_in_webmushra(
+    site: str, browser: Any, exported: Path, key: dict[str, Stimulus], tmp_path: Path
+) -> None:
+    """From the first page to the answers, which are brought back."""
+    browser.set_window_size(1280, 900)
+    browser.get(f"{site}/index.html?config=my-test/r01.yaml")
+
+    def value(script: str) -> Any:
+        return browser.execute_script(f"return {script}")
+
+    def wait(script: str) -> None:
+        for _ in range(600):
+            if value(script):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{script}: {value('errorHandler.getErrors()')}, {browser.get_log('browser')}")
+
+    wait("typeof pageManager !== 'undefined' && pageManager && pageManager.getPageIndex() === 0")
+    assert value("errorHandler.getErrors()") == []
+    scores = dict[str, dict[str, float]]()
+    for page, name, score in panel(exported, key, "r01"):
+        scores.setdefault(page, {})[name] = score
+    for number, page in enumerate(pages_of(exported / "raters" / "r01.yaml"), 2):
+        while value("pageManager.getPageIndex()") < number:
+            browser.execute_script("document.getElementById('__button_next').click()")
+        wait("$('.scales').length > 0 && $('.scales').parent().hasClass('ui-slider')")
+        assert value("$('#page_header').text()") == page["name"]
+        names = value("$('.scales').map(function() { return this.name; }).get()")
+        assert sorted(names) == sorted(["reference", *page["stimuli"]]), "with the hidden reference"
+        assert names == value("pageManager.getCurrentPage().mushraAudioControl.conditions.map(c => c.id)")
+        assert value("$('#mushra_items').text()").count("Cond.") == len(names), "and nothing that tells them apart"
+        if number == 2:
+            browser.save_screenshot(str(tmp_path / "page.png"))
+            browser.execute_script("document.getElementById('buttonConditions0').click()")
+            assert value("$('#buttonConditions0').text()") == "Pause"
+        for name, score in scores[page["id"]].items():
+            browser.execute_script(f"$(\"[name='{name}']\").val({score}).slider('refresh')")
+    browser.execute_script("document.getElementById('__button_next').click()")
+    wait("$('#send_results').length > 0 && !$('#send_results').prop('disabled')")
+    Site.sent.clear()
+    browser.execute_script("document.getElementById('send_results').click()")
+    (text,) = Site.sent
+    session = json.loads(unquote_plus(text.removeprefix("sessionJSON=")))
+    assert session["testId"] == "my-test-r01"
+    found = {
+        trial["id"]: {one["stimulus"]: float(one["score"]) for one in trial["responses"]}
+        for trial in session["trials"]
+    }
+    assert found == scores
+    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pse_bench import metrics
 from pse_bench.dataset.dataset import Dataset
 from pse_bench.errors import InputError
-from pse_bench.metrics import Ratio
+from pse_bench.metrics import Ratio, detection
 from pse_bench.schemas import Score
 from pse_bench.scoring import score
 from pse_bench.scoring.scenarios import losses_of, net_leakage
@@ -229,6 +229,14 @@ def test_each_figure_moves_as_it_must(figure: str, scored) -> None:
         low, high = expected if isinstance(expected, tuple) else (expected, expected)
         found = scored(name, SYSTEMS[name])[figure]
         assert low - 1e-6 <= found <= high + 1e-6, (name, found)
+
+
+def test_silence_is_told_by_the_level_of_its_mixtures(dataset: Dataset, scored) -> None:
+    """It is no end of ``absence_eer``: an output at one level everywhere lies below each mixture by that one's."""
+    absent = np.array([item.scenario == "TS3" for item in dataset])
+    levels_db = np.array([10 * np.log10(np.mean(item.mixture.astype(float) ** 2)) for item in dataset])
+    expected = 100 * detection.equal_error_rate(scores=levels_db, positive=absent)
+    assert scored("silence", SYSTEMS["silence"])["all.absence_eer"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", tricks())
