@@ -11,11 +11,6 @@ BLOCK = 1 << 16
 """Answers of so many samples are joined to a block."""
 
 
-def run(step: Callable[[np.ndarray], Any], mixture: np.ndarray, *, hop: int, delay: int) -> np.ndarray:
-    """The estimate of a whole mixture, aligned with it: shape (num_samples,); see ``blocks``."""
-    return np.concatenate(list(blocks(step, [mixture], len(mixture), hop=hop, delay=delay)))
-
-
 def blocks(
     step: Callable[[np.ndarray], Any], mixture: Iterable[np.ndarray], num_samples: int, *, hop: int, delay: int
 ) -> Iterator[np.ndarray]:
