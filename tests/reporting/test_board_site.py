@@ -21,7 +21,7 @@ from pse_bench.submission import submission
 from pse_bench.systems.enhance import enhance
 
 BOARDS = Path(__file__).parents[2] / "leaderboards"
-NAMES = ("embedded-v1", "embedded-call-v1")
+NAMES = ("embedded-v1",)
 """Boards that are shown whole; tests of pages in a browser have made ones."""
 
 
@@ -83,6 +83,18 @@ def test_a_board_that_was_changed_is_not_shown(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert done.output.count("\n") == 1
     assert not (tmp_path / "site").exists()
+
+
+def test_a_board_of_takes_shows_their_stretches(tmp_path: Path) -> None:
+    board = tmp_path / "tiny-v1.csv"
+    for name, figures in CORNERS.items():
+        leaderboard.add(board, result(tmp_path / name, name, takes=True, **figures), kind="reference")
+    done = CliRunner().invoke(cli, ["leaderboard", "site", str(board), "-o", str(tmp_path / "site")])
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "site" / "tiny-v1.html").read_text(encoding="utf-8")
+    assert 'id="sessions"' in page
+    assert 'href="#sessions"' in page
+    assert "TS2.return_tsos) and how far" in page
 
 
 def test_a_folder_that_is_there_is_kept(site: Path) -> None:
