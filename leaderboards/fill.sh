@@ -9,7 +9,7 @@
 # SYSTEMS="mixture …" names fewer of them, METRICS=tsos,wer,… fewer figures (METRICS= those that need no model
 # beside the recogniser's), JOBS=1 is for worker processes, and ONLY=enhance ends before scoring.
 # DNSMOS, most of the time that scoring takes, is left out for baselines with the wrong enrollment; what is blind to
-# the enrollment has no control. Of call sets no words are known, and references have no control. Scores need the
+# the enrollment has no control. Of call sets no words are known, and only baselines have controls. Scores need the
 # extras embedded, whisper, dnsmos and baseline and the network of resemblyzer (see the Makefile);
 # `pse-bench system public:` says how to install the published systems.
 set -euo pipefail
@@ -40,7 +40,7 @@ for enrollment in right wrong; do
         [[ $system == baseline:* ]] && kind=baseline
         [[ $system == public:* ]] && kind=submission
         [[ $kind == baseline && $enrollment == wrong && -n $heard ]] && wanted=""
-        [[ $kind == reference && $enrollment == wrong && -z $heard ]] && continue
+        [[ $kind != baseline && $enrollment == wrong && -z $heard ]] && continue
         made="$work/submissions/$set_name/$enrollment/${system/:/-}"
         result="$work/results/$set_name/$enrollment/${system/:/-}"
         figures="$work/figures/${system/:/-}.json"

@@ -91,6 +91,7 @@ def test_a_board_of_takes_is_ordered_by_their_stretches(tmp_path: Path, people: 
     assert not rows["silence"].pareto
     assert verification.verify(path) == []
     assert "(TS2.tsos_alone, TS2.tsos_together, TS2.return_tsos)" in " ".join(shown.text(path, read(path)).split())
+    assert "TS2.pause_leakage_to_30s_db (dB)" in shown.text(path, read(path), "markdown")
     kept_of = table.evidence_folder(path, rows["good"])
     assert leaderboard.rescore(path)
     assert table.evidence_folder(path, {row.entry.system: row.entry for row in read(path)}["good"]) == kept_of
