@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, BinaryIO, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -24,13 +26,11 @@ class Record(BaseModel):
     def of_checked(cls, **values: Any) -> Self:
         """A record of values that were checked before: one for every field, in their order."""
         made = cls.__new__(cls)
-        for name, value in (
-            ("__dict__", values),
-            ("__pydantic_fields_set__", set(values)),
-            ("__pydantic_extra__", None),
-            ("__pydantic_private__", None),
-        ):
-            object.__setattr__(made, name, value)
+        put = object.__setattr__  # a record is frozen; it is written out because a scene is a dozen of them
+        put(made, "__dict__", values)
+        put(made, "__pydantic_fields_set__", set(values))
+        put(made, "__pydantic_extra__", None)
+        put(made, "__pydantic_private__", None)
         return made
 
 
@@ -39,13 +39,20 @@ R = TypeVar("R", bound=Record)
 
 def read_text(path: Path) -> str:
     """A UTF-8 text file as it is. Raises InputError when it is missing, unreadable or not UTF-8."""
+    with opened(path) as stream:
+        return text_of(stream.read(), str(path))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file, to be read in the block. Raises InputError when it is missing or unreadable."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            yield stream
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; check the path") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its rights") from error
-    return text_of(content, str(path))
 
 
 def text_of(content: bytes, where: str) -> str:
