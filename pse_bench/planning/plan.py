@@ -5,8 +5,10 @@ the number of scenes asked for, the order of the manifests' rows or the machine.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from pse_bench import rng
 from pse_bench.errors import InputError
 from pse_bench.io import audio
 from pse_bench.io.atomic import replacing, require_new, sha256_of_text
-from pse_bench.io.documents import Record, parse, parse_json, read_text
+from pse_bench.io.documents import Record, opened, parse, parse_json, text_of
 from pse_bench.io.tables import read_table
 from pse_bench.planning import scenario as scenarios
 from pse_bench.planning.clip_pool import Pool, SpeechPool, speaker_key
@@ -39,6 +41,9 @@ from pse_bench.schemas import (
 )
 
 KIND = "pse-bench plan"
+
+SCENE_ID = re.compile(rb'\{"scene_id":"([A-Za-z0-9-]+)"')
+"""With which a recipe's line begins."""
 
 
 class Planner:
@@ -262,17 +267,24 @@ def _later_keys(recipe: Recipe) -> dict[str, Any]:
     return {**idle, "enrollment": unused} if unused else idle
 
 
-def read(path: str | Path) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Recipe]]:
+def read(
+    path: str | Path, stretch: tuple[int, int] | None = None
+) -> tuple[Scenario | Imported, dict[str, Any], Iterator[Recipe]]:
     """A plan's scenario (or what it was imported from), its header and its recipes in order.
+
+    Args:
+        stretch: of which scene on, and before which, recipes are read; all by default.
 
     Raises:
         InputError: not a plan, another schema, or a damaged line (also while the recipes are taken).
     """
     path = Path(path)
-    lines = read_text(path).split("\n")
-    if lines[-1]:
-        raise InputError(f"{path}: the last line is cut off; plan it again")
-    head = parse_json(lines[0], f"{path}:1")
+    with opened(path) as stream:
+        first, second = (text_of(stream.readline(), str(path)) for _ in range(2))
+        stream.seek(-min(1, stream.seek(0, SEEK_END)), SEEK_END)
+        if stream.read() not in (b"\n", b""):
+            raise InputError(f"{path}: the last line is cut off; plan it again")
+    head = parse_json(first.removesuffix("\n"), f"{path}:1")
     if not isinstance(head, dict) or head.get("kind") != KIND:
         raise InputError(f"{path}: not a plan; make one with pse-bench plan")
     if head.get("schema") != SCHEMA:
@@ -282,14 +294,17 @@ def read(path: str | Path) -> tuple[Scenario | Imported, dict[str, Any], Iterato
         scenario = parse(Imported, head["imported"], f"{path}:1: imported")
     else:
         scenario = scenarios.parse_scenario(head.get("scenario"), f"{path}:1: scenario")
-    if len(lines) == 2:
+    if not second:
         raise InputError(f"{path}: holds no scenes; plan it again")
+
+    begin_and_end = stretch or (0, None)
 
     def recipes() -> Iterator[Recipe]:
         seen: set[str] = set()
-        for number, line in enumerate(lines[1:-1], 2):
+        for number, line in enumerate(islice(_recipe_lines(path), *begin_and_end), begin_and_end[0] + 2):
             where = f"{path}:{number}"
-            recipe = parse(Recipe, parse_json(line, where), where, strict=False)
+            text = text_of(line, str(path)).removesuffix("\n")
+            recipe = parse(Recipe, parse_json(text, where), where, strict=False)
             if recipe.scene_id in seen:
                 raise InputError(f"{where}: scene {recipe.scene_id} stands twice; plan it again")
             if recipe.sample_rate != scenario.sample_rate:
@@ -301,6 +316,25 @@ def read(path: str | Path) -> tuple[Scenario | Imported, dict[str, Any], Iterato
             yield recipe
 
     return scenario, head, recipes()
+
+
+def _recipe_lines(path: Path) -> Iterator[bytes]:
+    """One after the other: a plan may be larger than memory."""
+    with opened(path) as stream:
+        stream.readline()
+        yield from stream
+
+
+def scene_ids(path: Path) -> list[str]:
+    """The names of a plan's scenes, in order; of their recipes nothing else is read. Raises InputError where there
+    is none."""
+    return [_scene_id(line, f"{path}:{number}") for number, line in enumerate(_recipe_lines(path), 2)]
+
+
+def _scene_id(line: bytes, where: str) -> str:
+    if found := SCENE_ID.match(line):
+        return found[1].decode()
+    return parse(Recipe, parse_json(text_of(line, where), where), where, strict=False).scene_id
 
 
 def places(path: Path) -> list[int]:

@@ -6,10 +6,11 @@ others; run with something else, it is refused. A last line that was cut off by 
 """
 
 import json
+import os
 import shutil
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, chain
@@ -24,6 +25,7 @@ from pse_bench.runtime import sharding
 from pse_bench.runtime.sharding import Shard
 
 NAMED = 5  # changes that are told
+LARGE = 1 << 26  # bytes of a source that is worth a link
 Entry = dict[str, Any]
 E = TypeVar("E", bound=documents.Record)
 S = TypeVar("S", bound=documents.Record)
@@ -69,11 +71,13 @@ class Stage(Generic[E, S]):
 
 @dataclass(frozen=True)
 class Source:
-    """A file that a run copies into its folder, as ``name``, before it begins."""
+    """A file that a run copies into its folder, as ``name``, before it begins. A large one for a shard, of which
+    there may be thousands, is linked where the file system can."""
 
     path: Path
     name: str
     sha256: str
+    linked: bool = False
 
     def at(self, path: Path) -> bool:
         """Whether it is what lies at a path."""
@@ -82,6 +86,10 @@ class Source:
     def copy(self, out: Path) -> None:
         """Copy it into a folder, where it may lie already."""
         if (out / self.name).resolve() != self.path.resolve():
+            if self.linked and self.path.stat().st_size >= LARGE:
+                with suppress(OSError), atomic.replacing(out / self.name, shared=True) as part:
+                    os.link(self.path, part)
+                    return
             with atomic.replacing(out / self.name) as part:
                 shutil.copyfile(self.path, part)
         if not self.at(out / self.name):

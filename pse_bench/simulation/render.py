@@ -229,12 +229,10 @@ def render(
         "versions": versions,
         "kept": kept,
     }
-    scenario, _, recipes = plan.read(plan_path)
-    planned: list[str] = []
-    corpora: set[str] = set()
-    for recipe in recipes:
-        planned.append(recipe.scene_id)
-        corpora |= recipe.corpora
+    scenario, _, _ = plan.read(plan_path)
+    planned = plan.scene_ids(plan_path)
+    stretch = share.stretch(len(planned)) if share else None
+    corpora = {corpus for recipe in plan.read(plan_path, stretch)[2] for corpus in recipe.corpora}
     roots.check(corpora)
     shared_rooms = isinstance(scenario, Scenario) and scenario.room.rooms is not None
     check = partial(dataset_writer.check_identity, identity=identity, plan_path=plan_path, extend=share is None)
@@ -246,7 +244,7 @@ def render(
         intact=dataset_writer.intact,
         shard=share,
         force=force,
-        sources=[resume.Source(plan_path, "plan.jsonl", digest)],
+        sources=[resume.Source(plan_path, "plan.jsonl", digest, linked=share is not None)],
         check=check,
         reopen=lambda folder: dataset_writer.reopened(folder, check),
     ) as run:

@@ -13,7 +13,8 @@ from work import Home, call, contents
 from pse_bench.corpora.roots import Roots
 from pse_bench.errors import InputError
 from pse_bench.io import atomic
-from pse_bench.runtime import merging
+from pse_bench.planning import plan
+from pse_bench.runtime import merging, resume
 from pse_bench.runtime.executor import Serial
 from pse_bench.runtime.sharding import HEAD, LARGEST_BATCH, Shard, batches
 from pse_bench.simulation import render
@@ -61,6 +62,28 @@ def test_merged_shards_are_what_one_run_makes(home: Home, shared_out: SharedOut,
     assert [name for name in expected if found[name] != expected[name]] == []
     if stage == "score":
         assert "tiny-v1, mixtures: 4 of TS1" in done.stdout
+
+
+def test_a_shard_reads_its_own_scenes_and_a_large_plan_is_not_copied(
+    home: Home, shared_out: SharedOut, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million scenes in thousands of shards: a copy for each would fill a disk."""
+    recipes = list(plan.read(home.plan)[2])
+    assert plan.scene_ids(home.plan) == [recipe.scene_id for recipe in recipes]
+    assert list(plan.read(home.plan, (1, 3))[2]) == recipes[1:3]
+    head, first, *rest = home.plan.read_bytes().split(b"\n")
+    other = tmp_path / "plan.jsonl"  # an escaped name, and damage that another shard will tell of
+    other.write_bytes(
+        b"\n".join([head, first.replace(b'"s000000"', rb'"\u0073000000"', 1), *rest[:-2], b"{", b""])
+    )
+    assert [*plan.read(other, (0, 2))[2]] == recipes[:2]
+    with pytest.raises(InputError, match=rf"plan.jsonl:{len(recipes) + 1}: not JSON"):
+        plan.scene_ids(other)
+    monkeypatch.setattr(resume, "LARGE", 0)
+    out = shared_out("render", "merged", "1/2", "2/2")
+    assert all((out / f"part-{number}-of-2" / "plan.jsonl").samefile(home.plan) for number in (1, 2))
+    assert call("merge", out).exit_code == 0
+    assert contents(out) == contents(home.dataset)
 
 
 def test_a_share_is_continued(home: Home, shared_out: SharedOut) -> None:
