@@ -325,8 +325,10 @@ def test_two_processes_cannot_work_in_one_folder(tmp_path):
     assert list(folder.iterdir()) == [], "a killed process leaves no lock behind"
 
 
-def test_what_several_want_is_made_by_one_while_the_others_wait(tmp_path, capsys):
+def test_what_several_want_is_made_by_one_while_the_others_wait(tmp_path, monkeypatch):
     folder, order = tmp_path / "cache", []
+    said = io.StringIO()  # capsys loses what a thread prints while it is read
+    monkeypatch.setattr(sys, "stderr", said)
     with holder(folder) as other:
         assert other.stdout.readline() == "held\n"
 
@@ -336,11 +338,11 @@ def test_what_several_want_is_made_by_one_while_the_others_wait(tmp_path, capsys
 
         waiting = threading.Thread(target=wait)
         waiting.start()
-        deadline, said = time.monotonic() + 60, ""
-        while not said.endswith("\n"):
-            said += capsys.readouterr().err
+        deadline = time.monotonic() + 60
+        while not said.getvalue().endswith("\n"):
             assert time.monotonic() < deadline
-        assert said == (
+            time.sleep(0.01)
+        assert said.getvalue() == (
             f"note: {folder}: another process is at work here (preparing rooms); waiting for what it makes\n"
         )
         assert not order
