@@ -62,7 +62,7 @@ def placed(
     """
     if not points:
         return []
-    boxes, ends = _places(np.array(points, dtype=float), np.array(widths))
+    boxes, ends = _candidates(np.array(points, dtype=float), np.array(widths))
     alone = _alone(np.array(points, dtype=float), boxes, ends, np.array(taken, dtype=float).reshape(-1, 4), inside)
     kept = np.argsort(alone, axis=1, kind="stable")[:, : max(KEPT // len(points), len(BESIDE))]
     own = np.arange(len(points))[:, None]
@@ -77,7 +77,7 @@ def placed(
     return found
 
 
-def _places(points: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _candidates(points: np.ndarray, widths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The boxes that names may fill, shape (points, places, 4), and where lines to them end, shape (points,
     places, 2)."""
     moved = np.array([(right, down) for right, down, _ in PLACES])

@@ -114,7 +114,9 @@ def prepare(
             for rows, kept in ((utterances, voices), (noises, [OWN]))
             for row in rows
         ]
-        decoded = preparation.fill(folder, _decode, files, "decoding", "files", lambda file: str(file[0]))
+        decoded = preparation.results(
+            _decode, files, "decoding", "files", lambda file: str(file[0]), resume=folder
+        )
         for index, sounds in decoded:
             if index < len(utterances):
                 first = index * len(voices)

@@ -88,8 +88,9 @@ def prepare(
         vectors = resumable_array(folder, "embeddings", np.float32, (len(drawn), encoder.size))
         starts = range(0, len(drawn), AT_ONCE)
         batches = [(clips, rirs, scenario, encoder, row, drawn[row : row + AT_ONCE]) for row in starts]
-        found = preparation.fill(
-            folder, _embedded, batches, "embedding", "batches of enrollments", lambda _: "embedding enrollments"
+        label = "embedding enrollments"
+        found = preparation.results(
+            _embedded, batches, "embedding", "batches of enrollments", lambda _: label, resume=folder
         )
         for number, embedded in found:
             vectors[starts[number] : starts[number] + len(embedded)] = embedded

@@ -42,45 +42,24 @@ class Preparation:
         what: str,
         unit: str,
         label: Callable[[Any], str],
+        *,
+        resume: Path | None = None,
     ) -> Iterator[tuple[int, Any]]:
-        """The index and the value of each item, in the order of completion. Raises RequestError when one is lost;
-        ``label`` says over what."""
-        yield from self._results(function, items, range(len(items)), what, unit, label)
-
-    def fill(
-        self,
-        folder: Path,
-        function: Callable[[Any], Any],
-        items: Sequence[Any],
-        what: str,
-        unit: str,
-        label: Callable[[Any], str],
-    ) -> Iterator[tuple[int, Any]]:
-        """As ``results``, for arrays in a folder (``resumable_array``): an item whose value was taken before a run
-        was interrupted is not computed again."""
-        done = resumable_array(folder, "done", bool, (len(items),))
+        """The index and the value of each item, in the order of completion. In a folder of arrays to ``resume``
+        (``resumable_array``), an item whose value was taken before an interruption is not computed again. Raises
+        RequestError when one is lost; ``label`` says over what."""
+        count = len(items)
+        done = np.zeros(count, dtype=bool) if resume is None else resumable_array(resume, "done", bool, (count,))
         left = [int(index) for index in np.flatnonzero(~done)]
-        for index, value in self._results(function, items, left, what, unit, label):
-            yield index, value
-            done[index] = True  # the caller has put the value where it belongs
-
-    def _results(
-        self,
-        function: Callable[[Any], Any],
-        items: Sequence[Any],
-        left: Sequence[int],
-        what: str,
-        unit: str,
-        label: Callable[[Any], str],
-    ) -> Iterator[tuple[int, Any]]:
         with self.progress(what, unit) as update:
             outcomes = self.executor.run(function, [items[index] for index in left])
-            for done, outcome in enumerate(outcomes, len(items) - len(left) + 1):
+            for number, outcome in enumerate(outcomes, count - len(left) + 1):
                 index = left[outcome.index]
                 if outcome.lost:
                     raise RequestError(f"{label(items[index])}: {outcome.lost}")
                 yield index, outcome.value
-                update(done, len(items))
+                done[index] = True  # the caller has put the value where it belongs
+                update(number, count)
 
 
 class PreparedFolder(documents.Record):
